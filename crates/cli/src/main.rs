@@ -1,0 +1,2 @@
+//! The `vidimus` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! HTTP and WebSocket client of the gateway, with a resumable feed.

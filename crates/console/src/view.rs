@@ -1,0 +1,718 @@
+//! What a front shows and what it may ask for: the one surface under the
+//! desktop window and the browser page.
+//!
+//! Everything here is plain data. TypeScript bindings are generated from it
+//! into `ui/src/lib/ipc/bindings/` (`cargo test -p vidimus-console
+//! export_bindings`). Text that an agent or a file supplied travels as
+//! [`SafeText`], in which nothing can hide.
+//!
+//! Units: times are milliseconds since the Unix epoch (`*_unix_ms`), digests
+//! are 64 lower-case hex digits, sizes are bytes.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// Where the console is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Front {
+    /// The native window: the display is the console's own.
+    Desktop,
+    /// A page served by the gateway: the display trusts the gateway.
+    Browser,
+}
+
+/// Everything that is on screen outside an opened action or the history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct ConsoleView {
+    /// Where this is shown.
+    pub front: Front,
+    /// What the console can do right now.
+    pub phase: Phase,
+    /// The gateway it follows.
+    pub gateway: GatewayView,
+    /// Who is set up here, once a log exists.
+    pub reviewer: Option<ReviewerView>,
+    /// The key prompt in progress or just ended.
+    pub ceremony: Option<CeremonyView>,
+    /// Actions that wait for a verdict, what expires first on top.
+    pub inbox: Vec<ActionSummary>,
+    /// The newest actions that are no longer waiting, newest first, at most 20.
+    pub recent: Vec<ActionSummary>,
+    /// Connected agents.
+    pub agents: Vec<AgentView>,
+    /// A command to copy that holds a harmless action, with absolute paths.
+    /// `None` while no agent is connected.
+    pub try_command: Option<String>,
+    /// Things the reviewer should know, most serious first.
+    pub notices: Vec<Notice>,
+    /// The latest whole-log verification on this computer.
+    pub verification: Verification,
+}
+
+/// What the console can do right now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case", tag = "is")]
+#[ts(export)]
+pub enum Phase {
+    /// Opening the store, starting the embedded gateway.
+    Starting,
+    /// It could not start. The problem says what to do.
+    Failed {
+        /// What went wrong and what to do.
+        problem: Problem,
+    },
+    /// No log yet: *Set up your key*.
+    Setup,
+    /// A log exists; nobody is signed in. The mirror is still browsable.
+    SignedOut,
+    /// Signed in.
+    Ready,
+    /// The gateway showed a fork, a rollback or a forged entry. Nothing can be
+    /// decided; both checkpoints are kept as evidence.
+    Frozen {
+        /// What was seen, in words.
+        problem: Problem,
+        /// Path of the evidence file on this computer.
+        evidence_path: String,
+    },
+    /// The log has entries this version cannot judge. Decisions are blocked.
+    UpgradeNeeded {
+        /// The first entry that cannot be judged.
+        entry: u64,
+    },
+}
+
+/// The gateway and how it is reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct GatewayView {
+    /// Name for people, e.g. *This computer*.
+    pub name: String,
+    /// e.g. `http://localhost:8443`.
+    pub url: String,
+    /// Log id, once there is one.
+    pub log: Option<String>,
+    /// State of the feed.
+    pub connection: Connection,
+    /// The newest checkpoint that was checked against the pin.
+    pub checkpoint: Option<CheckpointView>,
+}
+
+/// State of the feed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case", tag = "is")]
+#[ts(export)]
+pub enum Connection {
+    /// First connection, or catching up.
+    Connecting,
+    /// Entries arrive as they are logged.
+    Live,
+    /// Not connected. What is shown is the verified copy on this computer.
+    Offline {
+        /// When the connection was lost.
+        since_unix_ms: u64,
+        /// When the next attempt is made.
+        retry_at_unix_ms: u64,
+        /// Why, in words.
+        why: String,
+    },
+}
+
+/// A verified checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct CheckpointView {
+    /// Number of entries.
+    pub size: u64,
+    /// Root hash.
+    pub root: String,
+    /// Time the log signed beside it.
+    pub time_unix_ms: u64,
+}
+
+/// How a credential is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Route {
+    /// A passkey or security key, on a page in the system browser.
+    Browser,
+    /// A software key on this computer: the lowest assurance.
+    Software,
+}
+
+/// The reviewer whose console this is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct ReviewerView {
+    /// Name as enrolled.
+    pub name: String,
+    /// How the key is reached. `Software` is marked everywhere.
+    pub route: Route,
+}
+
+/// A key prompt: in progress, or just ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct CeremonyView {
+    /// What is being signed.
+    pub purpose: CeremonyPurpose,
+    /// Where the key is asked for.
+    pub route: Route,
+    /// The page, for `Route::Browser`: shown so that it can be copied when no
+    /// browser opens.
+    pub url: Option<String>,
+    /// A code that the page asks for (setup) or repeats (sign-in).
+    pub code: Option<String>,
+    /// How far it is.
+    pub state: CeremonyState,
+}
+
+/// What a key prompt signs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case", tag = "is")]
+#[ts(export)]
+pub enum CeremonyPurpose {
+    /// The first key.
+    Setup,
+    /// A session.
+    SignIn,
+    /// `agent.registered`.
+    ConnectAgent {
+        /// The agent's name.
+        name: String,
+    },
+    /// A verdict.
+    Verdict {
+        /// Action id.
+        action: String,
+        /// Approve or deny.
+        verdict: VerdictChoice,
+    },
+}
+
+/// How far a key prompt is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case", tag = "is")]
+#[ts(export)]
+pub enum CeremonyState {
+    /// The person is asked for the key.
+    Waiting,
+    /// Signed; waiting until its inclusion is proven.
+    Proving,
+    /// Done and proven.
+    Done,
+    /// The person or the browser cancelled it. Nothing happened.
+    Cancelled,
+    /// Refused. Nothing happened.
+    Failed {
+        /// Why and what to do.
+        problem: Problem,
+    },
+}
+
+/// A person's choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum VerdictChoice {
+    /// Let it run, once.
+    Approve,
+    /// It does not run.
+    Deny,
+}
+
+/// One action in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct ActionSummary {
+    /// Action id.
+    pub id: String,
+    /// The agent's name.
+    pub agent: String,
+    /// The person it acts for.
+    pub on_behalf_of: String,
+    /// What will run, in one line.
+    pub title: SafeText,
+    /// Host and folder, in one line.
+    pub target: SafeText,
+    /// The agent's claim why, if it gave one.
+    pub intent: Option<SafeText>,
+    /// When it was proposed.
+    pub proposed_at_unix_ms: u64,
+    /// When it expires if nobody decides.
+    pub expires_at_unix_ms: u64,
+    /// Where it stands.
+    pub status: ActionStatus,
+    /// Whether a program waits for the answer. `None` when no longer pending
+    /// or not known (offline).
+    pub somebody_waits: Option<bool>,
+}
+
+/// Where an action stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case", tag = "is")]
+#[ts(export)]
+pub enum ActionStatus {
+    /// Waits for a verdict.
+    Pending,
+    /// Approved, inclusion proven; not yet redeemed.
+    Approved,
+    /// Approved, and its permit ran out unused. A new one may be issued.
+    PermitLapsed,
+    /// Redeemed: it may be running.
+    Running,
+    /// It ended with an exit code or signal.
+    Completed {
+        /// Exit code of the program, when it exited.
+        exit_code: Option<i32>,
+        /// Signal name, when it was killed.
+        signal: Option<String>,
+    },
+    /// It could not be started.
+    FailedToStart {
+        /// Why.
+        why: SafeText,
+    },
+    /// Redeemed, and no outcome was reported. Never retried.
+    Unknown,
+    /// A person denied it.
+    Denied,
+    /// Nobody decided in time.
+    Expired,
+    /// The agent took it back.
+    Withdrawn,
+    /// The policy refused it.
+    Refused,
+    /// Approved, but never run before its last moment.
+    NotRun,
+}
+
+/// An action opened for review. Opening it is what "seen" records.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct ReviewView {
+    /// The list view of it.
+    pub summary: ActionSummary,
+    /// What will run, computed by Vidimus from the bytes that are signed.
+    pub command: CommandView,
+    /// What the agent says about it. Never trusted.
+    pub claims: Vec<Fact>,
+    /// What Vidimus computed.
+    pub computed: Vec<Fact>,
+    /// What the policy says.
+    pub policy: Vec<Fact>,
+    /// Number of hidden or misleading characters that were made visible.
+    pub marks: u32,
+    /// Action digest.
+    pub digest: String,
+    /// Ledger entry of the proposal.
+    pub entry: u64,
+    /// Why it cannot be decided here now, if so.
+    pub blocked: Option<Problem>,
+    /// What happened to it so far, oldest first.
+    pub timeline: Vec<TimelineItem>,
+    /// What it printed last, once reported.
+    pub output: Option<OutputView>,
+}
+
+/// What will run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct CommandView {
+    /// The program that is executed.
+    pub program: FileView,
+    /// The interpreter that a `#!` line names, executed in the program's place.
+    pub interpreter: Option<FileView>,
+    /// The script handed to the program, with its text.
+    pub script: Option<ScriptView>,
+    /// Arguments as an array, argv[0] first.
+    pub argv: Vec<SafeText>,
+    /// Working directory.
+    pub cwd: SafeText,
+    /// Environment, sorted by name; everything else is cleared.
+    pub env: Vec<EnvView>,
+    /// Files named by arguments whose content is bound.
+    pub files: Vec<FileView>,
+    /// What is not bound, in words.
+    pub not_bound: Vec<String>,
+}
+
+/// A file whose content is bound.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct FileView {
+    /// Absolute path when it was opened.
+    pub path: SafeText,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 of the content.
+    pub sha256: String,
+}
+
+/// A script with its text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct ScriptView {
+    /// The file.
+    pub file: FileView,
+    /// Its lines, complete, or `None` when the text is not part of the
+    /// proposal (then `omitted` says why).
+    pub lines: Option<Vec<SafeText>>,
+    /// Why the text is missing.
+    pub omitted: Option<String>,
+}
+
+/// One environment variable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct EnvView {
+    /// Name.
+    pub name: SafeText,
+    /// Value; `None` means *value bound, not shown*.
+    pub value: Option<SafeText>,
+}
+
+/// A labelled fact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct Fact {
+    /// Label.
+    pub label: String,
+    /// Value.
+    pub value: SafeText,
+    /// Whether the value is code-like (digest, path, id).
+    pub mono: bool,
+}
+
+/// One step in an action's life.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct TimelineItem {
+    /// Ledger entry.
+    pub entry: u64,
+    /// Entry time.
+    pub time_unix_ms: u64,
+    /// What happened, in words.
+    pub text: String,
+    /// The reviewer's reason, if this is a verdict with one.
+    pub reason: Option<SafeText>,
+}
+
+/// The tail of what it printed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct OutputView {
+    /// The last lines of standard output and standard error, interleaved.
+    pub lines: Vec<SafeText>,
+    /// Bytes before the tail that are not shown.
+    pub omitted_bytes: u64,
+}
+
+/// A connected agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct AgentView {
+    /// Agent id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// Profile file on this computer, if it is here.
+    pub profile_path: Option<String>,
+}
+
+/// Something the reviewer should know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct Notice {
+    /// How serious.
+    pub tone: Tone,
+    /// What and what to do.
+    pub problem: Problem,
+}
+
+/// How serious a notice is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Tone {
+    /// Good to know.
+    Info,
+    /// Something is missing; the work goes on.
+    Warning,
+    /// Something is wrong.
+    Danger,
+}
+
+/// An error or a notice: what happened, and what to do next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct Problem {
+    /// Stable code, `snake_case`.
+    pub code: String,
+    /// What happened, one sentence.
+    pub message: String,
+    /// What to do next, one sentence.
+    pub hint: String,
+}
+
+/// The latest whole-log verification on this computer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case", tag = "is")]
+#[ts(export)]
+pub enum Verification {
+    /// Never asked for in this session.
+    NotRun,
+    /// Under way.
+    Running {
+        /// Entries checked.
+        done: u64,
+        /// Entries in the mirror.
+        total: u64,
+    },
+    /// Every check passed.
+    Passed {
+        /// Entries checked.
+        entries: u64,
+        /// Signatures checked.
+        signatures: u64,
+        /// When.
+        at_unix_ms: u64,
+        /// Milliseconds it took.
+        took_ms: u64,
+        /// What holds with reservations, in words (e.g. *single operator*).
+        remarks: Vec<String>,
+    },
+    /// A check failed.
+    Failed {
+        /// First wrong entry, when it belongs to one.
+        entry: Option<u64>,
+        /// What is wrong and what to do.
+        problem: Problem,
+        /// When.
+        at_unix_ms: u64,
+    },
+}
+
+/// Text from an agent, a file or the network in which nothing can hide.
+///
+/// Controls, bidi controls, zero-width characters, terminal escapes and
+/// look-alike letters are cut out into marks. Joining the plain texts and the
+/// marks' characters gives the original back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct SafeText {
+    /// Pieces in order.
+    pub spans: Vec<Span>,
+}
+
+/// A piece of text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case", tag = "is")]
+#[ts(export)]
+pub enum Span {
+    /// Shown as it is.
+    Plain {
+        /// The text.
+        text: String,
+    },
+    /// Shown as a visible mark.
+    Mark {
+        /// What stands there, e.g. `U+202E` or `ESC`.
+        label: String,
+        /// What it is, in words, e.g. *right-to-left override*.
+        what: String,
+        /// The look-alike letter itself, where it is printable.
+        shown: Option<String>,
+    },
+}
+
+/// One line of the history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct HistoryRow {
+    /// Ledger entry.
+    pub index: u64,
+    /// Entry kind, e.g. `verdict.given`.
+    pub kind: String,
+    /// Entry time.
+    pub time_unix_ms: u64,
+    /// What happened, in words.
+    pub text: SafeText,
+    /// The action it belongs to.
+    pub action: Option<String>,
+}
+
+/// A page of the history, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct HistoryPage {
+    /// Rows, newest first.
+    pub rows: Vec<HistoryRow>,
+    /// Whether older ones exist.
+    pub more: bool,
+    /// Entries in the mirror.
+    pub total: u64,
+}
+
+/// One ledger entry, whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct EntryView {
+    /// The list view of it.
+    pub row: HistoryRow,
+    /// Leaf hash.
+    pub leaf_hash: String,
+    /// The leaf, indented for reading.
+    pub leaf_text: SafeText,
+    /// Its parts.
+    pub parts: Vec<PartView>,
+}
+
+/// A part of an entry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct PartView {
+    /// Name, e.g. `payload`.
+    pub name: String,
+    /// Content type.
+    pub content_type: String,
+    /// Bytes.
+    pub size: u64,
+    /// Commitment.
+    pub commit: String,
+    /// The text when it is here and is text.
+    pub text: Option<SafeText>,
+}
+
+/// What a front may ask the console to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case", tag = "do", deny_unknown_fields)]
+#[ts(export)]
+pub enum Command {
+    /// The current view.
+    View,
+    /// Try again after `Phase::Failed` or an offline gateway.
+    Retry,
+    /// Set up the first key.
+    Setup {
+        /// The person's name.
+        name: String,
+        /// Which key.
+        route: Route,
+    },
+    /// Open a session with the enrolled key.
+    SignIn,
+    /// End the session.
+    SignOut,
+    /// Register an agent with one touch and write its profile.
+    ConnectAgent {
+        /// Letters, digits, `-` and `_`, at most 40.
+        name: String,
+    },
+    /// Cancel the key prompt in progress, or dismiss one that ended.
+    CancelCeremony,
+    /// Open the page of the key prompt in the browser again.
+    ReopenCeremony,
+    /// Open an action: fetches and verifies its parts.
+    OpenAction {
+        /// Action id.
+        action: String,
+    },
+    /// Ask for the key to decide an opened action.
+    Decide {
+        /// Action id.
+        action: String,
+        /// The choice.
+        verdict: VerdictChoice,
+        /// The reason, told to the agent. May be empty.
+        reason: String,
+    },
+    /// A page of the history.
+    History {
+        /// Only entries before this index.
+        before: Option<u64>,
+        /// Only this action's entries.
+        action: Option<String>,
+        /// Only entries whose words or kind contain this text.
+        query: String,
+    },
+    /// One entry, whole.
+    OpenEntry {
+        /// Ledger entry.
+        index: u64,
+    },
+    /// Verify the whole mirror now.
+    Verify,
+    /// Write the mirror to one file.
+    Export,
+}
+
+/// The answer to a [`Command`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case", tag = "is", content = "value")]
+#[ts(export)]
+pub enum Reply {
+    /// Accepted; what changes arrives as a new [`ConsoleView`].
+    Accepted,
+    /// To `View`.
+    View(Box<ConsoleView>),
+    /// To `OpenAction`.
+    Review(Box<ReviewView>),
+    /// To `History`.
+    History(HistoryPage),
+    /// To `OpenEntry`.
+    Entry(Box<EntryView>),
+    /// To `Export`: where the file is.
+    Exported {
+        /// Absolute path.
+        path: String,
+        /// Bytes.
+        size: u64,
+    },
+}
+
+/// What the console pushes to a front.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case", tag = "is", content = "value")]
+#[ts(export)]
+pub enum Event {
+    /// Something changed: the whole new view.
+    View(Box<ConsoleView>),
+    /// The opened action changed (its status, timeline or output).
+    Review(Box<ReviewView>),
+    /// Bring this action up for review (a notification was clicked). `confirm`
+    /// opens the compact confirmation with this choice preset; it decides
+    /// nothing.
+    Show {
+        /// Action id.
+        action: String,
+        /// The preset choice.
+        confirm: Option<VerdictChoice>,
+    },
+}

@@ -1,0 +1,1 @@
+//! The gateway that agents ask: sequencer, store, relying party, routes, feed.

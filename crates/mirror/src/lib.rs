@@ -1,0 +1,1 @@
+//! Verified local copy of a log: pin, sync, store.

@@ -1,0 +1,1 @@
+//! Action and principals in, evaluation out.

@@ -1,0 +1,1 @@
+//! WebAuthn assertion check, whole-log replay, exports and reports. No async, no network.

@@ -1,0 +1,1 @@
+//! The Vidimus desktop approval console.

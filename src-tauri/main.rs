@@ -1,0 +1,2 @@
+//! The Vidimus desktop approval console.
+fn main() {}
