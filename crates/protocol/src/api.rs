@@ -1,0 +1,310 @@
+//! Bodies of the gateway's HTTP and WebSocket interface, shared by both ends.
+//! Spec: `docs/spec/api.md`.
+//!
+//! All bodies are JSON. Times are RFC 3339 in UTC with milliseconds, digests
+//! 64 hex digits, other bytes base64url. Errors are RFC 9457 [`Problem`]s.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bytes::{Blob, Digest};
+use crate::entry::Outcome;
+use crate::envelope::{Assertion, Envelope, Seen};
+use crate::id::{ActionId, AgentId, CeremonyId, ExecutorId, ReviewerId};
+use crate::time::Time;
+
+/// Longest long-poll, seconds.
+pub const MAX_WAIT_S: u64 = 30;
+
+/// Content with its salt, on its way to the gateway or back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Content {
+    /// The bytes.
+    pub bytes: Blob,
+    /// Salt of the commit.
+    pub salt: Digest,
+    /// Content type.
+    pub r#type: String,
+}
+
+/// `POST /v1/actions` (agent).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Propose {
+    /// Chosen by the proposer. The same proposal again gets the same answer.
+    pub action: ActionId,
+    /// The agent's claims.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub context: Option<Content>,
+    /// What will run.
+    pub payload: Content,
+    /// Longest wait for a decision, seconds; the policy may shorten it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ttl_s: Option<u64>,
+}
+
+/// An entry with the proof that it is in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proven {
+    /// Its position.
+    pub index: u64,
+    /// The leaf, verbatim.
+    pub leaf: String,
+    /// Inclusion path in the checkpoint beside it.
+    pub proof: Vec<Digest>,
+}
+
+/// The acknowledgement of everything that is logged: entries, durable, with
+/// their inclusion in a signed checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ack {
+    /// A signed note.
+    pub checkpoint: String,
+    /// The entries, in order.
+    pub entries: Vec<Proven>,
+}
+
+/// `GET /v1/actions/{id}?wait=SECONDS` (its agent, or a session).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActionView {
+    /// The action.
+    pub action: ActionId,
+    /// When it expires if nobody decides.
+    pub expires_at: Time,
+    /// The outcome, when it has one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub outcome: Option<Outcome>,
+    /// The permit in force, a compact JWS; only for its agent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub permit: Option<String>,
+    /// The policy's words.
+    pub policy: Vec<String>,
+    /// The reviewer's reason, with its salt.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<Content>,
+    /// Where it stands.
+    pub status: ActionStatus,
+    /// Last moment to redeem, when approved.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub use_before: Option<Time>,
+}
+
+/// Where an action stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionStatus {
+    /// Waits for people.
+    Pending,
+    /// Approved, not redeemed.
+    Approved,
+    /// Denied by a person.
+    Denied,
+    /// Nobody decided in time.
+    Expired,
+    /// Taken back.
+    Withdrawn,
+    /// Refused by policy.
+    Refused,
+    /// The permit was used; no outcome yet.
+    Redeemed,
+    /// It has an outcome.
+    Completed,
+}
+
+/// `POST /v1/actions/{id}/permit` (its agent): a permit in force, a new one
+/// when the last one lapsed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PermitReply {
+    /// A compact JWS.
+    pub permit: String,
+}
+
+/// `POST /v1/actions/{id}/redeem` (its agent).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redeem {
+    /// Digest of what is about to run, computed by the executor.
+    pub action_digest: Digest,
+    /// The permit, a compact JWS.
+    pub permit: String,
+}
+
+/// The answer to [`Redeem`]: everything from `log.opened` to
+/// `permit.redeemed` that this run rests on, in log order, all proven in one
+/// checkpoint. It is an [`Ack`] that can be checked with a trust file alone.
+pub type Bundle = Ack;
+
+/// `POST /v1/actions/{id}/outcome` (its agent).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportOutcome {
+    /// How long it ran, milliseconds.
+    pub duration_ms: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The tail of what it printed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub output: Option<Content>,
+    /// Bytes before that tail.
+    pub output_omitted: u64,
+}
+
+/// `POST /v1/nonces` (no authority needed): a nonce for one envelope.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NonceReply {
+    /// End of its life.
+    pub expires_at: Time,
+    /// The nonce.
+    pub nonce: Digest,
+}
+
+/// `POST /v1/ceremonies`: asks for a key over an envelope that the console
+/// wrote. Needs a session, except to open one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartCeremony {
+    /// The envelope.
+    pub envelope: Envelope,
+    /// The items, as the canonical JSON text of each.
+    pub items: Vec<String>,
+    /// What else the entry of a verdict holds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub verdict: Option<VerdictExtras>,
+}
+
+/// What a `verdict.given` holds beside its signed item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerdictExtras {
+    /// The reason.
+    pub reason: Content,
+    /// What was on screen.
+    pub seen: Seen,
+}
+
+/// The answer to [`StartCeremony`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CeremonyStarted {
+    /// The ceremony; its page is `/c/{id}`.
+    pub ceremony: CeremonyId,
+}
+
+/// `GET /v1/ceremonies/{id}?wait=SECONDS`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CeremonyView {
+    /// The result, once there is one; for acts that are logged.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ack: Option<Ack>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub problem: Option<Problem>,
+    /// How far it is.
+    pub state: CeremonyState,
+}
+
+/// How far a ceremony is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CeremonyState {
+    /// The key is asked for.
+    Waiting,
+    /// It is done and, where it is logged, acknowledged.
+    Done,
+    /// Cancelled; nothing happened.
+    Cancelled,
+    /// Refused; nothing happened.
+    Failed,
+}
+
+/// `POST /v1/ceremonies/{id}/assertion`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubmitAssertion {
+    /// The key's answer.
+    pub assertion: Assertion,
+}
+
+/// `GET /v1/session` (session): who is signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionView {
+    /// End of the session.
+    pub expires_at: Time,
+    /// The person.
+    pub reviewer: ReviewerId,
+}
+
+/// `GET /v1/agent` (agent): who the token belongs to, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentView {
+    /// The agent.
+    pub agent: AgentId,
+    /// Audience of its permits.
+    pub executor: ExecutorId,
+    /// Log id.
+    pub log: Digest,
+    /// Its name.
+    pub name: String,
+    /// Its owner's name.
+    pub owner: String,
+}
+
+/// `GET /v1/log` (anybody): which log this gateway keeps, if any.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogView {
+    /// The newest checkpoint, a signed note.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub checkpoint: Option<String>,
+    /// Log id; absent before the first key is set up.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub log: Option<Digest>,
+}
+
+/// What the feed (`GET /v1/feed?from=SIZE`, WebSocket, session) sends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "is", deny_unknown_fields)]
+pub enum FeedMessage {
+    /// New entries, in order, ending exactly at the checkpoint; also sent with
+    /// no entries when the checkpoint is signed anew.
+    Batch {
+        /// The checkpoint that covers them, a signed note.
+        checkpoint: String,
+        /// Consistency path from `from` to the checkpoint's size; empty when
+        /// `from` is 0.
+        consistency: Vec<Digest>,
+        /// Position of the first leaf.
+        from: u64,
+        /// The leaves, verbatim.
+        leaves: Vec<String>,
+    },
+    /// Actions for which a program waits (pending) or that still run
+    /// (redeemed). A hint for the screen, never evidence.
+    Present {
+        /// The actions.
+        actions: Vec<ActionId>,
+    },
+}
+
+/// An error body (RFC 9457, `application/problem+json`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Stable code, `snake_case`: the last segment of `type`.
+    pub code: String,
+    /// What happened and what to do.
+    pub detail: String,
+    /// HTTP status.
+    pub status: u16,
+    /// The code in words.
+    pub title: String,
+    /// `urn:vidimus:problem:<code>`.
+    pub r#type: String,
+}

@@ -1,0 +1,306 @@
+//! What each kind of entry says.
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::ActionKind;
+use crate::bytes::{Blob, Digest};
+use crate::envelope::{AgentItem, EnrolmentItem, Seen, Signed, VerdictItem};
+use crate::id::{ActionId, AgentId, ExecutorId, PermitId, ReviewerId};
+use crate::time::Time;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident($data:ty) = $text:literal,)*) => {
+        /// The kinds of entry that this version can judge.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Kind {
+            $($(#[$doc])* $name,)*
+        }
+
+        /// The `data` of an entry, by kind.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+        #[serde(untagged)]
+        pub enum Data {
+            $($(#[$doc])* $name(Box<$data>),)*
+        }
+
+        impl Kind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// Its text in a leaf.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// The kind of that text, if this version knows it.
+            #[must_use]
+            pub fn from_text(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$name),)* _ => None }
+            }
+        }
+
+        impl Data {
+            /// The kind it belongs to.
+            #[must_use]
+            pub fn kind(&self) -> Kind {
+                match self { $(Self::$name(_) => Kind::$name,)* }
+            }
+
+            pub(super) fn parse(kind: Kind, json: &str) -> serde_json::Result<Self> {
+                Ok(match kind { $(Kind::$name => Self::$name(serde_json::from_str(json)?),)* })
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Opens the log; entry 0 and nowhere else.
+    LogOpened(LogOpened) = "log.opened",
+    /// A person's key.
+    CredentialEnrolled(CredentialEnrolled) = "credential.enrolled",
+    /// An agent, signed for by its owner.
+    AgentRegistered(AgentRegistered) = "agent.registered",
+    /// An action, with the policy's evaluation.
+    ActionProposed(Proposed) = "action.proposed",
+    /// A person's signed decision.
+    VerdictGiven(VerdictGiven) = "verdict.given",
+    /// The end of waiting.
+    ActionResolved(Resolved) = "action.resolved",
+    /// A permit to run it once.
+    PermitIssued(PermitIssued) = "permit.issued",
+    /// A permit that ran out unused.
+    PermitLapsed(PermitLapsed) = "permit.lapsed",
+    /// The permit was used: it may be running.
+    PermitRedeemed(PermitRedeemed) = "permit.redeemed",
+    /// What came of it.
+    ActionCompleted(Completed) = "action.completed",
+}
+
+/// `log.opened`: everything else chains to this.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogOpened {
+    /// First administrators, by their keys. In the personal profile: one.
+    pub founders: Vec<Founder>,
+    /// Verifier key of the log's signed notes.
+    pub log_key: String,
+    /// 32 random bytes: no two logs have the same id.
+    pub nonce: Digest,
+    /// Origin line of the log's checkpoints.
+    pub origin: String,
+    /// Exact web origins whose assertions count.
+    pub origins: Vec<String>,
+    /// Keys that sign permits.
+    pub permit_keys: Vec<PermitKey>,
+    /// The rules of who may decide. Never changes.
+    pub profile: Profile,
+    /// WebAuthn RP ID.
+    pub rp_id: String,
+}
+
+/// A founding administrator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Founder {
+    /// The key's id.
+    pub credential_id: Blob,
+    /// Name for people.
+    pub name: String,
+    /// COSE key.
+    pub public_key: Blob,
+    /// The person.
+    pub reviewer: ReviewerId,
+}
+
+/// A key that signs permits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PermitKey {
+    /// RFC 7638 thumbprint.
+    pub kid: String,
+    /// Ed25519 public key, 32 bytes.
+    pub x: Blob,
+}
+
+/// The rules of who may decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+    /// A single operator decides on what his own agents propose.
+    Personal,
+}
+
+/// `credential.enrolled`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialEnrolled {
+    /// The raw attestation object of the registration.
+    pub attestation_object: Blob,
+    /// The exact client data of the registration.
+    pub client_data_json: Blob,
+    /// The statement, signed by the new key itself, which `log.opened` names.
+    pub signed: Signed<EnrolmentItem>,
+}
+
+/// `agent.registered`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentRegistered {
+    /// The statement, signed by the owner.
+    pub signed: Signed<AgentItem>,
+}
+
+/// `action.proposed`. Parts: `payload`, and `context` when the agent gave one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proposed {
+    /// The action.
+    pub action: ActionId,
+    /// Sort of action.
+    pub action_kind: ActionKind,
+    /// The agent that proposes.
+    pub agent: AgentId,
+    /// What the policy asks for.
+    pub evaluation: Evaluation,
+    /// When it expires if nobody decides.
+    pub expires_at: Time,
+}
+
+/// What the policy asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evaluation {
+    /// The answer.
+    pub decision: Decision,
+    /// The rules that were evaluated, by name and version.
+    pub policy: String,
+    /// Distinct reviewers that must approve.
+    pub quorum: u64,
+    /// Why, in words.
+    pub reasons: Vec<String>,
+    /// Longest wait for a decision, seconds.
+    pub ttl_s: u64,
+    /// How long after the approval it may start, seconds.
+    pub use_s: u64,
+}
+
+/// The policy's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// People decide.
+    Ask,
+    /// It may not run.
+    Refuse,
+}
+
+/// `verdict.given`. Part: `reason`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerdictGiven {
+    /// What was on screen.
+    pub seen: Seen,
+    /// The decision, signed by the reviewer.
+    pub signed: Signed<VerdictItem>,
+}
+
+/// `action.resolved`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resolved {
+    /// The action.
+    pub action: ActionId,
+    /// How.
+    pub resolution: Resolution,
+    /// Last moment to redeem a permit; there when approved.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub use_before: Option<Time>,
+}
+
+/// How the waiting ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolution {
+    /// The quorum approved.
+    Approved,
+    /// A reviewer denied it.
+    Denied,
+    /// Nobody decided in time.
+    Expired,
+    /// The agent took it back.
+    Withdrawn,
+    /// The policy refused it.
+    Refused,
+}
+
+/// `permit.issued`. Its claims follow from this entry and those it refers to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PermitIssued {
+    /// The action.
+    pub action: ActionId,
+    /// The executor that may redeem it.
+    pub audience: ExecutorId,
+    /// End of its life.
+    pub expires_at: Time,
+    /// The key that signs it.
+    pub kid: String,
+    /// The permit.
+    pub permit: PermitId,
+}
+
+/// `permit.lapsed`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PermitLapsed {
+    /// The action.
+    pub action: ActionId,
+    /// The permit.
+    pub permit: PermitId,
+}
+
+/// `permit.redeemed`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PermitRedeemed {
+    /// The action.
+    pub action: ActionId,
+    /// The permit.
+    pub permit: PermitId,
+}
+
+/// `action.completed`. Part: `output`, when there was any.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Completed {
+    /// The action.
+    pub action: ActionId,
+    /// How long it ran, milliseconds.
+    pub duration_ms: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Bytes of output before the tail that the part holds.
+    pub output_omitted: u64,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Outcome {
+    /// It exited.
+    Exited {
+        /// Exit code.
+        code: u8,
+    },
+    /// A signal ended it.
+    Signalled {
+        /// Number of the signal.
+        signal: u8,
+    },
+    /// It never started.
+    FailedToStart {
+        /// Why, at most 500 bytes.
+        why: String,
+    },
+}

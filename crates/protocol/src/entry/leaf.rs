@@ -1,0 +1,202 @@
+//! The frame around every kind: time, actor, references, parts.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::kinds::{Data, Kind};
+use crate::bytes::Digest;
+use crate::id::Actor;
+use crate::strict::{self, StrictError};
+use crate::time::Time;
+
+/// Most bytes of a leaf.
+pub const MAX_LEAF: usize = 65_535;
+
+/// One fact of a known kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// Never before the previous entry's.
+    pub time: Time,
+    /// Who wrote it.
+    pub actor: Actor,
+    /// Entries it builds on.
+    pub refs: Vec<Ref>,
+    /// What it says.
+    pub data: Data,
+    /// Content that is committed to here and kept elsewhere, sorted by name.
+    pub parts: Vec<PartRef>,
+}
+
+/// Names an earlier entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ref {
+    /// Its position.
+    pub index: u64,
+    /// Its leaf hash.
+    pub leaf: Digest,
+}
+
+/// Commits to a part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartRef {
+    /// `SHA-256("vidimus/part/v1\0" ‖ salt ‖ u64 length ‖ type ‖ \0 ‖ bytes)`.
+    pub commit: Digest,
+    /// Its name in this entry.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// Content type.
+    pub r#type: String,
+}
+
+/// A leaf as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parsed {
+    /// Of a kind that this version can judge.
+    Known(Leaf),
+    /// Well-formed, of a version or kind that this program does not know. It
+    /// is hashed, proven and mirrored, and nothing after it can be judged.
+    Unknown {
+        /// Its format version.
+        v: u64,
+        /// Its kind.
+        kind: String,
+    },
+}
+
+/// Why bytes are no leaf.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LeafError {
+    /// Not strict canonical JSON, or a known kind with a wrong field.
+    #[error(transparent)]
+    Strict(#[from] StrictError),
+    /// No `v` or no `kind`.
+    #[error("no ledger entry: `v` and `kind` are missing")]
+    NoEntry,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Frame<'a, D> {
+    actor: Actor,
+    data: D,
+    kind: &'a str,
+    parts: std::borrow::Cow<'a, [PartRef]>,
+    refs: std::borrow::Cow<'a, [Ref]>,
+    time: Time,
+    v: u64,
+}
+
+impl Leaf {
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.data.kind()
+    }
+
+    /// The part of that name.
+    #[must_use]
+    pub fn part(&self, name: &str) -> Option<&PartRef> {
+        self.parts.iter().find(|part| part.name == name)
+    }
+
+    /// The canonical bytes, without a line end.
+    ///
+    /// # Panics
+    /// Never: a leaf holds only what JSON can write.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let frame = Frame {
+            actor: self.actor,
+            data: &self.data,
+            kind: self.kind().as_str(),
+            parts: (&self.parts).into(),
+            refs: (&self.refs).into(),
+            time: self.time,
+            v: 1,
+        };
+        serde_json::to_vec(&frame).expect("a leaf holds only what JSON can write")
+    }
+
+    /// Reads a leaf.
+    ///
+    /// # Errors
+    /// [`LeafError`] unless the bytes are the canonical form of a leaf.
+    pub fn parse(bytes: &[u8]) -> Result<Parsed, LeafError> {
+        if bytes.len() > MAX_LEAF {
+            return Err(StrictError::TooLong {
+                size: bytes.len(),
+                limit: MAX_LEAF,
+            }
+            .into());
+        }
+        // Equal bytes after a typed round trip leave no room for duplicate
+        // keys, other spellings or unknown fields. Whatever differs is read
+        // again slowly, to say why.
+        if let Some(leaf) = Self::parse_known(bytes)
+            && leaf.numbers_are_safe()
+            && leaf.to_bytes() == bytes
+        {
+            return Ok(Parsed::Known(leaf));
+        }
+        Self::parse_slowly(bytes)
+    }
+
+    fn parse_known(bytes: &[u8]) -> Option<Self> {
+        let frame: Frame<'_, &RawValue> = serde_json::from_slice(bytes).ok()?;
+        let kind = Kind::from_text(frame.kind).filter(|_| frame.v == 1)?;
+        let data = Data::parse(kind, frame.data.get()).ok()?;
+        Some(Self {
+            time: frame.time,
+            actor: frame.actor,
+            refs: frame.refs.into_owned(),
+            data,
+            parts: frame.parts.into_owned(),
+        })
+    }
+
+    /// Numbers that are no positions of the log itself stay below 2^53 here;
+    /// positions are bounded by the log's size, which the reducer checks.
+    fn numbers_are_safe(&self) -> bool {
+        let data = match &self.data {
+            Data::ActionProposed(data) => [
+                data.evaluation.quorum,
+                data.evaluation.ttl_s,
+                data.evaluation.use_s,
+            ],
+            Data::ActionCompleted(data) => [data.duration_ms, data.output_omitted, 0],
+            Data::VerdictGiven(data) => [data.signed.count, data.signed.index, 0],
+            Data::AgentRegistered(data) => [data.signed.count, data.signed.index, 0],
+            Data::CredentialEnrolled(data) => [data.signed.count, data.signed.index, 0],
+            _ => [0; 3],
+        };
+        data.into_iter()
+            .chain(self.parts.iter().map(|part| part.size))
+            .chain(self.refs.iter().map(|known| known.index))
+            .all(|number| number <= strict::MAX_SAFE)
+    }
+
+    fn parse_slowly(bytes: &[u8]) -> Result<Parsed, LeafError> {
+        let value: serde_json::Value = strict::parse_canonical(bytes, MAX_LEAF)?;
+        let (Some(v), Some(kind)) = (
+            value.get("v").and_then(|v| v.as_u64()),
+            value.get("kind").and_then(|kind| kind.as_str()),
+        ) else {
+            return Err(LeafError::NoEntry);
+        };
+        let Some(known) = Kind::from_text(kind).filter(|_| v == 1) else {
+            return Ok(Parsed::Unknown {
+                v,
+                kind: kind.to_owned(),
+            });
+        };
+        let shape = |error: serde_json::Error| StrictError::Shape(error.to_string());
+        let frame: Frame<'_, &RawValue> = serde_json::from_slice(bytes).map_err(shape)?;
+        Data::parse(known, frame.data.get()).map_err(shape)?;
+        // Typed well, canonical as JSON, and yet another spelling inside (an
+        // explicit null for an absent field).
+        Err(StrictError::NotCanonical.into())
+    }
+}

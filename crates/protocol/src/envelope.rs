@@ -1,0 +1,341 @@
+//! The envelope: what a key signs.
+//!
+//! Every human act is one envelope of one type; the WebAuthn challenge is
+//! `SHA-256("vidimus/" ‖ type ‖ "/v1\0" ‖ JCS(envelope))`. What the act says
+//! stands in its items, of which the envelope carries the RFC 6962 root.
+//! Spec: `docs/spec/envelope.md`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::bytes::{Blob, Digest, FromStrVisitor, sha256};
+use crate::id::{ActionId, AgentId, ExecutorId, ReviewerId};
+use crate::strict;
+use crate::time::Time;
+
+/// Most items signed with one touch.
+pub const MAX_ITEMS: u64 = 256;
+/// Greatest distance between `issued_at` and the entry's time, milliseconds.
+pub const MAX_SKEW_MS: u64 = 120_000;
+
+/// The signed text. In JSON all values are strings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Envelope {
+    /// No entry may be made from it at or after this time.
+    pub expires_at: Time,
+    /// When the signer's console wrote it.
+    pub issued_at: Time,
+    /// RFC 6962 root over the items' canonical bytes.
+    pub items_root: Digest,
+    /// Log id.
+    pub log: Digest,
+    /// From the gateway, taken once.
+    pub nonce: Digest,
+    /// Root of the log at `pinned_size`, as the console verified it.
+    pub pinned_root: Digest,
+    /// Size of the log that the console verified.
+    pub pinned_size: Decimal,
+    /// Who signs.
+    pub signer: ReviewerId,
+    /// The sort of act.
+    pub r#type: ActType,
+}
+
+impl Envelope {
+    /// The canonical bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        strict::canonical(self)
+    }
+
+    /// The WebAuthn challenge.
+    #[must_use]
+    pub fn challenge(&self) -> Digest {
+        sha256(&[
+            b"vidimus/",
+            self.r#type.as_str().as_bytes(),
+            b"/v1\0",
+            &self.to_bytes(),
+        ])
+    }
+}
+
+/// Sorts of act; each has its own domain tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ActType {
+    /// Enrols a key. The first key's envelope also opens the first session.
+    #[serde(rename = "credential.enrolled")]
+    CredentialEnrolled,
+    /// Opens a session.
+    #[serde(rename = "session.opened")]
+    SessionOpened,
+    /// Registers an agent.
+    #[serde(rename = "agent.registered")]
+    AgentRegistered,
+    /// Decides actions.
+    #[serde(rename = "verdict.given")]
+    VerdictGiven,
+}
+
+impl ActType {
+    /// The text in the envelope and in the challenge.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CredentialEnrolled => "credential.enrolled",
+            Self::SessionOpened => "session.opened",
+            Self::AgentRegistered => "agent.registered",
+            Self::VerdictGiven => "verdict.given",
+        }
+    }
+}
+
+/// An integer below 2^53, written as a decimal string without leading zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Decimal(pub u64);
+
+/// Not a decimal string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a decimal number below 2^53 without leading zeros")]
+pub struct DecimalError;
+
+impl FromStr for Decimal {
+    type Err = DecimalError;
+
+    fn from_str(text: &str) -> Result<Self, DecimalError> {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits || (text.len() > 1 && text.starts_with('0')) {
+            return Err(DecimalError);
+        }
+        let number = text.parse().map_err(|_| DecimalError)?;
+        if number > strict::MAX_SAFE {
+            Err(DecimalError)
+        } else {
+            Ok(Self(number))
+        }
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for Decimal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Decimal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(FromStrVisitor::new("a decimal number as a string"))
+    }
+}
+
+/// A WebAuthn assertion, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Assertion {
+    /// Authenticator data.
+    pub authenticator_data: Blob,
+    /// The exact `clientDataJSON` bytes.
+    pub client_data_json: Blob,
+    /// Which key.
+    pub credential_id: Blob,
+    /// Signature over `authenticator_data ‖ SHA-256(client_data_json)`.
+    pub signature: Blob,
+}
+
+/// A signed item as an entry holds it: provable alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signed<I> {
+    /// The key's answer to the envelope's challenge.
+    pub assertion: Assertion,
+    /// Number of items in the envelope.
+    pub count: u64,
+    /// The envelope.
+    pub envelope: Envelope,
+    /// Position of this item.
+    pub index: u64,
+    /// This item.
+    pub item: I,
+    /// RFC 6962 inclusion path from the item to `items_root`.
+    pub path: Vec<Digest>,
+}
+
+/// Decides one action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerdictItem {
+    /// The action.
+    pub action: ActionId,
+    /// Commit of the `payload` part: what will run.
+    pub action_digest: Digest,
+    /// When the proposal expires, as shown.
+    pub expires_at: Time,
+    /// Leaf hash of the proposal.
+    pub proposal_leaf: Digest,
+    /// Commit of the `reason` part, which is always there and may be empty.
+    pub reason_commit: Digest,
+    /// [`Seen::digest`] of what the console showed.
+    pub seen: Digest,
+    /// The decision.
+    pub verdict: Verdict,
+}
+
+/// A person's decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Let it run, once.
+    Approve,
+    /// It does not run.
+    Deny,
+}
+
+/// What a console opened, verified and showed before it asked for the key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    /// The parts, sorted by name.
+    pub parts: Vec<SeenPart>,
+    /// Program and version that showed them, e.g. `vidimus-console/0.1.0`.
+    pub renderer: String,
+}
+
+/// One part that was shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeenPart {
+    /// Its commit.
+    pub commit: Digest,
+    /// Its name.
+    pub name: String,
+}
+
+impl Seen {
+    /// `SHA-256("vidimus/seen/v1\0" ‖ JCS(seen))`.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        sha256(&[b"vidimus/seen/v1\0", &strict::canonical(self)])
+    }
+}
+
+/// Enrols one key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolmentItem {
+    /// SHA-256 of the raw attestation object.
+    pub attestation: Digest,
+    /// The key's id.
+    pub credential_id: Blob,
+    /// The person's name.
+    pub name: String,
+    /// COSE key, as it stands in the attestation object.
+    pub public_key: Blob,
+    /// The person.
+    pub reviewer: ReviewerId,
+}
+
+/// Registers one agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentItem {
+    /// The agent.
+    pub agent: AgentId,
+    /// Audience of the permits for its actions.
+    pub executor: ExecutorId,
+    /// Name for people.
+    pub name: String,
+    /// Whose agent it is: it acts for this person.
+    pub owner: ReviewerId,
+    /// [`token_hash`] of its token.
+    pub token_hash: Digest,
+}
+
+/// Opens one session. It is not logged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionItem {
+    /// End of the session.
+    pub expires_at: Time,
+    /// [`token_hash`] of its token.
+    pub token_hash: Digest,
+}
+
+/// How a token is stored and signed: `SHA-256("vidimus/token/v1\0" ‖ token)`.
+/// Tokens are 32 random bytes in base64url, hashed as that text.
+#[must_use]
+pub fn token_hash(token: &str) -> Digest {
+    sha256(&[b"vidimus/token/v1\0", token.as_bytes()])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn sample(r#type: ActType) -> Envelope {
+        Envelope {
+            expires_at: Time::from_unix_ms(1_795_253_520_000),
+            issued_at: Time::from_unix_ms(1_795_253_400_000),
+            items_root: Digest([1; 32]),
+            log: Digest([2; 32]),
+            nonce: Digest([3; 32]),
+            pinned_root: Digest([4; 32]),
+            pinned_size: Decimal(42),
+            signer: ReviewerId::from_random([5; 16]),
+            r#type,
+        }
+    }
+
+    #[test]
+    fn golden_challenge() {
+        let envelope = sample(ActType::VerdictGiven);
+        assert_eq!(
+            String::from_utf8(envelope.to_bytes()).unwrap(),
+            format!(
+                r#"{{"expires_at":"2026-11-21T09:32:00.000Z","issued_at":"2026-11-21T09:30:00.000Z","items_root":"{}","log":"{}","nonce":"{}","pinned_root":"{}","pinned_size":"42","signer":"{}","type":"verdict.given"}}"#,
+                "01".repeat(32),
+                "02".repeat(32),
+                "03".repeat(32),
+                "04".repeat(32),
+                envelope.signer
+            )
+        );
+        assert_eq!(
+            envelope.challenge(),
+            sha256(&[b"vidimus/verdict.given/v1\0", &envelope.to_bytes()])
+        );
+    }
+
+    #[test]
+    fn each_type_has_its_own_challenge() {
+        let types = [
+            ActType::CredentialEnrolled,
+            ActType::SessionOpened,
+            ActType::AgentRegistered,
+            ActType::VerdictGiven,
+        ];
+        let challenges: std::collections::HashSet<_> = types
+            .into_iter()
+            .map(|act| sample(act).challenge())
+            .collect();
+        assert_eq!(challenges.len(), types.len());
+    }
+
+    #[test]
+    fn decimal_has_one_spelling() {
+        assert_eq!("0".parse(), Ok(Decimal(0)));
+        assert_eq!("9007199254740991".parse(), Ok(Decimal(strict::MAX_SAFE)));
+        for bad in ["", "00", "01", "+1", "-1", "1.0", "9007199254740992", " 1"] {
+            assert_eq!(bad.parse::<Decimal>(), Err(DecimalError), "{bad}");
+        }
+    }
+}

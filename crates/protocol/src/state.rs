@@ -1,0 +1,314 @@
+//! The reducer: what the log says, entry by entry.
+//!
+//! [`State::apply`] is a pure function of the state and the next entry; its
+//! only clock is `entry.time`. It holds every rule that can be judged without
+//! cryptography: order, references, ownership, quorum, deadlines, single use.
+//! Hashes, proofs and signatures are `vidimus-verify`'s. [`State::due`] says
+//! separately what time alone makes due.
+//!
+//! A refused entry leaves the state as it was. Spec: `docs/spec/lifecycle.md`.
+
+mod actions;
+mod people;
+mod violation;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+pub use actions::{ActionState, Life, PermitRecord, PermitStatus, Resolved, VerdictRecord};
+pub use people::{Agent, Credential, Log, Route, name_is_fit, software_origin};
+pub use violation::Violation;
+
+use crate::bytes::{Blob, Digest};
+use crate::entry::{Data, Entry, Leaf, PartRef, Ref, Resolution};
+use crate::envelope::{ActType, Envelope, MAX_ITEMS, MAX_SKEW_MS, Signed};
+use crate::id::{ActionId, Actor, AgentId, PermitId, ReviewerId};
+use crate::time::Time;
+
+/// Everything that the entries so far say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    size: u64,
+    last_time: Time,
+    log: Option<Log>,
+    credentials: HashMap<Blob, Credential>,
+    agents: HashMap<AgentId, Agent>,
+    actions: HashMap<ActionId, ActionState>,
+    permits: HashSet<PermitId>,
+    nonces: HashMap<Digest, UsedNonce>,
+    /// Next deadline of each action that has one.
+    deadlines: BTreeSet<(Time, ActionId)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct UsedNonce {
+    items_root: Digest,
+    indexes: Vec<u64>,
+}
+
+/// What an entry asks the gateway to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The waiting is over: log `action.resolved`.
+    Resolve(ActionId, Resolution),
+    /// It is approved: log `permit.issued`.
+    IssuePermit(ActionId),
+}
+
+/// What time alone makes due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Nobody decided: log `action.resolved` as expired.
+    Expire(ActionId),
+    /// Nobody redeemed: log `permit.lapsed`.
+    Lapse(ActionId, PermitId),
+}
+
+impl State {
+    /// The state of an empty log.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Applies the next entry.
+    ///
+    /// # Errors
+    /// [`Violation`] when the entry breaks a rule; the state is unchanged then.
+    pub fn apply(&mut self, entry: &Entry) -> Result<Option<Effect>, Violation> {
+        let Entry { index, leaf, .. } = entry;
+        if *index != self.size {
+            return Err(Violation::Order {
+                expected: self.size,
+                found: *index,
+            });
+        }
+        if leaf.time < self.last_time {
+            return Err(Violation::TimeRunsBackwards);
+        }
+        let effect = match &leaf.data {
+            Data::LogOpened(data) => self.open(entry, data)?,
+            Data::CredentialEnrolled(data) => self.enrol(entry, data)?,
+            Data::AgentRegistered(data) => self.register(entry, data)?,
+            Data::ActionProposed(data) => self.propose(entry, data)?,
+            Data::VerdictGiven(data) => self.decide(entry, data)?,
+            Data::ActionResolved(data) => self.resolve(entry, data)?,
+            Data::PermitIssued(data) => self.issue(entry, data)?,
+            Data::PermitLapsed(data) => self.lapse(entry, data)?,
+            Data::PermitRedeemed(data) => self.redeem(entry, data)?,
+            Data::ActionCompleted(data) => self.complete(entry, data)?,
+        };
+        self.size += 1;
+        self.last_time = leaf.time;
+        Ok(effect)
+    }
+
+    /// What is due at `now`, what has been due longest first.
+    #[must_use]
+    pub fn due(&self, now: Time) -> Vec<Due> {
+        self.deadlines
+            .iter()
+            .take_while(|(at, _)| *at <= now)
+            .filter_map(|(_, id)| {
+                let action = self.actions.get(id)?;
+                match action.live_permit() {
+                    Some(permit) => Some(Due::Lapse(*id, permit.id)),
+                    None => Some(Due::Expire(*id)),
+                }
+            })
+            .collect()
+    }
+
+    /// The earliest time at which [`State::due`] has something to say.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Time> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Entries applied so far.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Time of the last entry.
+    #[must_use]
+    pub fn last_time(&self) -> Time {
+        self.last_time
+    }
+
+    /// The log, once it was opened.
+    #[must_use]
+    pub fn log(&self) -> Option<&Log> {
+        self.log.as_ref()
+    }
+
+    /// The credential with that id.
+    #[must_use]
+    pub fn credential(&self, id: &Blob) -> Option<&Credential> {
+        self.credentials.get(id)
+    }
+
+    /// Every credential, in no order.
+    pub fn credentials(&self) -> impl Iterator<Item = &Credential> {
+        self.credentials.values()
+    }
+
+    /// The agent with that id.
+    #[must_use]
+    pub fn agent(&self, id: &AgentId) -> Option<&Agent> {
+        self.agents.get(id)
+    }
+
+    /// Every agent, in no order.
+    pub fn agents(&self) -> impl Iterator<Item = &Agent> {
+        self.agents.values()
+    }
+
+    /// The action with that id.
+    #[must_use]
+    pub fn action(&self, id: &ActionId) -> Option<&ActionState> {
+        self.actions.get(id)
+    }
+
+    /// Every action, in no order.
+    pub fn actions(&self) -> impl Iterator<Item = &ActionState> {
+        self.actions.values()
+    }
+
+    fn opened(&self) -> Result<&Log, Violation> {
+        self.log.as_ref().ok_or(Violation::NotOpened)
+    }
+
+    /// The rules that every signed act shares. Returns the credential.
+    fn check_act<I>(
+        &self,
+        entry: &Entry,
+        signed: &Signed<I>,
+        act: ActType,
+        pinned_at_least: u64,
+    ) -> Result<(), Violation> {
+        let log = self.opened()?;
+        let envelope = &signed.envelope;
+        check_envelope(envelope, act, log.id, entry.leaf.time)?;
+        if entry.leaf.actor != Actor::Reviewer(envelope.signer) {
+            return Err(Violation::WrongActor);
+        }
+        if signed.count == 0 || signed.count > MAX_ITEMS || signed.index >= signed.count {
+            return Err(Violation::ItemCount);
+        }
+        if envelope.pinned_size.0 < pinned_at_least {
+            return Err(Violation::StalePin);
+        }
+        if envelope.pinned_size.0 > entry.index {
+            return Err(Violation::PinBeyond);
+        }
+        match self.nonces.get(&envelope.nonce) {
+            Some(used)
+                if used.items_root != envelope.items_root
+                    || used.indexes.contains(&signed.index) =>
+            {
+                Err(Violation::NonceReused)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn use_nonce<I>(&mut self, signed: &Signed<I>) {
+        let envelope = &signed.envelope;
+        self.nonces
+            .entry(envelope.nonce)
+            .or_insert_with(|| UsedNonce {
+                items_root: envelope.items_root,
+                indexes: Vec::new(),
+            })
+            .indexes
+            .push(signed.index);
+    }
+
+    /// The signer's key. Unknown keys and other people's keys end here.
+    fn signing_key(&self, id: &Blob, signer: ReviewerId) -> Result<&Credential, Violation> {
+        let key = self
+            .credentials
+            .get(id)
+            .ok_or(Violation::UnknownCredential)?;
+        if key.reviewer == signer {
+            Ok(key)
+        } else {
+            Err(Violation::ForeignCredential)
+        }
+    }
+}
+
+/// The rules of an envelope that need no state: also asked before a ceremony.
+///
+/// # Errors
+/// [`Violation`] names the broken rule.
+pub fn check_envelope(
+    envelope: &Envelope,
+    act: ActType,
+    log: Digest,
+    now: Time,
+) -> Result<(), Violation> {
+    if envelope.r#type != act {
+        return Err(Violation::WrongActType);
+    }
+    if envelope.log != log {
+        return Err(Violation::OtherLog);
+    }
+    if envelope.issued_at.distance_ms(now) > MAX_SKEW_MS {
+        return Err(Violation::Skew);
+    }
+    if now >= envelope.expires_at {
+        return Err(Violation::EnvelopeExpired);
+    }
+    Ok(())
+}
+
+fn expect_refs(leaf: &Leaf, expected: &[Ref]) -> Result<(), Violation> {
+    if leaf.refs == expected {
+        Ok(())
+    } else {
+        Err(Violation::WrongReferences)
+    }
+}
+
+fn expect_actor(leaf: &Leaf, expected: Actor) -> Result<(), Violation> {
+    if leaf.actor == expected {
+        Ok(())
+    } else {
+        Err(Violation::WrongActor)
+    }
+}
+
+/// A part that an entry may or must have.
+struct PartRule {
+    name: &'static str,
+    content_type: &'static str,
+    most: usize,
+    required: bool,
+}
+
+fn expect_parts(parts: &[PartRef], rules: &[PartRule]) -> Result<(), Violation> {
+    if !parts.is_sorted_by(|one, next| one.name < next.name) {
+        return Err(Violation::WrongParts);
+    }
+    let fits = |part: &PartRef| {
+        rules.iter().any(|rule| {
+            rule.name == part.name
+                && rule.content_type == part.r#type
+                && usize::try_from(part.size).is_ok_and(|size| size <= rule.most)
+        })
+    };
+    let complete = rules
+        .iter()
+        .filter(|rule| rule.required)
+        .all(|rule| parts.iter().any(|part| part.name == rule.name));
+    if complete && parts.iter().all(fits) {
+        Ok(())
+    } else {
+        Err(Violation::WrongParts)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,529 @@
+//! The life of an action: proposed, decided, permitted, redeemed, completed.
+
+use super::{Effect, PartRule, State, Violation, expect_actor, expect_parts, expect_refs};
+use crate::action;
+use crate::bytes::{Blob, Digest};
+use crate::entry::{
+    Completed, Decision, Entry, Evaluation, Outcome, PermitIssued, PermitLapsed, PermitRedeemed,
+    Proposed, Ref, Resolution, VerdictGiven,
+};
+use crate::envelope::{ActType, Verdict};
+use crate::id::{ActionId, Actor, AgentId, ExecutorId, PermitId, ReviewerId};
+use crate::permit::MAX_LIFE_S;
+use crate::time::Time;
+
+const PAYLOAD: PartRule = PartRule {
+    name: "payload",
+    content_type: action::PAYLOAD_TYPE,
+    most: action::MAX_PAYLOAD,
+    required: true,
+};
+const CONTEXT: PartRule = PartRule {
+    name: "context",
+    content_type: action::CONTEXT_TYPE,
+    most: action::MAX_CONTEXT,
+    required: false,
+};
+const REASON: PartRule = PartRule {
+    name: "reason",
+    content_type: action::REASON_TYPE,
+    most: action::MAX_REASON,
+    required: true,
+};
+const OUTPUT: PartRule = PartRule {
+    name: "output",
+    content_type: action::OUTPUT_TYPE,
+    most: action::MAX_OUTPUT,
+    required: false,
+};
+
+/// An action and everything that happened to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActionState {
+    /// The action.
+    pub id: ActionId,
+    /// Who proposed it.
+    pub agent: AgentId,
+    /// Action digest: commit of the `payload` part.
+    pub digest: Digest,
+    /// Commit of the `context` part.
+    pub context: Option<Digest>,
+    /// Its `action.proposed`.
+    pub proposal: Ref,
+    /// When it was proposed.
+    pub proposed_at: Time,
+    /// When it expires if nobody decides.
+    pub expires_at: Time,
+    /// What the policy asked for.
+    pub evaluation: Evaluation,
+    /// Decisions, in order.
+    pub verdicts: Vec<VerdictRecord>,
+    /// How the waiting ended.
+    pub resolved: Option<Resolved>,
+    /// Permits, in order; only the last can be in force.
+    pub permits: Vec<PermitRecord>,
+    /// Its `permit.redeemed`, with the time.
+    pub redeemed: Option<(Ref, Time)>,
+    /// Its `action.completed`, with what it says.
+    pub completed: Option<(Ref, Completed)>,
+}
+
+/// One decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerdictRecord {
+    /// Who decided.
+    pub reviewer: ReviewerId,
+    /// With which key.
+    pub credential_id: Blob,
+    /// What.
+    pub verdict: Verdict,
+    /// Its `verdict.given`.
+    pub entry: Ref,
+}
+
+/// The end of waiting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// How.
+    pub resolution: Resolution,
+    /// Its `action.resolved`.
+    pub entry: Ref,
+    /// Last moment to redeem, when approved.
+    pub use_before: Option<Time>,
+}
+
+/// One permit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PermitRecord {
+    /// The permit.
+    pub id: PermitId,
+    /// Its `permit.issued`.
+    pub entry: Ref,
+    /// Who may redeem it.
+    pub audience: ExecutorId,
+    /// The key that signs it.
+    pub kid: String,
+    /// When it was issued.
+    pub issued_at: Time,
+    /// End of its life.
+    pub expires_at: Time,
+    /// Where it stands.
+    pub status: PermitStatus,
+}
+
+/// Where a permit stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PermitStatus {
+    /// May be redeemed.
+    InForce,
+    /// Ran out unused.
+    Lapsed,
+    /// Used.
+    Redeemed,
+}
+
+/// Where an action stands, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// Waits for people.
+    Pending,
+    /// Approved; a permit may be in force.
+    Approved,
+    /// Denied, expired, withdrawn or refused.
+    Over(Resolution),
+    /// Redeemed, no outcome yet: it may be running, or nobody knows.
+    Redeemed,
+    /// It has an outcome.
+    Completed,
+}
+
+impl ActionState {
+    /// Where it stands.
+    #[must_use]
+    pub fn life(&self) -> Life {
+        match (&self.resolved, &self.redeemed, &self.completed) {
+            (_, _, Some(_)) => Life::Completed,
+            (_, Some(_), None) => Life::Redeemed,
+            (
+                Some(Resolved {
+                    resolution: Resolution::Approved,
+                    ..
+                }),
+                None,
+                None,
+            ) => Life::Approved,
+            (Some(resolved), None, None) => Life::Over(resolved.resolution),
+            (None, None, None) => Life::Pending,
+        }
+    }
+
+    /// The permit that may be redeemed.
+    #[must_use]
+    pub fn live_permit(&self) -> Option<&PermitRecord> {
+        self.permits
+            .last()
+            .filter(|permit| permit.status == PermitStatus::InForce)
+    }
+
+    /// Its next deadline: the expiry while pending, the permit's end after.
+    fn deadline(&self) -> Option<Time> {
+        match self.life() {
+            Life::Pending => Some(self.expires_at),
+            Life::Approved => self.live_permit().map(|permit| permit.expires_at),
+            Life::Over(_) | Life::Redeemed | Life::Completed => None,
+        }
+    }
+}
+
+impl State {
+    pub(super) fn propose(
+        &mut self,
+        entry: &Entry,
+        data: &Proposed,
+    ) -> Result<Option<Effect>, Violation> {
+        self.opened()?;
+        let leaf = &entry.leaf;
+        let agent = self
+            .agents
+            .get(&data.agent)
+            .ok_or(Violation::UnknownAgent)?;
+        expect_actor(leaf, Actor::Agent(data.agent))?;
+        expect_refs(leaf, &[agent.entry])?;
+        expect_parts(&leaf.parts, &[PAYLOAD, CONTEXT])?;
+        if self.actions.contains_key(&data.action) {
+            return Err(Violation::ActionExists);
+        }
+        let evaluation = &data.evaluation;
+        let in_time = data.expires_at > leaf.time
+            && data.expires_at <= leaf.time.plus_seconds(evaluation.ttl_s);
+        // In a personal log there is one person to ask.
+        let asks_for_somebody = evaluation.decision == Decision::Refuse || evaluation.quorum == 1;
+        if !in_time || !asks_for_somebody {
+            return Err(Violation::BadEvaluation);
+        }
+        let digest = leaf.part("payload").ok_or(Violation::WrongParts)?.commit;
+        let action = ActionState {
+            id: data.action,
+            agent: data.agent,
+            digest,
+            context: leaf.part("context").map(|part| part.commit),
+            proposal: entry.reference(),
+            proposed_at: leaf.time,
+            expires_at: data.expires_at,
+            evaluation: evaluation.clone(),
+            verdicts: Vec::new(),
+            resolved: None,
+            permits: Vec::new(),
+            redeemed: None,
+            completed: None,
+        };
+        let effect = match evaluation.decision {
+            Decision::Ask => None,
+            Decision::Refuse => Some(Effect::Resolve(data.action, Resolution::Refused)),
+        };
+        self.deadlines.insert((action.expires_at, action.id));
+        self.actions.insert(action.id, action);
+        Ok(effect)
+    }
+
+    pub(super) fn decide(
+        &mut self,
+        entry: &Entry,
+        data: &VerdictGiven,
+    ) -> Result<Option<Effect>, Violation> {
+        let leaf = &entry.leaf;
+        let signed = &data.signed;
+        let item = &signed.item;
+        let reviewer = signed.envelope.signer;
+        let action = self.pending(item.action)?;
+        let key = self.signing_key(&signed.assertion.credential_id, reviewer)?;
+        self.check_act(
+            entry,
+            signed,
+            ActType::VerdictGiven,
+            action.proposal.index + 1,
+        )?;
+        expect_refs(leaf, &[action.proposal, key.entry])?;
+        expect_parts(&leaf.parts, &[REASON])?;
+        if leaf.time >= action.expires_at {
+            return Err(Violation::TooLate);
+        }
+        let about_this = item.proposal_leaf == action.proposal.leaf
+            && item.action_digest == action.digest
+            && item.expires_at == action.expires_at;
+        if !about_this {
+            return Err(Violation::WrongProposal);
+        }
+        if leaf.part("reason").map(|part| part.commit) != Some(item.reason_commit) {
+            return Err(Violation::WrongReason);
+        }
+        let saw = |name: &str, commit: Digest| {
+            data.seen
+                .parts
+                .iter()
+                .any(|part| part.name == name && part.commit == commit)
+        };
+        let saw_all = saw("payload", action.digest)
+            && action.context.is_none_or(|context| saw("context", context));
+        if data.seen.digest() != item.seen || (item.verdict == Verdict::Approve && !saw_all) {
+            return Err(Violation::WrongSeen);
+        }
+        let owner = self
+            .agents
+            .get(&action.agent)
+            .ok_or(Violation::UnknownAgent)?
+            .owner;
+        if reviewer != owner {
+            return Err(Violation::NotTheOwner);
+        }
+        if action
+            .verdicts
+            .iter()
+            .any(|given| given.reviewer == reviewer)
+        {
+            return Err(Violation::DecidedAlready);
+        }
+        let record = VerdictRecord {
+            reviewer,
+            credential_id: signed.assertion.credential_id.clone(),
+            verdict: item.verdict,
+            entry: entry.reference(),
+        };
+        self.use_nonce(signed);
+        self.change(item.action, |action| action.verdicts.push(record));
+        let action = &self.actions[&item.action];
+        Ok(if item.verdict == Verdict::Deny {
+            Some(Effect::Resolve(item.action, Resolution::Denied))
+        } else if self.has_quorum(action) {
+            Some(Effect::Resolve(item.action, Resolution::Approved))
+        } else {
+            None
+        })
+    }
+
+    pub(super) fn resolve(
+        &mut self,
+        entry: &Entry,
+        data: &crate::entry::Resolved,
+    ) -> Result<Option<Effect>, Violation> {
+        let leaf = &entry.leaf;
+        let action = self.pending(data.action)?;
+        let expired = leaf.time >= action.expires_at;
+        let denied = action
+            .verdicts
+            .iter()
+            .any(|given| given.verdict == Verdict::Deny);
+        let (actor, founded) = match data.resolution {
+            Resolution::Approved => {
+                if denied || !self.has_quorum(action) {
+                    return Err(Violation::NoQuorum);
+                }
+                (Actor::Gateway, !expired)
+            }
+            Resolution::Denied => (Actor::Gateway, denied),
+            Resolution::Expired => (Actor::Gateway, expired),
+            Resolution::Withdrawn => (Actor::Agent(action.agent), !denied && !expired),
+            Resolution::Refused => (
+                Actor::Gateway,
+                action.evaluation.decision == Decision::Refuse,
+            ),
+        };
+        expect_actor(leaf, actor)?;
+        if !founded {
+            return Err(Violation::UnfoundedResolution);
+        }
+        let verdicts = action.verdicts.iter().map(|given| given.entry);
+        let refs: Vec<Ref> = std::iter::once(action.proposal).chain(verdicts).collect();
+        expect_refs(leaf, &refs)?;
+        expect_parts(&leaf.parts, &[])?;
+        let approved = data.resolution == Resolution::Approved;
+        let use_before = approved.then(|| leaf.time.plus_seconds(action.evaluation.use_s));
+        if data.use_before != use_before {
+            return Err(Violation::BadEvaluation);
+        }
+        let resolved = Resolved {
+            resolution: data.resolution,
+            entry: entry.reference(),
+            use_before,
+        };
+        self.change(data.action, |action| action.resolved = Some(resolved));
+        Ok(approved.then_some(Effect::IssuePermit(data.action)))
+    }
+
+    pub(super) fn issue(
+        &mut self,
+        entry: &Entry,
+        data: &PermitIssued,
+    ) -> Result<Option<Effect>, Violation> {
+        let leaf = &entry.leaf;
+        expect_actor(leaf, Actor::Gateway)?;
+        expect_parts(&leaf.parts, &[])?;
+        let action = self.known(data.action)?;
+        let (resolution, use_before) = match &action.resolved {
+            Some(Resolved {
+                entry,
+                use_before: Some(use_before),
+                ..
+            }) => (*entry, *use_before),
+            _ => return Err(Violation::NotApproved),
+        };
+        if !self.has_quorum(action) {
+            return Err(Violation::NoQuorum);
+        }
+        if action.live_permit().is_some() || action.redeemed.is_some() {
+            return Err(Violation::PermitExists);
+        }
+        expect_refs(leaf, &[resolution])?;
+        let audience = self
+            .agents
+            .get(&action.agent)
+            .ok_or(Violation::UnknownAgent)?
+            .executor;
+        let known_key = self
+            .opened()?
+            .opened
+            .permit_keys
+            .iter()
+            .any(|key| key.kid == data.kid);
+        let lives = data.expires_at > leaf.time
+            && data.expires_at <= leaf.time.plus_seconds(MAX_LIFE_S).min(use_before);
+        if data.audience != audience || !known_key || !lives || self.permits.contains(&data.permit)
+        {
+            return Err(Violation::BadPermit);
+        }
+        let record = PermitRecord {
+            id: data.permit,
+            entry: entry.reference(),
+            audience,
+            kid: data.kid.clone(),
+            issued_at: leaf.time,
+            expires_at: data.expires_at,
+            status: PermitStatus::InForce,
+        };
+        self.permits.insert(data.permit);
+        self.change(data.action, |action| action.permits.push(record));
+        Ok(None)
+    }
+
+    pub(super) fn lapse(
+        &mut self,
+        entry: &Entry,
+        data: &PermitLapsed,
+    ) -> Result<Option<Effect>, Violation> {
+        expect_actor(&entry.leaf, Actor::Gateway)?;
+        expect_parts(&entry.leaf.parts, &[])?;
+        let permit = self.in_force(data.action, data.permit)?;
+        expect_refs(&entry.leaf, &[permit.entry])?;
+        if entry.leaf.time < permit.expires_at {
+            return Err(Violation::NotDue);
+        }
+        self.change(data.action, |action| {
+            action.mark_permit(PermitStatus::Lapsed)
+        });
+        Ok(None)
+    }
+
+    pub(super) fn redeem(
+        &mut self,
+        entry: &Entry,
+        data: &PermitRedeemed,
+    ) -> Result<Option<Effect>, Violation> {
+        let permit = self.in_force(data.action, data.permit)?;
+        let action = self.known(data.action)?;
+        expect_actor(&entry.leaf, Actor::Agent(action.agent))?;
+        expect_refs(&entry.leaf, &[permit.entry])?;
+        expect_parts(&entry.leaf.parts, &[])?;
+        if entry.leaf.time >= permit.expires_at {
+            return Err(Violation::TooLate);
+        }
+        if !self.has_quorum(action) {
+            return Err(Violation::NoQuorum);
+        }
+        let redeemed = (entry.reference(), entry.leaf.time);
+        self.change(data.action, |action| {
+            action.mark_permit(PermitStatus::Redeemed);
+            action.redeemed = Some(redeemed);
+        });
+        Ok(None)
+    }
+
+    pub(super) fn complete(
+        &mut self,
+        entry: &Entry,
+        data: &Completed,
+    ) -> Result<Option<Effect>, Violation> {
+        let action = self.known(data.action)?;
+        expect_actor(&entry.leaf, Actor::Agent(action.agent))?;
+        let redemption = match (&action.redeemed, &action.completed) {
+            (Some((redemption, _)), None) => *redemption,
+            _ => return Err(Violation::NotRunning),
+        };
+        expect_refs(&entry.leaf, &[redemption])?;
+        expect_parts(&entry.leaf.parts, &[OUTPUT])?;
+        if matches!(&data.outcome, Outcome::FailedToStart { why } if why.len() > 500) {
+            return Err(Violation::WrongParts);
+        }
+        let completed = (entry.reference(), data.clone());
+        self.change(data.action, |action| action.completed = Some(completed));
+        Ok(None)
+    }
+
+    fn known(&self, id: ActionId) -> Result<&ActionState, Violation> {
+        self.actions.get(&id).ok_or(Violation::UnknownAction)
+    }
+
+    fn pending(&self, id: ActionId) -> Result<&ActionState, Violation> {
+        let action = self.known(id)?;
+        if action.resolved.is_none() {
+            Ok(action)
+        } else {
+            Err(Violation::NotPending)
+        }
+    }
+
+    fn in_force(&self, action: ActionId, permit: PermitId) -> Result<&PermitRecord, Violation> {
+        self.known(action)?
+            .live_permit()
+            .filter(|live| live.id == permit)
+            .ok_or(Violation::NoSuchPermit)
+    }
+
+    /// Whether enough distinct people with keys in force approved. Counted
+    /// anew at resolution, permit and redemption.
+    fn has_quorum(&self, action: &ActionState) -> bool {
+        let approved = action
+            .verdicts
+            .iter()
+            .filter(|given| given.verdict == Verdict::Approve)
+            .filter(|given| self.credentials.contains_key(&given.credential_id))
+            .count();
+        action.evaluation.decision == Decision::Ask
+            && u64::try_from(approved).is_ok_and(|approved| approved >= action.evaluation.quorum)
+    }
+
+    /// Changes an action and keeps its deadline in step.
+    fn change(&mut self, id: ActionId, change: impl FnOnce(&mut ActionState)) {
+        let Some(action) = self.actions.get_mut(&id) else {
+            return;
+        };
+        let before = action.deadline();
+        change(action);
+        let after = action.deadline();
+        if before != after {
+            if let Some(at) = before {
+                self.deadlines.remove(&(at, id));
+            }
+            if let Some(at) = after {
+                self.deadlines.insert((at, id));
+            }
+        }
+    }
+}
+
+impl ActionState {
+    fn mark_permit(&mut self, status: PermitStatus) {
+        if let Some(permit) = self.permits.last_mut() {
+            permit.status = status;
+        }
+    }
+}

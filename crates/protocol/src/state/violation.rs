@@ -1,0 +1,128 @@
+//! Why an entry cannot follow the ones before it.
+
+/// A broken rule of the log. Each has a test that breaks it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// Not the next position.
+    #[error("entry {found} stands where entry {expected} belongs")]
+    Order {
+        /// The next position.
+        expected: u64,
+        /// The position given.
+        found: u64,
+    },
+    /// Earlier than the entry before it.
+    #[error("its time is before the previous entry's")]
+    TimeRunsBackwards,
+    /// Something before `log.opened`.
+    #[error("the log is not opened yet")]
+    NotOpened,
+    /// A second `log.opened`, or one without its founder.
+    #[error("`log.opened` must be entry 0, name one founder, and nothing else may")]
+    BadOpening,
+    /// Not the actor that this kind demands here.
+    #[error("written by somebody who may not write it")]
+    WrongActor,
+    /// Not exactly the entries that this kind builds on.
+    #[error("its references are not the entries that it builds on")]
+    WrongReferences,
+    /// A part is missing, surplus, too big or of another type.
+    #[error("its parts are not those of its kind")]
+    WrongParts,
+    /// An envelope of one type used as another.
+    #[error("the signed envelope is of another type")]
+    WrongActType,
+    /// An envelope made for another log.
+    #[error("the signed envelope belongs to another log")]
+    OtherLog,
+    /// `issued_at` too far from the entry's time.
+    #[error("the signed envelope was issued more than two minutes away from the entry's time")]
+    Skew,
+    /// Used at or after its `expires_at`.
+    #[error("the signed envelope had expired")]
+    EnvelopeExpired,
+    /// Item number out of bounds.
+    #[error("the signed item is not one of 1 to 256")]
+    ItemCount,
+    /// The pinned checkpoint does not cover what is decided.
+    #[error("the signed pin is older than what it decides on")]
+    StalePin,
+    /// The pinned checkpoint lies in the future.
+    #[error("the signed pin is beyond the log")]
+    PinBeyond,
+    /// A nonce used before.
+    #[error("the signed envelope's nonce was used before")]
+    NonceReused,
+    /// A key that nobody enrolled.
+    #[error("signed with a key that is not enrolled")]
+    UnknownCredential,
+    /// A key of somebody else.
+    #[error("signed with another person's key")]
+    ForeignCredential,
+    /// A second enrolment of a key, or one that `log.opened` does not name.
+    #[error("the key is not the founder's key that `log.opened` names")]
+    NotTheFoundersKey,
+    /// An agent id used before.
+    #[error("an agent with this id is registered already")]
+    AgentExists,
+    /// An empty or overlong name.
+    #[error("a name must have 1 to 80 characters and no control characters")]
+    BadName,
+    /// An agent that nobody registered.
+    #[error("the agent is not registered")]
+    UnknownAgent,
+    /// An action id used before.
+    #[error("an action with this id exists already")]
+    ActionExists,
+    /// An action that nobody proposed.
+    #[error("the action was never proposed")]
+    UnknownAction,
+    /// The evaluation contradicts itself or the proposal.
+    #[error("the evaluation and the proposal do not agree")]
+    BadEvaluation,
+    /// The verdict is about another proposal, digest or expiry.
+    #[error("the signed verdict is not about this proposal")]
+    WrongProposal,
+    /// The reason kept is not the reason signed.
+    #[error("the reason is not the one that was signed")]
+    WrongReason,
+    /// What was seen is not what was signed, or not enough to approve.
+    #[error("what was seen is not what was signed, or does not cover the payload and context")]
+    WrongSeen,
+    /// Decided by somebody who may not.
+    #[error("only the agent's owner decides in a personal log")]
+    NotTheOwner,
+    /// A second verdict by the same person.
+    #[error("this person decided already")]
+    DecidedAlready,
+    /// At or after the deadline.
+    #[error("too late: the action had expired")]
+    TooLate,
+    /// The action is not waiting (any more).
+    #[error("the action is not pending")]
+    NotPending,
+    /// Resolved as something that did not happen.
+    #[error("nothing in the log leads to this resolution")]
+    UnfoundedResolution,
+    /// Approved or used without the people that the evaluation asked for.
+    #[error("the quorum that the evaluation asked for is not met")]
+    NoQuorum,
+    /// A permit for an action that is not approved.
+    #[error("a permit for an action that is not approved")]
+    NotApproved,
+    /// A permit while another is in force, or after a redemption.
+    #[error("the action has a permit in force or was redeemed already")]
+    PermitExists,
+    /// Wrong audience, key, lifetime or id.
+    #[error("the permit's audience, key, lifetime or id is not allowed")]
+    BadPermit,
+    /// Not the permit in force.
+    #[error("the permit is not in force")]
+    NoSuchPermit,
+    /// Lapsed or expired before its time.
+    #[error("it is not due yet")]
+    NotDue,
+    /// The outcome of something that is not running.
+    #[error("an outcome of an action that was not redeemed, or has one already")]
+    NotRunning,
+}
