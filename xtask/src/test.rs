@@ -1,0 +1,97 @@
+//! `cargo xtask test`: installs what the tests need and runs all of them.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::packages::{self, COMPILE, DESKTOP, TEST};
+use crate::shell::{Workspace, call};
+use crate::steps::Steps;
+use crate::{deep, node};
+
+/// The release build that the tests drive: the release's features and assertions, optimised less, for time.
+const RELEASE_PROFILE: &str = "ci-release";
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Also run the long tests (ignored ones with `deep` in their name) and write docs/DEEP.md
+    #[arg(long)]
+    deep: bool,
+    /// Only say whether the last deep run still speaks for this code
+    #[arg(long, conflicts_with = "deep")]
+    deep_status: bool,
+}
+
+pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
+    if args.deep_status {
+        println!("{}", deep::status(workspace)?);
+        return Ok(());
+    }
+    let deep_commit = args.deep.then(|| deep::commit(workspace)).transpose()?;
+
+    let programs = programs(&workspace.target);
+    let mut steps = Steps::default();
+    steps.run("system packages", || {
+        packages::ensure(&[COMPILE, DESKTOP, TEST])
+    });
+    if steps.run("ui: packages", || node::ensure_packages(workspace)) {
+        // Everything below takes the built front end in.
+        steps.run("ui: build", || node::build(workspace));
+        steps.run("ui: types and lints", || {
+            call(workspace.npm().args(["run", "check"]))
+        });
+        steps.run("ui: unit tests", || call(workspace.npm().arg("test")));
+        steps.run("ui: in the browser", || {
+            call(workspace.npm().args(["run", "e2e"]))
+        });
+    }
+    steps.run("build: release console", || {
+        call(workspace.cargo().args([
+            "build",
+            "--locked",
+            "--profile",
+            RELEASE_PROFILE,
+            "--package",
+            "vidimus-desktop",
+        ]))
+    });
+    // Programs and tests in one build, so that both agree on the features of what they share.
+    steps.run("build: programs and tests", || {
+        call(workspace.cargo().args([
+            "build",
+            "--locked",
+            "--workspace",
+            "--bins",
+            "--tests",
+            "--examples",
+        ]))
+    });
+    steps.run("tests", || {
+        call(workspace.cargo().envs(programs.iter().cloned()).args([
+            "test",
+            "--locked",
+            "--workspace",
+            "--no-fail-fast",
+        ]))
+    });
+    if let Some(commit) = &deep_commit {
+        steps.run("deep tests", || deep::run(workspace, commit, &programs));
+    }
+    steps.finish()
+}
+
+/// Where the tests find the programs that they drive from outside.
+fn programs(target: &Path) -> Vec<(&'static str, OsString)> {
+    vec![
+        ("VIDIMUS_BIN", target.join("debug/vidimus").into()),
+        (
+            "VIDIMUS_CONSOLE_BIN",
+            target.join("debug/vidimus-console").into(),
+        ),
+        (
+            "VIDIMUS_RELEASE_CONSOLE_BIN",
+            target.join(RELEASE_PROFILE).join("vidimus-console").into(),
+        ),
+    ]
+}
