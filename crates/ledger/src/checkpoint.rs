@@ -149,16 +149,7 @@ pub fn sign(checkpoint: &Checkpoint, key: &SigningKey, time_unix_s: u64) -> Stri
         time_unix_s <= MAX_TIME_UNIX_S,
         "a checkpoint's time is below 2^63 seconds"
     );
-    let body = checkpoint.to_string();
-    let verifier = key.verifier();
-    let line = |signature_type, bytes| {
-        NoteSignature::new(verifier.name(), verifier.key_id(signature_type), bytes)
-    };
-    let plain = line(ED25519_TYPE, key.sign(body.as_bytes()));
-    let mut timestamped = time_unix_s.to_be_bytes().to_vec();
-    timestamped.extend(key.sign(&timestamped_message(time_unix_s, &body)));
-    let timestamped = line(COSIGNATURE_TYPE, timestamped);
-    format!("{body}\n{plain}\n{timestamped}\n")
+    sign_body(&checkpoint.to_string(), key, time_unix_s)
 }
 
 /// Opens a checkpoint of the log `origin`, signed by `key` in both ways.
@@ -190,6 +181,18 @@ pub fn open(
         checkpoint,
         time_unix_s,
     })
+}
+
+fn sign_body(body: &str, key: &SigningKey, time_unix_s: u64) -> String {
+    let verifier = key.verifier();
+    let line = |signature_type, bytes| {
+        NoteSignature::new(verifier.name(), verifier.key_id(signature_type), bytes)
+    };
+    let plain = line(ED25519_TYPE, key.sign(body.as_bytes()));
+    let mut timestamped = time_unix_s.to_be_bytes().to_vec();
+    timestamped.extend(key.sign(&timestamped_message(time_unix_s, body)));
+    let timestamped = line(COSIGNATURE_TYPE, timestamped);
+    format!("{body}\n{plain}\n{timestamped}\n")
 }
 
 /// The bytes of the one signature of this kind by `key`. Two would leave it open which time holds.
@@ -238,4 +241,45 @@ fn parse_size(size: &str) -> Option<u64> {
 
 fn parse_root(root: &str) -> Option<Hash> {
     BASE64_STANDARD.decode(root).ok()?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// A log that signs a malformed body is refused for the body, not for its signatures.
+    #[test]
+    fn a_well_signed_malformed_body_is_refused() {
+        let key = SigningKey::from_seed("log.example", &[1; 32]).unwrap();
+        let root = BASE64_STANDARD.encode([0; 32]);
+        let open_body =
+            |body: &str| open(&sign_body(body, &key, 5), &key.verifier(), "log.example");
+        assert!(open_body(&format!("log.example\n3\n{root}\n")).is_ok());
+        assert_eq!(
+            open_body(&format!("log.example\n3\n{root}\nextension\n")),
+            Err(CheckpointError::Lines)
+        );
+        assert_eq!(
+            open_body(&format!("log.example\n03\n{root}\n")),
+            Err(CheckpointError::Size("03".to_owned()))
+        );
+    }
+
+    /// The format's limit holds although the signature over the time is genuine.
+    #[test]
+    fn a_well_signed_time_beyond_the_format_is_refused() {
+        let key = SigningKey::from_seed("log.example", &[1; 32]).unwrap();
+        let root = BASE64_STANDARD.encode([0; 32]);
+        let body = format!("log.example\n3\n{root}\n");
+        assert_eq!(
+            open(
+                &sign_body(&body, &key, 1 << 63),
+                &key.verifier(),
+                "log.example"
+            ),
+            Err(CheckpointError::WrongSignature(SignatureKind::Timestamped))
+        );
+    }
 }

@@ -312,3 +312,62 @@ fn is_name(name: &str) -> bool {
     let allowed = |c: char| !c.is_whitespace() && !c.is_control() && c != '+';
     !name.is_empty() && name.len() <= MAX_NAME_BYTES && name.chars().all(allowed)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// The verifier keys, notes and (for the first) the private seed that the tests of Go's
+    /// sumdb/note and the text of C2SP signed-note publish.
+    const GO_VKEY: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+    const GO_SEED: &str = "AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz";
+    const GO_NOTE: &str = "If you think cryptography is the answer to your problem,
+then you don't know what your problem is.
+
+— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=
+";
+    const C2SP_VKEY: &str = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
+    const C2SP_NOTE: &str = "This is an example message.
+
+— example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=
+";
+
+    #[test]
+    fn published_notes_verify() {
+        for (vkey, text) in [(GO_VKEY, GO_NOTE), (C2SP_VKEY, C2SP_NOTE)] {
+            let key = VerifierKey::parse(vkey).unwrap();
+            let note = Note::parse(text).unwrap();
+            let line = &note.signatures()[0];
+            assert_eq!(line.name(), key.name());
+            assert_eq!(line.key_id(), key.key_id(ED25519_TYPE));
+            assert!(key.verifies(note.text().as_bytes(), line.bytes()));
+            assert!(!key.verifies(&note.text().as_bytes()[1..], line.bytes()));
+        }
+    }
+
+    #[test]
+    fn a_published_note_is_signed_alike() {
+        let seed = BASE64_STANDARD.decode(GO_SEED).unwrap();
+        let key = SigningKey::from_seed("PeterNeumann", seed[1..].try_into().unwrap()).unwrap();
+        assert_eq!(key.verifier().to_string(), GO_VKEY);
+        let text = Note::parse(GO_NOTE).unwrap().text().to_owned();
+        let id = key.verifier().key_id(ED25519_TYPE);
+        let line = NoteSignature::new("PeterNeumann", id, key.sign(text.as_bytes()));
+        assert_eq!(format!("{text}\n{line}\n"), GO_NOTE);
+    }
+
+    /// A witness key of type `0x04` from the tests of transparency-dev/formats.
+    #[test]
+    fn a_published_cosigner_has_its_key_id() {
+        let key = BASE64_STANDARD
+            .decode("BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2")
+            .unwrap();
+        let key = VerifierKey {
+            name: "remora.n621.de".to_owned(),
+            public_key: key[1..].try_into().unwrap(),
+        };
+        assert_eq!(key.key_id(0x04), 0xda77_ade7);
+    }
+}
