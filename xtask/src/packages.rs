@@ -59,10 +59,6 @@ pub(crate) const TEST: &[Package] = &[
     ),
     package("chromium-driver", "WebDriver for that browser"),
     package("dbus", "private session bus for notifications and keyring"),
-    package(
-        "dbus-x11",
-        "`dbus-launch`, which GNOME's keyring falls back to",
-    ),
     package("notification-daemon", "a real notification daemon"),
     package("xfce4-notifyd", "a second one, which draws the buttons"),
     package(
