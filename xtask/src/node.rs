@@ -1,7 +1,10 @@
 //! The front end's tools: is Node there and new enough, are its packages those of the lockfile.
 
 use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 
@@ -11,6 +14,8 @@ use crate::shell::{Workspace, call, in_path, output};
 const WANTED: &str = "20.19 or newer within 20, or 22.12 or newer";
 /// A copy of the lockfile, laid beside the packages that were installed from it.
 const STAMP: &str = "ui/node_modules/.installed-package-lock.json";
+/// What of `ui/` is not a source: results, and tests with their helpers.
+const NO_SOURCE: &[&str] = &["dist", "node_modules", "e2e"];
 
 /// Checks Node and installs the front end's packages when the lockfile has changed since the last time.
 pub(crate) fn ensure_packages(workspace: &Workspace) -> Result<()> {
@@ -34,6 +39,40 @@ pub(crate) fn ensure_packages(workspace: &Workspace) -> Result<()> {
 /// Builds the front end; the desktop crate does not compile without it.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     call(workspace.npm().args(["run", "build"]))
+}
+
+/// Builds the front end unless the last build is newer than every source: each build makes cargo link again.
+pub(crate) fn build_if_stale(workspace: &Workspace) -> Result<()> {
+    let ui = workspace.ui();
+    let built = fs::metadata(ui.join("dist/index.html")).and_then(|page| page.modified());
+    let changed =
+        newest_source(&ui).with_context(|| format!("looking through {}", ui.display()))?;
+    if built.is_ok_and(|built| built > changed) {
+        return Ok(());
+    }
+    build(workspace)
+}
+
+/// When a source of the front end last changed. Folders count too: they change when a file goes.
+fn newest_source(ui: &Path) -> io::Result<SystemTime> {
+    let mut newest = SystemTime::UNIX_EPOCH;
+    let mut waiting: Vec<PathBuf> = Vec::new();
+    for entry in fs::read_dir(ui)? {
+        let entry = entry?;
+        if !NO_SOURCE.iter().any(|name| entry.file_name() == *name) {
+            waiting.push(entry.path());
+        }
+    }
+    while let Some(path) = waiting.pop() {
+        let metadata = fs::metadata(&path)?;
+        newest = newest.max(metadata.modified()?);
+        if metadata.is_dir() {
+            for entry in fs::read_dir(&path)? {
+                waiting.push(entry?.path());
+            }
+        }
+    }
+    Ok(newest)
 }
 
 fn check_version() -> Result<()> {
@@ -71,7 +110,35 @@ fn is_new_enough((major, minor): (u32, u32)) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn sources_count_and_results_do_not() {
+        let ui = std::env::temp_dir().join(format!("xtask-node-{}", std::process::id()));
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let touch = |path: &str, seconds| {
+            let path = ui.join(path);
+            if path.extension().is_some() {
+                fs::create_dir_all(path.parent().expect("below ui")).expect("made");
+                fs::write(&path, "").expect("written");
+            }
+            let file = fs::File::open(&path).expect("opened");
+            file.set_modified(at(seconds)).expect("dated");
+        };
+        touch("src/lib/a.ts", 10);
+        touch("dist/index.html", 99);
+        touch("node_modules/b/c.js", 99);
+        touch("src/lib", 10);
+        touch("src", 10);
+        assert_eq!(newest_source(&ui).expect("readable"), at(10));
+        touch("src/lib/a.ts", 20);
+        assert_eq!(newest_source(&ui).expect("readable"), at(20));
+        touch("src/lib", 30);
+        assert_eq!(newest_source(&ui).expect("readable"), at(30));
+        fs::remove_dir_all(&ui).expect("removed");
+    }
 
     #[test]
     fn versions_are_read() {

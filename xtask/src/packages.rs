@@ -163,9 +163,12 @@ fn install(missing: &[Package]) -> Result<()> {
         println!("{error:#}; trying with the package lists that are here");
     }
     let mut install = apt(&["install", "--yes", "--no-install-recommends"]);
-    call(install.args(&names)).with_context(|| {
-        format!("the packages were not installed; as root, run:\n\n  {by_hand}\n\nthen start this task again")
-    })
+    if let Err(error) = call(install.args(&names)) {
+        bail!(
+            "{error:#}\n\nthe packages are still missing; as root, run:\n\n  {by_hand}\n\nthen start this task again"
+        );
+    }
+    Ok(())
 }
 
 #[derive(Debug, PartialEq, Eq)]

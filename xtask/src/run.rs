@@ -32,7 +32,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         packages::ensure(&[COMPILE])?;
     }
     node::ensure_packages(workspace)?;
-    node::build(workspace)?;
+    node::build_if_stale(workspace)?;
 
     let mut build = workspace.cargo();
     build.args(["build", "--package", "vidimus-cli"]);
