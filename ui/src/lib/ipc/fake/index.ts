@@ -1,0 +1,1 @@
+import type { Backend, Line } from '../backend'; import type { Command, Event, Reply } from '../types'; export class FakeBackend implements Backend { constructor(_s: string) {} async send(_c: Command): Promise<Reply> { return { is: 'accepted' }; } listen(_e: (e: Event) => void, _l: (l: Line) => void): void {} }

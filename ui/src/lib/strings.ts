@@ -1,0 +1,107 @@
+// From the contract's codes to words and tone. Sentences that stand in one
+// place only are written in that place.
+
+import type { ActionStatus, CeremonyPurpose, Tone, VerdictChoice } from './ipc/types';
+
+/** How a badge looks. A word always stands beside the colour. */
+export type BadgeTone = 'neutral' | 'ok' | 'warn' | 'danger' | 'info';
+
+/** A badge for where an action stands. */
+export function statusWords(status: ActionStatus): { label: string; tone: BadgeTone; explain: string } {
+  switch (status.is) {
+    case 'pending':
+      return { label: 'Waiting', tone: 'warn', explain: 'Nobody has decided yet. It does not run.' };
+    case 'approved':
+      return { label: 'Approved', tone: 'ok', explain: 'The verdict is proven to be in the ledger. It has not started yet.' };
+    case 'permit_lapsed':
+      return { label: 'Permit lapsed', tone: 'warn', explain: 'Approved, but the permit ran out unused. The agent may fetch a new one.' };
+    case 'running':
+      return { label: 'Running', tone: 'info', explain: 'The permit was redeemed. It may be running now.' };
+    case 'completed':
+      if (status.signal !== null) {
+        return { label: `Killed by ${status.signal}`, tone: 'danger', explain: 'It ran and was ended by a signal.' };
+      }
+      if (status.exit_code === 0) return { label: 'Completed', tone: 'ok', explain: 'It ran and ended with exit code 0.' };
+      return {
+        label: status.exit_code === null ? 'Ended' : `Exit code ${status.exit_code}`,
+        tone: 'danger',
+        explain: 'It ran and ended with an error.',
+      };
+    case 'failed_to_start':
+      return { label: 'Failed to start', tone: 'danger', explain: 'The permit was redeemed, but the program could not be started.' };
+    case 'unknown':
+      return { label: 'Outcome unknown', tone: 'danger', explain: 'The permit was redeemed and no outcome was reported. It is never retried.' };
+    case 'denied':
+      return { label: 'Denied', tone: 'neutral', explain: 'A reviewer denied it. It did not run.' };
+    case 'expired':
+      return { label: 'Expired', tone: 'neutral', explain: 'Nobody decided in time. It did not run.' };
+    case 'withdrawn':
+      return { label: 'Withdrawn', tone: 'neutral', explain: 'The agent took it back. It did not run.' };
+    case 'refused':
+      return { label: 'Refused by policy', tone: 'neutral', explain: 'The policy refused it. It did not run.' };
+    case 'not_run':
+      return { label: 'Approved, never run', tone: 'neutral', explain: 'It was approved, but it was not run before its last moment.' };
+  }
+}
+
+/** The title of a key prompt. */
+export function ceremonyTitle(purpose: CeremonyPurpose): string {
+  switch (purpose.is) {
+    case 'setup':
+      return 'Set up your key';
+    case 'sign_in':
+      return 'Sign in with your key';
+    case 'connect_agent':
+      return `Connect the agent “${purpose.name}”`;
+    case 'verdict':
+      return purpose.verdict === 'approve' ? 'Sign the approval' : 'Sign the denial';
+  }
+}
+
+/** What has happened when a key prompt is done. */
+export function ceremonyDone(purpose: CeremonyPurpose): string {
+  switch (purpose.is) {
+    case 'setup':
+      return 'Your key is enrolled and you are signed in.';
+    case 'sign_in':
+      return 'You are signed in.';
+    case 'connect_agent':
+      return `“${purpose.name}” is registered, and its profile is written.`;
+    case 'verdict':
+      return purpose.verdict === 'approve'
+        ? 'The approval is in the ledger, and its inclusion is proven.'
+        : 'The denial is in the ledger, and its inclusion is proven.';
+  }
+}
+
+/** A verdict as a heading and as a button. */
+export const verdictWords: Record<VerdictChoice, { heading: string; means: string; ask: string }> = {
+  approve: {
+    heading: 'Approve this action',
+    means: 'It runs once, exactly as stated here.',
+    ask: 'Ask for my key to approve',
+  },
+  deny: {
+    heading: 'Deny this action',
+    means: 'It does not run. The agent is told so, with your reason.',
+    ask: 'Ask for my key to deny',
+  },
+};
+
+/** The word that stands beside a notice's colour. */
+export const toneWords: Record<Tone, string> = { info: 'Note', warning: 'Warning', danger: 'Danger' };
+
+/** Marks that stay on screen as long as they are true. */
+export const marks = {
+  softwareKey: {
+    label: 'Software key',
+    explain: 'The lowest assurance: this key is a file on this computer. It does not stop an agent that runs as the same user.',
+  },
+  displayTrust: {
+    label: 'Display trusts the gateway',
+    explain: 'The gateway serves this page, so what you see is what the gateway shows you. The desktop console checks it by itself.',
+  },
+} as const;
+
+/** The reason given when the time to decide is over. */
+export const timeIsUp = 'The time to decide is over. It does not run, and the ledger will record it as expired.';

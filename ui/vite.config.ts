@@ -1,0 +1,28 @@
+// How the console's front is built: one page, relative links, so that the same
+// files are served by the desktop window and by the gateway.
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig(({ mode }) => ({
+  base: './',
+  plugins: [svelte()],
+  define: {
+    // The fake backend exists in dev and test builds only; in production the
+    // branch that imports it is dead and falls out of the bundle.
+    __FAKE__: JSON.stringify(mode !== 'production'),
+  },
+  build: {
+    target: ['es2022', 'safari17'],
+    // A test build never lands where the desktop package picks its files up.
+    outDir: mode === 'production' ? 'dist' : '../target/ui-test',
+    emptyOutDir: true,
+    // Inlined assets would need a wider content security policy.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  resolve: mode === 'test' ? { conditions: ['browser'] } : {},
+  test: {
+    environment: 'happy-dom',
+    include: ['src/**/*.test.ts'],
+  },
+}));
