@@ -1,0 +1,196 @@
+// Building blocks of the fake console's views.
+
+import type {
+  ActionStatus,
+  ActionSummary,
+  CommandView,
+  ConsoleView,
+  EntryView,
+  Fact,
+  HistoryRow,
+  Problem,
+  ReviewView,
+  SafeText,
+  Span,
+} from '../types';
+
+export const MINUTE = 60_000;
+
+/** Safe text from pieces; a piece that is not a string is a mark. */
+export function text(...pieces: (string | Span)[]): SafeText {
+  return { spans: pieces.map((piece) => (typeof piece === 'string' ? { is: 'plain', text: piece } : piece)) };
+}
+
+export function mark(label: string, what: string, shown: string | null = null): Span {
+  return { is: 'mark', label, what, shown };
+}
+
+/** A digest that looks like one and differs by seed. */
+export function digest(seed: number): string {
+  let state = seed * 2654435761 + 12345;
+  let out = '';
+  while (out.length < 64) {
+    state = (state * 1664525 + 1013904223) >>> 0;
+    out += state.toString(16).padStart(8, '0');
+  }
+  return out.slice(0, 64);
+}
+
+export function problem(code: string, message: string, hint: string): Problem {
+  return { code, message, hint };
+}
+
+export function fact(label: string, value: string | SafeText, mono = false): Fact {
+  return { label, value: typeof value === 'string' ? text(value) : value, mono };
+}
+
+export function action(id: string, change: Partial<ActionSummary> = {}): ActionSummary {
+  const now = Date.now();
+  return {
+    id,
+    agent: 'claude-code',
+    onBehalfOf: 'Ada Reviewer',
+    title: text('terraform apply -auto-approve plan.tfplan'),
+    target: text('buildbox:/home/ada/infra/prod'),
+    intent: text('Apply the reviewed plan that adds the read replica in eu-west-1.'),
+    proposedAtUnixMs: now - 3 * MINUTE,
+    expiresAtUnixMs: now + 12 * MINUTE,
+    status: { is: 'pending' },
+    somebodyWaits: true,
+    ...change,
+  };
+}
+
+export function command(change: Partial<CommandView> = {}): CommandView {
+  return {
+    program: { path: text('/usr/bin/terraform'), size: 94_371_840, sha256: digest(1) },
+    interpreter: null,
+    script: null,
+    argv: [text('terraform'), text('apply'), text('-auto-approve'), text('plan.tfplan')],
+    cwd: text('/home/ada/infra/prod'),
+    env: [
+      { name: text('AWS_SECRET_ACCESS_KEY'), value: null },
+      { name: text('HOME'), value: text('/home/ada') },
+      { name: text('LANG'), value: text('en_GB.UTF-8') },
+      { name: text('PATH'), value: text('/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin') },
+      { name: text('TERM'), value: text('xterm-256color') },
+      { name: text('TZ'), value: text('Europe/Berlin') },
+      { name: text('USER'), value: text('ada') },
+    ],
+    files: [{ path: text('/home/ada/infra/prod/plan.tfplan'), size: 18_204, sha256: digest(2) }],
+    notBound: ['Shared libraries that the program loads', 'Files that it opens by itself while it runs', 'What it fetches from the network'],
+    ...change,
+  };
+}
+
+export function review(summary: ActionSummary, change: Partial<ReviewView> = {}): ReviewView {
+  return {
+    summary,
+    command: command(),
+    claims: [
+      fact('Intent', summary.intent ?? text('')),
+      fact('Run', 'nightly-2026-11-21', true),
+      fact('Ticket', 'OPS-4411, https://tickets.example/OPS-4411'),
+    ],
+    computed: [fact('Host', 'buildbox', true), fact('Executor user', 'ada (1000)'), fact('Whole proposal', '2,918 bytes in 1 part')],
+    policy: [
+      fact('Rule', 'personal: the owner’s key decides'),
+      fact('Time to decide', '15 minutes'),
+      fact('Runs', 'once, within 5 minutes of approval'),
+      fact('Assurance', 'user verification required'),
+    ],
+    marks: 0,
+    digest: digest(3),
+    entry: 41,
+    blocked: null,
+    timeline: [
+      { entry: 41, timeUnixMs: summary.proposedAtUnixMs, text: `${summary.agent} proposed it.`, reason: null },
+    ],
+    output: null,
+    ...change,
+  };
+}
+
+export function view(change: Partial<ConsoleView> = {}): ConsoleView {
+  const now = Date.now();
+  return {
+    front: 'desktop',
+    phase: { is: 'ready' },
+    gateway: {
+      name: 'This computer',
+      url: 'http://localhost:8443',
+      log: digest(9),
+      connection: { is: 'live' },
+      checkpoint: { size: 42, root: digest(10), timeUnixMs: now - 4000 },
+    },
+    reviewer: { name: 'Ada Reviewer', route: 'browser' },
+    ceremony: null,
+    inbox: [],
+    recent: [],
+    agents: [{ id: 'agt_7Q2M', name: 'claude-code', profilePath: '/home/ada/.config/vidimus/agents/claude-code.json' }],
+    tryCommand: '/opt/vidimus/bin/vidimus exec -- /usr/bin/printf "held, seen, released\\n"',
+    notices: [],
+    verification: { is: 'not_run' },
+    ...change,
+  };
+}
+
+const KINDS: [string, string, boolean][] = [
+  ['action.proposed', 'claude-code proposed terraform apply -auto-approve plan.tfplan', true],
+  ['action.completed', 'vidimus exec reported exit code 0', true],
+  ['permit.redeemed', 'The permit was redeemed by vidimus exec on buildbox', true],
+  ['permit.issued', 'A permit was issued, good for 5 minutes', true],
+  ['action.resolved', 'Approved with 1 of 1 verdicts', true],
+  ['verdict.given', 'Ada Reviewer approved: “reviewed with the team”', true],
+  ['action.proposed', 'claude-code proposed systemctl restart nginx', true],
+  ['agent.registered', 'Ada Reviewer registered the agent claude-code', false],
+];
+
+/** A made-up log of `total` entries, newest first. */
+export function rows(total: number): HistoryRow[] {
+  const now = Date.now();
+  return Array.from({ length: total }, (_, at) => {
+    const index = total - 1 - at;
+    if (index === 0) return { index, kind: 'log.opened', time: 0, text: text('The log was opened by Ada Reviewer'), action: null };
+    if (index === 1)
+      return { index, kind: 'credential.enrolled', time: 0, text: text('Ada Reviewer enrolled the first key'), action: null };
+    const [kind, words, thread] = KINDS[at % KINDS.length] ?? ['action.proposed', '', true];
+    return { index, kind, time: 0, text: text(words), action: thread ? 'act_01' : null };
+  }).map(({ time: _time, ...row }, at) => ({ ...row, timeUnixMs: now - at * 47_000 }));
+}
+
+export function entry(row: HistoryRow): EntryView {
+  const leaf = {
+    v: 1,
+    kind: row.kind,
+    time: new Date(row.timeUnixMs).toISOString(),
+    actor: { reviewer: 'rev_ada' },
+    refs: [{ index: String(Math.max(0, row.index - 1)), leaf: digest(row.index) }],
+    data: { action: row.action },
+    parts: [{ name: 'payload', type: 'application/json', size: '2918', commit: digest(row.index + 77) }],
+  };
+  return {
+    row,
+    leafHash: digest(row.index + 500),
+    leafText: text(JSON.stringify(leaf, null, 2)),
+    parts: [
+      {
+        name: 'payload',
+        contentType: 'application/json',
+        size: 2918,
+        commit: digest(row.index + 77),
+        text: text('{\n  "kind": "command",\n  "payload": { "argv": ["terraform", "apply", "plan.tfplan"] }\n}'),
+      },
+      { name: 'reason', contentType: 'text/plain', size: 12, commit: digest(row.index + 78), text: null },
+    ],
+  };
+}
+
+export const STATUSES: ActionStatus[] = [
+  { is: 'completed', exit_code: 0, signal: null },
+  { is: 'denied' },
+  { is: 'expired' },
+  { is: 'running' },
+  { is: 'completed', exit_code: 2, signal: null },
+  { is: 'unknown' },
+];
