@@ -1,1 +1,24 @@
-//! WebAuthn assertion check, whole-log replay, exports and reports. No async, no network.
+//! Proves what a log says: WebAuthn assertions, signed acts, permits, the
+//! replay of whole logs, proof bundles and exports.
+//!
+//! No async, no network, no clock, no trust in whoever handed the bytes over.
+//! Out of scope: trees and notes (`vidimus-ledger`), the rules that need no
+//! cryptography (`vidimus-protocol`).
+//!
+//! The rules are written down in `docs/spec/`.
+
+pub mod act;
+pub mod assertion;
+pub mod attestation;
+mod authenticator;
+mod cbor;
+mod client_data;
+pub mod cose;
+mod judge;
+mod opening;
+pub mod permit;
+pub mod replay;
+
+pub use authenticator::{AuthenticatorError, Flags};
+pub use cbor::CborError;
+pub use client_data::ClientDataError;

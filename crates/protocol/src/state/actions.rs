@@ -1,7 +1,7 @@
 //! The life of an action: proposed, decided, permitted, redeemed, completed.
 
 use super::{Effect, PartRule, State, Violation, expect_actor, expect_parts, expect_refs};
-use crate::action;
+use crate::action::{self, ActionKind};
 use crate::bytes::{Blob, Digest};
 use crate::entry::{
     Completed, Decision, Entry, Evaluation, Outcome, PermitIssued, PermitLapsed, PermitRedeemed,
@@ -42,6 +42,8 @@ const OUTPUT: PartRule = PartRule {
 pub struct ActionState {
     /// The action.
     pub id: ActionId,
+    /// Sort of action.
+    pub kind: ActionKind,
     /// Who proposed it.
     pub agent: AgentId,
     /// Action digest: commit of the `payload` part.
@@ -204,6 +206,7 @@ impl State {
         let digest = leaf.part("payload").ok_or(Violation::WrongParts)?.commit;
         let action = ActionState {
             id: data.action,
+            kind: data.action_kind,
             agent: data.agent,
             digest,
             context: leaf.part("context").map(|part| part.commit),

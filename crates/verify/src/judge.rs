@@ -1,0 +1,215 @@
+//! Judges one entry after another: form, signatures, then the reducer's rules.
+//! Shared by the whole-log [`crate::replay`] and the excerpts of
+//! [`crate::bundle`].
+
+use std::collections::HashMap;
+
+use vidimus_ledger::tree::{Hash, leaf_hash};
+use vidimus_protocol::entry::{CredentialEnrolled, Data, Entry, Leaf, LeafError, Parsed};
+use vidimus_protocol::envelope::Envelope;
+use vidimus_protocol::state::{Effect, Log, Route};
+use vidimus_protocol::{Blob, Digest, State, Violation};
+
+use crate::act::{self, ActError};
+use crate::attestation::{self, AttestationError};
+use crate::client_data::{self, ClientDataError};
+use crate::cose::CoseKey;
+use crate::opening::{self, OpeningError};
+
+/// Why an entry cannot stand where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// Its bytes are no leaf.
+    #[error(transparent)]
+    Leaf(#[from] LeafError),
+    /// It opens the log in a way that nothing can be checked against.
+    #[error(transparent)]
+    Opening(#[from] OpeningError),
+    /// The registration that it enrols a key with is wrong.
+    #[error(transparent)]
+    Enrolment(#[from] EnrolmentError),
+    /// The signed act that it holds does not count.
+    #[error(transparent)]
+    Act(#[from] ActError),
+    /// It breaks a rule of the log.
+    #[error(transparent)]
+    Violation(#[from] Violation),
+}
+
+/// Why a registration does not count.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EnrolmentError {
+    /// Its attestation object is wrong.
+    #[error(transparent)]
+    Attestation(#[from] AttestationError),
+    /// Its client data is wrong.
+    #[error("in the registration, {0}")]
+    ClientData(#[from] ClientDataError),
+    /// The registration made another key than the one that is enrolled.
+    #[error("the registration made another key than the one that is enrolled")]
+    OtherKey,
+    /// Registered by one route, signed by another.
+    #[error("the key was registered by one route and signed by another")]
+    OtherRoute,
+}
+
+/// The state, and the keys of its credentials ready to verify.
+#[derive(Debug, Default)]
+pub(crate) struct Judge {
+    pub(crate) state: State,
+    keys: HashMap<Blob, CoseKey>,
+    pub(crate) signatures: u64,
+}
+
+/// A leaf on which everything is done that needs no order: several can be
+/// read at a time.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) leaf_hash: Hash,
+    parsed: Result<Parsed, LeafError>,
+    /// `None` when its key was not known yet.
+    act: Option<Result<Option<Route>, ReplayError>>,
+}
+
+/// What an entry turned out to be.
+#[derive(Debug)]
+pub(crate) enum Judged {
+    /// It follows from the ones before.
+    Known {
+        leaf: Leaf,
+        effect: Option<Effect>,
+        route: Option<Route>,
+    },
+    /// Of a version or kind that this program cannot judge.
+    Unknown,
+}
+
+impl Judge {
+    pub(crate) fn read(&self, leaf: &[u8]) -> Read {
+        let parsed = Leaf::parse(leaf);
+        let act = match &parsed {
+            Ok(Parsed::Known(leaf)) => match self.check_act(&leaf.data) {
+                Err(ReplayError::Violation(_)) => None,
+                known => Some(known),
+            },
+            _ => None,
+        };
+        Read {
+            leaf_hash: leaf_hash(leaf),
+            parsed,
+            act,
+        }
+    }
+
+    /// Judges the entry at `index`; a refused one changes nothing. `root_at`
+    /// answers for the pins of signed acts.
+    pub(crate) fn judge(
+        &mut self,
+        index: u64,
+        read: Read,
+        check_pin: impl Fn(&Envelope) -> Result<(), ActError>,
+    ) -> Result<Judged, ReplayError> {
+        let leaf = match read.parsed? {
+            Parsed::Known(leaf) => leaf,
+            Parsed::Unknown { .. } => return Ok(Judged::Unknown),
+        };
+        let route = match read.act {
+            Some(known) => known?,
+            None => self.check_act(&leaf.data)?,
+        };
+        if let Some(envelope) = envelope_of(&leaf.data) {
+            check_pin(envelope)?;
+        }
+        let entry = Entry {
+            index,
+            leaf_hash: Digest(read.leaf_hash),
+            leaf,
+        };
+        let effect = self.state.apply(&entry)?;
+        if let Data::CredentialEnrolled(data) = &entry.leaf.data {
+            let item = &data.signed.item;
+            let key = CoseKey::parse(&item.public_key.0).map_err(ActError::from)?;
+            self.keys.insert(item.credential_id.clone(), key);
+        }
+        self.signatures += u64::from(route.is_some());
+        Ok(Judged::Known {
+            leaf: entry.leaf,
+            effect,
+            route,
+        })
+    }
+
+    /// Everything about an entry that hangs on cryptography and not on order.
+    fn check_act(&self, data: &Data) -> Result<Option<Route>, ReplayError> {
+        let route = match data {
+            Data::LogOpened(data) => {
+                opening::check(data)?;
+                return Ok(None);
+            }
+            Data::CredentialEnrolled(data) => check_enrolment(data, self.log()?)?,
+            Data::AgentRegistered(data) => {
+                let signed = &data.signed;
+                act::check_with(
+                    signed,
+                    self.log()?,
+                    self.key(&signed.assertion.credential_id)?,
+                )?
+            }
+            Data::VerdictGiven(data) => {
+                let signed = &data.signed;
+                act::check_with(
+                    signed,
+                    self.log()?,
+                    self.key(&signed.assertion.credential_id)?,
+                )?
+            }
+            Data::ActionProposed(_)
+            | Data::ActionResolved(_)
+            | Data::PermitIssued(_)
+            | Data::PermitLapsed(_)
+            | Data::PermitRedeemed(_)
+            | Data::ActionCompleted(_) => return Ok(None),
+        };
+        Ok(Some(route))
+    }
+
+    fn log(&self) -> Result<&Log, Violation> {
+        self.state.log().ok_or(Violation::NotOpened)
+    }
+
+    fn key(&self, credential: &Blob) -> Result<&CoseKey, Violation> {
+        self.keys
+            .get(credential)
+            .ok_or(Violation::UnknownCredential)
+    }
+}
+
+fn check_enrolment(data: &CredentialEnrolled, log: &Log) -> Result<Route, ReplayError> {
+    let item = &data.signed.item;
+    let attested = attestation::check(&data.attestation_object.0, &log.opened.rp_id)
+        .map_err(EnrolmentError::from)?;
+    if attested.credential_id != item.credential_id.0 || attested.public_key != item.public_key.0 {
+        return Err(EnrolmentError::OtherKey.into());
+    }
+    let registered = client_data::check_registration(
+        &data.client_data_json.0,
+        &log.opened,
+        &log.software_origin(),
+    )
+    .map_err(EnrolmentError::from)?;
+    let route = act::check(&data.signed, log, &item.public_key)?;
+    if registered == route {
+        Ok(route)
+    } else {
+        Err(EnrolmentError::OtherRoute.into())
+    }
+}
+
+fn envelope_of(data: &Data) -> Option<&Envelope> {
+    match data {
+        Data::CredentialEnrolled(data) => Some(&data.signed.envelope),
+        Data::AgentRegistered(data) => Some(&data.signed.envelope),
+        Data::VerdictGiven(data) => Some(&data.signed.envelope),
+        _ => None,
+    }
+}
