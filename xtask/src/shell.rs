@@ -131,10 +131,7 @@ fn cargo_in(root: &Path) -> Command {
 
 fn describes_the_running_package(name: &str) -> bool {
     name.starts_with("CARGO_PKG_")
-        || matches!(
-            name,
-            "CARGO" | "CARGO_MANIFEST_DIR" | "CARGO_MANIFEST_PATH" | "LD_LIBRARY_PATH"
-        )
+        || matches!(name, "CARGO" | "CARGO_MANIFEST_DIR" | "CARGO_MANIFEST_PATH")
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         ]))
     });
     // Programs and tests in one build, so that both agree on the features of what they share.
-    steps.run("build: programs and tests", || {
+    let built = steps.run("build: programs and tests", || {
         call(workspace.cargo().args([
             "build",
             "--locked",
@@ -67,16 +67,19 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
             "--examples",
         ]))
     });
-    steps.run("tests", || {
-        call(workspace.cargo().envs(programs.iter().cloned()).args([
-            "test",
-            "--locked",
-            "--workspace",
-            "--no-fail-fast",
-        ]))
-    });
-    if let Some(commit) = &deep_commit {
-        steps.run("deep tests", || deep::run(workspace, commit, &programs));
+    // After a failed build the programs that lie there are yesterday's: a test of them would say nothing.
+    if built {
+        steps.run("tests", || {
+            call(workspace.cargo().envs(programs.iter().cloned()).args([
+                "test",
+                "--locked",
+                "--workspace",
+                "--no-fail-fast",
+            ]))
+        });
+        if let Some(commit) = &deep_commit {
+            steps.run("deep tests", || deep::run(workspace, commit, &programs));
+        }
     }
     steps.finish()
 }
