@@ -1,1 +1,462 @@
-//! The gateway that agents ask: sequencer, store, relying party, routes, feed.
+//! The gateway that agents ask.
+//!
+//! It keeps the ledger, asks the policy, shows pending actions to consoles,
+//! checks what people sign, issues permits and redeems them once. The desktop
+//! console embeds it; `vidimus gateway` runs it alone.
+//!
+//! - [`Gateway::open`] binds the loopback port and reads the ledger back.
+//! - [`Gateway::serve`] answers HTTP until it is told to stop.
+//! - [`Gateway::found`] begins the first key; only this process can.
+//!
+//! Every entry is made by the one sequencer (`sequencer.rs`). Routes only read
+//! what is committed and signed (`shared.rs`). Interface: `docs/spec/api.md`.
+
+mod ceremonies;
+mod clock;
+mod founding;
+mod guard;
+mod keys;
+mod port;
+mod presence;
+mod problem;
+mod relying_party;
+mod routes;
+mod sequencer;
+mod shared;
+mod store;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::sync::{Semaphore, oneshot};
+use vidimus_ledger::note::SigningKey;
+use vidimus_ledger::tree::MemoryTree;
+use vidimus_policy::{Personal, Policy};
+use vidimus_protocol::api::{Ack, CeremonyState, CeremonyView};
+use vidimus_protocol::id::CeremonyId;
+use vidimus_protocol::state::name_is_fit;
+use vidimus_protocol::{Digest, State};
+use vidimus_verify::permit::PermitSigner;
+use vidimus_verify::replay::Replay;
+
+pub use clock::{BOUND as CLOCK_BOUND, Clock, SystemClock};
+pub use founding::{NewSession, Registration, SoftwareKey};
+pub use guard::GuardError;
+pub use keys::KeysError;
+pub use port::PortError;
+pub use problem::Refusal;
+pub use store::StoreError;
+
+use ceremonies::{Ceremonies, Step};
+use clock::Timekeeper;
+use founding::{Opening, Premises};
+use guard::LastSigned;
+use keys::Keys;
+use port::Loopback;
+use presence::Presence;
+use relying_party::RelyingParty;
+use sequencer::{Answer, Job, Request, Sequencer};
+use shared::{Committed, Shared};
+use store::Store;
+
+/// Most requests that wait for the sequencer at a time.
+const MOST_IN_FLIGHT: usize = 4096;
+
+/// How a gateway is set up.
+pub struct Config {
+    /// Its folder: ledger, keys, port. Made (0700) when missing.
+    pub dir: PathBuf,
+    /// Its clocks.
+    pub clock: Arc<dyn Clock>,
+    /// Its rules.
+    pub policy: Arc<dyn Policy>,
+}
+
+impl Config {
+    /// The personal profile in `dir`, with the machine's clocks.
+    #[must_use]
+    pub fn personal(dir: PathBuf) -> Self {
+        Self {
+            dir,
+            clock: Arc::new(SystemClock),
+            policy: Arc::new(Personal),
+        }
+    }
+}
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its folder cannot be used.
+    #[error("`{path}` cannot be used: {why}")]
+    Folder {
+        /// The folder.
+        path: String,
+        /// What the system said.
+        why: String,
+    },
+    /// Another gateway uses the folder.
+    #[error("another Vidimus is running on `{path}`: use its window, or stop it first")]
+    InUse {
+        /// The folder.
+        path: String,
+    },
+    /// It cannot listen.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// Its keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// Its ledger cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its ledger is not the newest.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// Its ledger breaks a rule.
+    #[error("the ledger is damaged at entry {entry}: {why}. Restore the newest copy")]
+    Ledger {
+        /// First wrong entry.
+        entry: u64,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// A running gateway. Clones are handles to the same one.
+#[derive(Clone)]
+pub struct Gateway(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    jobs: mpsc::Sender<Job>,
+    in_flight: Semaphore,
+    ceremonies: Ceremonies,
+    presence: Presence,
+    relying_party: RelyingParty,
+    premises: Premises,
+    clock: Arc<dyn Clock>,
+    port: u16,
+    loopback: std::sync::Mutex<Option<Loopback>>,
+    stopping: tokio::sync::watch::Sender<bool>,
+    /// Held open for its lock.
+    _lock: std::fs::File,
+}
+
+/// A founding on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Founding {
+    /// The key prompt.
+    pub ceremony: CeremonyId,
+    /// The code that its page asks for. Show it in the window only.
+    pub code: String,
+    /// Its page.
+    pub url: String,
+}
+
+impl Gateway {
+    /// Binds the port, reads the ledger back and starts the sequencer.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what is in the way and what to do.
+    pub fn open(config: Config) -> Result<Self, OpenError> {
+        let Config { dir, clock, policy } = config;
+        let lock = lock_folder(&dir)?;
+        let loopback = Loopback::bind(&dir.join("port"))?;
+        let port = loopback.port;
+        let ledger = dir.join("gateway.db");
+        let keys = Keys::open(&dir.join("keys.json"), ledger.exists())?;
+        let store = Store::open(&ledger)?;
+        let (replay, state, tree) = read_back(&store)?;
+        let guard = dir.join("last-signed");
+        LastSigned::check(&guard, &tree)?;
+        let origin = keys.origin();
+        let log_key = SigningKey::from_seed(&origin, &keys.log_seed.0)
+            .expect("the origin is a key name and 32 bytes are a seed");
+        let permit_key = PermitSigner::from_seed(&keys.permit_seed.0);
+        let web_origin = format!("http://localhost:{port}");
+        let premises = Premises {
+            log_key: log_key.verifier().to_string(),
+            nonce: keys.nonce,
+            origin: origin.clone(),
+            web_origin: web_origin.clone(),
+            permit_key: permit_key.key().clone(),
+        };
+        if let Some(log) = state.log()
+            && !log.opened.origins.contains(&web_origin)
+        {
+            return Err(OpenError::Ledger {
+                entry: 0,
+                why: format!(
+                    "it was founded on {}, not on {web_origin}",
+                    log.opened.origins.join(", ")
+                ),
+            });
+        }
+        let sessions = store
+            .sessions()?
+            .into_iter()
+            .map(|open| (open.token_hash, open))
+            .collect();
+        let committed = Committed {
+            state,
+            tree,
+            checkpoint: None,
+            sessions,
+        };
+        let reader = Store::open_reader(&ledger)?;
+        let shared = Arc::new(Shared::new(committed, reader, log_key, origin));
+        let keeper = Timekeeper::new(clock.clone());
+        let sequencer = Sequencer::new(
+            replay,
+            store,
+            shared.clone(),
+            keeper,
+            policy,
+            permit_key,
+            guard,
+        );
+        let (jobs, queue) = mpsc::channel();
+        std::thread::Builder::new()
+            .name("sequencer".to_owned())
+            .spawn(move || sequencer.run(&queue))
+            .map_err(|error| OpenError::Folder {
+                path: dir.display().to_string(),
+                why: error.to_string(),
+            })?;
+        Ok(Self(Arc::new(Inner {
+            shared,
+            jobs,
+            in_flight: Semaphore::new(MOST_IN_FLIGHT),
+            ceremonies: Ceremonies::default(),
+            presence: Presence::default(),
+            relying_party: RelyingParty::new(&web_origin),
+            premises,
+            clock,
+            port,
+            loopback: std::sync::Mutex::new(Some(loopback)),
+            stopping: tokio::sync::watch::Sender::new(false),
+            _lock: lock,
+        })))
+    }
+
+    /// Its address, e.g. `http://localhost:8478`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.0.premises.web_origin.clone()
+    }
+
+    /// Its port on loopback.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.0.port
+    }
+
+    /// Log id, once the first key is set up.
+    #[must_use]
+    pub fn log(&self) -> Option<Digest> {
+        self.0.shared.read().state.log().map(|log| log.id)
+    }
+
+    /// Answers HTTP until `stop` resolves; `extra` is served beside the
+    /// gateway's own routes, behind the same host check.
+    ///
+    /// # Errors
+    /// When a socket fails, or a second call is made.
+    pub async fn serve(
+        self,
+        extra: Router,
+        stop: impl Future<Output = ()> + Send,
+    ) -> std::io::Result<()> {
+        let taken = self
+            .0
+            .loopback
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
+        let loopback =
+            taken.ok_or_else(|| std::io::Error::other("the gateway is served already"))?;
+        let router = routes::router(self.clone(), extra);
+        let mut servers = tokio::task::JoinSet::new();
+        for listener in loopback.listeners {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            let server =
+                axum::serve(listener, router.clone()).with_graceful_shutdown(self.stopped());
+            servers.spawn(server.into_future());
+        }
+        stop.await;
+        self.0.stopping.send_replace(true);
+        // Long-polls and feeds end by themselves on `stopping`; do not wait
+        // for a client that does not hang up.
+        let graceful = async { while servers.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(Duration::from_secs(2), graceful).await;
+        servers.abort_all();
+        Ok(())
+    }
+
+    /// Begins the first key on a page. The code is for the person in front of
+    /// this computer, by window or terminal.
+    ///
+    /// # Errors
+    /// [`Refusal`] when there is a log already, or the name is unfit.
+    pub fn found(&self, name: &str, session: NewSession) -> Result<Founding, Refusal> {
+        self.may_found(name)?;
+        let code = ceremony_code(keys::random());
+        let step = Step::Code {
+            code: code.clone(),
+            tries: 0,
+            name: name.to_owned(),
+            session,
+        };
+        let ceremony = self.0.ceremonies.start(step)?;
+        let url = format!("{}/c/{ceremony}", self.url());
+        Ok(Founding {
+            ceremony,
+            code,
+            url,
+        })
+    }
+
+    /// Sets up a software key as the first key.
+    ///
+    /// # Errors
+    /// [`Refusal`] when there is a log already, or the key's answers are wrong.
+    pub async fn found_software(
+        &self,
+        name: &str,
+        session: NewSession,
+        key: &(dyn SoftwareKey + Sync),
+    ) -> Result<Ack, Refusal> {
+        self.may_found(name)?;
+        let premises = &self.0.premises;
+        let now = self.0.clock.wall();
+        let opening = Opening::new(premises, name, key.credential_id(), key.public_key(), now);
+        let origin = opening.software_origin();
+        let registration = key.register(founding::RP_ID, &origin, opening.log());
+        let draft = Box::new(opening.enrol(registration, session, now));
+        let assertion = key.assert(founding::RP_ID, &origin, draft.envelope.challenge());
+        match self.ask(Request::Found { draft, assertion }).await? {
+            Answer::Ack(ack) => Ok(ack),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// How far a key prompt is; waits at most `wait` for its end.
+    pub async fn ceremony(&self, id: CeremonyId, wait: Duration) -> Option<CeremonyView> {
+        let ceremony = self.0.ceremonies.get(id).ok()?;
+        Some(ceremony.ended(wait).await)
+    }
+
+    /// Cancels a key prompt. Nothing happens when it is over.
+    pub fn cancel_ceremony(&self, id: CeremonyId) -> Option<CeremonyState> {
+        let ceremony = self.0.ceremonies.get(id).ok()?;
+        ceremony.cancel();
+        Some(ceremony.view().state)
+    }
+
+    /// Resolves when the gateway stops.
+    fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut stopping = self.0.stopping.subscribe();
+        async move {
+            // An error means that the gateway is gone: stop as well.
+            let _ = stopping.wait_for(|stopping| *stopping).await;
+        }
+    }
+
+    fn may_found(&self, name: &str) -> Result<(), Refusal> {
+        if self.log().is_some() {
+            return Err(Refusal::conflict(
+                "already_set_up",
+                "this gateway has its first key already: sign in with it",
+            ));
+        }
+        if !name_is_fit(name) {
+            return Err(vidimus_protocol::Violation::BadName.into());
+        }
+        Ok(())
+    }
+
+    /// Asks the sequencer and waits until its answer is durable.
+    async fn ask(&self, request: Request) -> Result<Answer, Refusal> {
+        let _permit = self.0.in_flight.try_acquire().map_err(|_| {
+            Refusal::unavailable(
+                "busy",
+                "too many requests wait at the moment: try again in a second",
+            )
+        })?;
+        let (reply, answer) = oneshot::channel();
+        self.0
+            .jobs
+            .send(Job { request, reply })
+            .map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+}
+
+fn closed() -> Refusal {
+    Refusal::unavailable(
+        "gateway_closed",
+        "the gateway is stopping: nothing was done, try again when it runs",
+    )
+}
+
+fn unexpected() -> Refusal {
+    Refusal::unavailable(
+        "inconsistent",
+        "the sequencer gave another answer than was asked for",
+    )
+}
+
+/// Six digits for people to compare: the first eight bytes of `value` modulo
+/// one million.
+#[must_use]
+pub fn ceremony_code(value: Digest) -> String {
+    let mut head = [0; 8];
+    head.copy_from_slice(&value.0[..8]);
+    format!("{:06}", u64::from_be_bytes(head) % 1_000_000)
+}
+
+fn lock_folder(dir: &std::path::Path) -> Result<std::fs::File, OpenError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let path = || dir.display().to_string();
+    let folder = |error: std::io::Error| OpenError::Folder {
+        path: path(),
+        why: error.to_string(),
+    };
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(folder)?;
+    let lock = std::fs::File::create(dir.join("lock")).map_err(folder)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::InUse { path: path() }),
+        Err(std::fs::TryLockError::Error(error)) => Err(folder(error)),
+    }
+}
+
+/// Replays the ledger: every rule and every signature, as the verifier does.
+fn rebuild(store: &Store) -> Result<Replay, OpenError> {
+    read_back(store).map(|(replay, _, _)| replay)
+}
+
+fn read_back(store: &Store) -> Result<(Replay, State, MemoryTree), OpenError> {
+    let mut replay = Replay::new();
+    store.each_leaf(|leaf| {
+        let entry = replay.tree().size();
+        replay
+            .push(leaf)
+            .map(drop)
+            .map_err(|error| OpenError::Ledger {
+                entry,
+                why: error.to_string(),
+            })
+    })?;
+    let (state, tree) = (replay.state().clone(), replay.tree().clone());
+    Ok((replay, state, tree))
+}

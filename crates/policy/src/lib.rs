@@ -1,1 +1,127 @@
-//! Action and principals in, evaluation out.
+//! Action in, evaluation out.
+//!
+//! The [`Policy`] interface stands between the gateway and the rules, so that
+//! a policy engine can fill it. Today there is one built-in rule set for the
+//! personal profile: every command waits for its agent's owner.
+//!
+//! Out of scope: who exactly decided (the reducer in `vidimus-protocol`).
+
+use std::time::Duration;
+
+use vidimus_protocol::action::{Action, ActionKind};
+use vidimus_protocol::entry::{Decision, Evaluation};
+
+/// Longest time that an action may wait for a decision.
+pub const LONGEST_WAIT: Duration = Duration::from_hours(24);
+/// Waiting time when the proposer names none.
+pub const USUAL_WAIT: Duration = Duration::from_mins(15);
+/// How long after its approval an action may start.
+pub const USE_WITHIN: Duration = Duration::from_mins(15);
+
+/// What a proposal looks like to the policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Proposal<'a> {
+    /// What would run.
+    pub action: &'a Action,
+    /// How long the proposer would wait.
+    pub wait: Option<Duration>,
+}
+
+/// Says what a proposal needs.
+pub trait Policy: Send + Sync {
+    /// Judges one proposal. Must be a pure function of its argument.
+    fn evaluate(&self, proposal: &Proposal<'_>) -> Evaluation;
+}
+
+/// The rules of the personal profile: the owner is asked about everything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Personal;
+
+impl Personal {
+    /// Name and version, as it stands in each evaluation.
+    pub const NAME: &'static str = "builtin/personal/1";
+}
+
+impl Policy for Personal {
+    fn evaluate(&self, proposal: &Proposal<'_>) -> Evaluation {
+        let wait = proposal.wait.unwrap_or(USUAL_WAIT).min(LONGEST_WAIT);
+        let command = match proposal.action.kind {
+            ActionKind::Command => &proposal.action.payload,
+        };
+        let refusal = wait.is_zero().then_some("it leaves no time to decide");
+        let (decision, quorum, reason) = match refusal {
+            Some(why) => (Decision::Refuse, 0, format!("refused: {why}")),
+            None if command.uid == 0 => (
+                Decision::Ask,
+                1,
+                "every command waits for its owner; this one runs as root".into(),
+            ),
+            None => (Decision::Ask, 1, "every command waits for its owner".into()),
+        };
+        Evaluation {
+            decision,
+            policy: Self::NAME.to_owned(),
+            quorum,
+            reasons: vec![reason],
+            ttl_s: wait.as_secs().max(1),
+            use_s: USE_WITHIN.as_secs(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vidimus_protocol::Digest;
+    use vidimus_protocol::action::{Command, File, Stdin, Target};
+
+    fn evaluate(uid: u32, wait: Option<Duration>) -> Evaluation {
+        let file = File {
+            path: "/bin/true".into(),
+            sha256: Digest([0; 32]),
+            size: 1,
+        };
+        let action = Action {
+            kind: ActionKind::Command,
+            payload: Command {
+                argv: vec!["true".into()],
+                cwd: "/".into(),
+                env: vec![],
+                files: vec![],
+                interpreter: None,
+                not_bound: vec![],
+                program: file,
+                script: None,
+                stdin: Stdin::Null,
+                uid,
+                user: "somebody".into(),
+            },
+            target: Target {
+                environment: "local".into(),
+                resource: "/".into(),
+                system: "host".into(),
+            },
+        };
+        Personal.evaluate(&Proposal {
+            action: &action,
+            wait,
+        })
+    }
+
+    #[test]
+    fn asks_the_owner_about_everything() {
+        for uid in [0, 1000] {
+            let evaluation = evaluate(uid, None);
+            assert_eq!((evaluation.decision, evaluation.quorum), (Decision::Ask, 1));
+            assert_eq!(evaluation.ttl_s, 900);
+        }
+        assert!(evaluate(0, None).reasons[0].contains("root"));
+    }
+
+    #[test]
+    fn bounds_the_wait() {
+        assert_eq!(evaluate(1, Some(Duration::from_hours(48))).ttl_s, 86_400);
+        assert_eq!(evaluate(1, Some(Duration::from_secs(7))).ttl_s, 7);
+        assert_eq!(evaluate(1, Some(Duration::ZERO)).decision, Decision::Refuse);
+    }
+}

@@ -77,9 +77,6 @@ pub struct ActionView {
     /// The outcome, when it has one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub outcome: Option<Outcome>,
-    /// The permit in force, a compact JWS; only for its agent.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub permit: Option<String>,
     /// The policy's words.
     pub policy: Vec<String>,
     /// The reviewer's reason, with its salt.

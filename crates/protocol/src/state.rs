@@ -175,6 +175,13 @@ impl State {
         self.actions.values()
     }
 
+    /// Actions that wait for people or hold a permit, what ends first on top.
+    pub fn waiting(&self) -> impl Iterator<Item = &ActionState> {
+        self.deadlines
+            .iter()
+            .filter_map(|(_, id)| self.actions.get(id))
+    }
+
     fn opened(&self) -> Result<&Log, Violation> {
         self.log.as_ref().ok_or(Violation::NotOpened)
     }

@@ -1,0 +1,237 @@
+//! Key prompts on their way: what a page may do, step by step, once.
+//!
+//! A ceremony is made by a console (an act) or inside this process (the
+//! founding); its page gets the id and nothing secret. Each step is taken out
+//! before it is tried, so that two pages cannot both take it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use vidimus_protocol::Digest;
+use vidimus_protocol::api::{Ack, CeremonyState, CeremonyView, StartCeremony};
+use vidimus_protocol::id::CeremonyId;
+use webauthn_rs::prelude::PasskeyRegistration;
+
+use crate::founding::{FoundingDraft, NewSession};
+use crate::keys::random_id;
+use crate::problem::Refusal;
+
+/// Life of an act's prompt: its envelope is good for as long.
+const ACT_LIFE: Duration = Duration::from_secs(120);
+/// Life of a founding.
+const FOUNDING_LIFE: Duration = Duration::from_secs(600);
+/// How long a result can be fetched.
+const KEPT: Duration = Duration::from_secs(60);
+/// Most prompts at a time.
+const MOST: usize = 64;
+/// Tries at the founding code.
+pub(crate) const TRIES: u32 = 5;
+
+/// The next thing that a page may do.
+pub(crate) enum Step {
+    /// Type the code that the window shows.
+    Code {
+        code: String,
+        tries: u32,
+        name: String,
+        session: NewSession,
+    },
+    /// Register a key.
+    Registration {
+        state: Box<PasskeyRegistration>,
+        name: String,
+        session: NewSession,
+    },
+    /// Sign the founding.
+    Founding {
+        draft: Box<FoundingDraft>,
+        code: String,
+    },
+    /// Sign an act.
+    Act(Box<StartCeremony>),
+    /// Nothing more.
+    Over,
+}
+
+/// One key prompt.
+pub(crate) struct Ceremony {
+    step: Mutex<Step>,
+    view: watch::Sender<CeremonyView>,
+    ends_at: Instant,
+}
+
+impl Ceremony {
+    /// Looks at the next step.
+    pub(crate) fn step(&self) -> MutexGuard<'_, Step> {
+        self.step.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the next step out: whoever has it is the only one.
+    pub(crate) fn take(&self) -> Step {
+        std::mem::replace(&mut *self.step(), Step::Over)
+    }
+
+    /// The challenge that a key would answer now.
+    pub(crate) fn challenge(&self) -> Option<Digest> {
+        match &*self.step() {
+            Step::Founding { draft, .. } => Some(draft.envelope.challenge()),
+            Step::Act(start) => Some(start.envelope.challenge()),
+            Step::Code { .. } | Step::Registration { .. } | Step::Over => None,
+        }
+    }
+
+    /// How far it is.
+    pub(crate) fn view(&self) -> CeremonyView {
+        self.view.borrow().clone()
+    }
+
+    /// Waits at most `wait` for an end.
+    pub(crate) async fn ended(&self, wait: Duration) -> CeremonyView {
+        let mut view = self.view.subscribe();
+        let end = view.wait_for(|view| view.state != CeremonyState::Waiting);
+        if let Ok(Ok(view)) = tokio::time::timeout(wait, end).await {
+            return view.clone();
+        }
+        self.view()
+    }
+
+    /// Ends it with what the sequencer said.
+    pub(crate) fn end(&self, result: Result<Option<Ack>, Refusal>) {
+        let (state, ack, problem) = match result {
+            Ok(ack) => (CeremonyState::Done, ack, None),
+            Err(refusal) => (CeremonyState::Failed, None, Some(refusal.problem())),
+        };
+        *self.step() = Step::Over;
+        self.view.send_replace(CeremonyView {
+            ack,
+            problem,
+            state,
+        });
+    }
+
+    /// Ends it without anything having happened.
+    pub(crate) fn cancel(&self) {
+        if self.view().state == CeremonyState::Waiting && !matches!(self.take(), Step::Over) {
+            self.view.send_replace(CeremonyView {
+                ack: None,
+                problem: None,
+                state: CeremonyState::Cancelled,
+            });
+        }
+    }
+}
+
+/// Every key prompt on its way.
+#[derive(Default)]
+pub(crate) struct Ceremonies(Mutex<HashMap<CeremonyId, Arc<Ceremony>>>);
+
+impl Ceremonies {
+    pub(crate) fn start(&self, step: Step) -> Result<CeremonyId, Refusal> {
+        let life = match &step {
+            Step::Act(_) => ACT_LIFE,
+            _ => FOUNDING_LIFE,
+        };
+        let mut all = self.all();
+        if all.len() >= MOST {
+            return Err(Refusal::new(
+                429,
+                "too_many_ceremonies",
+                "too many key prompts are open: finish or cancel some",
+            ));
+        }
+        let id = CeremonyId::from_random(random_id());
+        let view = CeremonyView {
+            ack: None,
+            problem: None,
+            state: CeremonyState::Waiting,
+        };
+        let ceremony = Ceremony {
+            step: Mutex::new(step),
+            view: watch::Sender::new(view),
+            ends_at: Instant::now() + life,
+        };
+        all.insert(id, Arc::new(ceremony));
+        Ok(id)
+    }
+
+    pub(crate) fn get(&self, id: CeremonyId) -> Result<Arc<Ceremony>, Refusal> {
+        self.all().get(&id).cloned().ok_or_else(|| {
+            Refusal::not_found(
+                "key prompt: it ended, or the gateway was restarted; start again from the console",
+            )
+        })
+    }
+
+    /// Every prompt, after the ones whose time is over were ended.
+    fn all(&self) -> MutexGuard<'_, HashMap<CeremonyId, Arc<Ceremony>>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        for ceremony in all.values().filter(|ceremony| now >= ceremony.ends_at) {
+            let untouched = !matches!(&*ceremony.step(), Step::Over);
+            if untouched && ceremony.view().state == CeremonyState::Waiting {
+                ceremony.end(Err(Refusal::new(
+                    410,
+                    "ceremony_expired",
+                    "the key prompt was open for too long: start again from the console",
+                )));
+            }
+        }
+        all.retain(|_, ceremony| now < ceremony.ends_at + KEPT);
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use vidimus_protocol::Time;
+
+    fn code_step() -> Step {
+        let session = NewSession {
+            token_hash: Digest([0; 32]),
+            expires_at: Time::default(),
+        };
+        Step::Code {
+            code: "123456".into(),
+            tries: 0,
+            name: "Ada".into(),
+            session,
+        }
+    }
+
+    #[test]
+    fn a_step_is_taken_once() {
+        let all = Ceremonies::default();
+        let ceremony = all.get(all.start(code_step()).unwrap()).unwrap();
+        assert!(matches!(ceremony.take(), Step::Code { .. }));
+        assert!(matches!(ceremony.take(), Step::Over));
+    }
+
+    #[test]
+    fn a_cancelled_prompt_stays_cancelled_and_a_finished_one_cannot_be_cancelled() {
+        let all = Ceremonies::default();
+        let one = all.get(all.start(code_step()).unwrap()).unwrap();
+        one.cancel();
+        assert_eq!(one.view().state, CeremonyState::Cancelled);
+        assert!(matches!(one.take(), Step::Over));
+        let two = all.get(all.start(code_step()).unwrap()).unwrap();
+        two.end(Ok(None));
+        two.cancel();
+        assert_eq!(two.view().state, CeremonyState::Done);
+    }
+
+    #[test]
+    fn there_are_not_too_many() {
+        let all = Ceremonies::default();
+        for _ in 0..MOST {
+            all.start(code_step()).unwrap();
+        }
+        assert_eq!(
+            all.start(code_step()).unwrap_err().code,
+            "too_many_ceremonies"
+        );
+    }
+}

@@ -1,0 +1,124 @@
+//! Refusals: one type inside, RFC 9457 outside.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use vidimus_protocol::Violation;
+use vidimus_protocol::api::Problem;
+
+/// Why a request is refused, with words that say what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct Refusal {
+    /// HTTP status.
+    pub status: u16,
+    /// Stable code, `snake_case`.
+    pub code: &'static str,
+    /// What happened and what to do.
+    pub detail: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+        }
+    }
+
+    pub(crate) fn malformed(detail: impl std::fmt::Display) -> Self {
+        Self::new(
+            400,
+            "malformed",
+            format!("the request is malformed: {detail}"),
+        )
+    }
+
+    pub(crate) fn unauthorised() -> Self {
+        Self::new(
+            401,
+            "unauthorised",
+            "the token is missing or not known here: sign in, or connect the agent anew in the console",
+        )
+    }
+
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(403, "forbidden", detail)
+    }
+
+    pub(crate) fn not_found(what: &str) -> Self {
+        Self::new(404, "not_found", format!("there is no such {what} here"))
+    }
+
+    pub(crate) fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(409, code, detail)
+    }
+
+    pub(crate) fn not_acceptable(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(422, code, detail)
+    }
+
+    pub(crate) fn unavailable(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(503, code, detail)
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        Problem {
+            code: self.code.to_owned(),
+            detail: self.detail.clone(),
+            status: self.status,
+            title: self.code.replace('_', " "),
+            r#type: format!("urn:vidimus:problem:{}", self.code),
+        }
+    }
+}
+
+impl From<Violation> for Refusal {
+    fn from(violation: Violation) -> Self {
+        use Violation as V;
+        let (status, code) = match violation {
+            V::UnknownAction => (404, "unknown_action"),
+            V::TooLate => (410, "too_late"),
+            V::EnvelopeExpired => (410, "envelope_expired"),
+            V::NotPending => (409, "not_pending"),
+            V::DecidedAlready => (409, "decided_already"),
+            V::ActionExists => (409, "action_exists"),
+            V::AgentExists => (409, "agent_exists"),
+            V::PermitExists => (409, "permit_exists"),
+            V::NoSuchPermit => (409, "permit_not_in_force"),
+            V::NotApproved => (409, "not_approved"),
+            V::NotRunning => (409, "not_running"),
+            V::NonceReused => (409, "nonce_used"),
+            V::NotTheOwner => (403, "not_the_owner"),
+            V::UnknownCredential => (403, "unknown_credential"),
+            V::ForeignCredential => (403, "foreign_credential"),
+            V::StalePin => (422, "stale_pin"),
+            V::PinBeyond => (422, "pin_beyond"),
+            V::OtherLog => (422, "other_log"),
+            V::WrongActType => (422, "wrong_act_type"),
+            V::Skew => (422, "clock_skew"),
+            V::WrongProposal => (422, "wrong_proposal"),
+            V::WrongReason => (422, "wrong_reason"),
+            V::WrongSeen => (422, "wrong_seen"),
+            V::BadName => (422, "bad_name"),
+            V::WrongParts => (422, "wrong_parts"),
+            _ => (422, "refused"),
+        };
+        Self::new(status, code, violation.to_string())
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self.problem()).unwrap_or_default();
+        (
+            status,
+            [(header::CONTENT_TYPE, "application/problem+json")],
+            body,
+        )
+            .into_response()
+    }
+}

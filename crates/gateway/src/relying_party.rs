@@ -1,0 +1,73 @@
+//! WebAuthn registration, run and judged by `webauthn-rs`.
+//!
+//! Assertions are not its business: they go to our own verifier, which checks
+//! them online and offline alike.
+
+use vidimus_protocol::Blob;
+use vidimus_verify::attestation;
+use webauthn_rs::prelude::{
+    CreationChallengeResponse, PasskeyRegistration, RegisterPublicKeyCredential, Url, Uuid,
+};
+use webauthn_rs::{Webauthn, WebauthnBuilder};
+
+use crate::founding::{RP_ID, Registration};
+use crate::problem::Refusal;
+
+/// The relying party of this gateway.
+pub(crate) struct RelyingParty(Webauthn);
+
+/// A registered key.
+pub(crate) struct Registered {
+    pub(crate) credential_id: Blob,
+    pub(crate) public_key: Blob,
+    pub(crate) registration: Registration,
+}
+
+impl RelyingParty {
+    /// For `http://localhost:PORT`.
+    pub(crate) fn new(web_origin: &str) -> Self {
+        let origin = Url::parse(web_origin).expect("http://localhost:PORT is a URL");
+        let webauthn = WebauthnBuilder::new(RP_ID, &origin)
+            .and_then(|builder| builder.rp_name("Vidimus").build())
+            .expect("localhost is the effective domain of http://localhost:PORT");
+        Self(webauthn)
+    }
+
+    pub(crate) fn start(
+        &self,
+        name: &str,
+    ) -> Result<(CreationChallengeResponse, PasskeyRegistration), Refusal> {
+        self.0
+            .start_passkey_registration(Uuid::new_v4(), name, name, None)
+            .map_err(|error| {
+                Refusal::unavailable("webauthn", format!("registration cannot start: {error}"))
+            })
+    }
+
+    pub(crate) fn finish(
+        &self,
+        credential: &RegisterPublicKeyCredential,
+        state: &PasskeyRegistration,
+    ) -> Result<Registered, Refusal> {
+        let refused = |why: &dyn std::fmt::Display| {
+            Refusal::not_acceptable(
+                "registration_refused",
+                format!("the new key is refused: {why}"),
+            )
+        };
+        self.0
+            .finish_passkey_registration(credential, state)
+            .map_err(|error| refused(&error))?;
+        // webauthn-rs judged the ceremony; what is kept comes from the bytes.
+        let object = &credential.response.attestation_object;
+        let attested = attestation::parse(object).map_err(|error| refused(&error))?;
+        Ok(Registered {
+            credential_id: Blob(attested.credential_id),
+            public_key: Blob(attested.public_key),
+            registration: Registration {
+                attestation_object: Blob(object.clone()),
+                client_data_json: Blob(credential.response.client_data_json.clone()),
+            },
+        })
+    }
+}

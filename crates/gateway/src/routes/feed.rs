@@ -1,0 +1,228 @@
+//! What consoles read: the feed, parts, the log's name, permit keys.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use serde::Deserialize;
+use vidimus_protocol::Digest;
+use vidimus_protocol::api::{Content, FeedMessage, LogView};
+
+use super::actions::id;
+use super::auth::SessionAuth;
+use crate::Gateway;
+use crate::problem::Refusal;
+use crate::store::Session;
+
+/// Most leaves in one message.
+const MOST_LEAVES: u64 = 1000;
+/// A message is cut after the leaf that exceeds this.
+const MOST_BYTES: usize = 1 << 20;
+/// How often presence is looked at.
+const PRESENCE: Duration = Duration::from_secs(1);
+
+/// Runs SQLite work where it may block.
+pub(super) async fn off_the_async_threads<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
+        Err(Refusal::unavailable(
+            "gateway_closed",
+            "the gateway is stopping",
+        ))
+    })
+}
+
+pub(super) async fn log(State(gateway): State<Gateway>) -> Json<LogView> {
+    let committed = gateway.0.shared.read();
+    Json(LogView {
+        checkpoint: committed.checkpoint.clone(),
+        log: committed.state.log().map(|log| log.id),
+    })
+}
+
+pub(super) async fn jwks(State(gateway): State<Gateway>) -> Json<serde_json::Value> {
+    let key = &gateway.0.premises.permit_key;
+    Json(serde_json::json!({ "keys": [{
+        "alg": "EdDSA", "crv": "Ed25519", "kid": key.kid, "kty": "OKP", "use": "sig", "x": key.x,
+    }] }))
+}
+
+pub(super) async fn part(
+    State(gateway): State<Gateway>,
+    _session: SessionAuth,
+    Path((index, name)): Path<(String, String)>,
+) -> Result<Json<Content>, Refusal> {
+    let index: u64 = id(&index)?;
+    let found =
+        off_the_async_threads(move || Ok(gateway.0.shared.store().part(index, &name)?)).await?;
+    found.map(Json).ok_or_else(|| Refusal::not_found("part"))
+}
+
+/// `?from=SIZE`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct From {
+    from: u64,
+}
+
+pub(super) async fn feed(
+    State(gateway): State<Gateway>,
+    SessionAuth(session): SessionAuth,
+    Query(From { from }): Query<From>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    // Consoles send nothing but pongs and a close.
+    upgrade
+        .max_message_size(4096)
+        .on_upgrade(move |socket| async move {
+            let mut feed = Feed {
+                gateway,
+                session,
+                socket,
+                at: from,
+                present: None,
+            };
+            if let Err(Hangup::Refused(refusal)) = feed.run().await {
+                let frame = CloseFrame {
+                    code: close_code::POLICY,
+                    reason: refusal.code.into(),
+                };
+                // The client may be gone; there is nobody else to tell.
+                let _ = feed.socket.send(Message::Close(Some(frame))).await;
+            }
+        })
+}
+
+struct Feed {
+    gateway: Gateway,
+    session: Session,
+    socket: WebSocket,
+    /// Size up to which the console was told.
+    at: u64,
+    present: Option<Vec<vidimus_protocol::ActionId>>,
+}
+
+enum Hangup {
+    Gone,
+    Refused(Refusal),
+}
+
+impl Feed {
+    async fn run(&mut self) -> Result<(), Hangup> {
+        let mut changes = self.gateway.0.shared.follow();
+        let stopped = self.gateway.stopped();
+        tokio::pin!(stopped);
+        let mut presence = tokio::time::interval(PRESENCE);
+        self.catch_up().await?;
+        loop {
+            tokio::select! {
+                _ = changes.changed() => self.catch_up().await?,
+                _ = presence.tick() => self.tell_presence().await?,
+                () = &mut stopped => return Err(Hangup::Gone),
+                message = self.socket.recv() => match message {
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    _ => return Err(Hangup::Gone),
+                },
+            }
+        }
+    }
+
+    /// Sends everything up to the newest checkpoint, and that checkpoint even
+    /// when nothing is new: it carries the time.
+    async fn catch_up(&mut self) -> Result<(), Hangup> {
+        loop {
+            let (message, end) = next_batch(self.gateway.clone(), self.at)
+                .await
+                .map_err(Hangup::Refused)?;
+            let Some(message) = message else {
+                return Ok(());
+            };
+            self.send(&message).await?;
+            let done = end == self.at || self.gateway.0.shared.read().tree.size() == end;
+            self.at = self.at.max(end);
+            if done {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn tell_presence(&mut self) -> Result<(), Hangup> {
+        if self
+            .gateway
+            .0
+            .shared
+            .session(self.session.token_hash, self.gateway.0.clock.wall())
+            .is_none()
+        {
+            return Err(Hangup::Refused(Refusal::unauthorised()));
+        }
+        let actions = self.gateway.0.presence.list();
+        if self.present.as_ref() != Some(&actions) {
+            self.send(&FeedMessage::Present {
+                actions: actions.clone(),
+            })
+            .await?;
+            self.present = Some(actions);
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, message: &FeedMessage) -> Result<(), Hangup> {
+        let text = serde_json::to_string(message).map_err(|_| Hangup::Gone)?;
+        self.socket
+            .send(Message::Text(text.into()))
+            .await
+            .map_err(|_| Hangup::Gone)
+    }
+}
+
+/// The next message for a console at size `from`, and the size it ends at.
+async fn next_batch(gateway: Gateway, from: u64) -> Result<(Option<FeedMessage>, u64), Refusal> {
+    off_the_async_threads(move || {
+        let shared = &gateway.0.shared;
+        let (size, newest) = {
+            let committed = shared.read();
+            (committed.tree.size(), committed.checkpoint.clone())
+        };
+        let Some(newest) = newest else {
+            return Ok((None, from));
+        };
+        let leaves = if from < size {
+            shared
+                .store()
+                .leaves(from, MOST_LEAVES.min(size - from), MOST_BYTES)?
+        } else {
+            Vec::new()
+        };
+        let end = from + u64::try_from(leaves.len()).unwrap_or_default();
+        // A console that claims more than there is sees the smaller
+        // checkpoint and draws its conclusion.
+        let caught_up = end >= size;
+        let now = gateway.0.clock.wall();
+        let checkpoint = if caught_up {
+            Some(newest)
+        } else {
+            shared.checkpoint_at(end, now)
+        };
+        let consistency = match from {
+            0 => Vec::new(),
+            from if from > size => Vec::new(),
+            from => shared
+                .read()
+                .tree
+                .consistency_proof(from, end)
+                .unwrap_or_default(),
+        };
+        let batch = checkpoint.map(|checkpoint| FeedMessage::Batch {
+            checkpoint,
+            consistency: consistency.into_iter().map(Digest).collect(),
+            from,
+            leaves,
+        });
+        Ok((batch, end))
+    })
+    .await
+}

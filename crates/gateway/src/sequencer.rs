@@ -1,0 +1,396 @@
+//! The one writer: every entry of the log is made here, in one thread.
+//!
+//! Requests that arrive together are committed together: each is judged, its
+//! entries pass the very checks that the verifier runs, one SQLite transaction
+//! writes them all, the checkpoint is signed, and only then is anybody
+//! answered. A request that is refused changes nothing.
+
+mod actions;
+mod acts;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use vidimus_ledger::checkpoint::Checkpoint;
+use vidimus_policy::Policy;
+use vidimus_protocol::api::{
+    Ack, Content, NonceReply, Propose, Redeem, ReportOutcome, StartCeremony,
+};
+use vidimus_protocol::entry::{Data, Entry, Leaf, PartRef, Ref};
+use vidimus_protocol::envelope::Assertion;
+use vidimus_protocol::id::{ActionId, Actor, AgentId};
+use vidimus_protocol::state::{Due, Effect};
+use vidimus_protocol::{Digest, Time, entry};
+use vidimus_verify::permit::PermitSigner;
+use vidimus_verify::replay::{Replay, ReplayError};
+
+use crate::clock::Timekeeper;
+use crate::founding::FoundingDraft;
+use crate::keys::random;
+use crate::problem::Refusal;
+use crate::shared::{News, Shared};
+use crate::store::{Batch, Store, StoredPart};
+
+/// Most requests in one commit.
+const GROUP: usize = 256;
+/// A checkpoint is signed anew before it is 30 s old.
+const SIGN_AGAIN_MS: u64 = 25_000;
+/// How often deadlines and the clock are looked at.
+const TICK: Duration = Duration::from_millis(500);
+/// Life of a nonce, seconds.
+const NONCE_LIFE_S: u64 = 300;
+/// Most nonces at a time.
+const MOST_NONCES: usize = 10_000;
+
+/// What can be asked of the sequencer.
+pub(crate) enum Request {
+    Found {
+        draft: Box<FoundingDraft>,
+        assertion: Assertion,
+    },
+    Propose {
+        agent: AgentId,
+        propose: Box<Propose>,
+    },
+    Withdraw {
+        agent: AgentId,
+        action: ActionId,
+    },
+    Permit {
+        agent: AgentId,
+        action: ActionId,
+    },
+    Redeem {
+        agent: AgentId,
+        action: ActionId,
+        redeem: Box<Redeem>,
+    },
+    Report {
+        agent: AgentId,
+        action: ActionId,
+        report: Box<ReportOutcome>,
+    },
+    Act {
+        start: Box<StartCeremony>,
+        assertion: Assertion,
+    },
+    EndSession(Digest),
+    Nonce,
+}
+
+/// What it answers, after the commit.
+pub(crate) enum Answer {
+    /// Entries, proven.
+    Ack(Ack),
+    /// A permit in force.
+    Permit(String),
+    /// A nonce.
+    Nonce(NonceReply),
+    /// Done; nothing was logged.
+    Done,
+}
+
+/// What a judged request wants to hear once it is durable.
+enum Wanted {
+    Entries(Vec<u64>),
+    Permit(ActionId),
+    Nonce(NonceReply),
+    Nothing,
+}
+
+/// A request and where its answer goes.
+pub(crate) struct Job {
+    pub(crate) request: Request,
+    pub(crate) reply: oneshot::Sender<Result<Answer, Refusal>>,
+}
+
+/// The writer's own state: ahead of what is committed while a group is judged.
+pub(crate) struct Sequencer {
+    replay: Replay,
+    store: Store,
+    shared: Arc<Shared>,
+    keeper: Timekeeper,
+    policy: Arc<dyn Policy>,
+    permit_key: PermitSigner,
+    nonces: HashMap<Digest, Time>,
+    batch: Batch,
+    entries: Vec<Entry>,
+    guard: PathBuf,
+    signed_at: Time,
+}
+
+impl Sequencer {
+    pub(crate) fn new(
+        replay: Replay,
+        store: Store,
+        shared: Arc<Shared>,
+        keeper: Timekeeper,
+        policy: Arc<dyn Policy>,
+        permit_key: PermitSigner,
+        guard: PathBuf,
+    ) -> Self {
+        Self {
+            replay,
+            store,
+            shared,
+            keeper,
+            policy,
+            permit_key,
+            nonces: HashMap::new(),
+            batch: Batch::default(),
+            entries: Vec::new(),
+            guard,
+            signed_at: Time::default(),
+        }
+    }
+
+    /// Runs until every sender is gone.
+    pub(crate) fn run(mut self, jobs: &Receiver<Job>) {
+        loop {
+            let first = match jobs.recv_timeout(TICK) {
+                Ok(job) => Some(job),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let more = jobs.try_iter().take(GROUP - 1);
+            let group: Vec<Job> = first.into_iter().chain(more).collect();
+            self.group(group);
+        }
+    }
+
+    fn group(&mut self, jobs: Vec<Job>) {
+        if let Err(refusal) = self.log_what_is_due() {
+            tracing::warn!(%refusal, "what is due cannot be logged");
+        }
+        let mut judged = Vec::with_capacity(jobs.len());
+        for Job { request, reply } in jobs {
+            judged.push((reply, self.judge(request)));
+        }
+        let committed = self.commit();
+        for (reply, wanted) in judged {
+            let answer = match (&committed, wanted) {
+                (_, Err(refusal)) => Err(refusal),
+                (Err(refusal), Ok(_)) => Err(refusal.clone()),
+                (Ok(()), Ok(wanted)) => self.answer(wanted),
+            };
+            // A requester that went away has nothing to be told.
+            let _ = reply.send(answer);
+        }
+    }
+
+    fn judge(&mut self, request: Request) -> Result<Wanted, Refusal> {
+        match request {
+            Request::Found { draft, assertion } => self.found(*draft, assertion),
+            Request::Propose { agent, propose } => self.propose(agent, *propose),
+            Request::Withdraw { agent, action } => self.withdraw(agent, action),
+            Request::Permit { agent, action } => self.permit(agent, action),
+            Request::Redeem {
+                agent,
+                action,
+                redeem,
+            } => self.redeem(agent, action, &redeem),
+            Request::Report {
+                agent,
+                action,
+                report,
+            } => self.report(agent, action, *report),
+            Request::Act { start, assertion } => self.act(*start, assertion),
+            Request::EndSession(token_hash) => {
+                self.batch.ended_sessions.push(token_hash);
+                Ok(Wanted::Nothing)
+            }
+            Request::Nonce => self.nonce(),
+        }
+    }
+
+    fn answer(&self, wanted: Wanted) -> Result<Answer, Refusal> {
+        match wanted {
+            Wanted::Entries(indexes) => self.shared.acknowledge(&indexes).map(Answer::Ack),
+            Wanted::Permit(action) => self.signed_permit(action).map(Answer::Permit),
+            Wanted::Nonce(nonce) => Ok(Answer::Nonce(nonce)),
+            Wanted::Nothing => Ok(Answer::Done),
+        }
+    }
+
+    fn nonce(&mut self) -> Result<Wanted, Refusal> {
+        let now = self.keeper.wall();
+        self.nonces.retain(|_, expires_at| now < *expires_at);
+        if self.nonces.len() >= MOST_NONCES {
+            return Err(Refusal::new(
+                429,
+                "too_many_nonces",
+                "too many key prompts were begun: try again in a few minutes",
+            ));
+        }
+        let nonce = random();
+        let expires_at = now.plus_seconds(NONCE_LIFE_S);
+        self.nonces.insert(nonce, expires_at);
+        Ok(Wanted::Nonce(NonceReply { expires_at, nonce }))
+    }
+
+    fn log_what_is_due(&mut self) -> Result<(), Refusal> {
+        let Some(next) = self.replay.state().next_due() else {
+            return Ok(());
+        };
+        if self.keeper.wall() < next {
+            return Ok(());
+        }
+        let now = self.now()?;
+        for due in self.replay.state().due(now) {
+            match due {
+                Due::Expire(action) => {
+                    self.resolve(action, entry::Resolution::Expired, Actor::Gateway)?;
+                }
+                Due::Lapse(action, permit) => {
+                    self.lapse(action, permit)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn now(&self) -> Result<Time, Refusal> {
+        self.keeper
+            .entry_time(self.replay.state().last_time())
+            .map_err(|fault| Refusal::unavailable("clock", fault.to_string()))
+    }
+
+    /// The choke point: no entry is made anywhere else.
+    fn write(
+        &mut self,
+        actor: Actor,
+        refs: Vec<Ref>,
+        data: Data,
+        contents: Vec<(&'static str, Content)>,
+    ) -> Result<(Ref, Option<Effect>), Refusal> {
+        let parts = contents
+            .iter()
+            .map(|(name, content)| part_ref(name, content))
+            .collect::<Result<Vec<_>, _>>()?;
+        let leaf = Leaf {
+            time: self.now()?,
+            actor,
+            refs,
+            data,
+            parts,
+        };
+        self.append(&leaf, contents)
+    }
+
+    fn append(
+        &mut self,
+        leaf: &Leaf,
+        contents: Vec<(&'static str, Content)>,
+    ) -> Result<(Ref, Option<Effect>), Refusal> {
+        let bytes = leaf.to_bytes();
+        let pushed = self.replay.push(&bytes).map_err(refused)?;
+        let Some(leaf) = pushed.leaf else {
+            return Err(Refusal::unavailable(
+                "inconsistent",
+                "an entry of an unknown kind was made",
+            ));
+        };
+        let made = Entry {
+            index: pushed.index,
+            leaf_hash: pushed.leaf_hash,
+            leaf,
+        };
+        let reference = made.reference();
+        self.batch.leaves.push((made.index, bytes));
+        self.batch
+            .parts
+            .extend(contents.into_iter().map(|(name, content)| StoredPart {
+                index: reference.index,
+                name: name.to_owned(),
+                content,
+            }));
+        self.entries.push(made);
+        Ok((reference, pushed.effect))
+    }
+
+    /// Writes what was judged, signs it, makes it visible.
+    fn commit(&mut self) -> Result<(), Refusal> {
+        let now = self.keeper.wall();
+        let batch = std::mem::take(&mut self.batch);
+        let news = News {
+            entries: std::mem::take(&mut self.entries),
+            sessions: batch.sessions.clone(),
+            ended_sessions: batch.ended_sessions.clone(),
+        };
+        let aged =
+            now.distance_ms(self.signed_at) >= SIGN_AGAIN_MS && self.replay.tree().size() > 0;
+        if batch.is_empty() && !aged {
+            return Ok(());
+        }
+        if !batch.is_empty()
+            && let Err(error) = self.store.commit(&batch)
+        {
+            tracing::error!(%error, "nothing of this group was written");
+            self.start_over();
+            return Err(Refusal::unavailable(
+                "store",
+                format!(
+                    "nothing was logged: {error}. Free disk space or mend the disk, then try again"
+                ),
+            ));
+        }
+        // Signed only while the clocks agree: a stale checkpoint says so by itself.
+        if let Err(refusal) = self.now()
+            && batch.is_empty()
+        {
+            return Err(refusal);
+        }
+        if let Some(signed) = self.shared.publish(news, now)? {
+            self.signed_at = now;
+            self.note_guard(&signed);
+        }
+        Ok(())
+    }
+
+    /// Reads the log back after a failed write: what is on disk counts.
+    fn start_over(&mut self) {
+        match crate::rebuild(&self.store) {
+            Ok(replay) => self.replay = replay,
+            Err(error) => {
+                tracing::error!(%error, "the ledger cannot be read back; restart the gateway")
+            }
+        }
+    }
+
+    /// The guard may lag behind the ledger and never leads it, so it needs no
+    /// sync of its own.
+    fn note_guard(&self, signed: &Checkpoint) {
+        let guard = crate::guard::LastSigned {
+            root: Digest(signed.root),
+            size: signed.size,
+        };
+        if let Err(error) = guard.write(&self.guard) {
+            tracing::warn!(%error, "the last-signed guard could not be written");
+        }
+    }
+}
+
+fn part_ref(name: &str, content: &Content) -> Result<PartRef, Refusal> {
+    let commit = vidimus_ledger::part::commit(&content.salt.0, &content.r#type, &content.bytes.0)
+        .map_err(|error| {
+        Refusal::not_acceptable("wrong_parts", format!("part `{name}`: {error}"))
+    })?;
+    Ok(PartRef {
+        commit: Digest(commit),
+        name: name.to_owned(),
+        size: u64::try_from(content.bytes.0.len()).unwrap_or(u64::MAX),
+        r#type: content.r#type.clone(),
+    })
+}
+
+/// What the verifier says about an entry that is about to be made.
+fn refused(error: ReplayError) -> Refusal {
+    match error {
+        ReplayError::Violation(violation) => violation.into(),
+        error => Refusal::not_acceptable("unverifiable", error.to_string()),
+    }
+}

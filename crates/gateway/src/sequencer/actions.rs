@@ -1,0 +1,351 @@
+//! What agents ask for: propose, withdraw, permit, redeem, report.
+
+use vidimus_policy::Proposal;
+use vidimus_protocol::Violation;
+use vidimus_protocol::action::{Action, Context, OUTPUT_TYPE};
+use vidimus_protocol::api::{Propose, Redeem, ReportOutcome};
+use vidimus_protocol::entry::{
+    Completed, Data, PermitIssued, PermitLapsed, PermitRedeemed, Proposed, Ref, Resolution,
+    Resolved,
+};
+use vidimus_protocol::id::{ActionId, Actor, AgentId, PermitId};
+use vidimus_protocol::permit::MAX_LIFE_S;
+use vidimus_protocol::state::{ActionState, Effect};
+
+use super::{Refusal, Sequencer, Wanted, part_ref};
+use crate::keys::random_id;
+
+/// Most actions of one agent that wait at a time.
+const MOST_PENDING: usize = 1000;
+
+impl Sequencer {
+    pub(super) fn propose(&mut self, id: AgentId, propose: Propose) -> Result<Wanted, Refusal> {
+        let Propose {
+            action,
+            context,
+            payload,
+            ttl_s,
+        } = propose;
+        let agent = self
+            .replay
+            .state()
+            .agent(&id)
+            .ok_or(Violation::UnknownAgent)?
+            .clone();
+        let digest = part_ref("payload", &payload)?.commit;
+        let claims = context
+            .as_ref()
+            .map(|content| part_ref("context", content))
+            .transpose()?;
+        if let Some(known) = self.replay.state().action(&action) {
+            let same = known.agent == id
+                && known.digest == digest
+                && known.context == claims.map(|part| part.commit);
+            let again = if same {
+                Ok(Wanted::Entries(vec![known.proposal.index]))
+            } else {
+                Err(Violation::ActionExists.into())
+            };
+            return again;
+        }
+        let waiting = self
+            .replay
+            .state()
+            .waiting()
+            .filter(|known| known.agent == id && known.resolved.is_none());
+        if waiting.count() >= MOST_PENDING {
+            return Err(Refusal::new(
+                429,
+                "too_many_pending",
+                format!(
+                    "{MOST_PENDING} actions of this agent wait already: wait for decisions, or withdraw some"
+                ),
+            ));
+        }
+        let parsed = Action::parse(&payload.bytes.0).map_err(|error| {
+            Refusal::not_acceptable("bad_payload", format!("the payload is refused: {error}"))
+        })?;
+        if let Some(content) = &context {
+            Context::parse(&content.bytes.0).map_err(|error| {
+                Refusal::not_acceptable("bad_context", format!("the context is refused: {error}"))
+            })?;
+        }
+        let evaluation = self.policy.evaluate(&Proposal {
+            action: &parsed,
+            wait: ttl_s.map(std::time::Duration::from_secs),
+        });
+        let expires_at = self.now()?.plus_seconds(evaluation.ttl_s);
+        let data = Proposed {
+            action,
+            action_kind: parsed.kind,
+            agent: id,
+            evaluation,
+            expires_at,
+        };
+        let mut contents = vec![("payload", payload)];
+        contents.extend(context.map(|content| ("context", content)));
+        contents.sort_by_key(|(name, _)| *name);
+        let (proposal, effect) = self.write(
+            Actor::Agent(id),
+            vec![agent.entry],
+            Data::ActionProposed(Box::new(data)),
+            contents,
+        )?;
+        self.follow(effect)?;
+        Ok(Wanted::Entries(vec![proposal.index]))
+    }
+
+    pub(super) fn withdraw(&mut self, agent: AgentId, action: ActionId) -> Result<Wanted, Refusal> {
+        self.own(agent, action)?;
+        let resolved = self.resolve(action, Resolution::Withdrawn, Actor::Agent(agent))?;
+        Ok(Wanted::Entries(vec![resolved.index]))
+    }
+
+    pub(super) fn permit(&mut self, agent: AgentId, action: ActionId) -> Result<Wanted, Refusal> {
+        if self.own(agent, action)?.live_permit().is_none() {
+            self.issue(action)?;
+        }
+        Ok(Wanted::Permit(action))
+    }
+
+    pub(super) fn redeem(
+        &mut self,
+        agent: AgentId,
+        action: ActionId,
+        redeem: &Redeem,
+    ) -> Result<Wanted, Refusal> {
+        let known = self.own(agent, action)?;
+        if redeem.action_digest != known.digest {
+            return Err(Refusal::not_acceptable(
+                "wrong_digest",
+                "what is about to run is not what was approved: propose it anew",
+            ));
+        }
+        let keys = &self
+            .replay
+            .state()
+            .log()
+            .ok_or(Violation::NotOpened)?
+            .opened
+            .permit_keys;
+        let audience = self
+            .replay
+            .state()
+            .agent(&agent)
+            .ok_or(Violation::UnknownAgent)?
+            .executor;
+        let now = self.keeper.wall().unix_ms() / 1000;
+        let claims = vidimus_verify::permit::check(&redeem.permit, keys, now, &audience).map_err(
+            |error| {
+                Refusal::not_acceptable("bad_permit", format!("the permit is refused: {error}"))
+            },
+        )?;
+        if claims.approval.id != action || claims.authorization_details[0].digest != known.digest {
+            return Err(Refusal::not_acceptable(
+                "bad_permit",
+                "the permit is for another action",
+            ));
+        }
+        let live = known
+            .live_permit()
+            .filter(|live| live.id == claims.jti)
+            .ok_or(Violation::NoSuchPermit)?;
+        let issued = live.entry;
+        let chain = self.chain(known)?;
+        let (redeemed, _) = self.write(
+            Actor::Agent(agent),
+            vec![issued],
+            Data::PermitRedeemed(Box::new(PermitRedeemed {
+                action,
+                permit: claims.jti,
+            })),
+            Vec::new(),
+        )?;
+        Ok(Wanted::Entries(
+            chain
+                .into_iter()
+                .chain([issued.index, redeemed.index])
+                .collect(),
+        ))
+    }
+
+    pub(super) fn report(
+        &mut self,
+        agent: AgentId,
+        action: ActionId,
+        report: ReportOutcome,
+    ) -> Result<Wanted, Refusal> {
+        let known = self.own(agent, action)?;
+        let redeemed = known.redeemed.ok_or(Violation::NotRunning)?.0;
+        if let Some((entry, completed)) = &known.completed {
+            // The same report again gets the same answer.
+            let same =
+                completed.outcome == report.outcome && completed.duration_ms == report.duration_ms;
+            return if same {
+                Ok(Wanted::Entries(vec![entry.index]))
+            } else {
+                Err(Violation::NotRunning.into())
+            };
+        }
+        if report
+            .output
+            .as_ref()
+            .is_some_and(|output| output.r#type != OUTPUT_TYPE)
+        {
+            return Err(Violation::WrongParts.into());
+        }
+        let data = Completed {
+            action,
+            duration_ms: report.duration_ms,
+            outcome: report.outcome,
+            output_omitted: report.output_omitted,
+        };
+        let contents = report
+            .output
+            .map(|output| ("output", output))
+            .into_iter()
+            .collect();
+        let (completed, _) = self.write(
+            Actor::Agent(agent),
+            vec![redeemed],
+            Data::ActionCompleted(Box::new(data)),
+            contents,
+        )?;
+        Ok(Wanted::Entries(vec![completed.index]))
+    }
+
+    /// Logs what an entry brings with it.
+    pub(super) fn follow(&mut self, effect: Option<Effect>) -> Result<(), Refusal> {
+        match effect {
+            Some(Effect::Resolve(action, resolution)) => {
+                self.resolve(action, resolution, Actor::Gateway)?;
+            }
+            Some(Effect::IssuePermit(action)) => {
+                self.issue(action)?;
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn resolve(
+        &mut self,
+        id: ActionId,
+        resolution: Resolution,
+        actor: Actor,
+    ) -> Result<Ref, Refusal> {
+        let action = self.known(id)?;
+        let refs = std::iter::once(action.proposal)
+            .chain(action.verdicts.iter().map(|given| given.entry))
+            .collect();
+        let use_s = action.evaluation.use_s;
+        let use_before = match resolution {
+            Resolution::Approved => Some(self.now()?.plus_seconds(use_s)),
+            _ => None,
+        };
+        let data = Data::ActionResolved(Box::new(Resolved {
+            action: id,
+            resolution,
+            use_before,
+        }));
+        let (entry, effect) = self.write(actor, refs, data, Vec::new())?;
+        self.follow(effect)?;
+        Ok(entry)
+    }
+
+    fn issue(&mut self, id: ActionId) -> Result<Ref, Refusal> {
+        let action = self.known(id)?;
+        let resolved = action.resolved.as_ref().ok_or(Violation::NotApproved)?;
+        let use_before = resolved.use_before.ok_or(Violation::NotApproved)?;
+        let refs = vec![resolved.entry];
+        let agent = self
+            .replay
+            .state()
+            .agent(&action.agent)
+            .ok_or(Violation::UnknownAgent)?;
+        let now = self.now()?;
+        if now >= use_before {
+            return Err(Refusal::new(
+                410,
+                "too_late",
+                "the approval has run out: propose the action anew",
+            ));
+        }
+        let data = PermitIssued {
+            action: id,
+            audience: agent.executor,
+            expires_at: now.plus_seconds(MAX_LIFE_S).min(use_before),
+            kid: self.permit_key.key().kid.clone(),
+            permit: PermitId::from_random(random_id()),
+        };
+        let (entry, _) = self.write(
+            Actor::Gateway,
+            refs,
+            Data::PermitIssued(Box::new(data)),
+            Vec::new(),
+        )?;
+        Ok(entry)
+    }
+
+    pub(super) fn lapse(&mut self, action: ActionId, permit: PermitId) -> Result<Ref, Refusal> {
+        let live = self
+            .known(action)?
+            .live_permit()
+            .ok_or(Violation::NoSuchPermit)?;
+        let refs = vec![live.entry];
+        let data = Data::PermitLapsed(Box::new(PermitLapsed { action, permit }));
+        Ok(self.write(Actor::Gateway, refs, data, Vec::new())?.0)
+    }
+
+    /// The permit in force as a token.
+    pub(super) fn signed_permit(&self, id: ActionId) -> Result<String, Refusal> {
+        let state = self.replay.state();
+        let action = self.known(id)?;
+        let permit = action.live_permit().ok_or(Violation::NoSuchPermit)?;
+        let claims =
+            vidimus_verify::permit::claims(state, action, permit).ok_or_else(crate::unexpected)?;
+        Ok(self.permit_key.sign(&claims))
+    }
+
+    /// Everything that a run rests on, from `log.opened` to the resolution.
+    fn chain(&self, action: &ActionState) -> Result<Vec<u64>, Refusal> {
+        let state = self.replay.state();
+        let agent = state.agent(&action.agent).ok_or(Violation::UnknownAgent)?;
+        let resolved = action.resolved.as_ref().ok_or(Violation::NotApproved)?;
+        let keys = action.verdicts.iter().filter_map(|given| {
+            state
+                .credential(&given.credential_id)
+                .map(|key| key.entry.index)
+        });
+        let mut chain: Vec<u64> = std::iter::once(0)
+            .chain(keys)
+            .chain([
+                agent.entry.index,
+                action.proposal.index,
+                resolved.entry.index,
+            ])
+            .chain(action.verdicts.iter().map(|given| given.entry.index))
+            .collect();
+        chain.sort_unstable();
+        chain.dedup();
+        Ok(chain)
+    }
+
+    fn known(&self, id: ActionId) -> Result<&ActionState, Refusal> {
+        Ok(self
+            .replay
+            .state()
+            .action(&id)
+            .ok_or(Violation::UnknownAction)?)
+    }
+
+    /// The agent's own action. Another agent's does not exist for it.
+    fn own(&self, agent: AgentId, id: ActionId) -> Result<&ActionState, Refusal> {
+        let action = self.known(id)?;
+        if action.agent == agent {
+            Ok(action)
+        } else {
+            Err(Violation::UnknownAction.into())
+        }
+    }
+}

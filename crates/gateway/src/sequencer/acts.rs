@@ -1,0 +1,232 @@
+//! What people sign: the founding, sessions, agents, verdicts.
+//!
+//! A nonce is taken out of storage before anything is verified: an envelope
+//! has one try.
+
+use vidimus_ledger::tree;
+use vidimus_protocol::api::StartCeremony;
+use vidimus_protocol::entry::{AgentRegistered, CredentialEnrolled, Data, Leaf, VerdictGiven};
+use vidimus_protocol::envelope::{ActType, AgentItem, Assertion, SessionItem, Signed, VerdictItem};
+use vidimus_protocol::id::Actor;
+use vidimus_protocol::state::check_envelope;
+use vidimus_protocol::strict::{self, StrictError};
+use vidimus_protocol::{Digest, Violation};
+use vidimus_verify::act;
+
+use super::{Refusal, Sequencer, Wanted};
+use crate::founding::FoundingDraft;
+use crate::store::Session;
+
+/// Longest session.
+const LONGEST_SESSION_MS: u64 = 12 * 3600 * 1000;
+/// Most bytes of one item.
+const MAX_ITEM: usize = 16 << 10;
+
+impl Sequencer {
+    /// Commits `log.opened` and the founder's `credential.enrolled` together.
+    pub(super) fn found(
+        &mut self,
+        draft: FoundingDraft,
+        assertion: Assertion,
+    ) -> Result<Wanted, Refusal> {
+        if self.replay.state().size() != 0 || !self.batch.leaves.is_empty() {
+            return Err(Refusal::conflict(
+                "already_set_up",
+                "this gateway has its first key already: sign in with it",
+            ));
+        }
+        let signed = draft.signed(assertion);
+        let reviewer = signed.envelope.signer;
+        let enrolled = |time| Leaf {
+            time,
+            actor: Actor::Reviewer(reviewer),
+            refs: vec![draft.log_reference()],
+            data: Data::CredentialEnrolled(Box::new(CredentialEnrolled {
+                attestation_object: draft.attestation_object.clone(),
+                client_data_json: draft.client_data_json.clone(),
+                signed: signed.clone(),
+            })),
+            parts: Vec::new(),
+        };
+        let written = self
+            .append(&draft.opened, Vec::new())
+            .and_then(|(opened, _)| {
+                let time = self.now()?;
+                let (entry, _) = self.append(&enrolled(time), Vec::new())?;
+                Ok(vec![opened.index, entry.index])
+            });
+        match written {
+            Ok(entries) => {
+                self.batch.sessions.push(Session {
+                    token_hash: draft.session.token_hash,
+                    reviewer,
+                    expires_at: draft.session.expires_at,
+                });
+                Ok(Wanted::Entries(entries))
+            }
+            Err(refusal) => {
+                // Half a founding leaves nothing behind.
+                self.batch = crate::store::Batch::default();
+                self.entries.clear();
+                self.start_over();
+                Err(refusal)
+            }
+        }
+    }
+
+    pub(super) fn act(
+        &mut self,
+        start: StartCeremony,
+        assertion: Assertion,
+    ) -> Result<Wanted, Refusal> {
+        let taken = self.nonces.remove(&start.envelope.nonce);
+        if taken.is_none_or(|expires_at| self.keeper.wall() >= expires_at) {
+            return Err(Violation::NonceReused.into());
+        }
+        match start.envelope.r#type {
+            ActType::CredentialEnrolled => Err(Refusal::forbidden(
+                "this gateway enrols the founder's key only",
+            )),
+            ActType::SessionOpened => self.open_session(&start, &assertion),
+            ActType::AgentRegistered => self.register(&start, &assertion),
+            ActType::VerdictGiven => self.decide(start, &assertion),
+        }
+    }
+
+    fn open_session(
+        &mut self,
+        start: &StartCeremony,
+        assertion: &Assertion,
+    ) -> Result<Wanted, Refusal> {
+        let signed: Signed<SessionItem> = only(signed_items(start, assertion)?)?;
+        let state = self.replay.state();
+        let log = state.log().ok_or(Violation::NotOpened)?;
+        let envelope = &signed.envelope;
+        let now = self.now()?;
+        check_envelope(envelope, ActType::SessionOpened, log.id, now)?;
+        let key = state
+            .credential(&assertion.credential_id)
+            .ok_or(Violation::UnknownCredential)?;
+        if key.reviewer != envelope.signer {
+            return Err(Violation::ForeignCredential.into());
+        }
+        if envelope.pinned_size.0 <= key.entry.index {
+            return Err(Violation::StalePin.into());
+        }
+        let item = &signed.item;
+        if item.expires_at <= now || item.expires_at.distance_ms(now) > LONGEST_SESSION_MS {
+            return Err(Refusal::not_acceptable(
+                "session_too_long",
+                "a session lasts at most 12 hours",
+            ));
+        }
+        act::check_pin(envelope, |size| self.replay.tree().root_at(size)).map_err(unverified)?;
+        act::check(&signed, log, &key.public_key).map_err(unverified)?;
+        let session = Session {
+            token_hash: item.token_hash,
+            reviewer: envelope.signer,
+            expires_at: item.expires_at,
+        };
+        self.batch.sessions.push(session);
+        Ok(Wanted::Nothing)
+    }
+
+    fn register(
+        &mut self,
+        start: &StartCeremony,
+        assertion: &Assertion,
+    ) -> Result<Wanted, Refusal> {
+        let signed: Signed<AgentItem> = only(signed_items(start, assertion)?)?;
+        let key = self
+            .replay
+            .state()
+            .credential(&assertion.credential_id)
+            .ok_or(Violation::UnknownCredential)?
+            .entry;
+        let actor = Actor::Reviewer(signed.envelope.signer);
+        let data = Data::AgentRegistered(Box::new(AgentRegistered { signed }));
+        let (entry, _) = self.write(actor, vec![key], data, Vec::new())?;
+        Ok(Wanted::Entries(vec![entry.index]))
+    }
+
+    fn decide(&mut self, start: StartCeremony, assertion: &Assertion) -> Result<Wanted, Refusal> {
+        let signed: Signed<VerdictItem> = only(signed_items(&start, assertion)?)?;
+        let extras = start
+            .verdict
+            .ok_or_else(|| Refusal::malformed("a verdict needs `verdict`"))?;
+        let state = self.replay.state();
+        let action = state
+            .action(&signed.item.action)
+            .ok_or(Violation::UnknownAction)?;
+        let key = state
+            .credential(&assertion.credential_id)
+            .ok_or(Violation::UnknownCredential)?
+            .entry;
+        let refs = vec![action.proposal, key];
+        let actor = Actor::Reviewer(signed.envelope.signer);
+        if std::str::from_utf8(&extras.reason.bytes.0).is_err() {
+            return Err(Refusal::not_acceptable(
+                "wrong_reason",
+                "the reason is not UTF-8 text",
+            ));
+        }
+        let data = Data::VerdictGiven(Box::new(VerdictGiven {
+            seen: extras.seen,
+            signed,
+        }));
+        let (entry, effect) = self.write(actor, refs, data, vec![("reason", extras.reason)])?;
+        self.follow(effect)?;
+        // Verdict, resolution and permit are one commit.
+        Ok(Wanted::Entries(
+            (entry.index..self.replay.state().size()).collect(),
+        ))
+    }
+}
+
+/// The items of a touch, each with its path.
+fn signed_items<I: serde::de::DeserializeOwned + serde::Serialize>(
+    start: &StartCeremony,
+    assertion: &Assertion,
+) -> Result<Vec<Signed<I>>, Refusal> {
+    let leaves: Vec<_> = start
+        .items
+        .iter()
+        .map(|item| tree::leaf_hash(item.as_bytes()))
+        .collect();
+    let count = u64::try_from(leaves.len()).unwrap_or(u64::MAX);
+    let malformed = |error: StrictError| Refusal::malformed(format!("an item: {error}"));
+    start
+        .items
+        .iter()
+        .zip(0..)
+        .map(|(text, index)| {
+            let path = tree::path_of(&leaves, index).unwrap_or_default();
+            Ok(Signed {
+                assertion: assertion.clone(),
+                count,
+                envelope: start.envelope.clone(),
+                index,
+                item: strict::parse_canonical(text.as_bytes(), MAX_ITEM).map_err(malformed)?,
+                path: path.into_iter().map(Digest).collect(),
+            })
+        })
+        .collect()
+}
+
+/// Several items in one touch come with grouped review; here it is one.
+fn only<I>(items: Vec<Signed<I>>) -> Result<Signed<I>, Refusal> {
+    let [item] = <[_; 1]>::try_from(items).map_err(|items: Vec<_>| {
+        Refusal::not_acceptable(
+            "item_count",
+            format!("one item can be signed at a time, not {}", items.len()),
+        )
+    })?;
+    Ok(item)
+}
+
+fn unverified(error: impl std::fmt::Display) -> Refusal {
+    Refusal::not_acceptable(
+        "unverifiable",
+        format!("the key's answer is refused: {error}"),
+    )
+}

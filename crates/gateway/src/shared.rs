@@ -1,0 +1,182 @@
+//! What routes may read: only what is committed and signed.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+
+use tokio::sync::watch;
+use vidimus_ledger::checkpoint::{self, Checkpoint};
+use vidimus_ledger::note::SigningKey;
+use vidimus_ledger::tree::MemoryTree;
+use vidimus_protocol::api::{Ack, Proven};
+use vidimus_protocol::state::Agent;
+use vidimus_protocol::{Digest, Entry, State, Time};
+
+use crate::problem::Refusal;
+use crate::store::{Session, Store, StoreError};
+
+/// The committed log in memory.
+pub(crate) struct Committed {
+    pub(crate) state: State,
+    pub(crate) tree: MemoryTree,
+    /// The newest signed checkpoint; `None` before the log is opened.
+    pub(crate) checkpoint: Option<String>,
+    pub(crate) sessions: HashMap<Digest, Session>,
+}
+
+/// Shared between the sequencer, which writes, and the routes, which read.
+pub(crate) struct Shared {
+    committed: RwLock<Committed>,
+    changed: watch::Sender<()>,
+    reader: Mutex<Store>,
+    key: SigningKey,
+    origin: String,
+}
+
+/// One commit's news.
+#[derive(Default)]
+pub(crate) struct News {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) sessions: Vec<Session>,
+    pub(crate) ended_sessions: Vec<Digest>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        committed: Committed,
+        reader: Store,
+        key: SigningKey,
+        origin: String,
+    ) -> Self {
+        Self {
+            committed: RwLock::new(committed),
+            changed: watch::Sender::new(()),
+            reader: Mutex::new(reader),
+            key,
+            origin,
+        }
+    }
+
+    /// The committed log. Hold it briefly and never across an await.
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Committed> {
+        self.committed
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Follows commits and new checkpoints.
+    pub(crate) fn follow(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Stored leaves and parts. Blocking: call it off the async threads.
+    pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a commit visible and signs it.
+    pub(crate) fn publish(&self, news: News, now: Time) -> Result<Option<Checkpoint>, Refusal> {
+        let mut committed = self
+            .committed
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        for entry in &news.entries {
+            committed.state.apply(entry).map_err(|violation| {
+                Refusal::unavailable(
+                    "inconsistent",
+                    format!("the committed log contradicts itself: {violation}"),
+                )
+            })?;
+            committed.tree.push(entry.leaf_hash.0);
+        }
+        for session in news.sessions {
+            committed.sessions.insert(session.token_hash, session);
+        }
+        for token_hash in news.ended_sessions {
+            committed.sessions.remove(&token_hash);
+        }
+        let signed = (committed.tree.size() > 0).then(|| Checkpoint {
+            origin: self.origin.clone(),
+            size: committed.tree.size(),
+            root: committed.tree.root(),
+        });
+        committed.checkpoint = signed
+            .as_ref()
+            .map(|signed| checkpoint::sign(signed, &self.key, now.unix_ms() / 1000));
+        drop(committed);
+        self.changed.send_replace(());
+        Ok(signed)
+    }
+
+    /// A signed checkpoint of an earlier size, for a feed that catches up.
+    pub(crate) fn checkpoint_at(&self, size: u64, now: Time) -> Option<String> {
+        let root = self.read().tree.root_at(size)?;
+        let checkpoint = Checkpoint {
+            origin: self.origin.clone(),
+            size,
+            root,
+        };
+        Some(checkpoint::sign(
+            &checkpoint,
+            &self.key,
+            now.unix_ms() / 1000,
+        ))
+    }
+
+    /// Proves committed entries. Blocking.
+    pub(crate) fn acknowledge(&self, indexes: &[u64]) -> Result<Ack, Refusal> {
+        let gone = || Refusal::unavailable("inconsistent", "the committed log cannot be read back");
+        let (checkpoint, proofs) = {
+            let committed = self.read();
+            let size = committed.tree.size();
+            let proofs: Result<Vec<_>, _> = indexes
+                .iter()
+                .map(|index| committed.tree.inclusion_proof(*index, size))
+                .collect();
+            (
+                committed.checkpoint.clone().ok_or_else(gone)?,
+                proofs.map_err(|_| gone())?,
+            )
+        };
+        let store = self.store();
+        let entries = indexes
+            .iter()
+            .zip(proofs)
+            .map(|(index, proof)| {
+                let leaf = store.leaf(*index)?.ok_or_else(gone)?;
+                Ok(Proven {
+                    index: *index,
+                    leaf,
+                    proof: proof.into_iter().map(Digest).collect(),
+                })
+            })
+            .collect::<Result<_, Refusal>>()?;
+        Ok(Ack {
+            checkpoint,
+            entries,
+        })
+    }
+
+    /// The agent with that token.
+    pub(crate) fn agent(&self, token_hash: Digest) -> Option<Agent> {
+        self.read()
+            .state
+            .agents()
+            .find(|agent| agent.token_hash == token_hash)
+            .cloned()
+    }
+
+    /// The session with that token, unless it ended.
+    pub(crate) fn session(&self, token_hash: Digest, now: Time) -> Option<Session> {
+        self.read()
+            .sessions
+            .get(&token_hash)
+            .filter(|session| now < session.expires_at)
+            .cloned()
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::unavailable("store", error.to_string())
+    }
+}

@@ -1,0 +1,252 @@
+//! The gateway's SQLite file: leaves, parts, sessions.
+//!
+//! One writer (the sequencer), one reader connection for routes. WAL with
+//! `synchronous=FULL`: a commit that returned survives a power cut.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use vidimus_protocol::api::Content;
+use vidimus_protocol::{Blob, Digest, ReviewerId, Time};
+
+/// Why the store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite said no.
+    #[error("the ledger file cannot be used: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The file was written by another version.
+    #[error(
+        "the ledger file has layout {found}, this version reads {LAYOUT}: use the version that wrote it"
+    )]
+    Layout {
+        /// Layout of the file.
+        found: i64,
+    },
+    /// What stands there cannot have been written by a gateway.
+    #[error("the ledger file is damaged: {0}")]
+    Damaged(String),
+}
+
+const LAYOUT: i64 = 1;
+
+const SCHEMA: &str = "
+    CREATE TABLE leaves (idx INTEGER PRIMARY KEY, leaf BLOB NOT NULL) STRICT;
+    CREATE TABLE parts (
+        idx INTEGER NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL,
+        salt BLOB NOT NULL, bytes BLOB NOT NULL,
+        PRIMARY KEY (idx, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE sessions (
+        token_hash BLOB PRIMARY KEY, reviewer TEXT NOT NULL, expires_at TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    PRAGMA user_version = 1;
+";
+
+/// A part on its way into the store.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredPart {
+    pub(crate) index: u64,
+    pub(crate) name: String,
+    pub(crate) content: Content,
+}
+
+/// An open session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Session {
+    pub(crate) token_hash: Digest,
+    pub(crate) reviewer: ReviewerId,
+    pub(crate) expires_at: Time,
+}
+
+/// Everything that one group commit writes.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) leaves: Vec<(u64, Vec<u8>)>,
+    pub(crate) parts: Vec<StoredPart>,
+    pub(crate) sessions: Vec<Session>,
+    pub(crate) ended_sessions: Vec<Digest>,
+}
+
+impl Batch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.leaves.is_empty() && self.sessions.is_empty() && self.ended_sessions.is_empty()
+    }
+}
+
+/// A connection to the file.
+pub(crate) struct Store(Connection);
+
+impl Store {
+    /// Opens the file for writing, creating it (0600) when it is missing.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|error| StoreError::Damaged(error.to_string()))?;
+        let connection = Connection::open(path)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        match found {
+            0 => connection.execute_batch(&format!("BEGIN; {SCHEMA} COMMIT;"))?,
+            LAYOUT => {}
+            found => return Err(StoreError::Layout { found }),
+        }
+        Ok(Self(connection))
+    }
+
+    /// Opens a second connection that only reads.
+    pub(crate) fn open_reader(path: &Path) -> Result<Self, StoreError> {
+        let connection = Connection::open_with_flags(
+            path,
+            rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )?;
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        Ok(Self(connection))
+    }
+
+    /// Writes a batch durably, or nothing of it.
+    pub(crate) fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let transaction = self.0.transaction()?;
+        {
+            let mut leaf = transaction.prepare_cached("INSERT INTO leaves VALUES (?1, ?2)")?;
+            for (index, bytes) in &batch.leaves {
+                leaf.execute(params![sql(*index), bytes])?;
+            }
+            let mut part =
+                transaction.prepare_cached("INSERT INTO parts VALUES (?1, ?2, ?3, ?4, ?5)")?;
+            for StoredPart {
+                index,
+                name,
+                content,
+            } in &batch.parts
+            {
+                let Content {
+                    bytes,
+                    salt,
+                    r#type,
+                } = content;
+                part.execute(params![sql(*index), name, r#type, salt.0, bytes.0])?;
+            }
+            let mut session = transaction
+                .prepare_cached("INSERT OR REPLACE INTO sessions VALUES (?1, ?2, ?3)")?;
+            for open in &batch.sessions {
+                session.execute(params![
+                    open.token_hash.0,
+                    open.reviewer.to_string(),
+                    open.expires_at.to_string()
+                ])?;
+            }
+            let mut ended =
+                transaction.prepare_cached("DELETE FROM sessions WHERE token_hash = ?1")?;
+            for token_hash in &batch.ended_sessions {
+                ended.execute(params![token_hash.0])?;
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Calls `each` with every leaf in order.
+    pub(crate) fn each_leaf<E: From<StoreError>>(
+        &self,
+        mut each: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sqlite = |error: rusqlite::Error| E::from(StoreError::from(error));
+        let mut statement = self
+            .0
+            .prepare("SELECT leaf FROM leaves ORDER BY idx")
+            .map_err(sqlite)?;
+        let mut rows = statement.query([]).map_err(sqlite)?;
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            each(
+                row.get_ref(0)
+                    .and_then(|cell| Ok(cell.as_blob()?))
+                    .map_err(sqlite)?,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Leaves from `from` on: at most `most`, and no more once `bytes` are
+    /// exceeded.
+    pub(crate) fn leaves(
+        &self,
+        from: u64,
+        most: u64,
+        bytes: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut statement = self
+            .0
+            .prepare_cached("SELECT leaf FROM leaves WHERE idx >= ?1 ORDER BY idx LIMIT ?2")?;
+        let mut rows = statement.query(params![sql(from), sql(most)])?;
+        let mut leaves = Vec::new();
+        let mut total = 0;
+        while let Some(row) = rows.next()? {
+            let leaf = String::from_utf8(row.get(0)?)
+                .map_err(|_| StoreError::Damaged("a leaf is not UTF-8".to_owned()))?;
+            total += leaf.len();
+            leaves.push(leaf);
+            if total > bytes {
+                break;
+            }
+        }
+        Ok(leaves)
+    }
+
+    /// One leaf.
+    pub(crate) fn leaf(&self, index: u64) -> Result<Option<String>, StoreError> {
+        Ok(self.leaves(index, 1, 0)?.pop())
+    }
+
+    /// One part.
+    pub(crate) fn part(&self, index: u64, name: &str) -> Result<Option<Content>, StoreError> {
+        let mut statement = self
+            .0
+            .prepare_cached("SELECT type, salt, bytes FROM parts WHERE idx = ?1 AND name = ?2")?;
+        let content = statement
+            .query_row(params![sql(index), name], |row| {
+                Ok(Content {
+                    r#type: row.get(0)?,
+                    salt: Digest(row.get(1)?),
+                    bytes: Blob(row.get(2)?),
+                })
+            })
+            .optional()?;
+        Ok(content)
+    }
+
+    /// Every open session.
+    pub(crate) fn sessions(&self) -> Result<Vec<Session>, StoreError> {
+        let mut statement = self
+            .0
+            .prepare("SELECT token_hash, reviewer, expires_at FROM sessions")?;
+        let rows = statement.query_map([], |row| {
+            Ok((
+                row.get::<_, [u8; 32]>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, String>(2)?,
+            ))
+        })?;
+        rows.map(|row| {
+            let (token_hash, reviewer, expires_at) = row?;
+            let damaged = || StoreError::Damaged("a session cannot be read".to_owned());
+            Ok(Session {
+                token_hash: Digest(token_hash),
+                reviewer: reviewer.parse().map_err(|_| damaged())?,
+                expires_at: expires_at.parse().map_err(|_| damaged())?,
+            })
+        })
+        .collect()
+    }
+}
+
+/// Positions stay below 2^53, so they fit SQLite's integers.
+fn sql(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
