@@ -1,0 +1,491 @@
+//! An action, made into what a reviewer reads: from the very bytes that are
+//! signed, and from nothing else.
+//!
+//! Three origins stay apart: what the agent claims, what Vidimus computed, what
+//! the policy says.
+
+use vidimus_protocol::Time;
+use vidimus_protocol::action::{self, Action, Command, Context, Stdin};
+use vidimus_protocol::entry::{Decision, Evaluation};
+
+use crate::safe_text;
+use crate::view::{CommandView, EnvView, Fact, FileView, SafeText, ScriptView};
+
+/// Name and version that a verdict's `seen` records.
+pub const RENDERER: &str = concat!("vidimus-console/", env!("CARGO_PKG_VERSION"));
+
+/// The command in one line, quoted as a shell would want it.
+///
+/// `argv[0]` is what the program is told its name is; where that is not the
+/// name of the file that is executed, the file stands there instead.
+#[must_use]
+pub fn command_line(command: &Command) -> String {
+    let mut words = Vec::with_capacity(command.argv.len());
+    let called = command.argv.first().map_or("", String::as_str);
+    words.push(quoted(if called_by_its_name(command) {
+        called
+    } else {
+        &command.program.path
+    }));
+    words.extend(command.argv.iter().skip(1).map(|word| quoted(word)));
+    words.join(" ")
+}
+
+/// Host and folder in one line.
+#[must_use]
+pub fn target_line(action: &Action) -> String {
+    format!("{}:{}", action.target.system, action.payload.cwd)
+}
+
+/// What will run.
+#[must_use]
+pub fn command(action: &Action) -> CommandView {
+    let command = &action.payload;
+    CommandView {
+        program: file(&command.program),
+        interpreter: command
+            .interpreter
+            .as_ref()
+            .map(|interpreter| file(&interpreter.file)),
+        script: command.script.as_ref().map(|script| ScriptView {
+            file: file(&script.file),
+            lines: script.text.as_deref().map(safe_text::lines),
+            omitted: script.text.is_none().then(|| {
+                "Not UTF-8 text, or larger than 256 KiB. Its content is bound by its digest, but you cannot read it here."
+                    .into()
+            }),
+        }),
+        argv: command.argv.iter().map(|word| safe_text::code(word)).collect(),
+        cwd: safe_text::code(&command.cwd),
+        env: command
+            .env
+            .iter()
+            .map(|var| EnvView {
+                name: safe_text::code(&var.name),
+                value: var.value.as_deref().map(safe_text::code),
+            })
+            .collect(),
+        files: command.files.iter().map(|named| file(&named.file)).collect(),
+        not_bound: command
+            .not_bound
+            .iter()
+            .map(|what| safe_text::flat(what))
+            .collect(),
+    }
+}
+
+/// What the agent says about it.
+#[must_use]
+pub fn claims(context: Option<&Context>) -> Vec<Fact> {
+    let Some(context) = context else {
+        return Vec::new();
+    };
+    [
+        ("Why", &context.intent),
+        ("On behalf of", &context.on_behalf_of),
+        ("Run", &context.run),
+    ]
+    .into_iter()
+    .filter_map(|(label, value)| Some(fact(label, safe_text::prose(value.as_deref()?), false)))
+    .collect()
+}
+
+/// What is known about the proposal from the ledger.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The agent's name.
+    pub agent: String,
+    /// Its id.
+    pub agent_id: String,
+    /// Its owner's name.
+    pub owner: String,
+    /// When it was proposed.
+    pub proposed_at: Time,
+    /// Bytes of the payload.
+    pub payload_size: u64,
+}
+
+/// What Vidimus computed.
+#[must_use]
+pub fn computed(action: &Action, known: &Known) -> Vec<Fact> {
+    let command = &action.payload;
+    let mut facts = vec![
+        fact(
+            "Agent",
+            safe_text::prose(&format!("{} ({})", known.agent, known.agent_id)),
+            false,
+        ),
+        fact("Acts for", safe_text::prose(&known.owner), false),
+        fact("Host", safe_text::code(&action.target.system), true),
+        fact(
+            "Environment",
+            safe_text::code(&action.target.environment),
+            true,
+        ),
+        fact(
+            "Runs as",
+            safe_text::code(&format!("{} (uid {})", command.user, command.uid)),
+            true,
+        ),
+        fact(
+            "Standard input",
+            safe_text::prose(match command.stdin {
+                Stdin::Null => "empty",
+                Stdin::Inherited => "whatever the agent's terminal or pipe sends: not bound",
+            }),
+            false,
+        ),
+        fact(
+            "Proposed",
+            safe_text::prose(&time_words(known.proposed_at)),
+            false,
+        ),
+        fact(
+            "Signed bytes",
+            safe_text::prose(&format!(
+                "{} bytes, {}",
+                known.payload_size,
+                action::PAYLOAD_TYPE
+            )),
+            false,
+        ),
+    ];
+    if !called_by_its_name(command) {
+        facts.insert(
+            0,
+            fact(
+                "Called as",
+                safe_text::code(command.argv.first().map_or("", String::as_str)),
+                true,
+            ),
+        );
+    }
+    if action.target.resource != command.cwd {
+        facts.insert(
+            0,
+            fact(
+                "Says it acts on",
+                safe_text::code(&action.target.resource),
+                true,
+            ),
+        );
+    }
+    if let Some(argument) = command
+        .interpreter
+        .as_ref()
+        .and_then(|interpreter| interpreter.argument.as_deref())
+    {
+        facts.insert(
+            0,
+            fact("Interpreter argument", safe_text::code(argument), true),
+        );
+    }
+    facts
+}
+
+/// What the policy says.
+#[must_use]
+pub fn policy(evaluation: &Evaluation) -> Vec<Fact> {
+    let decision = match evaluation.decision {
+        Decision::Ask if evaluation.quorum == 1 => "One person must approve it.".to_owned(),
+        Decision::Ask => format!("{} people must approve it.", evaluation.quorum),
+        Decision::Refuse => "It may not run.".to_owned(),
+    };
+    let mut facts = vec![fact("Decision", safe_text::prose(&decision), false)];
+    facts.extend(
+        evaluation
+            .reasons
+            .iter()
+            .map(|reason| fact("Because", safe_text::prose(reason), false)),
+    );
+    facts.push(fact(
+        "Waits at most",
+        safe_text::prose(&duration_words(evaluation.ttl_s)),
+        false,
+    ));
+    facts.push(fact(
+        "Once approved, starts within",
+        safe_text::prose(&duration_words(evaluation.use_s)),
+        false,
+    ));
+    facts.push(fact("Policy", safe_text::code(&evaluation.policy), true));
+    facts
+}
+
+/// Marks in everything that is shown for review.
+#[must_use]
+pub fn marks(view: &CommandView, facts: &[&[Fact]]) -> u32 {
+    let file = |file: &FileView| file.path.marks();
+    let lines = |lines: &[SafeText]| {
+        lines
+            .iter()
+            .map(SafeText::marks)
+            .fold(0, u32::saturating_add)
+    };
+    let script = view.script.as_ref().map_or(0, |script| {
+        // The script file and the program are the same file behind a `#!` line.
+        let path = if script.file.path == view.program.path {
+            0
+        } else {
+            file(&script.file)
+        };
+        path.saturating_add(script.lines.as_deref().map_or(0, lines))
+    });
+    let env = view.env.iter().map(|var| {
+        var.name
+            .marks()
+            .saturating_add(var.value.as_ref().map_or(0, SafeText::marks))
+    });
+    let facts = facts
+        .iter()
+        .copied()
+        .flatten()
+        .map(|fact| fact.value.marks());
+    [
+        file(&view.program),
+        script,
+        lines(&view.argv),
+        view.cwd.marks(),
+    ]
+    .into_iter()
+    .chain(view.interpreter.as_ref().map(file))
+    .chain(view.files.iter().map(file))
+    .chain(env)
+    .chain(facts)
+    .fold(0, u32::saturating_add)
+}
+
+/// `2026-11-21 09:30:00 UTC`.
+#[must_use]
+pub fn time_words(time: Time) -> String {
+    let text = time.to_string();
+    format!("{} {} UTC", &text[..10], &text[11..19])
+}
+
+/// `15 min`, `1 h 5 min`, `30 s`.
+#[must_use]
+pub fn duration_words(seconds: u64) -> String {
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let words: Vec<String> = [(hours, "h"), (minutes, "min"), (rest, "s")]
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, unit)| format!("{number} {unit}"))
+        .collect();
+    if words.is_empty() {
+        "0 s".into()
+    } else {
+        words.join(" ")
+    }
+}
+
+fn called_by_its_name(command: &Command) -> bool {
+    let name = |path: &str| path.rsplit('/').next().map(str::to_owned);
+    command
+        .argv
+        .first()
+        .is_some_and(|called| name(called) == name(&command.program.path))
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |byte: u8| {
+        byte.is_ascii_alphanumeric() || b"-_./:=,@%+^".contains(&byte) || !byte.is_ascii()
+    };
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.into()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+fn file(file: &action::File) -> FileView {
+    FileView {
+        path: safe_text::code(&file.path),
+        size: file.size,
+        sha256: file.sha256.to_string(),
+    }
+}
+
+fn fact(label: &str, value: SafeText, mono: bool) -> Fact {
+    Fact {
+        label: label.into(),
+        value,
+        mono,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use vidimus_protocol::action::{ActionKind, EnvVar, File, Script, Target};
+    use vidimus_protocol::{Digest, sha256};
+
+    /// `bash deploy.sh prod` in `/srv`.
+    pub(crate) fn sample(script: &str) -> Action {
+        Action {
+            kind: ActionKind::Command,
+            payload: Command {
+                argv: vec!["bash".into(), "deploy.sh".into(), "prod".into()],
+                cwd: "/srv".into(),
+                env: vec![
+                    EnvVar {
+                        name: "HOME".into(),
+                        value: Some("/root".into()),
+                        commit: None,
+                    },
+                    EnvVar {
+                        name: "TOKEN".into(),
+                        value: None,
+                        commit: Some(Digest([7; 32])),
+                    },
+                ],
+                files: vec![],
+                interpreter: None,
+                not_bound: vec!["the network".into()],
+                program: File {
+                    path: "/bin/bash".into(),
+                    sha256: Digest([1; 32]),
+                    size: 9,
+                },
+                script: Some(Script {
+                    argument: 1,
+                    file: File {
+                        path: "/srv/deploy.sh".into(),
+                        sha256: sha256(&[script.as_bytes()]),
+                        size: script.len() as u64,
+                    },
+                    text: Some(script.into()),
+                }),
+                stdin: Stdin::Null,
+                uid: 0,
+                user: "root".into(),
+            },
+            target: Target {
+                environment: "local".into(),
+                resource: "/srv".into(),
+                system: "box".into(),
+            },
+        }
+    }
+
+    fn known() -> Known {
+        Known {
+            agent: "builder".into(),
+            agent_id: "agt_x".into(),
+            owner: "Ada".into(),
+            proposed_at: Time::from_unix_ms(1_795_253_400_000),
+            payload_size: 7,
+        }
+    }
+
+    fn plain(text: &SafeText) -> String {
+        text.spans
+            .iter()
+            .map(|span| match span {
+                crate::view::Span::Plain { text } => text.clone(),
+                crate::view::Span::Mark { label, .. } => format!("<{label}>"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_title_names_what_is_executed() {
+        let mut action = sample("echo\n");
+        assert_eq!(command_line(&action.payload), "bash deploy.sh prod");
+        action.payload.argv = vec![
+            "ls".into(),
+            "a b".into(),
+            "it's".into(),
+            "".into(),
+            "$(x)".into(),
+        ];
+        assert_eq!(
+            command_line(&action.payload),
+            r"/bin/bash 'a b' 'it'\''s' '' '$(x)'"
+        );
+        let facts = computed(&action, &known());
+        assert_eq!(facts[0].label, "Called as");
+        assert_eq!(plain(&facts[0].value), "ls");
+    }
+
+    #[test]
+    fn everything_bound_is_shown_and_secrets_are_not() {
+        let view = command(&sample("a\n\tb\n"));
+        let script = view.script.unwrap();
+        assert_eq!(
+            script.lines.unwrap().iter().map(plain).collect::<Vec<_>>(),
+            ["a", "\tb"]
+        );
+        assert_eq!(script.file.sha256, sha256(&[b"a\n\tb\n"]).to_string());
+        assert_eq!(view.env[1].value, None);
+        assert_eq!(view.not_bound, ["the network"]);
+        assert_eq!(view.argv.len(), 3);
+    }
+
+    #[test]
+    fn a_script_without_text_says_why() {
+        let mut action = sample("x");
+        action.payload.script.as_mut().unwrap().text = None;
+        let script = command(&action).script.unwrap();
+        assert!(script.lines.is_none() && script.omitted.is_some());
+    }
+
+    #[test]
+    fn a_resource_that_is_not_the_folder_is_pointed_out() {
+        let mut action = sample("x");
+        assert!(
+            computed(&action, &known())
+                .iter()
+                .all(|fact| fact.label != "Says it acts on")
+        );
+        action.target.resource = "staging".into();
+        assert_eq!(computed(&action, &known())[0].label, "Says it acts on");
+        assert_eq!(target_line(&action), "box:/srv");
+    }
+
+    #[test]
+    fn marks_are_counted_everywhere() {
+        let mut action = sample("ok\n\u{202e}evil\u{200b}\n");
+        action.payload.argv[2] = "pr\u{43e}d".into();
+        action.payload.env[0].value = Some("/root ".into());
+        action.payload.cwd = "/s\u{ad}rv".into();
+        let context = Context {
+            intent: Some("trust\u{200d} me".into()),
+            ..Context::default()
+        };
+        let facts = claims(Some(&context));
+        assert_eq!(marks(&command(&action), &[&facts]), 6);
+        assert_eq!(marks(&command(&sample("ok")), &[]), 0);
+    }
+
+    #[test]
+    fn words_for_times_and_durations() {
+        assert_eq!(
+            time_words(Time::from_unix_ms(1_795_253_400_000)),
+            "2026-11-21 09:30:00 UTC"
+        );
+        assert_eq!(duration_words(0), "0 s");
+        assert_eq!(duration_words(900), "15 min");
+        assert_eq!(duration_words(3_905), "1 h 5 min 5 s");
+    }
+
+    #[test]
+    fn the_policy_speaks_in_sentences() {
+        let evaluation = Evaluation {
+            decision: Decision::Ask,
+            policy: "builtin/personal@1".into(),
+            quorum: 1,
+            reasons: vec!["Every action is asked for.".into()],
+            ttl_s: 900,
+            use_s: 600,
+        };
+        let facts = policy(&evaluation);
+        assert_eq!(plain(&facts[0].value), "One person must approve it.");
+        assert_eq!(plain(&facts[1].value), "Every action is asked for.");
+        let refused = Evaluation {
+            decision: Decision::Refuse,
+            ..evaluation
+        };
+        assert_eq!(plain(&policy(&refused)[0].value), "It may not run.");
+    }
+}

@@ -1,0 +1,184 @@
+//! Ledger entries in words.
+
+use vidimus_protocol::State;
+use vidimus_protocol::entry::{Data, Leaf, Outcome, Resolution};
+use vidimus_protocol::envelope::Verdict;
+use vidimus_protocol::id::ActionId;
+
+use crate::inbox::{Headlines, agent_name, reviewer_name, signal_name};
+use crate::render::{duration_words, time_words};
+use crate::safe_text;
+use crate::view::SafeText;
+
+/// The action that an entry belongs to.
+pub(crate) fn action_of(leaf: &Leaf) -> Option<ActionId> {
+    match &leaf.data {
+        Data::LogOpened(_) | Data::CredentialEnrolled(_) | Data::AgentRegistered(_) => None,
+        Data::ActionProposed(data) => Some(data.action),
+        Data::VerdictGiven(data) => Some(data.signed.item.action),
+        Data::ActionResolved(data) => Some(data.action),
+        Data::PermitIssued(data) => Some(data.action),
+        Data::PermitLapsed(data) => Some(data.action),
+        Data::PermitRedeemed(data) => Some(data.action),
+        Data::ActionCompleted(data) => Some(data.action),
+    }
+}
+
+/// One step of an action's life, without saying which action.
+pub(crate) fn step(leaf: &Leaf, state: &State) -> String {
+    match &leaf.data {
+        Data::LogOpened(data) => {
+            let founders: Vec<_> = data
+                .founders
+                .iter()
+                .map(|founder| safe_text::flat(&founder.name))
+                .collect();
+            format!("The log was opened for {}.", founders.join(", "))
+        }
+        Data::CredentialEnrolled(data) => {
+            format!(
+                "{} enrolled a key.",
+                safe_text::flat(&data.signed.item.name)
+            )
+        }
+        Data::AgentRegistered(data) => format!(
+            "{} connected the agent {}.",
+            reviewer_name(state, data.signed.item.owner),
+            safe_text::flat(&data.signed.item.name)
+        ),
+        Data::ActionProposed(data) => format!("{} proposed it.", agent_name(state, &data.agent)),
+        Data::VerdictGiven(data) => format!(
+            "{} {} it.",
+            reviewer_name(state, data.signed.envelope.signer),
+            match data.signed.item.verdict {
+                Verdict::Approve => "approved",
+                Verdict::Deny => "denied",
+            }
+        ),
+        Data::ActionResolved(data) => match (data.resolution, data.use_before) {
+            (Resolution::Approved, Some(last)) => {
+                format!("Approved. It may start until {}.", time_words(last))
+            }
+            (Resolution::Approved, None) => "Approved.".into(),
+            (Resolution::Denied, _) => "Denied. It does not run.".into(),
+            (Resolution::Expired, _) => "Expired: nobody decided in time.".into(),
+            (Resolution::Withdrawn, _) => "The agent took it back.".into(),
+            (Resolution::Refused, _) => "Refused by the policy.".into(),
+        },
+        Data::PermitIssued(data) => format!(
+            "A permit for one run was issued, good until {}.",
+            time_words(data.expires_at)
+        ),
+        Data::PermitLapsed(_) => "The permit ran out unused.".into(),
+        Data::PermitRedeemed(_) => "The permit was used: the run may begin.".into(),
+        Data::ActionCompleted(data) => {
+            let took = match data.duration_ms {
+                ms @ 0..=9_999 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+                ms => duration_words(ms / 1000),
+            };
+            match &data.outcome {
+                Outcome::Exited { code } => format!("It ended with exit code {code} after {took}."),
+                Outcome::Signalled { signal } => {
+                    format!("It was ended by {} after {took}.", signal_name(*signal))
+                }
+                Outcome::FailedToStart { why } => {
+                    format!("It could not be started: {}.", safe_text::flat(why))
+                }
+            }
+        }
+    }
+}
+
+/// One line of the history: the step, and the action's title where there is one.
+pub(crate) fn row(leaf: &Leaf, state: &State, headlines: &Headlines) -> SafeText {
+    let step = step(leaf, state);
+    let title = action_of(leaf).and_then(|action| headlines.get(&action));
+    match (title, &leaf.data) {
+        (Some(headline), Data::ActionProposed(data)) => safe_text::line(&format!(
+            "{} proposed: {}",
+            agent_name(state, &data.agent),
+            headline.title
+        )),
+        (Some(headline), _) => safe_text::line(&format!("{step} · {}", headline.title)),
+        (None, _) => safe_text::line(&step),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::inbox::Headline;
+    use vidimus_protocol::Time;
+    use vidimus_protocol::entry::{Completed, Resolved};
+    use vidimus_protocol::id::Actor;
+
+    fn leaf(data: Data) -> Leaf {
+        Leaf {
+            time: Time::from_unix_ms(1_795_253_400_000),
+            actor: Actor::Gateway,
+            refs: vec![],
+            data,
+            parts: vec![],
+        }
+    }
+
+    fn completed(duration_ms: u64, outcome: Outcome) -> Leaf {
+        leaf(Data::ActionCompleted(Box::new(Completed {
+            action: ActionId::from_random([1; 16]),
+            duration_ms,
+            outcome,
+            output_omitted: 0,
+        })))
+    }
+
+    #[test]
+    fn steps_read_like_sentences() {
+        let state = State::new();
+        assert_eq!(
+            step(&completed(1_250, Outcome::Exited { code: 3 }), &state),
+            "It ended with exit code 3 after 1.2 s."
+        );
+        assert_eq!(
+            step(
+                &completed(65_000, Outcome::Signalled { signal: 15 }),
+                &state
+            ),
+            "It was ended by SIGTERM after 1 min 5 s."
+        );
+        let why = Outcome::FailedToStart {
+            why: "no\u{202e}pe".into(),
+        };
+        assert_eq!(
+            step(&completed(0, why), &state),
+            "It could not be started: no[U+202E]pe."
+        );
+        let approved = leaf(Data::ActionResolved(Box::new(Resolved {
+            action: ActionId::from_random([1; 16]),
+            resolution: Resolution::Approved,
+            use_before: Some(Time::from_unix_ms(1_795_253_400_000)),
+        })));
+        assert_eq!(
+            step(&approved, &state),
+            "Approved. It may start until 2026-11-21 09:30:00 UTC."
+        );
+    }
+
+    #[test]
+    fn a_row_names_its_action_and_hides_nothing() {
+        let state = State::new();
+        let mut headlines = Headlines::new();
+        let done = completed(0, Outcome::Exited { code: 0 });
+        let plain = row(&done, &state, &headlines);
+        assert_eq!(plain.marks(), 0);
+        headlines.insert(
+            action_of(&done).unwrap(),
+            Headline {
+                title: "rm \u{202e}x".into(),
+                target: String::new(),
+                intent: None,
+            },
+        );
+        assert_eq!(row(&done, &state, &headlines).marks(), 1);
+    }
+}
