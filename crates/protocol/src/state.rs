@@ -102,6 +102,12 @@ impl State {
         Ok(effect)
     }
 
+    /// Goes on at `index`, for a proof bundle, which leaves entries out: what
+    /// they said is unknown here. A whole log is never replayed like this.
+    pub fn skip_to(&mut self, index: u64) {
+        self.size = self.size.max(index);
+    }
+
     /// What is due at `now`, what has been due longest first.
     #[must_use]
     pub fn due(&self, now: Time) -> Vec<Due> {

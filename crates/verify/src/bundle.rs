@@ -1,0 +1,267 @@
+//! Proof bundles: everything that one run rests on, checked with a trust file
+//! alone, by the executor that is about to run it.
+//!
+//! A bundle is an excerpt of the log. It proves who approved what, not that
+//! nothing else happened: a nonce used twice, a second redemption or a pin
+//! that is not of this log's history show in the whole log only.
+//! Spec: `docs/spec/permit.md`.
+
+use vidimus_ledger::checkpoint::{self, Checkpoint, CheckpointError, SignedCheckpoint};
+use vidimus_ledger::note::{KeyError, VerifierKey};
+use vidimus_ledger::proof::{self, ProofError};
+use vidimus_ledger::tree::Hash;
+use vidimus_protocol::api::{Bundle, Proven};
+use vidimus_protocol::entry::Profile;
+use vidimus_protocol::envelope::Verdict;
+use vidimus_protocol::state::{ActionState, Life, PermitStatus, Route};
+use vidimus_protocol::trust::TrustFile;
+use vidimus_protocol::{ActionId, AgentId, Digest, ExecutorId, PermitId, ReviewerId, State};
+
+use crate::judge::{Judge, Judged, ReplayError};
+
+/// Most entries of a bundle.
+pub const MAX_ENTRIES: usize = 64;
+
+/// What a bundle must prove.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The action.
+    pub action: ActionId,
+    /// Digest of what is about to run, computed by the executor.
+    pub action_digest: Digest,
+    /// The permit that was redeemed.
+    pub permit: PermitId,
+    /// The newest checkpoint of this log that the executor has seen.
+    pub newest: Option<&'a Checkpoint>,
+}
+
+/// What a bundle proves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BundleReport {
+    /// The checkpoint that covers it.
+    pub checkpoint: SignedCheckpoint,
+    /// The agent.
+    pub agent: AgentId,
+    /// The executor that may run it.
+    pub executor: ExecutorId,
+    /// Who approved.
+    pub reviewers: Vec<Approver>,
+    /// Whether one person owns the agent, decides and runs the gateway.
+    pub single_operator: bool,
+}
+
+/// Somebody who approved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approver {
+    /// The person.
+    pub reviewer: ReviewerId,
+    /// His name.
+    pub name: String,
+    /// How his key was reached.
+    pub route: Route,
+}
+
+/// Why a bundle proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BundleError {
+    /// No entries, or more than one run rests on.
+    #[error("the proof bundle has {0} entries, not 1 to {MAX_ENTRIES}")]
+    Count(usize),
+    /// Its first entry does not open the trusted log.
+    #[error("the proof bundle is of another log: `{found}`, trusted is `{trusted}`")]
+    OtherLog {
+        /// Log id in the trust file.
+        trusted: Digest,
+        /// Hash of the bundle's first entry.
+        found: Digest,
+    },
+    /// The entries are not in log order.
+    #[error("entry {0} of the proof bundle is out of order")]
+    Order(u64),
+    /// An entry breaks a rule: an unproven key, a permit without a verdict.
+    #[error("entry {index}: {why}")]
+    Entry {
+        /// Its position.
+        index: u64,
+        /// The broken rule.
+        why: ReplayError,
+    },
+    /// An entry that this version cannot judge.
+    #[error("entry {0} is of a kind that this version cannot judge: upgrade Vidimus")]
+    Upgrade(u64),
+    /// `log.opened` names no usable log key.
+    #[error("the log key cannot be read: {0}")]
+    LogKey(#[from] KeyError),
+    /// The checkpoint is not the log's.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// An entry is not in the signed log.
+    #[error("entry {index} is not in the signed log: {why}")]
+    NotIncluded {
+        /// Its position.
+        index: u64,
+        /// What the proof lacks.
+        why: ProofError,
+    },
+    /// The checkpoint is older than one seen before.
+    #[error("the log went back from {seen} entries to {found}")]
+    Rollback {
+        /// Size seen before.
+        seen: u64,
+        /// Size now.
+        found: u64,
+    },
+    /// Another log of the same size was seen before.
+    #[error("the log shows two different histories of {0} entries")]
+    Fork(u64),
+    /// The action is not in the bundle.
+    #[error("the proof bundle is about another action")]
+    OtherAction,
+    /// Something else was approved.
+    #[error("another digest was approved: `{0}`")]
+    OtherDigest(Digest),
+    /// This permit is not the redeemed one.
+    #[error("the proof bundle does not show that this permit was redeemed")]
+    NotRedeemed,
+}
+
+/// Checks that the trusted log holds an approval of exactly this action by
+/// somebody whose key chains to the founder, and the redemption of this
+/// permit.
+///
+/// # Errors
+/// [`BundleError`] names the first thing that is not proven.
+pub fn check(
+    bundle: &Bundle,
+    trust: &TrustFile,
+    wanted: &Wanted<'_>,
+) -> Result<BundleReport, BundleError> {
+    if bundle.entries.is_empty() || bundle.entries.len() > MAX_ENTRIES {
+        return Err(BundleError::Count(bundle.entries.len()));
+    }
+    let mut excerpt = Excerpt::default();
+    for proven in &bundle.entries {
+        excerpt.push(proven, trust)?;
+    }
+    let checkpoint = excerpt.check_inclusion(bundle)?;
+    if let Some(newest) = wanted.newest {
+        expect_no_step_back(&checkpoint.checkpoint, newest)?;
+    }
+    let state = &excerpt.judge.state;
+    let action = redeemed_action(state, wanted)?;
+    let agent = state.agent(&action.agent).ok_or(BundleError::OtherAction)?;
+    let personal = |opened: Profile| match opened {
+        Profile::Personal => true,
+    };
+    Ok(BundleReport {
+        checkpoint,
+        agent: agent.id,
+        executor: agent.executor,
+        reviewers: excerpt.approvers(action),
+        single_operator: state.log().is_some_and(|log| personal(log.opened.profile)),
+    })
+}
+
+fn redeemed_action<'a>(
+    state: &'a State,
+    wanted: &Wanted<'_>,
+) -> Result<&'a ActionState, BundleError> {
+    let action = state
+        .action(&wanted.action)
+        .ok_or(BundleError::OtherAction)?;
+    if action.digest != wanted.action_digest {
+        return Err(BundleError::OtherDigest(action.digest));
+    }
+    let used = action.permits.last().is_some_and(|permit| {
+        permit.id == wanted.permit && permit.status == PermitStatus::Redeemed
+    });
+    // One with an outcome is the proof of an earlier run.
+    if !used || action.life() != Life::Redeemed {
+        return Err(BundleError::NotRedeemed);
+    }
+    Ok(action)
+}
+
+/// Without a consistency proof, this much can be told.
+fn expect_no_step_back(found: &Checkpoint, seen: &Checkpoint) -> Result<(), BundleError> {
+    if found.size < seen.size {
+        return Err(BundleError::Rollback {
+            seen: seen.size,
+            found: found.size,
+        });
+    }
+    if found.size == seen.size && found.root != seen.root {
+        return Err(BundleError::Fork(found.size));
+    }
+    Ok(())
+}
+
+/// Entries judged in log order, with gaps between them.
+#[derive(Default)]
+struct Excerpt {
+    judge: Judge,
+    /// Position, leaf hash and route of each entry.
+    entries: Vec<(u64, Hash, Option<Route>)>,
+}
+
+impl Excerpt {
+    fn push(&mut self, proven: &Proven, trust: &TrustFile) -> Result<(), BundleError> {
+        let index = proven.index;
+        let read = self.judge.read(proven.leaf.as_bytes());
+        let leaf_hash = read.leaf_hash;
+        match self.entries.last() {
+            None if Digest(leaf_hash) != trust.log => {
+                return Err(BundleError::OtherLog {
+                    trusted: trust.log,
+                    found: Digest(leaf_hash),
+                });
+            }
+            Some((last, ..)) if index <= *last => return Err(BundleError::Order(index)),
+            _ => {}
+        }
+        self.judge.state.skip_to(index);
+        let judged = self
+            .judge
+            .judge(index, read, |_| Ok(()))
+            .map_err(|why| BundleError::Entry { index, why })?;
+        let Judged::Known { route, .. } = judged else {
+            return Err(BundleError::Upgrade(index));
+        };
+        self.entries.push((index, leaf_hash, route));
+        Ok(())
+    }
+
+    fn check_inclusion(&self, bundle: &Bundle) -> Result<SignedCheckpoint, BundleError> {
+        let log = self.judge.state.log().ok_or(BundleError::OtherAction)?;
+        let key = VerifierKey::parse(&log.opened.log_key)?;
+        let signed = checkpoint::open(&bundle.checkpoint, &key, &log.opened.origin)?;
+        for ((index, leaf_hash, _), proven) in self.entries.iter().zip(&bundle.entries) {
+            let path: Vec<Hash> = proven.proof.iter().map(|node| node.0).collect();
+            let Checkpoint { size, root, .. } = &signed.checkpoint;
+            proof::verify_inclusion(leaf_hash, *index, *size, &path, root)
+                .map_err(|why| BundleError::NotIncluded { index: *index, why })?;
+        }
+        Ok(signed)
+    }
+
+    fn approvers(&self, action: &ActionState) -> Vec<Approver> {
+        let approved = action
+            .verdicts
+            .iter()
+            .filter(|given| given.verdict == Verdict::Approve);
+        approved
+            .filter_map(|given| {
+                let key = self.judge.state.credential(&given.credential_id)?;
+                let (.., route) = self
+                    .entries
+                    .iter()
+                    .find(|(index, ..)| *index == given.entry.index)?;
+                Some(Approver {
+                    reviewer: given.reviewer,
+                    name: key.name.clone(),
+                    route: (*route)?,
+                })
+            })
+            .collect()
+    }
+}
