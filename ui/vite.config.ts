@@ -21,6 +21,13 @@ export default defineConfig(({ mode }) => ({
     modulePreload: { polyfill: false },
   },
   resolve: mode === 'test' ? { conditions: ['browser'] } : {},
+  // Test builds are served under the policy that the desktop window sets.
+  preview: {
+    headers: {
+      'content-security-policy':
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'",
+    },
+  },
   test: {
     environment: 'happy-dom',
     include: ['src/**/*.test.ts'],

@@ -7,6 +7,11 @@ export function marksIn(text: SafeText): number {
   return text.spans.filter((span) => span.is === 'mark').length;
 }
 
+/** Whether nothing at all is in it. */
+export function isEmpty(text: SafeText): boolean {
+  return text.spans.every((span) => span.is === 'plain' && span.text === '');
+}
+
 /** The text with its marks spelled out: `name[U+202E]txt`. For titles and labels. */
 export function spelled(text: SafeText): string {
   return text.spans.map((span) => (span.is === 'plain' ? span.text : `[${span.label}]`)).join('');

@@ -26,6 +26,8 @@ export class ConsoleStore {
   /** Why the opened action cannot be shown. */
   reviewProblem = $state.raw<Problem | null>(null);
   confirmation = $state.raw<Confirmation | null>(null);
+  /** Brought up while a confirmation is open; comes next when that is left. */
+  called = $state.raw<{ action: string; confirm: VerdictChoice | null } | null>(null);
   place = $state.raw<Place>({ is: 'inbox' });
   line = $state.raw<Line>({ is: 'open' });
   /** The last refusal per kind of command; cleared when it is sent again. */
@@ -62,11 +64,7 @@ export class ConsoleStore {
         if (this.wantsReview(event.value.summary.id)) this.#applyReview(event.value);
         break;
       case 'show':
-        this.go({ is: 'action', action: event.value.action });
-        this.confirmation =
-          event.value.confirm === null
-            ? null
-            : { action: event.value.action, choice: event.value.confirm, unasked: true, asked: false };
+        this.#show(event.value.action, event.value.confirm);
         break;
     }
   }
@@ -148,6 +146,9 @@ export class ConsoleStore {
   /** Closes the confirmation. Nothing is sent. */
   closeConfirmation(): void {
     this.confirmation = null;
+    const next = this.called;
+    this.called = null;
+    if (next !== null) this.#show(next.action, next.confirm);
   }
 
   /** Asks for the key to decide what the confirmation states. */
@@ -168,6 +169,18 @@ export class ConsoleStore {
 
   wantsReview(action: string): boolean {
     return this.place.is === 'action' && this.place.action === action;
+  }
+
+  /** Brings an action up. Anybody on the session bus can forge the click behind
+   *  it, so what a person is confirming is never swapped under the hand. */
+  #show(action: string, confirm: VerdictChoice | null): void {
+    if (this.confirmation !== null) {
+      const same = this.confirmation.action === action && (confirm === null || this.confirmation.choice === confirm);
+      if (!same) this.called = { action, confirm };
+      return;
+    }
+    this.go({ is: 'action', action });
+    if (confirm !== null) this.confirmation = { action, choice: confirm, unasked: true, asked: false };
   }
 
   #applyView(view: ConsoleView): void {
@@ -199,7 +212,7 @@ export class ConsoleStore {
       ceremony.state.is === 'done';
     const decided =
       ceremony === null && this.review?.summary.id === confirmation.action && this.review.summary.status.is !== 'pending';
-    if (proven || decided) this.confirmation = null;
+    if (proven || decided) this.closeConfirmation();
   }
 
   #lineChanged(line: Line): void {

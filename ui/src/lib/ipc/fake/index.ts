@@ -3,11 +3,9 @@
 
 import { ProblemError, type Backend, type Line } from '../backend';
 import type { CeremonyPurpose, Command, ConsoleView, Event, Reply, Route } from '../types';
+import { FAKE_CONSOLE_MARKER } from './marker';
 import { entry, problem } from './parts';
 import { scenarios, type Scenario } from './scenarios';
-
-/** Appears in the production bundle only by mistake; a test looks for it. */
-export const FAKE_CONSOLE_MARKER = 'vidimus-fake-console';
 
 const PAGE_ROWS = 25;
 

@@ -1,0 +1,205 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { ProblemError, type Backend, type Line } from '../ipc';
+import { action, problem, review, rows, view } from '../ipc/fake/parts';
+import type { Command, Event, Reply } from '../ipc/types';
+import { ConsoleStore } from './console.svelte';
+import { HistoryStore } from './history.svelte';
+
+class Recorder implements Backend {
+  readonly sent: Command[] = [];
+  answer: (command: Command) => Reply = () => ({ is: 'accepted' });
+  event: (event: Event) => void = () => {};
+  line: (line: Line) => void = () => {};
+
+  async send(command: Command): Promise<Reply> {
+    this.sent.push(command);
+    return this.answer(command);
+  }
+
+  listen(onEvent: (event: Event) => void, onLine: (line: Line) => void): void {
+    this.event = onEvent;
+    this.line = onLine;
+  }
+
+  of(kind: Command['do']): Command[] {
+    return this.sent.filter((command) => command.do === kind);
+  }
+}
+
+const settle = (): Promise<void> => new Promise((done) => setTimeout(done, 0));
+
+let backend: Recorder;
+let store: ConsoleStore;
+const summary = action('act_01');
+const ready = view({ inbox: [summary] });
+
+beforeEach(async () => {
+  location.hash = '';
+  backend = new Recorder();
+  backend.answer = (command) => {
+    if (command.do === 'view') return { is: 'view', value: ready };
+    if (command.do === 'open_action') return { is: 'review', value: review(action(command.action)) };
+    return { is: 'accepted' };
+  };
+  store = new ConsoleStore(backend);
+  store.start();
+  await settle();
+});
+
+describe('apply', () => {
+  it('shows the view as it came, whole', () => {
+    expect(store.view).toBe(ready);
+    const next = view({ phase: { is: 'signed_out' } });
+    backend.event({ is: 'view', value: next });
+    expect(store.view).toBe(next);
+    expect(store.phase).toBe('signed_out');
+    expect(store.canDecide).toBe(false);
+  });
+
+  it('takes a review only of the action that is on screen', async () => {
+    store.go({ is: 'action', action: 'act_01' });
+    await settle();
+    expect(store.review?.summary.id).toBe('act_01');
+    backend.event({ is: 'review', value: review(action('act_02')) });
+    expect(store.review?.summary.id).toBe('act_01');
+    const running = review(action('act_01', { status: { is: 'running' } }));
+    backend.event({ is: 'review', value: running });
+    expect(store.review).toBe(running);
+  });
+
+  it('drops an answer that comes after the person went on', async () => {
+    store.go({ is: 'action', action: 'act_01' });
+    store.go({ is: 'action', action: 'act_02' });
+    await settle();
+    expect(store.review?.summary.id).toBe('act_02');
+    store.go({ is: 'inbox' });
+    expect(store.review).toBeNull();
+  });
+
+  it('brings an action up, with its confirmation, and sends no verdict', async () => {
+    backend.event({ is: 'show', value: { action: 'act_02', confirm: 'deny' } });
+    await settle();
+    expect(store.place).toEqual({ is: 'action', action: 'act_02' });
+    expect(store.confirmation).toMatchObject({ action: 'act_02', choice: 'deny', unasked: true });
+    expect(backend.of('decide')).toEqual([]);
+  });
+
+  it('never swaps what is being confirmed; the other comes next', async () => {
+    backend.event({ is: 'show', value: { action: 'act_01', confirm: 'approve' } });
+    await settle();
+    backend.event({ is: 'show', value: { action: 'act_02', confirm: 'approve' } });
+    expect(store.confirmation?.action).toBe('act_01');
+    expect(store.place).toEqual({ is: 'action', action: 'act_01' });
+    store.closeConfirmation();
+    await settle();
+    expect(store.confirmation).toMatchObject({ action: 'act_02', unasked: true });
+    expect(store.review?.summary.id).toBe('act_02');
+  });
+
+  it('looks at the opened action again when what blocks it may have changed', async () => {
+    store.go({ is: 'action', action: 'act_01' });
+    await settle();
+    const before = backend.of('open_action').length;
+    backend.event({ is: 'view', value: view({ notices: [] }) });
+    expect(backend.of('open_action')).toHaveLength(before);
+    backend.event({ is: 'view', value: view({ phase: { is: 'upgrade_needed', entry: 3 } }) });
+    expect(backend.of('open_action')).toHaveLength(before + 1);
+  });
+});
+
+describe('decide', () => {
+  const verdict = { is: 'verdict', action: 'act_01', verdict: 'approve' } as const;
+
+  beforeEach(async () => {
+    store.go({ is: 'action', action: 'act_01' });
+    await settle();
+    store.openConfirmation('approve');
+  });
+
+  it('sends what the confirmation states and changes no status by itself', async () => {
+    await store.decide('read twice');
+    expect(backend.of('decide')).toEqual([{ do: 'decide', action: 'act_01', verdict: 'approve', reason: 'read twice' }]);
+    expect(store.review?.summary.status.is).toBe('pending');
+    expect(store.view?.inbox).toHaveLength(1);
+    expect(store.confirmation).not.toBeNull();
+  });
+
+  it('closes the confirmation once the verdict is proven, not before', async () => {
+    await store.decide('');
+    for (const state of [{ is: 'waiting' }, { is: 'proving' }, { is: 'cancelled' }] as const) {
+      backend.event({ is: 'view', value: view({ ceremony: { purpose: verdict, route: 'browser', url: null, code: null, state } }) });
+      expect(store.confirmation).not.toBeNull();
+    }
+    backend.event({
+      is: 'view',
+      value: view({ ceremony: { purpose: verdict, route: 'browser', url: null, code: null, state: { is: 'done' } } }),
+    });
+    expect(store.confirmation).toBeNull();
+  });
+
+  it('is not closed by the end of another key prompt', async () => {
+    await store.decide('');
+    backend.event({
+      is: 'view',
+      value: view({ ceremony: { purpose: { is: 'sign_in' }, route: 'browser', url: null, code: null, state: { is: 'done' } } }),
+    });
+    expect(store.confirmation).not.toBeNull();
+  });
+
+  it('keeps the confirmation and the refusal when it is refused', async () => {
+    backend.answer = () => {
+      throw new ProblemError(problem('stale_pin', 'The pin is old.', 'Try again.'));
+    };
+    await store.decide('');
+    expect(store.confirmation).not.toBeNull();
+    expect(store.refusals.decide?.code).toBe('stale_pin');
+    expect(store.busy.has('decide')).toBe(false);
+  });
+});
+
+describe('the line', () => {
+  it('stops deciding when lost, and asks for everything again when it is back', async () => {
+    expect(store.canDecide).toBe(true);
+    backend.line({ is: 'lost', retryAtUnixMs: 0 });
+    expect(store.canDecide).toBe(false);
+    const before = backend.of('view').length;
+    backend.line({ is: 'open' });
+    await settle();
+    expect(backend.of('view')).toHaveLength(before + 1);
+    expect(store.canDecide).toBe(true);
+  });
+});
+
+describe('history', () => {
+  it('catches up without losing older pages, and starts over across a gap', async () => {
+    const log = new HistoryStore(store);
+    let all = rows(30);
+    backend.answer = (command) => {
+      if (command.do !== 'history') return { is: 'accepted' };
+      const { before } = command;
+      const matching = all.filter((row) => before === null || row.index < before);
+      return { is: 'history', value: { rows: matching.slice(0, 10), more: matching.length > 10, total: all.length } };
+    };
+    await log.reload();
+    await log.loadOlder();
+    expect(log.rows).toHaveLength(20);
+    all = rows(33);
+    await log.catchUp();
+    expect(log.rows.map((row) => row.index)).toEqual(Array.from({ length: 23 }, (_, at) => 32 - at));
+    all = rows(60);
+    await log.catchUp();
+    expect(log.rows.map((row) => row.index)).toEqual(Array.from({ length: 10 }, (_, at) => 59 - at));
+  });
+
+  it('drops the answer to an older question', async () => {
+    const log = new HistoryStore(store);
+    const answers: ((reply: Reply) => void)[] = [];
+    vi.spyOn(backend, 'send').mockImplementation(() => new Promise((done) => answers.push(done)));
+    const first = log.reload();
+    const second = log.reload();
+    answers[1]?.({ is: 'history', value: { rows: rows(3), more: false, total: 3 } });
+    answers[0]?.({ is: 'history', value: { rows: rows(9), more: false, total: 9 } });
+    await Promise.all([first, second]);
+    expect(log.total).toBe(3);
+  });
+});
