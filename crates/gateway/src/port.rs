@@ -124,6 +124,8 @@ fn find_owner(port: u16) -> Option<String> {
         .ok()?
         .flatten()
         .find_map(|process| {
+            // `self` and its like are the same processes under other names.
+            let id: u32 = process.file_name().to_str()?.parse().ok()?;
             let holds = std::fs::read_dir(process.path().join("fd"))
                 .ok()?
                 .flatten()
@@ -135,13 +137,7 @@ fn find_owner(port: u16) -> Option<String> {
                     })
                 });
             let name = std::fs::read_to_string(process.path().join("comm")).ok()?;
-            holds.then(|| {
-                format!(
-                    "`{}` (process {})",
-                    name.trim(),
-                    process.file_name().display()
-                )
-            })
+            holds.then(|| format!("`{}` (process {})", name.trim(), id))
         })
 }
 

@@ -324,7 +324,7 @@ pub(super) async fn registration(
     State(gateway): State<Gateway>,
     _anybody: NoAgent,
     Path(ceremony): Path<String>,
-    axum::Json(credential): axum::Json<RegisterPublicKeyCredential>,
+    Strict(credential): Strict<RegisterPublicKeyCredential>,
 ) -> Result<Json<KeyRequest>, Refusal> {
     let ceremony = gateway.0.ceremonies.get(id(&ceremony)?)?;
     let mut step = ceremony.step();

@@ -1,0 +1,727 @@
+//! A real gateway on loopback, a person with a software passkey, an agent.
+#![allow(dead_code, clippy::unwrap_used, unreachable_pub)]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use passkey::authenticator::{Authenticator, UiHint, UserCheck, UserValidationMethod};
+use passkey::client::{Client, DefaultClientData};
+use passkey::crypto::aws_lc_rs::AwsLcRsBackend;
+use passkey::types::ctap2::{Aaguid, Ctap2Error, get_assertion};
+use passkey::types::{Passkey, webauthn};
+use reqwest::Method;
+use serde_json::{Value, json};
+use vidimus_gateway::{Config, Gateway, NewSession};
+use vidimus_ledger::checkpoint;
+use vidimus_ledger::note::VerifierKey;
+use vidimus_ledger::tree::{leaf_hash, root_of};
+use vidimus_policy::Personal;
+use vidimus_protocol::action::{
+    Action, ActionKind, Command, Context, File, PAYLOAD_TYPE, Stdin, Target,
+};
+use vidimus_protocol::api::{
+    Ack, CeremonyStarted, Content, NonceReply, Problem, Propose, StartCeremony, VerdictExtras,
+};
+use vidimus_protocol::entry::{Data, Leaf, Parsed};
+use vidimus_protocol::envelope::{
+    ActType, AgentItem, Assertion, Decimal, Envelope, Seen, SeenPart, SessionItem, Verdict,
+    VerdictItem, token_hash,
+};
+use vidimus_protocol::id::ExecutorId;
+use vidimus_protocol::{ActionId, AgentId, Blob, Digest, ReviewerId, Time, sha256, strict};
+
+/// Does what its owner wants, with or without verifying him.
+#[derive(Clone)]
+pub struct Touch {
+    pub verifies: bool,
+}
+
+#[async_trait]
+impl UserValidationMethod for Touch {
+    type PasskeyItem = Passkey;
+
+    async fn check_user<'a>(
+        &self,
+        _hint: UiHint<'a, Passkey>,
+        presence: bool,
+        _verification: bool,
+    ) -> Result<UserCheck, Ctap2Error> {
+        Ok(UserCheck {
+            presence,
+            verification: self.verifies,
+        })
+    }
+
+    fn is_presence_enabled(&self) -> bool {
+        true
+    }
+
+    fn is_verification_enabled(&self) -> Option<bool> {
+        Some(true)
+    }
+}
+
+pub fn authenticator(
+    store: Option<Passkey>,
+    verifies: bool,
+) -> Authenticator<Option<Passkey>, Touch, AwsLcRsBackend> {
+    Authenticator::new(
+        Aaguid::new_empty(),
+        store,
+        Touch { verifies },
+        AwsLcRsBackend,
+    )
+}
+
+/// Changes one thing of an assertion before the key signs.
+#[derive(Clone)]
+pub struct Forgery {
+    pub client_data: fn(&mut Value),
+    pub verifies: bool,
+}
+
+impl Default for Forgery {
+    fn default() -> Self {
+        Self {
+            client_data: |_| {},
+            verifies: true,
+        }
+    }
+}
+
+pub struct World {
+    pub gateway: Gateway,
+    pub http: reqwest::Client,
+    pub key: Passkey,
+    pub reviewer: ReviewerId,
+    pub session: String,
+    pub log: Digest,
+    pub log_key: VerifierKey,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    served: Option<tokio::task::JoinHandle<()>>,
+}
+
+pub struct Held {
+    pub agent: AgentId,
+    pub executor: ExecutorId,
+    pub token: String,
+}
+
+/// A reply: its status and its body.
+pub struct Reply {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    #[track_caller]
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> T {
+        assert!(
+            self.status < 300,
+            "{}: {}",
+            self.status,
+            String::from_utf8_lossy(&self.body)
+        );
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    #[track_caller]
+    pub fn refused(&self) -> String {
+        assert!(
+            self.status >= 400,
+            "not refused: {} {}",
+            self.status,
+            String::from_utf8_lossy(&self.body)
+        );
+        let problem: Problem = serde_json::from_slice(&self.body).unwrap();
+        assert_eq!(problem.status, self.status);
+        assert!(problem.detail.len() > 10, "a refusal says why: {problem:?}");
+        problem.code
+    }
+}
+
+pub fn random32() -> Digest {
+    let mut bytes = [0; 32];
+    aws_lc_rs::rand::fill(&mut bytes).unwrap();
+    Digest(bytes)
+}
+
+pub fn random16() -> [u8; 16] {
+    random32().0[..16].try_into().unwrap()
+}
+
+pub fn now() -> Time {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    Time::from_unix_ms(since.as_millis().try_into().unwrap())
+}
+
+pub fn config(dir: &Path) -> Config {
+    Config::personal(dir.to_owned())
+}
+
+pub fn config_with(dir: &Path, clock: Arc<dyn vidimus_gateway::Clock>) -> Config {
+    Config {
+        dir: dir.to_owned(),
+        clock,
+        policy: Arc::new(Personal),
+    }
+}
+
+/// A gateway that is served but has no log yet.
+pub struct Fresh {
+    pub gateway: Gateway,
+    pub http: reqwest::Client,
+    stop: tokio::sync::oneshot::Sender<()>,
+    served: tokio::task::JoinHandle<()>,
+}
+
+pub fn serve(config: Config) -> Fresh {
+    let gateway = Gateway::open(config).unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let serving = gateway.clone().serve(axum::Router::new(), async {
+        let _ = stopped.await;
+    });
+    let served = tokio::spawn(async { serving.await.unwrap() });
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    Fresh {
+        gateway,
+        http,
+        stop,
+        served,
+    }
+}
+
+impl Fresh {
+    pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Reply {
+        call(&self.http, &self.gateway.url(), method, path, None, body).await
+    }
+
+    /// Registers a key on the page's routes, up to the second prompt.
+    pub async fn register(&self, now: Time) -> (Passkey, String, String, Value) {
+        let session = random32().to_string();
+        let opens = NewSession {
+            token_hash: token_hash(&session),
+            expires_at: now.plus_seconds(3600),
+        };
+        let founding = self.gateway.found("Ada", opens).unwrap();
+        let base = format!("/v1/ceremonies/{}", founding.ceremony);
+        let options: Value = self
+            .call(
+                Method::POST,
+                &format!("{base}/code"),
+                Some(&json!({ "code": founding.code })),
+            )
+            .await
+            .json();
+        let mut client = Client::new(authenticator(None, true)).allows_insecure_localhost(true);
+        let request: webauthn::CredentialCreationOptions = serde_json::from_value(options).unwrap();
+        let url = reqwest::Url::parse(&self.gateway.url()).unwrap();
+        let created = client
+            .register(&url, request, DefaultClientData)
+            .await
+            .unwrap();
+        let text = |bytes: &[u8]| Blob(bytes.to_vec()).to_string();
+        let created = json!({
+            "id": created.id, "rawId": text(&created.raw_id), "type": "public-key",
+            "response": {
+                "attestationObject": text(&created.response.attestation_object),
+                "clientDataJSON": text(&created.response.client_data_json),
+            },
+        });
+        let request: Value = self
+            .call(
+                Method::POST,
+                &format!("{base}/registration"),
+                Some(&created),
+            )
+            .await
+            .json();
+        let key = client.authenticator().store().clone().unwrap();
+        (key, session, base, request)
+    }
+
+    pub async fn found(self, now: Time) -> World {
+        let (key, session, base, request) = self.register(now).await;
+        let challenge: Blob = serde_json::from_value(request["challenge"].clone()).unwrap();
+        let assertion = assert_with(
+            &key,
+            &self.gateway.url(),
+            Digest(challenge.0.try_into().unwrap()),
+            &Forgery::default(),
+        )
+        .await;
+        let body = json!({ "assertion": assertion });
+        let view: Value = self
+            .call(Method::POST, &format!("{base}/assertion"), Some(&body))
+            .await
+            .json();
+        assert_eq!(view["state"], "done");
+        let ack: Ack = serde_json::from_value(view["ack"].clone()).unwrap();
+        assert_eq!(ack.entries.len(), 2);
+        let opened = match leaf(&ack, 0).data {
+            Data::LogOpened(opened) => opened,
+            other => panic!("{other:?}"),
+        };
+        let Fresh {
+            gateway,
+            http,
+            stop,
+            served,
+        } = self;
+        World {
+            log: gateway.log().unwrap(),
+            log_key: VerifierKey::parse(&opened.log_key).unwrap(),
+            reviewer: opened.founders[0].reviewer,
+            gateway,
+            http,
+            key,
+            session,
+            stop: Some(stop),
+            served: Some(served),
+        }
+    }
+}
+
+pub fn leaf(ack: &Ack, at: usize) -> Leaf {
+    match Leaf::parse(ack.entries[at].leaf.as_bytes()).unwrap() {
+        Parsed::Known(leaf) => leaf,
+        Parsed::Unknown { kind, .. } => panic!("unknown kind {kind}"),
+    }
+}
+
+async fn call(
+    http: &reqwest::Client,
+    url: &str,
+    method: Method,
+    path: &str,
+    token: Option<&str>,
+    body: Option<&Value>,
+) -> Reply {
+    let mut request = http.request(method, format!("{url}{path}"));
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    if let Some(body) = body {
+        request = request.json(body);
+    }
+    let response = request.send().await.unwrap();
+    Reply {
+        status: response.status().as_u16(),
+        body: response.bytes().await.unwrap().to_vec(),
+    }
+}
+
+/// The key's answer to a challenge, with one thing forged.
+pub async fn assert_with(
+    key: &Passkey,
+    origin: &str,
+    challenge: Digest,
+    forgery: &Forgery,
+) -> Assertion {
+    let mut data = json!({
+        "type": "webauthn.get",
+        "challenge": Blob(challenge.0.to_vec()).to_string(),
+        "origin": origin,
+        "crossOrigin": false,
+    });
+    (forgery.client_data)(&mut data);
+    let client_data = serde_json::to_vec(&data).unwrap();
+    let mut authenticator = authenticator(Some(key.clone()), forgery.verifies);
+    let response = authenticator
+        .get_assertion(get_assertion::Request {
+            rp_id: "localhost".into(),
+            client_data_hash: sha256(&[&client_data]).0.to_vec().into(),
+            allow_list: None,
+            extensions: None,
+            options: get_assertion::Options {
+                up: true,
+                uv: forgery.verifies,
+            },
+            pin_auth: None,
+            pin_protocol: None,
+        })
+        .await
+        .unwrap();
+    Assertion {
+        authenticator_data: Blob(response.auth_data.to_vec()),
+        client_data_json: Blob(client_data),
+        credential_id: Blob(key.credential_id.to_vec()),
+        signature: Blob(response.signature.to_vec()),
+    }
+}
+
+pub fn action(argv: &[&str]) -> Action {
+    Action {
+        kind: ActionKind::Command,
+        payload: Command {
+            argv: argv.iter().map(|text| (*text).to_owned()).collect(),
+            cwd: "/srv".into(),
+            env: vec![],
+            files: vec![],
+            interpreter: None,
+            not_bound: vec![],
+            program: File {
+                path: "/usr/bin/true".into(),
+                sha256: Digest([1; 32]),
+                size: 1,
+            },
+            script: None,
+            stdin: Stdin::Null,
+            uid: 1000,
+            user: "ada".into(),
+        },
+        target: Target {
+            environment: "local".into(),
+            resource: "/srv".into(),
+            system: "host".into(),
+        },
+    }
+}
+
+pub fn content(r#type: &str, bytes: &[u8]) -> Content {
+    Content {
+        bytes: Blob(bytes.to_vec()),
+        salt: random32(),
+        r#type: r#type.to_owned(),
+    }
+}
+
+pub fn commit(content: &Content) -> Digest {
+    Digest(
+        vidimus_ledger::part::commit(&content.salt.0, &content.r#type, &content.bytes.0).unwrap(),
+    )
+}
+
+pub fn proposal(argv: &[&str]) -> Propose {
+    Propose {
+        action: ActionId::from_random(random16()),
+        context: Some(content(
+            vidimus_protocol::action::CONTEXT_TYPE,
+            &Context {
+                intent: Some("because".into()),
+                ..Context::default()
+            }
+            .to_bytes(),
+        )),
+        payload: content(PAYLOAD_TYPE, &action(argv).to_bytes()),
+        ttl_s: None,
+    }
+}
+
+/// A verdict on its way: everything that can be forged before it is signed.
+#[derive(Clone)]
+pub struct Draft {
+    pub envelope: Envelope,
+    pub item: VerdictItem,
+    pub extras: VerdictExtras,
+}
+
+impl Draft {
+    /// Brings root and commits in line with the rest.
+    pub fn seal(mut self) -> Self {
+        self.item.reason_commit = commit(&self.extras.reason);
+        self.item.seen = self.extras.seen.digest();
+        self.root()
+    }
+
+    pub fn root(mut self) -> Self {
+        self.envelope.items_root = Digest(root_of(&[leaf_hash(&strict::canonical(&self.item))]));
+        self
+    }
+
+    pub fn start(&self) -> StartCeremony {
+        StartCeremony {
+            envelope: self.envelope.clone(),
+            items: vec![String::from_utf8(strict::canonical(&self.item)).unwrap()],
+            verdict: Some(self.extras.clone()),
+        }
+    }
+}
+
+impl World {
+    pub async fn new(dir: &Path) -> Self {
+        serve(config(dir)).found(now()).await
+    }
+
+    pub async fn stop(mut self) {
+        let _ = self.stop.take().unwrap().send(());
+        self.served.take().unwrap().await.unwrap();
+    }
+
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Option<&Value>,
+    ) -> Reply {
+        call(&self.http, &self.gateway.url(), method, path, token, body).await
+    }
+
+    pub async fn post<T: serde::Serialize>(&self, path: &str, token: &str, body: &T) -> Reply {
+        self.call(
+            Method::POST,
+            path,
+            Some(token),
+            Some(&serde_json::to_value(body).unwrap()),
+        )
+        .await
+    }
+
+    pub async fn get(&self, path: &str, token: &str) -> Reply {
+        self.call(Method::GET, path, Some(token), None).await
+    }
+
+    /// Checks an acknowledgement: every entry is in the signed checkpoint.
+    pub fn proven(&self, ack: &Ack) {
+        let origin = self.log_key.name();
+        let signed = checkpoint::open(&ack.checkpoint, &self.log_key, origin).unwrap();
+        for entry in &ack.entries {
+            let path: Vec<_> = entry.proof.iter().map(|node| node.0).collect();
+            vidimus_ledger::proof::verify_inclusion(
+                &leaf_hash(entry.leaf.as_bytes()),
+                entry.index,
+                signed.checkpoint.size,
+                &path,
+                &signed.checkpoint.root,
+            )
+            .unwrap();
+        }
+    }
+
+    pub async fn pin(&self) -> (u64, Digest) {
+        let view: Value = self.call(Method::GET, "/v1/log", None, None).await.json();
+        let note = view["checkpoint"].as_str().unwrap();
+        let signed = checkpoint::open(note, &self.log_key, self.log_key.name()).unwrap();
+        (signed.checkpoint.size, Digest(signed.checkpoint.root))
+    }
+
+    pub async fn envelope(&self, act: ActType) -> Envelope {
+        self.envelope_at(act, now()).await
+    }
+
+    pub async fn envelope_at(&self, act: ActType, now: Time) -> Envelope {
+        let nonce: NonceReply = self
+            .call(Method::POST, "/v1/nonces", None, None)
+            .await
+            .json();
+        let (size, root) = self.pin().await;
+        Envelope {
+            expires_at: now.plus_seconds(120),
+            issued_at: now,
+            items_root: Digest([0; 32]),
+            log: self.log,
+            nonce: nonce.nonce,
+            pinned_root: root,
+            pinned_size: Decimal(size),
+            signer: self.reviewer,
+            r#type: act,
+        }
+    }
+
+    /// Starts a ceremony and answers it.
+    pub async fn act(
+        &self,
+        token: Option<&str>,
+        start: &StartCeremony,
+        forgery: &Forgery,
+    ) -> Reply {
+        self.act_with(&self.key, token, start, forgery).await
+    }
+
+    pub async fn act_with(
+        &self,
+        key: &Passkey,
+        token: Option<&str>,
+        start: &StartCeremony,
+        forgery: &Forgery,
+    ) -> Reply {
+        let body = serde_json::to_value(start).unwrap();
+        let started = self
+            .call(Method::POST, "/v1/ceremonies", token, Some(&body))
+            .await;
+        if started.status >= 400 {
+            return started;
+        }
+        let CeremonyStarted { ceremony } = started.json();
+        let assertion = assert_with(
+            key,
+            &self.gateway.url(),
+            start.envelope.challenge(),
+            forgery,
+        )
+        .await;
+        let path = format!("/v1/ceremonies/{ceremony}/assertion");
+        self.call(
+            Method::POST,
+            &path,
+            None,
+            Some(&json!({ "assertion": assertion })),
+        )
+        .await
+    }
+
+    pub async fn sign_in(&self) -> String {
+        let token = random32().to_string();
+        let item = SessionItem {
+            expires_at: now().plus_seconds(3600),
+            token_hash: token_hash(&token),
+        };
+        let start = self.one(ActType::SessionOpened, &item).await;
+        let view: Value = self.act(None, &start, &Forgery::default()).await.json();
+        assert_eq!(view["state"], "done");
+        token
+    }
+
+    /// A ceremony over one item.
+    pub async fn one<I: serde::Serialize>(&self, act: ActType, item: &I) -> StartCeremony {
+        let mut envelope = self.envelope(act).await;
+        let text = strict::canonical(item);
+        envelope.items_root = Digest(root_of(&[leaf_hash(&text)]));
+        StartCeremony {
+            envelope,
+            items: vec![String::from_utf8(text).unwrap()],
+            verdict: None,
+        }
+    }
+
+    pub async fn connect(&self) -> Held {
+        let token = random32().to_string();
+        let item = AgentItem {
+            agent: AgentId::from_random(random16()),
+            executor: ExecutorId::from_random(random16()),
+            name: "builder".into(),
+            owner: self.reviewer,
+            token_hash: token_hash(&token),
+        };
+        let start = self.one(ActType::AgentRegistered, &item).await;
+        let view: Value = self
+            .act(Some(&self.session), &start, &Forgery::default())
+            .await
+            .json();
+        let ack: Ack = serde_json::from_value(view["ack"].clone()).unwrap();
+        self.proven(&ack);
+        Held {
+            agent: item.agent,
+            executor: item.executor,
+            token,
+        }
+    }
+
+    pub async fn propose(&self, agent: &Held, argv: &[&str]) -> (Propose, Ack) {
+        let propose = proposal(argv);
+        let ack: Ack = self
+            .post("/v1/actions", &agent.token, &propose)
+            .await
+            .json();
+        self.proven(&ack);
+        (propose, ack)
+    }
+
+    /// A good verdict on a proposal, unsigned.
+    pub async fn draft(
+        &self,
+        propose: &Propose,
+        ack: &Ack,
+        verdict: Verdict,
+        reason: &str,
+    ) -> Draft {
+        self.draft_at(propose, ack, verdict, reason, now()).await
+    }
+
+    pub async fn draft_at(
+        &self,
+        propose: &Propose,
+        ack: &Ack,
+        verdict: Verdict,
+        reason: &str,
+        now: Time,
+    ) -> Draft {
+        let Data::ActionProposed(proposed) = leaf(ack, 0).data else {
+            panic!("no proposal")
+        };
+        let digest = commit(&propose.payload);
+        let mut parts = vec![SeenPart {
+            commit: digest,
+            name: "payload".into(),
+        }];
+        if let Some(context) = &propose.context {
+            parts.insert(
+                0,
+                SeenPart {
+                    commit: commit(context),
+                    name: "context".into(),
+                },
+            );
+        }
+        Draft {
+            envelope: self.envelope_at(ActType::VerdictGiven, now).await,
+            item: VerdictItem {
+                action: propose.action,
+                action_digest: digest,
+                expires_at: proposed.expires_at,
+                proposal_leaf: Digest(leaf_hash(ack.entries[0].leaf.as_bytes())),
+                reason_commit: digest,
+                seen: digest,
+                verdict,
+            },
+            extras: VerdictExtras {
+                reason: content(vidimus_protocol::action::REASON_TYPE, reason.as_bytes()),
+                seen: Seen {
+                    parts,
+                    renderer: "test/1".into(),
+                },
+            },
+        }
+        .seal()
+    }
+
+    pub async fn decide(
+        &self,
+        propose: &Propose,
+        ack: &Ack,
+        verdict: Verdict,
+        reason: &str,
+    ) -> Ack {
+        let draft = self.draft(propose, ack, verdict, reason).await;
+        let view: Value = self
+            .act(Some(&self.session), &draft.start(), &Forgery::default())
+            .await
+            .json();
+        let ack: Ack = serde_json::from_value(view["ack"].clone()).unwrap();
+        self.proven(&ack);
+        ack
+    }
+
+    pub async fn status(&self, agent: &Held, action: ActionId) -> Value {
+        self.get(&format!("/v1/actions/{action}"), &agent.token)
+            .await
+            .json()
+    }
+
+    pub async fn permit(&self, agent: &Held, action: ActionId) -> Reply {
+        self.call(
+            Method::POST,
+            &format!("/v1/actions/{action}/permit"),
+            Some(&agent.token),
+            None,
+        )
+        .await
+    }
+
+    /// Every leaf, from the feed's own store.
+    pub fn leaves(dir: &Path) -> Vec<String> {
+        let store = rusqlite::Connection::open(dir.join("gateway.db")).unwrap();
+        let mut statement = store
+            .prepare("SELECT leaf FROM leaves ORDER BY idx")
+            .unwrap();
+        let rows = statement
+            .query_map([], |row| row.get::<_, Vec<u8>>(0))
+            .unwrap();
+        rows.map(|row| String::from_utf8(row.unwrap()).unwrap())
+            .collect()
+    }
+}
