@@ -75,3 +75,6 @@ pub fn check(assertion: &Assertion, expected: &Expected<'_>) -> Result<Route, As
 pub fn challenge_text(challenge: &Digest) -> String {
     Blob(challenge.0.to_vec()).to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -99,3 +99,122 @@ fn parse_with_data(bytes: &[u8]) -> Result<(Attested, AuthenticatorData<'_>), At
     };
     Ok((attested, data))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::cose::Algorithm;
+    use crate::testkit::{FLAGS, SoftKey, attestation_object, encode, registration_data};
+    use vidimus_protocol::Blob;
+
+    fn key() -> Blob {
+        SoftKey::from_seed(Algorithm::Es256, &[3; 32]).public_key()
+    }
+
+    fn data(flags: u8) -> Vec<u8> {
+        registration_data("localhost", flags, &[1, 2, 3], &key())
+    }
+
+    #[test]
+    fn reads_what_a_registration_makes() {
+        let attested = check(&attestation_object(&data(FLAGS)).0, "localhost").unwrap();
+        assert_eq!(attested.credential_id, [1, 2, 3]);
+        assert_eq!(attested.public_key, key().0);
+        assert_eq!(attested.fmt, "none");
+        assert_eq!(attested.aaguid, [0; 16]);
+        let extended = [data(FLAGS | 0x80).as_slice(), &[0xa0]].concat();
+        let attested = parse(&attestation_object(&extended).0).unwrap();
+        assert_eq!(attested.public_key, key().0);
+    }
+
+    #[test]
+    fn each_rule_refuses() {
+        let object = |data: &[u8]| attestation_object(data).0;
+        let members = |names: [&str; 3]| {
+            encode(|out| {
+                out.map(3)?.str(names[0])?.str("none")?;
+                out.str(names[1])?
+                    .map(0)?
+                    .str(names[2])?
+                    .bytes(&data(FLAGS))?;
+                Ok(())
+            })
+            .0
+        };
+        let surplus = encode(|out| {
+            out.map(4)?
+                .str("fmt")?
+                .str("none")?
+                .str("attStmt")?
+                .map(0)?;
+            out.str("authData")?
+                .bytes(&data(FLAGS))?
+                .str("ep")?
+                .bool(true)?;
+            Ok(())
+        });
+        let no_map = encode(|out| {
+            out.map(3)?.str("fmt")?.str("none")?.str("attStmt")?.u8(0)?;
+            out.str("authData")?.bytes(&data(FLAGS))?;
+            Ok(())
+        });
+        let no_id = registration_data("localhost", FLAGS, &[], &key());
+        let long_id = registration_data("localhost", FLAGS, &[1; 1024], &key());
+        let refused = [
+            (
+                object(&data(FLAGS))[1..].to_vec(),
+                CborError::Trailing.into(),
+            ),
+            (
+                members(["fmt", "attStmt", "data"]),
+                AttestationError::Members,
+            ),
+            (
+                members(["fmt", "stmt", "authData"]),
+                AttestationError::Members,
+            ),
+            (surplus.0, AttestationError::Members),
+            (no_map.0, AttestationError::Members),
+            (
+                object(&crate::testkit::authenticator_data("localhost", FLAGS)),
+                AuthenticatorError::Credential.into(),
+            ),
+            (object(&no_id), AuthenticatorError::CredentialId.into()),
+            (object(&long_id), AuthenticatorError::CredentialId.into()),
+            (object(&data(FLAGS)[..40]), AuthenticatorError::Short.into()),
+            (
+                object(&[data(FLAGS).as_slice(), &[0]].concat()),
+                AuthenticatorError::Trailing.into(),
+            ),
+            (
+                object(&data(0x04)),
+                AuthenticatorError::NoUserPresence.into(),
+            ),
+            (
+                object(&data(0x01)),
+                AuthenticatorError::NoUserVerification.into(),
+            ),
+            (
+                object(&data(FLAGS | 0x10)),
+                AuthenticatorError::BackupState.into(),
+            ),
+            (
+                vec![0; MAX_ATTESTATION_OBJECT + 1],
+                AttestationError::TooLong(MAX_ATTESTATION_OBJECT + 1),
+            ),
+        ];
+        for (bytes, expected) in refused {
+            let result = check(&bytes, "localhost");
+            if let AttestationError::Cbor(_) = expected {
+                assert!(matches!(result, Err(AttestationError::Cbor(_))));
+            } else {
+                assert_eq!(result, Err(expected));
+            }
+        }
+        assert_eq!(
+            check(&object(&data(FLAGS)), "localhos"),
+            Err(AuthenticatorError::OtherRelyingParty.into())
+        );
+    }
+}

@@ -177,3 +177,143 @@ impl<'a> Parameters<'a> {
             .map_err(|_| CoseError::Invalid)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::testkit::{SoftKey, eddsa, encode, es256, rs256};
+
+    const ALGORITHMS: [Algorithm; 3] = [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256];
+
+    fn refused(bytes: &[u8]) -> CoseError {
+        CoseKey::parse(bytes).expect_err("must be refused")
+    }
+
+    #[test]
+    fn each_algorithm_verifies_its_own_signatures_only() {
+        for algorithm in ALGORITHMS {
+            let pair = SoftKey::from_seed(algorithm, &[3; 32]);
+            let key = CoseKey::parse(&pair.public_key().0).unwrap();
+            assert_eq!(key.algorithm(), algorithm);
+            let signature = pair.sign(b"message").0;
+            assert_eq!(key.verify(b"message", &signature), Ok(()));
+            assert_eq!(key.verify(b"Message", &signature), Err(WrongSignature));
+            for at in [0, signature.len() / 2, signature.len() - 1] {
+                let mut broken = signature.clone();
+                broken[at] ^= 1;
+                assert_eq!(key.verify(b"message", &broken), Err(WrongSignature), "{at}");
+            }
+            let longer = [signature.as_slice(), &[0]].concat();
+            assert_eq!(key.verify(b"message", &longer), Err(WrongSignature));
+            assert_eq!(key.verify(b"message", &[]), Err(WrongSignature));
+        }
+    }
+
+    /// The order of P-256's group.
+    const N: [u8; 32] = [
+        0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63,
+        0x25, 0x51,
+    ];
+
+    /// ECDSA takes (r, n − s) wherever it takes (r, s). Nothing may take a
+    /// signature for an identity: that an act counts once hangs on its nonce.
+    #[test]
+    fn a_mirrored_es256_signature_verifies_too() {
+        let pair = SoftKey::from_seed(Algorithm::Es256, &[3; 32]);
+        let key = CoseKey::parse(&pair.public_key().0).unwrap();
+        let der = pair.sign(b"message").0;
+        let r_length = usize::from(der[3]);
+        let s = &der[6 + r_length..];
+        let mut mirrored = [0; 32];
+        let mut borrow = 0;
+        let padded = |at: usize| {
+            let from_end = 32 - at;
+            s.len().checked_sub(from_end).map_or(0, |place| s[place])
+        };
+        for at in (0..32).rev() {
+            let difference = i16::from(N[at]) - i16::from(padded(at)) - borrow;
+            borrow = i16::from(difference < 0);
+            mirrored[at] = u8::try_from(difference.rem_euclid(256)).unwrap();
+        }
+        let digits: Vec<u8> = mirrored.iter().copied().skip_while(|d| *d == 0).collect();
+        let sign: &[u8] = if digits[0] >= 0x80 { &[0] } else { &[] };
+        let integer = [sign, &digits].concat();
+        let mut body = der[2..4 + r_length].to_vec();
+        body.extend([0x02, u8::try_from(integer.len()).unwrap()]);
+        body.extend(integer);
+        let mut other = vec![0x30, u8::try_from(body.len()).unwrap()];
+        other.extend(body);
+        assert_ne!(other, der);
+        assert_eq!(key.verify(b"message", &other), Ok(()));
+    }
+
+    #[test]
+    fn each_rule_of_es256_keys_refuses() {
+        let good = SoftKey::from_seed(Algorithm::Es256, &[3; 32])
+            .public_key()
+            .0;
+        let (x, y) = (&good[10..42], &good[45..77]);
+        assert_eq!(es256(x, y).0, good);
+        let mut off_curve = y.to_vec();
+        off_curve[31] ^= 1;
+        assert_eq!(refused(&es256(x, &off_curve).0), CoseError::Invalid);
+        assert_eq!(refused(&es256(x, &y[1..]).0), CoseError::Parameters);
+        let compressed = encode(|out| {
+            out.map(5)?.i8(1)?.i8(2)?.i8(3)?.i8(-7)?.i8(-1)?.i8(1)?;
+            out.i8(-2)?.bytes(x)?.i8(-3)?.bool(true)?;
+            Ok(())
+        });
+        assert_eq!(
+            refused(&compressed.0),
+            CoseError::Cbor(CborError::WrongType)
+        );
+        let surplus = encode(|out| {
+            out.map(6)?.i8(1)?.i8(2)?.i8(3)?.i8(-7)?.i8(-1)?.i8(1)?;
+            out.i8(-2)?.bytes(x)?.i8(-3)?.bytes(y)?.i8(-4)?.bytes(&[])?;
+            Ok(())
+        });
+        assert_eq!(refused(&surplus.0), CoseError::Parameters);
+        let unordered = encode(|out| {
+            out.map(5)?.i8(3)?.i8(-7)?.i8(1)?.i8(2)?.i8(-1)?.i8(1)?;
+            out.i8(-2)?.bytes(x)?.i8(-3)?.bytes(y)?;
+            Ok(())
+        });
+        assert_eq!(refused(&unordered.0), CoseError::Cbor(CborError::KeyOrder));
+        let trailing = [good.as_slice(), &[0]].concat();
+        assert_eq!(refused(&trailing), CoseError::Cbor(CborError::Trailing));
+        for (at, what) in [(2, "key type"), (4, "algorithm"), (6, "curve")] {
+            let mut other = good.clone();
+            other[at] = 0x08;
+            assert_eq!(refused(&other), CoseError::Algorithm, "{what}");
+        }
+    }
+
+    #[test]
+    fn each_rule_of_the_other_keys_refuses() {
+        let good = SoftKey::from_seed(Algorithm::EdDsa, &[3; 32])
+            .public_key()
+            .0;
+        let x = &good[good.len() - 32..];
+        assert_eq!(eddsa(x).0, good);
+        assert_eq!(refused(&eddsa(&x[1..]).0), CoseError::Parameters);
+        let mut x25519 = good.clone();
+        x25519[6] = 0x04;
+        assert_eq!(refused(&x25519), CoseError::Algorithm);
+        let rsa = |bytes: usize, first: u8| {
+            let mut n = vec![0xff; bytes];
+            n[0] = first;
+            rs256(&n, &[1, 0, 1]).0
+        };
+        assert!(CoseKey::parse(&rsa(256, 0x80)).is_ok());
+        assert!(CoseKey::parse(&rsa(1024, 0x80)).is_ok());
+        assert_eq!(refused(&rsa(256, 0x7f)), CoseError::Invalid);
+        assert_eq!(refused(&rsa(255, 0x80)), CoseError::Invalid);
+        assert_eq!(refused(&rsa(1025, 0x80)), CoseError::Invalid);
+        assert_eq!(refused(&rsa(257, 0)), CoseError::Parameters);
+        let n = vec![0xff; 256];
+        assert_eq!(refused(&rs256(&n, &[0, 1, 0, 1]).0), CoseError::Parameters);
+        assert_eq!(refused(&rs256(&n, &[]).0), CoseError::Parameters);
+    }
+}

@@ -20,6 +20,8 @@ mod judge;
 mod opening;
 pub mod permit;
 pub mod replay;
+#[cfg(any(test, feature = "testkit"))]
+pub mod testkit;
 
 pub use authenticator::{AuthenticatorError, Flags};
 pub use cbor::CborError;

@@ -1,0 +1,787 @@
+//! Makes valid logs in memory, step by step, and lets tests break them.
+//!
+//! A [`Story`] says what a gateway would have logged. Each step first gives a
+//! [`Draft`], which a test may change before it is written; nothing is judged
+//! here. The same seed tells the same story; only ES256 signatures differ.
+
+mod soft_key;
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use vidimus_ledger::checkpoint::{self, Checkpoint};
+use vidimus_ledger::note::SigningKey;
+use vidimus_ledger::part;
+use vidimus_ledger::tree::{MemoryTree, leaf_hash};
+use vidimus_protocol::action::{
+    Action, ActionKind, Command, Context, File, OUTPUT_TYPE, PAYLOAD_TYPE, REASON_TYPE, Stdin,
+    Target,
+};
+use vidimus_protocol::api::{Ack, Content, Proven};
+use vidimus_protocol::entry::{
+    AgentRegistered, Completed, CredentialEnrolled, Data, Decision, Evaluation, Founder, LogOpened,
+    Outcome, PartRef, PermitIssued, PermitLapsed, PermitRedeemed, Profile, Proposed, Ref,
+    Resolution, Resolved, VerdictGiven,
+};
+use vidimus_protocol::envelope::{
+    ActType, AgentItem, Decimal, EnrolmentItem, Envelope, Seen, SeenPart, Signed, Verdict,
+    VerdictItem, token_hash,
+};
+use vidimus_protocol::state::{Log, software_origin};
+use vidimus_protocol::trust::TrustFile;
+use vidimus_protocol::{
+    ActionId, Actor, AgentId, Blob, Digest, ExecutorId, Leaf, PermitId, ReviewerId, Time, sha256,
+    strict,
+};
+
+pub use soft_key::{
+    FLAGS, SoftKey, attestation_object, authenticator_data, client_data, registration_data,
+};
+#[cfg(test)]
+pub(crate) use soft_key::{eddsa, encode, es256, rs256};
+
+use crate::cose::Algorithm;
+use crate::export;
+use crate::permit::PermitSigner;
+
+/// Token of the story's agent.
+pub const AGENT_TOKEN: &str = "c3RvcnktYWdlbnQtdG9rZW4tb2YtMzItYnl0ZXMtLS0";
+/// Web origin of the story's log.
+pub const ORIGIN: &str = "http://localhost:7411";
+const RP_ID: &str = "localhost";
+const START_UNIX_MS: u64 = 1_795_253_400_000;
+
+/// A log in the making.
+#[derive(Debug)]
+pub struct Story {
+    /// The founder's key.
+    pub key: SoftKey,
+    /// Its id.
+    pub credential_id: Blob,
+    /// The founder.
+    pub reviewer: ReviewerId,
+    /// The agent.
+    pub agent: AgentId,
+    /// What runs the agent's actions.
+    pub executor: ExecutorId,
+    /// The log.
+    pub log: Log,
+    /// Origin that the founder's assertions carry.
+    pub origin: String,
+    /// Time of the next entry.
+    pub now: Time,
+    log_key: SigningKey,
+    permit_signer: PermitSigner,
+    leaves: Vec<Vec<u8>>,
+    tree: MemoryTree,
+    parts: Vec<(u64, String, Content)>,
+    seed: u64,
+    drawn: u64,
+    credential: Option<Ref>,
+    registered: Option<Ref>,
+    actions: HashMap<ActionId, Told>,
+}
+
+/// An entry before it is written, with the content of its parts.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The entry.
+    pub leaf: Leaf,
+    /// Content of its parts, by name.
+    pub parts: Vec<(String, Content)>,
+}
+
+/// What was written about an action.
+#[derive(Clone, Debug)]
+struct Told {
+    proposal: Ref,
+    proposed: Proposed,
+    payload: Digest,
+    context: Option<Digest>,
+    verdicts: Vec<Ref>,
+    resolution: Option<Ref>,
+    permit: Option<(Ref, PermitId)>,
+    redemption: Option<Ref>,
+}
+
+impl Story {
+    /// A story with the key enrolled and the agent registered (3 entries).
+    #[must_use]
+    pub fn new(seed: u64, algorithm: Algorithm) -> Self {
+        let mut story = Self::open(seed, algorithm);
+        let draft = story.enrolment();
+        story.write(draft);
+        let draft = story.registration();
+        story.write(draft);
+        story
+    }
+
+    /// A story of one entry, `log.opened`.
+    ///
+    /// # Panics
+    /// Never: the names in it are fit.
+    #[must_use]
+    pub fn open(seed: u64, algorithm: Algorithm) -> Self {
+        let draw = |what: u64| draw(seed, u64::MAX - what);
+        let id = |what| half(draw(what));
+        let nonce = draw(0);
+        let origin = format!("vidimus/{}", &nonce.to_string()[..16]);
+        let key = SoftKey::from_seed(algorithm, &draw(1).0);
+        let log_key = SigningKey::from_seed(&origin, &draw(2).0).expect("the origin is a name");
+        let permit_signer = PermitSigner::from_seed(&draw(3).0);
+        let reviewer = ReviewerId::from_random(id(4));
+        let credential_id = Blob(draw(5).0.to_vec());
+        let founder = Founder {
+            credential_id: credential_id.clone(),
+            name: "Ada".into(),
+            public_key: key.public_key(),
+            reviewer,
+        };
+        let opened = LogOpened {
+            founders: vec![founder],
+            log_key: log_key.verifier().to_string(),
+            nonce,
+            origin,
+            origins: vec![ORIGIN.into()],
+            permit_keys: vec![permit_signer.key().clone()],
+            profile: Profile::Personal,
+            rp_id: RP_ID.into(),
+        };
+        let mut story = Self {
+            key,
+            credential_id,
+            reviewer,
+            agent: AgentId::from_random(id(6)),
+            executor: ExecutorId::from_random(id(7)),
+            log: Log {
+                id: Digest([0; 32]),
+                opened: opened.clone(),
+            },
+            origin: String::new(),
+            now: Time::from_unix_ms(START_UNIX_MS),
+            log_key,
+            permit_signer,
+            leaves: Vec::new(),
+            tree: MemoryTree::new(),
+            parts: Vec::new(),
+            seed,
+            drawn: 0,
+            credential: None,
+            registered: None,
+            actions: HashMap::new(),
+        };
+        let draft = story.draft(Actor::Gateway, &[], Data::LogOpened(Box::new(opened)));
+        story.write(draft);
+        story
+    }
+
+    /// Writes an entry, right or wrong; a second later it is the next one's
+    /// time.
+    pub fn write(&mut self, draft: Draft) -> Ref {
+        let bytes = draft.leaf.to_bytes();
+        let entry = Ref {
+            index: self.tree.push(leaf_hash(&bytes)),
+            leaf: Digest(leaf_hash(&bytes)),
+        };
+        self.leaves.push(bytes);
+        let parts = draft.parts.into_iter();
+        self.parts
+            .extend(parts.map(|(name, content)| (entry.index, name, content)));
+        self.now = self.now.plus_seconds(1);
+        self.remember(entry, &draft.leaf);
+        entry
+    }
+
+    /// `credential.enrolled` of the founder's key.
+    pub fn enrolment(&mut self) -> Draft {
+        let public_key = self.key.public_key();
+        let data = registration_data(RP_ID, FLAGS, &self.credential_id.0, &public_key);
+        let attestation_object = attestation_object(&data);
+        let challenge = self.draw();
+        let item = EnrolmentItem {
+            attestation: sha256(&[&attestation_object.0]),
+            credential_id: self.credential_id.clone(),
+            name: "Ada".into(),
+            public_key,
+            reviewer: self.reviewer,
+        };
+        let signed = self.sign(ActType::CredentialEnrolled, item, |_, _| {});
+        let refs = [self.opened()];
+        let data = CredentialEnrolled {
+            attestation_object,
+            client_data_json: Blob(client_data("webauthn.create", &challenge, &self.origin)),
+            signed,
+        };
+        self.by_reviewer(&refs, Data::CredentialEnrolled(Box::new(data)))
+    }
+
+    /// `agent.registered` of the story's agent.
+    pub fn registration(&mut self) -> Draft {
+        let item = AgentItem {
+            agent: self.agent,
+            executor: self.executor,
+            name: "coder".into(),
+            owner: self.reviewer,
+            token_hash: token_hash(AGENT_TOKEN),
+        };
+        self.registration_with(item, |_, _| {})
+    }
+
+    /// `agent.registered` of any agent, with a change before it is signed.
+    pub fn registration_with(
+        &mut self,
+        item: AgentItem,
+        change: impl FnOnce(&mut Envelope, &mut AgentItem),
+    ) -> Draft {
+        let signed = self.sign(ActType::AgentRegistered, item, change);
+        let refs: Vec<Ref> = self.credential.into_iter().collect();
+        let data = AgentRegistered { signed };
+        self.by_reviewer(&refs, Data::AgentRegistered(Box::new(data)))
+    }
+
+    /// `action.proposed` of a small command, with the agent's intent.
+    pub fn proposal(&mut self) -> Draft {
+        let action = sample_action(self.drawn);
+        let context = Context {
+            intent: Some("bring the service back".into()),
+            ..Context::default()
+        };
+        self.proposal_of(&action, Some(&context))
+    }
+
+    /// `action.proposed` of any action.
+    pub fn proposal_of(&mut self, action: &Action, context: Option<&Context>) -> Draft {
+        let data = Proposed {
+            action: ActionId::from_random(half(self.draw())),
+            action_kind: action.kind,
+            agent: self.agent,
+            evaluation: Evaluation {
+                decision: Decision::Ask,
+                policy: "builtin/personal/1".into(),
+                quorum: 1,
+                reasons: vec!["every command waits for its owner".into()],
+                ttl_s: 900,
+                use_s: 900,
+            },
+            expires_at: self.now.plus_seconds(900),
+        };
+        let refs: Vec<Ref> = self.registered.into_iter().collect();
+        let mut draft = self.by_agent(&refs, Data::ActionProposed(Box::new(data)));
+        if let Some(context) = context {
+            let context_type = vidimus_protocol::action::CONTEXT_TYPE;
+            self.add_part(&mut draft, "context", context_type, context.to_bytes());
+        }
+        self.add_part(&mut draft, "payload", PAYLOAD_TYPE, action.to_bytes());
+        draft
+    }
+
+    /// `verdict.given` about an action.
+    pub fn verdict(&mut self, action: ActionId, verdict: Verdict, reason: &str) -> Draft {
+        self.verdict_with(action, verdict, reason, |_, _| {})
+    }
+
+    /// `verdict.given`, with a change before it is signed.
+    ///
+    /// # Panics
+    /// When the action was not proposed in this story.
+    pub fn verdict_with(
+        &mut self,
+        action: ActionId,
+        verdict: Verdict,
+        reason: &str,
+        change: impl FnOnce(&mut Envelope, &mut VerdictItem),
+    ) -> Draft {
+        let told = self.actions[&action].clone();
+        let shown = [("context", told.context), ("payload", Some(told.payload))];
+        let seen = Seen {
+            parts: shown
+                .into_iter()
+                .filter_map(|(name, commit)| {
+                    let name = name.to_owned();
+                    Some(SeenPart {
+                        commit: commit?,
+                        name,
+                    })
+                })
+                .collect(),
+            renderer: "vidimus-testkit/0".into(),
+        };
+        let (content, part) = self.part("reason", REASON_TYPE, reason.as_bytes().to_vec());
+        let item = VerdictItem {
+            action,
+            action_digest: told.payload,
+            expires_at: told.proposed.expires_at,
+            proposal_leaf: told.proposal.leaf,
+            reason_commit: part.commit,
+            seen: seen.digest(),
+            verdict,
+        };
+        let signed = self.sign(ActType::VerdictGiven, item, change);
+        let refs: Vec<Ref> = [Some(told.proposal), self.credential]
+            .into_iter()
+            .flatten()
+            .collect();
+        let data = VerdictGiven { seen, signed };
+        let mut draft = self.by_reviewer(&refs, Data::VerdictGiven(Box::new(data)));
+        draft.leaf.parts.push(part);
+        draft.parts.push(("reason".into(), content));
+        draft
+    }
+
+    /// `action.resolved`.
+    #[must_use]
+    pub fn resolution(&self, action: ActionId, resolution: Resolution) -> Draft {
+        let told = &self.actions[&action];
+        let refs: Vec<Ref> = std::iter::once(told.proposal)
+            .chain(told.verdicts.iter().copied())
+            .collect();
+        let approved = resolution == Resolution::Approved;
+        let data = Resolved {
+            action,
+            resolution,
+            use_before: approved.then(|| self.now.plus_seconds(told.proposed.evaluation.use_s)),
+        };
+        let actor = match resolution {
+            Resolution::Withdrawn => Actor::Agent(self.agent),
+            _ => Actor::Gateway,
+        };
+        self.draft(actor, &refs, Data::ActionResolved(Box::new(data)))
+    }
+
+    /// `permit.issued`.
+    pub fn permit(&mut self, action: ActionId) -> Draft {
+        let refs: Vec<Ref> = self.actions[&action].resolution.into_iter().collect();
+        let data = PermitIssued {
+            action,
+            audience: self.executor,
+            expires_at: self.now.plus_seconds(300),
+            kid: self.permit_signer.key().kid.clone(),
+            permit: PermitId::from_random(half(self.draw())),
+        };
+        self.draft(Actor::Gateway, &refs, Data::PermitIssued(Box::new(data)))
+    }
+
+    /// `permit.lapsed` of the last permit.
+    #[must_use]
+    pub fn lapse(&self, action: ActionId) -> Draft {
+        let (entry, permit) = self.last_permit(action);
+        let data = PermitLapsed { action, permit };
+        self.draft(Actor::Gateway, &[entry], Data::PermitLapsed(Box::new(data)))
+    }
+
+    /// `permit.redeemed` of the last permit.
+    #[must_use]
+    pub fn redemption(&self, action: ActionId) -> Draft {
+        let (entry, permit) = self.last_permit(action);
+        let data = PermitRedeemed { action, permit };
+        self.by_agent(&[entry], Data::PermitRedeemed(Box::new(data)))
+    }
+
+    /// `action.completed` with exit code 0 and some output.
+    pub fn completion(&mut self, action: ActionId) -> Draft {
+        let refs: Vec<Ref> = self.actions[&action].redemption.into_iter().collect();
+        let data = Completed {
+            action,
+            duration_ms: 120,
+            outcome: Outcome::Exited { code: 0 },
+            output_omitted: 0,
+        };
+        let mut draft = self.by_agent(&refs, Data::ActionCompleted(Box::new(data)));
+        self.add_part(&mut draft, "output", OUTPUT_TYPE, b"done\n".to_vec());
+        draft
+    }
+
+    /// Proposes an action.
+    pub fn propose(&mut self) -> ActionId {
+        let draft = self.proposal();
+        let Data::ActionProposed(data) = &draft.leaf.data else {
+            unreachable!("a proposal proposes");
+        };
+        let action = data.action;
+        self.write(draft);
+        action
+    }
+
+    /// Writes everything up to the permit.
+    pub fn approve(&mut self, action: ActionId) {
+        let draft = self.verdict(action, Verdict::Approve, "looks right");
+        self.write(draft);
+        let draft = self.resolution(action, Resolution::Approved);
+        self.write(draft);
+        let draft = self.permit(action);
+        self.write(draft);
+    }
+
+    /// Writes a denial and its resolution.
+    pub fn deny(&mut self, action: ActionId) {
+        let draft = self.verdict(action, Verdict::Deny, "not now");
+        self.write(draft);
+        let draft = self.resolution(action, Resolution::Denied);
+        self.write(draft);
+    }
+
+    /// Redeems the last permit.
+    pub fn redeem(&mut self, action: ActionId) -> Ref {
+        let draft = self.redemption(action);
+        self.write(draft)
+    }
+
+    /// Reports the outcome.
+    pub fn complete(&mut self, action: ActionId) -> Ref {
+        let draft = self.completion(action);
+        self.write(draft)
+    }
+
+    /// One whole action: six entries, one of them signed.
+    pub fn run(&mut self) -> ActionId {
+        let action = self.propose();
+        self.approve(action);
+        self.redeem(action);
+        self.complete(action);
+        action
+    }
+
+    /// Runs actions until there are `entries` entries.
+    pub fn run_until(&mut self, entries: u64) {
+        while self.size() + 6 <= entries {
+            self.run();
+        }
+        while self.size() < entries {
+            self.propose();
+        }
+    }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, seconds: u64) {
+        self.now = self.now.plus_seconds(seconds);
+    }
+
+    /// Number of entries.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.tree.size()
+    }
+
+    /// The leaves.
+    #[must_use]
+    pub fn leaves(&self) -> &[Vec<u8>] {
+        &self.leaves
+    }
+
+    /// The tree over them.
+    #[must_use]
+    pub fn tree(&self) -> &MemoryTree {
+        &self.tree
+    }
+
+    /// Entry, name and content of every part, in order.
+    #[must_use]
+    pub fn parts(&self) -> &[(u64, String, Content)] {
+        &self.parts
+    }
+
+    /// Key that signs permits.
+    #[must_use]
+    pub fn permit_signer(&self) -> &PermitSigner {
+        &self.permit_signer
+    }
+
+    /// The trust file.
+    #[must_use]
+    pub fn trust(&self) -> TrustFile {
+        TrustFile::new(self.log.id)
+    }
+
+    /// A signed checkpoint over everything so far.
+    #[must_use]
+    pub fn checkpoint(&self) -> String {
+        self.checkpoint_at(self.size())
+    }
+
+    /// A signed checkpoint over the first `size` entries.
+    ///
+    /// # Panics
+    /// When there are fewer entries.
+    #[must_use]
+    pub fn checkpoint_at(&self, size: u64) -> String {
+        let checkpoint = Checkpoint {
+            origin: self.log.opened.origin.clone(),
+            size,
+            root: self.tree.root_at(size).expect("that many entries"),
+        };
+        checkpoint::sign(&checkpoint, &self.log_key, self.now.unix_ms() / 1000)
+    }
+
+    /// The acknowledgement of these entries.
+    ///
+    /// # Panics
+    /// When one of them does not exist.
+    #[must_use]
+    pub fn ack(&self, indexes: &[u64]) -> Ack {
+        let proven = |index: &u64| {
+            let path = self.tree.inclusion_proof(*index, self.size());
+            let leaf = &self.leaves[usize::try_from(*index).expect("it is in memory")];
+            Proven {
+                index: *index,
+                leaf: String::from_utf8(leaf.clone()).expect("leaves are JSON"),
+                proof: path.expect("it exists").into_iter().map(Digest).collect(),
+            }
+        };
+        Ack {
+            checkpoint: self.checkpoint(),
+            entries: indexes.iter().map(proven).collect(),
+        }
+    }
+
+    /// The proof bundle of a redeemed action.
+    #[must_use]
+    pub fn bundle(&self, action: ActionId) -> Ack {
+        let told = &self.actions[&action];
+        let people = [Some(self.opened()), self.credential, self.registered];
+        let after = [
+            told.resolution,
+            told.permit.map(|(entry, _)| entry),
+            told.redemption,
+        ];
+        let indexes: Vec<u64> = people
+            .into_iter()
+            .chain([Some(told.proposal)])
+            .flatten()
+            .chain(told.verdicts.iter().copied())
+            .chain(after.into_iter().flatten())
+            .map(|entry| entry.index)
+            .collect();
+        self.ack(&indexes)
+    }
+
+    /// Action digest of an action.
+    #[must_use]
+    pub fn digest(&self, action: ActionId) -> Digest {
+        self.actions[&action].payload
+    }
+
+    /// The last permit of an action.
+    ///
+    /// # Panics
+    /// When it has none.
+    #[must_use]
+    pub fn last_permit(&self, action: ActionId) -> (Ref, PermitId) {
+        self.actions[&action].permit.expect("a permit was issued")
+    }
+
+    /// The whole log with its parts in one file.
+    ///
+    /// # Panics
+    /// Never: memory takes everything.
+    #[must_use]
+    pub fn export(&self) -> Vec<u8> {
+        let parts = u64::try_from(self.parts.len()).expect("they are in memory");
+        let mut writer = export::Writer::new(
+            Vec::new(),
+            self.log.id,
+            &self.checkpoint(),
+            self.size(),
+            parts,
+        )
+        .expect("memory takes everything");
+        for leaf in &self.leaves {
+            writer.leaf(leaf).expect("as many as announced");
+        }
+        for (index, name, content) in &self.parts {
+            let written = writer.part(*index, name, content);
+            written.expect("as many as announced");
+        }
+        writer.finish().expect("as many as announced")
+    }
+
+    /// An envelope over one item, changed and then signed with the founder's
+    /// key.
+    ///
+    /// # Panics
+    /// Never: the tree has a root.
+    pub fn sign<I: Serialize>(
+        &mut self,
+        r#type: ActType,
+        mut item: I,
+        change: impl FnOnce(&mut Envelope, &mut I),
+    ) -> Signed<I> {
+        let mut envelope = Envelope {
+            expires_at: self.now.plus_seconds(120),
+            issued_at: self.now,
+            items_root: Digest([0; 32]),
+            log: self.log.id,
+            nonce: self.draw(),
+            pinned_root: Digest(self.tree.root()),
+            pinned_size: Decimal(self.size()),
+            signer: self.reviewer,
+            r#type,
+        };
+        change(&mut envelope, &mut item);
+        envelope.items_root = Digest(leaf_hash(&strict::canonical(&item)));
+        let client_data = client_data("webauthn.get", &envelope.challenge(), &self.origin);
+        let data = authenticator_data(RP_ID, FLAGS);
+        Signed {
+            assertion: self.key.assert(&self.credential_id, data, client_data),
+            count: 1,
+            envelope,
+            index: 0,
+            item,
+            path: Vec::new(),
+        }
+    }
+
+    /// The next 32 bytes of this story's chance.
+    pub fn draw(&mut self) -> Digest {
+        self.drawn += 1;
+        draw(self.seed, self.drawn)
+    }
+
+    /// Content with a salt of its own, and the commitment to it.
+    ///
+    /// # Panics
+    /// When the type is not printable.
+    pub fn part(&mut self, name: &str, r#type: &str, bytes: Vec<u8>) -> (Content, PartRef) {
+        let salt = self.draw();
+        let commit = part::commit(&salt.0, r#type, &bytes).expect("a printable type");
+        let part = PartRef {
+            commit: Digest(commit),
+            name: name.into(),
+            size: u64::try_from(bytes.len()).expect("it is in memory"),
+            r#type: r#type.into(),
+        };
+        let content = Content {
+            bytes: Blob(bytes),
+            salt,
+            r#type: r#type.into(),
+        };
+        (content, part)
+    }
+
+    fn add_part(&mut self, draft: &mut Draft, name: &str, r#type: &str, bytes: Vec<u8>) {
+        let (content, part) = self.part(name, r#type, bytes);
+        draft.leaf.parts.push(part);
+        draft.parts.push((name.into(), content));
+    }
+
+    fn opened(&self) -> Ref {
+        Ref {
+            index: 0,
+            leaf: self.log.id,
+        }
+    }
+
+    fn by_reviewer(&self, refs: &[Ref], data: Data) -> Draft {
+        self.draft(Actor::Reviewer(self.reviewer), refs, data)
+    }
+
+    fn by_agent(&self, refs: &[Ref], data: Data) -> Draft {
+        self.draft(Actor::Agent(self.agent), refs, data)
+    }
+
+    fn draft(&self, actor: Actor, refs: &[Ref], data: Data) -> Draft {
+        Draft {
+            leaf: Leaf {
+                time: self.now,
+                actor,
+                refs: refs.to_vec(),
+                data,
+                parts: Vec::new(),
+            },
+            parts: Vec::new(),
+        }
+    }
+
+    fn remember(&mut self, entry: Ref, leaf: &Leaf) {
+        let commit = |name: &str| leaf.part(name).map(|part| part.commit);
+        match &leaf.data {
+            Data::LogOpened(_) if entry.index == 0 => {
+                self.log.id = entry.leaf;
+                self.origin = software_origin(entry.leaf);
+            }
+            Data::LogOpened(_) => {}
+            Data::CredentialEnrolled(_) => {
+                self.credential.get_or_insert(entry);
+            }
+            Data::AgentRegistered(data) if data.signed.item.agent == self.agent => {
+                self.registered.get_or_insert(entry);
+            }
+            Data::AgentRegistered(_) => {}
+            Data::ActionProposed(data) => {
+                let told = Told {
+                    proposal: entry,
+                    proposed: data.as_ref().clone(),
+                    payload: commit("payload").unwrap_or(Digest([0; 32])),
+                    context: commit("context"),
+                    verdicts: Vec::new(),
+                    resolution: None,
+                    permit: None,
+                    redemption: None,
+                };
+                self.actions.entry(data.action).or_insert(told);
+            }
+            Data::VerdictGiven(data) => {
+                self.about(data.signed.item.action, |told| told.verdicts.push(entry));
+            }
+            Data::ActionResolved(data) => {
+                self.about(data.action, |told| told.resolution = Some(entry));
+            }
+            Data::PermitIssued(data) => {
+                self.about(data.action, |told| told.permit = Some((entry, data.permit)));
+            }
+            Data::PermitLapsed(_) | Data::ActionCompleted(_) => {}
+            Data::PermitRedeemed(data) => {
+                self.about(data.action, |told| told.redemption = Some(entry));
+            }
+        }
+    }
+
+    fn about(&mut self, action: ActionId, change: impl FnOnce(&mut Told)) {
+        if let Some(told) = self.actions.get_mut(&action) {
+            change(told);
+        }
+    }
+}
+
+/// A small command.
+#[must_use]
+pub fn sample_action(number: u64) -> Action {
+    Action {
+        kind: ActionKind::Command,
+        payload: Command {
+            argv: vec![
+                "systemctl".into(),
+                "restart".into(),
+                format!("unit-{number}"),
+            ],
+            cwd: "/srv".into(),
+            env: Vec::new(),
+            files: Vec::new(),
+            interpreter: None,
+            not_bound: vec!["the network".into()],
+            program: File {
+                path: "/usr/bin/systemctl".into(),
+                sha256: Digest([7; 32]),
+                size: 1_234,
+            },
+            script: None,
+            stdin: Stdin::Null,
+            uid: 1000,
+            user: "ada".into(),
+        },
+        target: Target {
+            environment: "local".into(),
+            resource: "/srv".into(),
+            system: "workstation".into(),
+        },
+    }
+}
+
+fn draw(seed: u64, number: u64) -> Digest {
+    sha256(&[b"story", &seed.to_be_bytes(), &number.to_be_bytes()])
+}
+
+fn half(digest: Digest) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.0[..16]);
+    bytes
+}
