@@ -74,6 +74,10 @@ describe('apply', () => {
     expect(store.review?.summary.id).toBe('act_02');
     store.go({ is: 'inbox' });
     expect(store.review).toBeNull();
+    store.go({ is: 'action', action: 'act_03' });
+    store.go({ is: 'inbox' });
+    await settle();
+    expect(store.review).toBeNull();
   });
 
   it('brings an action up, with its confirmation, and sends no verdict', async () => {
@@ -137,8 +141,19 @@ describe('decide', () => {
     expect(store.confirmation).toBeNull();
   });
 
+  it('is not closed by a decision that was taken elsewhere: that is told in words', () => {
+    backend.event({ is: 'review', value: review(action('act_01', { status: { is: 'denied' } })) });
+    expect(store.confirmation).not.toBeNull();
+  });
+
   it('is not closed by the end of another key prompt', async () => {
     await store.decide('');
+    const other = { ...verdict, action: 'act_02' };
+    backend.event({
+      is: 'view',
+      value: view({ ceremony: { purpose: other, route: 'browser', url: null, code: null, state: { is: 'done' } } }),
+    });
+    expect(store.confirmation).not.toBeNull();
     backend.event({
       is: 'view',
       value: view({ ceremony: { purpose: { is: 'sign_in' }, route: 'browser', url: null, code: null, state: { is: 'done' } } }),
