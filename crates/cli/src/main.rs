@@ -1,2 +1,43 @@
 //! The `vidimus` command.
-fn main() {}
+//!
+//! One module for each subcommand; `args` is the command line, `stop` the exit
+//! codes, `out` the one place that prints.
+
+mod args;
+mod exec;
+mod out;
+mod random;
+mod stop;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use vidimus_client::home::Home;
+
+use args::{Cli, Command};
+use stop::Stop;
+
+fn main() -> ExitCode {
+    let code = run(Cli::parse()).unwrap_or_else(|stop| {
+        out::say(&stop.words);
+        stop.code
+    });
+    ExitCode::from(code)
+}
+
+fn run(cli: Cli) -> Result<u8, Stop> {
+    match cli.command {
+        Command::Exec(args) => {
+            let home = Home::find(cli.home.as_deref())
+                .map_err(|why| Stop::new(stop::code::NOT_SET_UP, why.to_string()))?;
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .map_err(Stop::internal)?;
+            runtime.block_on(exec::run(args, &home))
+        }
+        Command::Verify(args) => verify::run(&args),
+    }
+}

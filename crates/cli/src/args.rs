@@ -1,0 +1,166 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use vidimus_protocol::ActionId;
+
+/// Hold a command until a person has seen exactly what will run and signed it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "vidimus",
+    version,
+    arg_required_else_help = true,
+    subcommand_required = true,
+    disable_help_subcommand = true,
+    after_help = "Start with `vidimus-console`: it sets up your key and connects an agent.\n\
+                  Then put `vidimus exec --` in front of a command."
+)]
+pub(crate) struct Cli {
+    /// Folder that holds everything of Vidimus, instead of the usual places (or `VIDIMUS_HOME`).
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Ask for approval of a command, wait, and run exactly what was approved.
+    #[command(after_long_help = EXEC_HELP)]
+    Exec(ExecArgs),
+    /// Check an export of the ledger, without trusting whoever made it.
+    #[command(after_long_help = VERIFY_HELP)]
+    Verify(VerifyArgs),
+}
+
+const EXEC_HELP: &str = "\
+The command gets PATH, HOME, USER, LANG, TERM and TZ where they are set, and \
+nothing else of the environment unless `--env` or `--secret` names it.
+
+Without a terminal it returns after 40 seconds with exit code 115 and the \
+command line that goes on waiting. Ctrl-C takes the request back.
+
+Exit codes: the command's own (128 and the signal's number when one ended \
+it), or 110 denied, 111 expired, 112 withdrawn, 113 refused by policy, \
+114 gateway not reachable, 115 still pending, 116 changed since it was \
+proposed, 117 not set up, 118 proof missing or wrong, 70 other failure, \
+2 wrong usage.";
+
+const VERIFY_HELP: &str = "\
+Exit codes: 0 everything holds and chains to the trust file, 1 something is \
+wrong, 2 wrong usage or no readable file, 3 consistent in itself but anchored \
+by nobody (no trust file given), 4 made by a newer Vidimus: upgrade to judge \
+all of it.";
+
+#[derive(Debug, Args)]
+pub(crate) struct ExecArgs {
+    /// Which agent asks, when several are connected.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// Why, in words for the reviewer.
+    #[arg(long, value_name = "TEXT", conflicts_with = "resume")]
+    pub(crate) why: Option<String>,
+    /// The run or trace that this belongs to.
+    #[arg(long, value_name = "ID", conflicts_with = "resume")]
+    pub(crate) run: Option<String>,
+    /// Pass this environment variable too; its value is shown.
+    #[arg(long, value_name = "NAME", conflicts_with = "resume")]
+    pub(crate) env: Vec<String>,
+    /// Pass this environment variable too; its value is bound, not shown.
+    #[arg(long, value_name = "NAME", conflicts_with = "resume")]
+    pub(crate) secret: Vec<String>,
+    /// Pass standard input on. What arrives there is not bound.
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) stdin: bool,
+    /// Hand a script over by its name instead of as a sealed copy, so that it
+    /// finds its own folder. It is checked again just before the start.
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) script_by_name: bool,
+    /// Longest wait for a decision, such as `90s`, `15m` or `2h`.
+    #[arg(long, value_name = "TIME", value_parser = seconds, conflicts_with = "resume")]
+    pub(crate) ttl: Option<u64>,
+    /// Go on with an action that is pending or approved.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["command", "agent"])]
+    pub(crate) resume: Option<ActionId>,
+    /// The command and its arguments.
+    #[arg(
+        last = true,
+        required_unless_present = "resume",
+        value_name = "COMMAND"
+    )]
+    pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The trust file that the ledger must chain to.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Option<PathBuf>,
+    /// The export.
+    #[arg(value_name = "EXPORT")]
+    pub(crate) export: PathBuf,
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
+    let wanted = || "expected a time such as `90s`, `15m` or `2h`".to_owned();
+    let unit = match text.as_bytes().last() {
+        Some(b's') => 1,
+        Some(b'm') => 60,
+        Some(b'h') => 3600,
+        _ => return Err(wanted()),
+    };
+    let digits = &text[..text.len() - 1];
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(wanted());
+    }
+    let number: u64 = digits.parse().map_err(|_| wanted())?;
+    number
+        .checked_mul(unit)
+        .filter(|seconds| (1..=31_536_000).contains(seconds))
+        .ok_or_else(|| "expected a time between one second and a year".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times() {
+        assert_eq!(seconds("90s"), Ok(90));
+        assert_eq!(seconds("15m"), Ok(900));
+        assert_eq!(seconds("2h"), Ok(7200));
+        for bad in [
+            "",
+            "15",
+            "m",
+            "-1m",
+            "1.5h",
+            "0s",
+            "9999h",
+            "15é",
+            "99999999999999999999s",
+        ] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_command_needs_the_dashes_and_resume_needs_none() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' '));
+        assert!(parse("vidimus exec -- ls -l").is_ok());
+        assert!(parse("vidimus exec ls").is_err());
+        assert!(parse("vidimus exec").is_err());
+        let id = ActionId::from_random([1; 16]);
+        assert!(parse(&format!("vidimus exec --resume {id}")).is_ok());
+        assert!(parse(&format!("vidimus exec --resume {id} -- ls")).is_err());
+        assert!(parse(&format!("vidimus exec --resume {id} --why x")).is_err());
+    }
+}

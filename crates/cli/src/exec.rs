@@ -1,0 +1,281 @@
+//! `vidimus exec`: asks for approval of a command, waits, and runs exactly
+//! what was approved.
+//!
+//! Out of scope: the decision, which is a person's; the ledger, which is the
+//! gateway's. Spec: `docs/spec/action.md`.
+
+mod ask;
+mod clock;
+mod diff;
+mod env;
+mod interpreter;
+mod newest;
+mod not_bound;
+mod open;
+mod plan;
+mod release;
+mod run;
+mod saved;
+mod setup;
+mod shebang;
+mod signals;
+mod tail;
+mod who;
+mod words;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use vidimus_client::home::Home;
+use vidimus_protocol::action::{Action, CONTEXT_TYPE, Context, PAYLOAD_TYPE, Stdin};
+use vidimus_protocol::api::{Content, Propose};
+use vidimus_protocol::{ActionId, Blob, Digest, Time};
+
+use crate::args::ExecArgs;
+use crate::out::{self, detail, say};
+use crate::random;
+use crate::stop::{Stop, code};
+use ask::Asking;
+use env::Environment;
+use newest::Newest;
+use plan::{Plan, Wanted};
+use release::Release;
+use saved::{Saved, SavedError, SavedFile};
+use setup::Setup;
+use signals::Stops;
+
+/// How long is waited without a terminal. Shell tools of coding agents end
+/// commands that take longer than a minute or two.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Runs `vidimus exec`. Returns the exit code.
+pub(crate) async fn run(args: ExecArgs, home: &Home) -> Result<u8, Stop> {
+    let patience = (!out::on_terminal()).then(|| Instant::now() + PATIENCE);
+    let stops = Stops::listen().map_err(Stop::internal)?;
+    let context = Surroundings {
+        home,
+        patience,
+        stops,
+    };
+    match args.resume {
+        Some(id) => context.resume(id).await,
+        None => context.propose(args).await,
+    }
+}
+
+struct Surroundings<'a> {
+    home: &'a Home,
+    patience: Option<Instant>,
+    stops: Stops,
+}
+
+/// One action with everything that belongs to it.
+struct Case {
+    setup: Setup,
+    saved: Saved,
+    file: SavedFile,
+    approved: Action,
+    digest: Digest,
+    /// What is held since it was proposed; made anew after a resume.
+    plan: Option<Plan>,
+}
+
+impl Surroundings<'_> {
+    async fn propose(self, args: ExecArgs) -> Result<u8, Stop> {
+        let wanted = wanted(&args)?;
+        let plan = Plan::make(wanted).map_err(|why| Stop::new(code::USAGE, why.to_string()))?;
+        let setup = Setup::load(self.home, args.agent.as_deref())?;
+        let approved = plan.action().clone();
+        let payload = Content {
+            bytes: Blob(approved.to_bytes()),
+            salt: random::digest()?,
+            r#type: PAYLOAD_TYPE.into(),
+        };
+        let digest = release::digest(&payload.salt, &payload.bytes.0)?;
+        let propose = Propose {
+            action: random::action()?,
+            context: claims(&args)?,
+            payload,
+            ttl_s: args.ttl,
+        };
+        let salts = plan.environment().salts();
+        let saved = Saved::new(propose, &setup.profile.name, args.script_by_name, salts);
+        say("asking for approval of");
+        for line in words::asked(&approved, saved.action, digest) {
+            detail(&line);
+        }
+        if plan.script_asks_for_its_place() {
+            say(
+                "the script seems to look for its own folder; it runs from a sealed copy, so `$0` does not lead there. `--script-by-name` hands it over by its name",
+            );
+        }
+        let file = saved
+            .write(&self.home.exec_state(saved.action))
+            .map_err(Stop::internal)?;
+        let case = Case {
+            setup,
+            saved,
+            file,
+            approved,
+            digest,
+            plan: Some(plan),
+        };
+        self.see_through(case).await
+    }
+
+    async fn resume(self, id: ActionId) -> Result<u8, Stop> {
+        let (saved, file) = Saved::read(id, &self.home.exec_state(id)).map_err(|why| {
+            let code = match why {
+                SavedError::Unknown(_) => code::USAGE,
+                _ => code::INTERNAL,
+            };
+            Stop::new(code, why.to_string())
+        })?;
+        let setup = Setup::load(self.home, Some(&saved.agent))?;
+        let approved = Action::parse(&saved.payload.bytes.0).map_err(Stop::internal)?;
+        let digest = release::digest(&saved.payload.salt, &saved.payload.bytes.0)?;
+        let case = Case {
+            setup,
+            saved,
+            file,
+            approved,
+            digest,
+            plan: None,
+        };
+        self.see_through(case).await
+    }
+
+    /// From the proposal to the end, and away with the file at the end.
+    async fn see_through(mut self, case: Case) -> Result<u8, Stop> {
+        let result = self.go(&case).await;
+        let over = result.as_ref().map_or_else(|stop| stop.over, |_| true);
+        if over && let Err(why) = case.file.remove() {
+            say(&format!(
+                "what was kept for a resume could not be removed: {why}"
+            ));
+        }
+        result
+    }
+
+    async fn go(&mut self, case: &Case) -> Result<u8, Stop> {
+        self.approval(case).await?;
+        let anew;
+        let plan = match &case.plan {
+            Some(plan) => plan,
+            None => {
+                anew = plan_again(&case.approved, &case.saved)?;
+                &anew
+            }
+        };
+        let release = Release {
+            setup: &case.setup,
+            saved: &case.saved,
+            approved: &case.approved,
+            plan,
+            newest: Newest::of(self.home.state().join("logs"), case.setup.trust.log),
+        };
+        release.run(&mut self.stops).await
+    }
+
+    async fn approval(&mut self, case: &Case) -> Result<(), Stop> {
+        let resume = self.resume_line(case.saved.action);
+        let mut asking = Asking {
+            setup: &case.setup,
+            saved: &case.saved,
+            digest: case.digest,
+            resume: &resume,
+            stops: &mut self.stops,
+            patience: self.patience,
+        };
+        let expires_at: Time = if case.plan.is_none()
+            && let Some(view) = asking.look().await?
+        {
+            if let Some(end) = ask::decided(&view) {
+                return end;
+            }
+            view.expires_at
+        } else {
+            asking.propose().await?
+        };
+        asking.approval(expires_at).await
+    }
+
+    fn resume_line(&self, id: ActionId) -> String {
+        let program = std::env::args_os().next().map(PathBuf::from);
+        let program = program
+            .filter(|path| path.components().count() > 1)
+            .and_then(|path| std::path::absolute(path).ok())
+            .map_or_else(|| "vidimus".into(), |path| path.display().to_string());
+        let home = self.home.root().map(|path| path.display().to_string());
+        words::resume_line(&program, home.as_deref(), id)
+    }
+}
+
+fn wanted(args: &ExecArgs) -> Result<Wanted, Stop> {
+    let usage = |words: String| Stop::new(code::USAGE, words);
+    let text = |argument: &OsString| {
+        argument.clone().into_string().map_err(|argument| {
+            usage(format!(
+                "the argument `{}` is not UTF-8, so it cannot be shown",
+                argument.to_string_lossy()
+            ))
+        })
+    };
+    let argv = args.command.iter().map(text).collect::<Result<_, _>>()?;
+    let salt = || random::digest().ok();
+    let environment =
+        Environment::pick(&args.env, &args.secret, |name| std::env::var_os(name), salt)
+            .map_err(|why| usage(why.to_string()))?;
+    Ok(Wanted {
+        argv,
+        cwd: std::env::current_dir()
+            .map_err(|why| usage(format!("the working directory cannot be read: {why}")))?,
+        environment,
+        stdin: if args.stdin {
+            Stdin::Inherited
+        } else {
+            Stdin::Null
+        },
+        script_by_name: args.script_by_name,
+    })
+}
+
+/// What the agent says about it; nothing when it says nothing.
+fn claims(args: &ExecArgs) -> Result<Option<Content>, Stop> {
+    if args.why.is_none() && args.run.is_none() {
+        return Ok(None);
+    }
+    let context = Context {
+        intent: args.why.clone(),
+        on_behalf_of: None,
+        run: args.run.clone(),
+    };
+    Ok(Some(Content {
+        bytes: Blob(context.to_bytes()),
+        salt: random::digest()?,
+        r#type: CONTEXT_TYPE.into(),
+    }))
+}
+
+/// Builds the plan of an approved action from what is there now.
+fn plan_again(approved: &Action, saved: &Saved) -> Result<Plan, Stop> {
+    let changed = |why: String| {
+        Stop::new(
+            code::CHANGED,
+            format!("what was approved cannot run any more; nothing has run. {why}"),
+        )
+    };
+    let command = &approved.payload;
+    let environment = Environment::restore(command, &saved.secrets, |name| std::env::var_os(name))
+        .map_err(|why| changed(why.to_string()))?;
+    let wanted = Wanted {
+        argv: command.argv.clone(),
+        cwd: command.cwd.clone().into(),
+        environment,
+        stdin: command.stdin,
+        script_by_name: saved.script_by_name,
+    };
+    Plan::make(wanted).map_err(|why| changed(why.to_string()))
+}

@@ -1,0 +1,211 @@
+//! Names what differs between the action that was approved and the one that
+//! would run.
+
+use vidimus_protocol::action::{Action, EnvVar, File};
+
+/// One line for each difference; empty when both are the same.
+pub(crate) fn differences(approved: &Action, now: &Action) -> Vec<String> {
+    if approved == now {
+        return Vec::new();
+    }
+    let (was, is) = (&approved.payload, &now.payload);
+    let mut lines = Vec::new();
+    if was.argv != is.argv {
+        lines.push(format!("arguments: {:?}, approved {:?}", is.argv, was.argv));
+    }
+    text(&mut lines, "working directory", &was.cwd, &is.cwd);
+    environment(&mut lines, &was.env, &is.env);
+    file(&mut lines, "program", Some(&was.program), Some(&is.program));
+    let interpreters = [was, is].map(|command| command.interpreter.as_ref());
+    let files = interpreters.map(|found| found.map(|one| &one.file));
+    file(&mut lines, "interpreter", files[0], files[1]);
+    let arguments = interpreters.map(|found| found.and_then(|one| one.argument.as_ref()));
+    if arguments[0] != arguments[1] {
+        lines.push("the argument in the `#!` line".into());
+    }
+    let scripts = [was, is].map(|command| command.script.as_ref());
+    let files = scripts.map(|found| found.map(|one| &one.file));
+    file(&mut lines, "script", files[0], files[1]);
+    let positions = was.files.iter().chain(&is.files).map(|file| file.argument);
+    let mut positions: Vec<_> = positions.collect();
+    positions.sort_unstable();
+    positions.dedup();
+    for position in positions {
+        let [old, new] = [was, is].map(|command| {
+            let found = command.files.iter().find(|one| one.argument == position);
+            found.map(|one| &one.file)
+        });
+        file(&mut lines, &format!("argument {position}"), old, new);
+    }
+    if was.stdin != is.stdin {
+        lines.push("standard input".into());
+    }
+    if (was.uid, &was.user) != (is.uid, &is.user) {
+        lines.push(format!(
+            "user: `{}` ({}), approved `{}` ({})",
+            is.user, is.uid, was.user, was.uid
+        ));
+    }
+    if was.not_bound != is.not_bound {
+        lines.push("the list of what is not bound".into());
+    }
+    text(
+        &mut lines,
+        "machine",
+        &approved.target.system,
+        &now.target.system,
+    );
+    if lines.is_empty() {
+        lines.push("the action".into());
+    }
+    lines
+}
+
+fn text(lines: &mut Vec<String>, what: &str, was: &str, is: &str) {
+    if was != is {
+        lines.push(format!("{what}: `{is}`, approved `{was}`"));
+    }
+}
+
+fn file(lines: &mut Vec<String>, what: &str, was: Option<&File>, is: Option<&File>) {
+    match (was, is) {
+        (None, None) => {}
+        (Some(was), Some(is)) if was == is => {}
+        (Some(was), Some(is)) if was.path == is.path => lines.push(format!(
+            "{what}: the content of `{}` is another (SHA-256 {}, approved {})",
+            is.path, is.sha256, was.sha256
+        )),
+        (Some(was), Some(is)) => {
+            lines.push(format!("{what}: `{}`, approved `{}`", is.path, was.path));
+        }
+        (Some(was), None) => lines.push(format!("{what}: `{}` is not there", was.path)),
+        (None, Some(is)) => lines.push(format!("{what}: `{}` was not there", is.path)),
+    }
+}
+
+fn environment(lines: &mut Vec<String>, was: &[EnvVar], is: &[EnvVar]) {
+    let mut names: Vec<_> = was.iter().chain(is).map(|var| &var.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let [old, new] = [was, is].map(|vars| vars.iter().find(|var| var.name == *name));
+        if old == new {
+            continue;
+        }
+        let secret = [old, new]
+            .iter()
+            .any(|var| var.is_some_and(|var| var.commit.is_some()));
+        if secret {
+            lines.push(format!(
+                "environment: the secret `{name}` has another value"
+            ));
+        } else {
+            lines.push(format!("environment: `{name}` differs"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use vidimus_protocol::Digest;
+    use vidimus_protocol::action::{
+        ActionKind, ArgFile, Command, Interpreter, Script, Stdin, Target,
+    };
+
+    /// What a case changes, and how.
+    type Case = (&'static str, fn(&mut Action));
+
+    fn sample() -> Action {
+        let file = |path: &str| File {
+            path: path.into(),
+            sha256: Digest([1; 32]),
+            size: 1,
+        };
+        Action {
+            kind: ActionKind::Command,
+            payload: Command {
+                argv: vec!["./x".into(), "a.txt".into()],
+                cwd: "/srv".into(),
+                env: vec![EnvVar {
+                    commit: None,
+                    name: "PATH".into(),
+                    value: Some("/bin".into()),
+                }],
+                files: vec![ArgFile {
+                    argument: 1,
+                    file: file("/srv/a.txt"),
+                }],
+                interpreter: Some(Interpreter {
+                    argument: None,
+                    file: file("/bin/sh"),
+                }),
+                not_bound: vec!["the network".into()],
+                program: file("/srv/x"),
+                script: Some(Script {
+                    argument: 0,
+                    file: file("/srv/x"),
+                    text: None,
+                }),
+                stdin: Stdin::Null,
+                uid: 0,
+                user: "root".into(),
+            },
+            target: Target {
+                environment: "local".into(),
+                resource: "/srv".into(),
+                system: "host".into(),
+            },
+        }
+    }
+
+    #[test]
+    fn each_field_is_named() {
+        assert_eq!(differences(&sample(), &sample()), Vec::<String>::new());
+        let cases: [Case; 14] = [
+            ("arguments", |a| a.payload.argv.push("-f".into())),
+            ("working directory", |a| a.payload.cwd = "/tmp".into()),
+            ("`PATH` differs", |a| {
+                a.payload.env[0].value = Some("/tmp".into());
+            }),
+            ("environment: `LD_PRELOAD`", |a| {
+                a.payload.env[0].name = "LD_PRELOAD".into();
+            }),
+            ("secret `PATH`", |a| {
+                a.payload.env[0].value = None;
+                a.payload.env[0].commit = Some(Digest([2; 32]));
+            }),
+            ("program: the content", |a| {
+                a.payload.program.sha256 = Digest([2; 32]);
+            }),
+            ("interpreter: `/bin/evil`", |a| {
+                a.payload.interpreter.as_mut().unwrap().file.path = "/bin/evil".into();
+            }),
+            ("`#!` line", |a| {
+                a.payload.interpreter.as_mut().unwrap().argument = Some("-x".into());
+            }),
+            ("script: `/srv/x` is not there", |a| a.payload.script = None),
+            ("argument 1", |a| a.payload.files[0].file.size = 2),
+            ("standard input", |a| a.payload.stdin = Stdin::Inherited),
+            ("user: `ada` (7)", |a| {
+                a.payload.uid = 7;
+                a.payload.user = "ada".into();
+            }),
+            ("not bound", |a| a.payload.not_bound.clear()),
+            ("machine: `other`", |a| a.target.system = "other".into()),
+        ];
+        for (wanted, change) in cases {
+            let mut now = sample();
+            change(&mut now);
+            let lines = differences(&sample(), &now);
+            assert!(
+                lines.iter().any(|line| line.contains(wanted)),
+                "{wanted}: {lines:?}"
+            );
+        }
+        let mut now = sample();
+        now.target.environment = "elsewhere".into();
+        assert_eq!(differences(&sample(), &now), ["the action"]);
+    }
+}

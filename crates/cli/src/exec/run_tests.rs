@@ -1,0 +1,190 @@
+#![allow(clippy::unwrap_used)]
+use super::super::env::Environment;
+use super::super::plan::tests::Place;
+use super::super::plan::{Plan, Wanted};
+use super::super::signals::Stops;
+use super::*;
+use std::path::Path;
+
+async fn run(plan: &Plan) -> Ran {
+    let mut stops = Stops::listen().unwrap();
+    let mut signals = Forwarded::listen(&mut stops).unwrap();
+    start(plan).unwrap().finish(&mut signals).await.unwrap()
+}
+
+async fn printed(plan: &Plan) -> String {
+    String::from_utf8(run(plan).await.output).unwrap()
+}
+
+#[tokio::test]
+async fn a_program_gets_its_name_arguments_folder_and_environment() {
+    let place = Place::new();
+    place.copy("dash", "bin/myshell");
+    let code = "echo \"$0\" \"$1\"; pwd; env | sort; cat; readlink /proc/$$/exe";
+    let output = printed(&place.plan(&["myshell", "-c", code, "zero", "one"])).await;
+    let path = place.path().display().to_string();
+    assert_eq!(
+        output,
+        format!(
+            "zero one\n{path}\nPATH={path}/bin:/usr/bin:/bin\nPWD={path}\n{path}/bin/myshell\n"
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_swapped_program_never_runs() {
+    let place = Place::new();
+    place.copy("echo", "tool");
+    let plan = place.plan(&["./tool", "approved"]);
+    place.swap("tool", b"#!/bin/sh\necho evil\n");
+    assert_eq!(printed(&plan).await, "approved\n");
+}
+
+#[tokio::test]
+async fn a_swapped_script_never_runs() {
+    let place = Place::new();
+    place.write("x.sh", b"#!/bin/sh\necho approved $1\n");
+    let plans = [
+        place.plan(&["./x.sh", "a"]),
+        place.plan(&["sh", "x.sh", "a"]),
+        place.plan(&["sh", "-e", "x.sh", "a"]),
+    ];
+    place.write("x.sh", b"#!/bin/sh\necho evil\n");
+    for plan in &plans {
+        assert_eq!(plan.now().as_ref(), Ok(plan.action()));
+        assert_eq!(printed(plan).await, "approved a\n");
+    }
+    place.swap("x.sh", b"#!/bin/sh\necho evil\n");
+    for plan in &plans {
+        assert_eq!(printed(plan).await, "approved a\n");
+    }
+}
+
+#[tokio::test]
+async fn a_swapped_interpreter_never_runs() {
+    let place = Place::new();
+    place.copy("dash", "bin/myshell");
+    place.write("x", b"#!/usr/bin/env myshell\necho approved\n");
+    let plan = place.plan(&["./x"]);
+    place.swap("bin/myshell", b"#!/bin/sh\necho evil\n");
+    assert_eq!(printed(&plan).await, "approved\n");
+}
+
+#[tokio::test]
+async fn a_turned_link_and_a_new_folder_in_path_change_nothing() {
+    let place = Place::new();
+    place.copy("echo", "real");
+    place.write("evil", b"#!/bin/sh\necho evil\n");
+    let link = place.path().join("link");
+    std::os::unix::fs::symlink("real", &link).unwrap();
+    let plan = place.plan(&["./link", "approved"]);
+    std::fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink("evil", &link).unwrap();
+    assert_eq!(printed(&plan).await, "approved\n");
+
+    let plan = place.plan(&["echo", "approved"]);
+    place.write("bin/echo", b"#!/bin/sh\necho evil\n");
+    assert_eq!(printed(&plan).await, "approved\n");
+}
+
+#[tokio::test]
+async fn a_swapped_folder_is_not_entered() {
+    let place = Place::new();
+    place.write("work/data", b"approved");
+    place.write("evil/data", b"evil");
+    let mut wanted: Wanted = place.wanted(&["sh", "-c", "cat data"]);
+    wanted.cwd = place.path().join("work");
+    let plan = Plan::make(wanted).unwrap();
+    std::fs::rename(place.path().join("work"), place.path().join("old")).unwrap();
+    std::fs::rename(place.path().join("evil"), place.path().join("work")).unwrap();
+    assert_ne!(plan.now().as_ref(), Ok(plan.action()));
+    assert_eq!(printed(&plan).await, "approved");
+}
+
+#[tokio::test]
+async fn a_preload_of_the_caller_does_not_reach_the_command() {
+    let place = Place::new();
+    let mut wanted = place.wanted(&["env"]);
+    let read = |name: &str| match name {
+        "LD_PRELOAD" => Some("/tmp/evil.so".into()),
+        "PATH" => Some("/usr/bin:/bin".into()),
+        _ => None,
+    };
+    wanted.environment = Environment::pick(&[], &[], read, || None).unwrap();
+    assert_eq!(
+        printed(&Plan::make(wanted).unwrap()).await,
+        "PATH=/usr/bin:/bin\n"
+    );
+}
+
+#[tokio::test]
+async fn a_script_by_name_knows_its_place() {
+    let place = Place::new();
+    place.write("x.sh", b"#!/bin/sh\necho $0\n");
+    let mut wanted = place.wanted(&["./x.sh"]);
+    wanted.script_by_name = true;
+    assert_eq!(printed(&Plan::make(wanted).unwrap()).await, "./x.sh\n");
+}
+
+#[tokio::test]
+async fn ends_are_told_apart() {
+    let place = Place::new();
+    let ran = run(&place.plan(&["sh", "-c", "echo out; echo err >&2; exit 7"])).await;
+    assert_eq!(ran.outcome, Outcome::Exited { code: 7 });
+    assert_eq!((ran.exit_code, ran.output_omitted), (7, 0));
+    assert_eq!(ran.output.len(), 8, "both streams");
+    let ran = run(&place.plan(&["sh", "-c", "kill -9 $$"])).await;
+    assert_eq!(ran.outcome, Outcome::Signalled { signal: 9 });
+    assert_eq!(ran.exit_code, 137);
+}
+
+#[tokio::test]
+async fn long_output_is_kept_from_its_end() {
+    let place = Place::new();
+    let ran = run(&place.plan(&["sh", "-c", "yes | head -c 200000; echo end"])).await;
+    assert_eq!(ran.output.len(), super::super::tail::MOST);
+    assert!(ran.output.ends_with(b"end\n"));
+    assert_eq!(ran.output_omitted, 200_004 - 65_536);
+}
+
+#[tokio::test]
+async fn a_silent_descendant_does_not_hold_the_end_up() {
+    let place = Place::new();
+    let begun = Instant::now();
+    let ran = run(&place.plan(&["sh", "-c", "sleep 20 & echo done"])).await;
+    assert_eq!(ran.output, b"done\n");
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn a_program_that_vanished_for_the_kernel_fails_to_start() {
+    let place = Place::new();
+    let path = place.copy("echo", "tool");
+    let plan = place.plan(&["./tool"]);
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(start(&plan).is_err());
+    assert!(Path::new(&path).exists());
+}
+
+#[tokio::test]
+async fn a_signal_reaches_the_command() {
+    let place = Place::new();
+    let code = "trap 'echo got it; exit 3' USR1; echo ready > ready; while :; do sleep 0.05; done";
+    let plan = place.plan(&["sh", "-c", code]);
+    let mut stops = Stops::listen().unwrap();
+    let mut signals = Forwarded::listen(&mut stops).unwrap();
+    let running = start(&plan).unwrap();
+    let ready = place.path().join("ready");
+    let send = async move {
+        while !ready.exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let own = rustix::process::getpid();
+        rustix::process::kill_process(own, rustix::process::Signal::USR1).unwrap();
+    };
+    let (ran, ()) = tokio::join!(running.finish(&mut signals), send);
+    let ran = ran.unwrap();
+    assert_eq!(ran.outcome, Outcome::Exited { code: 3 });
+    assert_eq!(ran.output, b"got it\n");
+}

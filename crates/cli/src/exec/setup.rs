@@ -1,0 +1,143 @@
+//! Who asks whom: the agent's profile, its trust file and its gateway, with
+//! the command that mends whatever is missing.
+
+use std::path::{Path, PathBuf};
+
+use vidimus_client::home::Home;
+use vidimus_client::profile::AgentProfile;
+use vidimus_client::{ClientError, Gateway};
+use vidimus_protocol::trust::TrustFile;
+
+use crate::out::{quote, visible};
+use crate::stop::{Stop, code};
+
+/// Everything that talking to the gateway and judging it takes.
+pub(crate) struct Setup {
+    /// The agent.
+    pub(crate) profile: AgentProfile,
+    /// What anchors the log.
+    pub(crate) trust: TrustFile,
+    /// The way to the gateway.
+    pub(crate) gateway: Gateway,
+}
+
+impl Setup {
+    /// Loads the profile of the agent `wanted`, or the only one.
+    pub(crate) fn load(home: &Home, wanted: Option<&str>) -> Result<Self, Stop> {
+        let path = choose(home, wanted)?;
+        let profile = AgentProfile::load(&path)
+            .map_err(|why| Stop::new(code::NOT_SET_UP, why.to_string()))?;
+        let trust = trust(&profile)?;
+        let gateway = Gateway::at(profile.url.clone()).with_token(&profile.token);
+        Ok(Self {
+            profile,
+            trust,
+            gateway,
+        })
+    }
+
+    /// What a failed request means for whoever started the command.
+    pub(crate) fn stop(&self, error: &ClientError) -> Stop {
+        problem(&self.profile.name, error)
+    }
+}
+
+/// The profile's file.
+fn choose(home: &Home, wanted: Option<&str>) -> Result<PathBuf, Stop> {
+    let not_set_up = |words: String| Err(Stop::new(code::NOT_SET_UP, words));
+    let files = files(&home.agents_dir());
+    let path = wanted.map(|name| home.agent_profile(name));
+    match (path, wanted, files.as_slice()) {
+        (Some(path), ..) if files.contains(&path) => Ok(path),
+        (_, _, []) => not_set_up(
+            "no agent is connected here. Connect one in the console: open `vidimus-console` and choose *Connect an agent*".into(),
+        ),
+        (_, Some(wanted), known) => not_set_up(format!(
+            "no agent `{}` is connected here; connected: {}",
+            visible(wanted),
+            names(known)
+        )),
+        (_, None, [only]) => Ok(only.clone()),
+        (_, None, known) => not_set_up(format!(
+            "several agents are connected here. Add `--agent NAME` with one of: {}",
+            names(known)
+        )),
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = folder.read_dir().into_iter().flatten();
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|name| name == "json"))
+        .collect();
+    files.sort_unstable();
+    files
+}
+
+/// The agents' names, as `--agent` takes them.
+fn names(files: &[PathBuf]) -> String {
+    let name = |path: &PathBuf| {
+        let loaded = AgentProfile::load(path).map(|profile| profile.name);
+        let name = loaded.unwrap_or_else(|_| path.with_extension("").display().to_string());
+        quote(&visible(&name))
+    };
+    files.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+fn trust(profile: &AgentProfile) -> Result<TrustFile, Stop> {
+    let path = Path::new(&profile.trust);
+    let bytes = std::fs::read(path).map_err(|why| {
+        let words = format!(
+            "the trust file `{}` cannot be read ({why}). Connect the agent anew in the console: open `vidimus-console`",
+            path.display()
+        );
+        Stop::new(code::NOT_SET_UP, words)
+    })?;
+    let trust = TrustFile::parse(&bytes)
+        .map_err(|why| Stop::new(code::UNPROVEN, format!("`{}`: {why}", path.display())))?;
+    if trust.log == profile.log {
+        Ok(trust)
+    } else {
+        Err(Stop::new(
+            code::UNPROVEN,
+            format!(
+                "the trust file `{}` is for the log {}, and the agent `{}` was connected to the log {}. Nothing is asked. If you have set up a new log, connect the agent anew in the console",
+                path.display(),
+                trust.log,
+                visible(&profile.name),
+                profile.log
+            ),
+        ))
+    }
+}
+
+fn problem(agent: &str, error: &ClientError) -> Stop {
+    match error {
+        ClientError::Unreachable { url, why, .. } => Stop::new(
+            code::UNREACHABLE,
+            format!(
+                "the gateway at {url} does not answer ({}). Start it: open `vidimus-console`",
+                visible(why)
+            ),
+        ),
+        ClientError::Problem { status: 401, .. } => Stop::new(
+            code::NOT_SET_UP,
+            format!(
+                "the gateway does not know the token of the agent `{}`. Connect the agent anew in the console: open `vidimus-console`",
+                visible(agent)
+            ),
+        ),
+        ClientError::Problem { problem, status } if *status >= 500 => Stop::new(
+            code::UNREACHABLE,
+            format!("the gateway cannot answer: {}", visible(&problem.detail)),
+        ),
+        ClientError::Problem { problem, .. } => Stop::internal(format!(
+            "the gateway refuses ({}): {}",
+            visible(&problem.code),
+            visible(&problem.detail)
+        )),
+        ClientError::Malformed { .. } => Stop::new(code::UNPROVEN, visible(&error.to_string())),
+        ClientError::BaseUrl(why) => Stop::new(code::NOT_SET_UP, why.to_string()),
+    }
+}

@@ -1,0 +1,166 @@
+//! What `vidimus exec` says, where it takes more than a line.
+
+use vidimus_protocol::action::{Action, File};
+use vidimus_protocol::{ActionId, Digest, Time};
+
+use crate::out::{quote, quote_all, visible};
+
+/// What is asked for, before anything is waited for. The environment stands
+/// there whole.
+pub(crate) fn asked(action: &Action, id: ActionId, digest: Digest) -> Vec<String> {
+    let command = &action.payload;
+    let mut lines = vec![
+        format!("  command      {}", line(&command.argv)),
+        format!("  program      {}", file(&command.program)),
+    ];
+    if let Some(interpreter) = &command.interpreter {
+        lines.push(format!("  interpreter  {}", file(&interpreter.file)));
+    }
+    if let Some(script) = command.script.as_ref().filter(|script| script.argument > 0) {
+        lines.push(format!("  script       {}", file(&script.file)));
+    }
+    for argument in &command.files {
+        let name = format!("argument {}", argument.argument);
+        lines.push(format!("  {name:<12} {}", file(&argument.file)));
+    }
+    lines.push(format!("  folder       {}", quote(&command.cwd)));
+    lines.push(format!(
+        "  as           {} on {}",
+        visible(&command.user),
+        visible(&action.target.system)
+    ));
+    for (number, var) in command.env.iter().enumerate() {
+        let head = if number == 0 { "environment" } else { "" };
+        let value = var
+            .value
+            .as_ref()
+            .map_or_else(|| "(bound, not shown)".into(), |value| quote(value));
+        lines.push(format!("  {head:<11}  {}={value}", visible(&var.name)));
+    }
+    lines.push(format!(
+        "  not bound    {} points, which the reviewer sees listed",
+        command.not_bound.len()
+    ));
+    lines.push(format!("  action       {id}"));
+    lines.push(format!("  digest       {digest}"));
+    lines
+}
+
+fn line(argv: &[String]) -> String {
+    quote_all(argv.iter().map(String::as_str))
+}
+
+fn file(file: &File) -> String {
+    format!("{}  sha256:{}", quote(&file.path), file.sha256)
+}
+
+/// A span such as `2 h 05 min`, `4 min 07 s` or `9 s`.
+pub(crate) fn span(seconds: u64) -> String {
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds} s"),
+        (0, _) => format!("{minutes} min {:02} s", seconds % 60),
+        _ => format!("{hours} h {minutes:02} min"),
+    }
+}
+
+/// Seconds from `now` until `then`; 0 when it is over.
+pub(crate) fn seconds_until(then: Time, now: Time) -> u64 {
+    then.unix_ms().saturating_sub(now.unix_ms()).div_ceil(1000)
+}
+
+/// The command line that goes on with an action: with the very program and
+/// home folder of this run.
+pub(crate) fn resume_line(program: &str, home: Option<&str>, id: ActionId) -> String {
+    let id = id.to_string();
+    let mut words = vec![program, "exec", "--resume", &id];
+    if let Some(home) = home {
+        words.splice(1..1, ["--home", home]);
+    }
+    quote_all(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vidimus_protocol::action::{ActionKind, Command, EnvVar, Stdin, Target};
+
+    #[test]
+    fn everything_that_is_asked_is_said_and_secrets_are_not() {
+        let file = File {
+            path: "/bin/rm".into(),
+            sha256: Digest([1; 32]),
+            size: 1,
+        };
+        let action = Action {
+            kind: ActionKind::Command,
+            payload: Command {
+                argv: vec!["rm".into(), "a b".into(), "\u{1b}[2J".into()],
+                cwd: "/srv".into(),
+                env: vec![
+                    EnvVar {
+                        commit: None,
+                        name: "PATH".into(),
+                        value: Some("/bin".into()),
+                    },
+                    EnvVar {
+                        commit: Some(Digest([2; 32])),
+                        name: "TOKEN".into(),
+                        value: None,
+                    },
+                ],
+                files: vec![],
+                interpreter: None,
+                not_bound: vec!["the network".into()],
+                program: file,
+                script: None,
+                stdin: Stdin::Null,
+                uid: 0,
+                user: "root".into(),
+            },
+            target: Target {
+                environment: "local".into(),
+                resource: "/srv".into(),
+                system: "host".into(),
+            },
+        };
+        let id = ActionId::from_random([0; 16]);
+        let text = asked(&action, id, Digest([3; 32])).join("\n");
+        for wanted in [
+            r"rm 'a b' $'\x1b[2J'",
+            "/bin/rm  sha256:0101",
+            "environment  PATH=/bin",
+            "TOKEN=(bound, not shown)",
+            "folder       /srv",
+            "root on host",
+            "act_0000",
+            "digest       0303",
+        ] {
+            assert!(text.contains(wanted), "{wanted}\n{text}");
+        }
+        assert!(!text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn spans() {
+        assert_eq!(span(9), "9 s");
+        assert_eq!(span(247), "4 min 07 s");
+        assert_eq!(span(7500), "2 h 05 min");
+        let then = Time::from_unix_ms(10_001);
+        assert_eq!(seconds_until(then, Time::from_unix_ms(9_000)), 2);
+        assert_eq!(seconds_until(then, Time::from_unix_ms(99_000)), 0);
+    }
+
+    #[test]
+    fn a_resume_line_can_be_copied() {
+        let id = ActionId::from_random([0; 16]);
+        assert_eq!(
+            resume_line("/opt/my tools/vidimus", Some("/tmp/h"), id),
+            format!("'/opt/my tools/vidimus' --home /tmp/h exec --resume {id}")
+        );
+        assert_eq!(
+            resume_line("vidimus", None, id),
+            format!("vidimus exec --resume {id}")
+        );
+    }
+}
