@@ -133,7 +133,9 @@ pub struct Gateway(Arc<Inner>);
 
 struct Inner {
     shared: Arc<Shared>,
-    jobs: mpsc::Sender<Job>,
+    /// `None` only while the last handle is dropped.
+    jobs: Option<mpsc::Sender<Job>>,
+    sequencer: Option<std::thread::JoinHandle<()>>,
     in_flight: Semaphore,
     ceremonies: Ceremonies,
     presence: Presence,
@@ -221,7 +223,7 @@ impl Gateway {
             guard,
         );
         let (jobs, queue) = mpsc::channel();
-        std::thread::Builder::new()
+        let sequencer = std::thread::Builder::new()
             .name("sequencer".to_owned())
             .spawn(move || sequencer.run(&queue))
             .map_err(|error| OpenError::Folder {
@@ -230,7 +232,8 @@ impl Gateway {
             })?;
         Ok(Self(Arc::new(Inner {
             shared,
-            jobs,
+            jobs: Some(jobs),
+            sequencer: Some(sequencer),
             in_flight: Semaphore::new(MOST_IN_FLIGHT),
             ceremonies: Ceremonies::default(),
             presence: Presence::default(),
@@ -389,11 +392,20 @@ impl Gateway {
             )
         })?;
         let (reply, answer) = oneshot::channel();
-        self.0
-            .jobs
-            .send(Job { request, reply })
-            .map_err(|_| closed())?;
+        let jobs = self.0.jobs.as_ref().ok_or_else(closed)?;
+        jobs.send(Job { request, reply }).map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
+    }
+}
+
+impl Drop for Inner {
+    /// The ledger is closed before the folder is free for another gateway.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(sequencer) = self.sequencer.take() {
+            // A sequencer that panicked has said so already.
+            let _ = sequencer.join();
+        }
     }
 }
 

@@ -195,6 +195,11 @@ pub fn serve(config: Config) -> Fresh {
 }
 
 impl Fresh {
+    pub async fn stop(self) {
+        let _ = self.stop.send(());
+        self.served.await.unwrap();
+    }
+
     pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Reply {
         call(&self.http, &self.gateway.url(), method, path, None, body).await
     }
