@@ -18,7 +18,7 @@ for (const name of Object.keys(scenarios)) {
         await page.setViewportSize(size);
         await page.goto('about:blank');
         await page.goto(`/?fake=${name}`);
-        await page.waitForTimeout(500);
+        await page.waitForTimeout(900);
         await page.screenshot({ path: `../target/shots/${name}-${scheme}-${size.width}.png` });
       }
     }

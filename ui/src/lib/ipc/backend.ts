@@ -40,7 +40,8 @@ export function problemOf(value: unknown): Problem {
   };
 }
 
-function isProblem(value: unknown): value is Problem {
+/** Whether something that was received is a problem in the contract’s shape. */
+export function isProblem(value: unknown): value is Problem {
   if (typeof value !== 'object' || value === null) return false;
   const candidate = value as Record<string, unknown>;
   return (

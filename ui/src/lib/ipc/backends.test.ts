@@ -35,6 +35,9 @@ describe('web', () => {
     const web = new WebBackend();
     vi.stubGlobal('fetch', async () => answer(401, ''));
     expect((await refusal(web.send({ do: 'verify' }))).problem.code).toBe('sign_in_first');
+    const cookie = { code: 'no_cookie', message: 'This browser sent no cookie.', hint: 'Allow cookies.' };
+    vi.stubGlobal('fetch', async () => answer(401, cookie));
+    expect((await refusal(web.send({ do: 'verify' }))).problem).toEqual(cookie);
     const stale = { code: 'stale_pin', message: 'The pin is old.', hint: 'Try again.' };
     vi.stubGlobal('fetch', async () => answer(409, stale));
     expect((await refusal(web.send({ do: 'verify' }))).problem).toEqual(stale);

@@ -1,7 +1,7 @@
 // The browser page: commands over HTTP, events over a WebSocket, both on the
 // origin that served the page, with its session cookie.
 
-import { ProblemError, problemOf, type Backend, type Line } from './backend';
+import { isProblem, ProblemError, problemOf, type Backend, type Line } from './backend';
 import type { Command, Event, Reply } from './types';
 
 const RETRY_FIRST_MS = 500;
@@ -29,7 +29,7 @@ export class WebBackend implements Backend {
     }
     const body: unknown = await response.json().catch(() => null);
     if (response.ok) return body as Reply;
-    if (response.status === 401) {
+    if (response.status === 401 && !isProblem(body)) {
       throw new ProblemError({
         code: 'sign_in_first',
         message: 'This browser is not signed in.',
