@@ -38,3 +38,6 @@ impl Entry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

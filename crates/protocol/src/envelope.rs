@@ -203,7 +203,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seen {
-    /// The parts, sorted by name.
+    /// The parts, sorted by name, each name once.
     pub parts: Vec<SeenPart>,
     /// Program and version that showed them, e.g. `vidimus-console/0.1.0`.
     pub renderer: String,

@@ -41,6 +41,9 @@ pub struct State {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct UsedNonce {
+    /// An inclusion proof does not bind the number of leaves: under another
+    /// count the same item could be shown at another position.
+    count: u64,
     items_root: Digest,
     indexes: Vec<u64>,
 }
@@ -192,7 +195,7 @@ impl State {
         self.log.as_ref().ok_or(Violation::NotOpened)
     }
 
-    /// The rules that every signed act shares. Returns the credential.
+    /// The rules that every signed act shares.
     fn check_act<I>(
         &self,
         entry: &Entry,
@@ -218,6 +221,7 @@ impl State {
         match self.nonces.get(&envelope.nonce) {
             Some(used)
                 if used.items_root != envelope.items_root
+                    || used.count != signed.count
                     || used.indexes.contains(&signed.index) =>
             {
                 Err(Violation::NonceReused)
@@ -231,6 +235,7 @@ impl State {
         self.nonces
             .entry(envelope.nonce)
             .or_insert_with(|| UsedNonce {
+                count: signed.count,
                 items_root: envelope.items_root,
                 indexes: Vec::new(),
             })
@@ -324,4 +329,4 @@ fn expect_parts(parts: &[PartRef], rules: &[PartRule]) -> Result<(), Violation> 
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -268,7 +268,12 @@ impl State {
         };
         let saw_all = saw("payload", action.digest)
             && action.context.is_none_or(|context| saw("context", context));
-        if data.seen.digest() != item.seen || (item.verdict == Verdict::Approve && !saw_all) {
+        let each_once = data
+            .seen
+            .parts
+            .is_sorted_by(|one, next| one.name < next.name);
+        let enough = item.verdict == Verdict::Deny || saw_all;
+        if data.seen.digest() != item.seen || !each_once || !enough {
             return Err(Violation::WrongSeen);
         }
         let owner = self

@@ -1,1 +1,5 @@
+//! Tests of the reducer: each rule broken once, then random stories.
 
+mod random;
+pub(crate) mod story;
+mod violations;

@@ -1,0 +1,456 @@
+//! Writes leaves that fit a state, so that a test can break one thing of them.
+//! The reducer checks no signatures: what stands in their place is filler.
+
+use serde::Serialize;
+
+use crate::action::{ActionKind, CONTEXT_TYPE, OUTPUT_TYPE, PAYLOAD_TYPE, REASON_TYPE};
+use crate::bytes::{Blob, Digest, sha256};
+use crate::entry::{
+    AgentRegistered, Completed, CredentialEnrolled, Data, Decision, Entry, Evaluation, Founder,
+    Kind, Leaf, LogOpened, Outcome, PartRef, PermitIssued, PermitKey, PermitLapsed, PermitRedeemed,
+    Profile, Proposed, Ref, Resolution, Resolved, VerdictGiven,
+};
+use crate::envelope::{
+    ActType, AgentItem, Assertion, Decimal, EnrolmentItem, Envelope, Seen, SeenPart, Signed,
+    Verdict, VerdictItem,
+};
+use crate::id::{ActionId, Actor, AgentId, ExecutorId, PermitId, ReviewerId};
+use crate::state::{Effect, State, Violation};
+use crate::strict;
+use crate::time::Time;
+
+/// Longest wait of every proposal here: less than an envelope's skew, so that
+/// a late verdict is late and nothing else.
+pub(crate) const TTL_S: u64 = 60;
+/// How long every approval is good.
+pub(crate) const USE_S: u64 = 900;
+/// Life of every permit.
+pub(crate) const PERMIT_S: u64 = 300;
+
+/// The happy path: every kind at least once.
+const PATH: [Kind; 11] = [
+    Kind::LogOpened,
+    Kind::CredentialEnrolled,
+    Kind::AgentRegistered,
+    Kind::ActionProposed,
+    Kind::VerdictGiven,
+    Kind::ActionResolved,
+    Kind::PermitIssued,
+    Kind::PermitLapsed,
+    Kind::PermitIssued,
+    Kind::PermitRedeemed,
+    Kind::ActionCompleted,
+];
+const ATTESTATION: &[u8] = b"attestation object";
+
+pub(crate) fn founder() -> ReviewerId {
+    ReviewerId::from_random([1; 16])
+}
+
+pub(crate) fn stranger() -> ReviewerId {
+    ReviewerId::from_random([9; 16])
+}
+
+pub(crate) fn agent() -> AgentId {
+    AgentId::from_random([2; 16])
+}
+
+pub(crate) fn executor() -> ExecutorId {
+    ExecutorId::from_random([3; 16])
+}
+
+/// The action of the happy path is number 0.
+pub(crate) fn action(number: u8) -> ActionId {
+    ActionId::from_random([0x40 + number; 16])
+}
+
+pub(crate) fn permit(number: u8) -> PermitId {
+    PermitId::from_random([0x80 + number; 16])
+}
+
+pub(crate) fn key_id() -> Blob {
+    Blob(b"key of the founder".to_vec())
+}
+
+pub(crate) fn part(name: &str, r#type: &str, content: &str) -> PartRef {
+    PartRef {
+        commit: sha256(&[name.as_bytes(), content.as_bytes()]),
+        name: name.into(),
+        size: content.len() as u64,
+        r#type: r#type.into(),
+    }
+}
+
+pub(crate) fn leaf_hash(leaf: &Leaf) -> Digest {
+    sha256(&[&[0], &leaf.to_bytes()])
+}
+
+/// A log on its way, and the time at which its next entry is written.
+#[derive(Clone)]
+pub(crate) struct Story {
+    pub(crate) state: State,
+    pub(crate) now: Time,
+    nonces: u64,
+}
+
+impl Story {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: State::new(),
+            now: Time::from_unix_ms(1_795_253_400_000),
+            nonces: 0,
+        }
+    }
+
+    /// Right before the entry of that kind on the happy path.
+    pub(crate) fn before(kind: Kind) -> Self {
+        let mut story = Self::new();
+        for step in PATH {
+            if step == kind {
+                break;
+            }
+            story.next(step);
+        }
+        story
+    }
+
+    /// Every leaf of the happy path.
+    pub(crate) fn whole() -> Vec<Leaf> {
+        let mut story = Self::new();
+        PATH.into_iter().map(|kind| story.next(kind)).collect()
+    }
+
+    /// Applies the next entry of that kind.
+    pub(crate) fn next(&mut self, kind: Kind) -> Leaf {
+        let leaf = self.leaf(kind);
+        self.take(leaf.clone());
+        leaf
+    }
+
+    /// A leaf of that kind for action 0, due now, that the state accepts.
+    pub(crate) fn leaf(&mut self, kind: Kind) -> Leaf {
+        let id = action(0);
+        match kind {
+            Kind::LogOpened => self.opened(),
+            Kind::CredentialEnrolled => self.enrolled(),
+            Kind::AgentRegistered => self.registered(),
+            Kind::ActionProposed => self.proposed(id),
+            Kind::VerdictGiven => self.verdict(id, Verdict::Approve),
+            Kind::ActionResolved => self.resolved(id, Resolution::Approved),
+            Kind::PermitIssued => {
+                let number = self
+                    .state
+                    .action(&id)
+                    .map_or(0, |known| known.permits.len());
+                self.issued(id, permit(u8::try_from(number).expect("few permits")))
+            }
+            Kind::PermitLapsed => {
+                if let Some(live) = self.state.action(&id).and_then(|known| known.live_permit()) {
+                    self.now = self.now.max(live.expires_at);
+                }
+                self.lapsed(id)
+            }
+            Kind::PermitRedeemed => self.redeemed(id),
+            Kind::ActionCompleted => self.completed(id),
+        }
+    }
+
+    pub(crate) fn entry(&self, leaf: Leaf) -> Entry {
+        Entry {
+            index: self.state.size(),
+            leaf_hash: leaf_hash(&leaf),
+            leaf,
+        }
+    }
+
+    pub(crate) fn try_take(&mut self, leaf: Leaf) -> Result<Option<Effect>, Violation> {
+        let entry = self.entry(leaf);
+        self.state.apply(&entry)
+    }
+
+    #[track_caller]
+    pub(crate) fn take(&mut self, leaf: Leaf) -> Option<Effect> {
+        let kind = leaf.kind();
+        self.try_take(leaf)
+            .unwrap_or_else(|violation| panic!("{}: {violation}", kind.as_str()))
+    }
+
+    pub(crate) fn later(&mut self, seconds: u64) {
+        self.now = self.now.plus_seconds(seconds);
+    }
+
+    pub(crate) fn opened(&self) -> Leaf {
+        let data = LogOpened {
+            founders: vec![Founder {
+                credential_id: key_id(),
+                name: "Ada".into(),
+                public_key: Blob(b"cose key".to_vec()),
+                reviewer: founder(),
+            }],
+            log_key: "vidimus/0707070707070707+00000000+AQ".into(),
+            nonce: Digest([7; 32]),
+            origin: "vidimus/0707070707070707".into(),
+            origins: vec!["http://localhost:8478".into()],
+            permit_keys: vec![PermitKey {
+                kid: "kid".into(),
+                x: Blob(vec![8; 32]),
+            }],
+            profile: Profile::Personal,
+            rp_id: "localhost".into(),
+        };
+        self.by(Actor::Gateway, vec![], Data::LogOpened(Box::new(data)))
+    }
+
+    pub(crate) fn enrolled(&mut self) -> Leaf {
+        let item = EnrolmentItem {
+            attestation: sha256(&[ATTESTATION]),
+            credential_id: key_id(),
+            name: "Ada".into(),
+            public_key: Blob(b"cose key".to_vec()),
+            reviewer: founder(),
+        };
+        let data = CredentialEnrolled {
+            attestation_object: Blob(ATTESTATION.to_vec()),
+            client_data_json: Blob(b"client data".to_vec()),
+            signed: self.signed(ActType::CredentialEnrolled, item),
+        };
+        let refs = vec![Ref {
+            index: 0,
+            leaf: self.log(),
+        }];
+        let data = Data::CredentialEnrolled(Box::new(data));
+        self.by(Actor::Reviewer(founder()), refs, data)
+    }
+
+    pub(crate) fn registered(&mut self) -> Leaf {
+        self.registered_as(agent())
+    }
+
+    pub(crate) fn registered_as(&mut self, id: AgentId) -> Leaf {
+        let item = AgentItem {
+            agent: id,
+            executor: executor(),
+            name: "builder".into(),
+            owner: founder(),
+            token_hash: Digest([5; 32]),
+        };
+        let data = AgentRegistered {
+            signed: self.signed(ActType::AgentRegistered, item),
+        };
+        let refs = vec![self.key_entry()];
+        let data = Data::AgentRegistered(Box::new(data));
+        self.by(Actor::Reviewer(founder()), refs, data)
+    }
+
+    pub(crate) fn proposed(&self, id: ActionId) -> Leaf {
+        self.proposed_as(id, Decision::Ask)
+    }
+
+    pub(crate) fn proposed_as(&self, id: ActionId, decision: Decision) -> Leaf {
+        let data = Proposed {
+            action: id,
+            action_kind: ActionKind::Command,
+            agent: agent(),
+            evaluation: Evaluation {
+                decision,
+                policy: "builtin/personal/1".into(),
+                quorum: 1,
+                reasons: vec!["every command waits for its owner".into()],
+                ttl_s: TTL_S,
+                use_s: USE_S,
+            },
+            expires_at: self.now.plus_seconds(TTL_S),
+        };
+        let refs = self.state.agent(&agent()).map(|known| known.entry);
+        let mut leaf = self.by(
+            Actor::Agent(agent()),
+            refs.into_iter().collect(),
+            Data::ActionProposed(Box::new(data)),
+        );
+        leaf.parts = vec![
+            part("context", CONTEXT_TYPE, "why"),
+            part("payload", PAYLOAD_TYPE, "what"),
+        ];
+        leaf
+    }
+
+    pub(crate) fn verdict(&mut self, id: ActionId, verdict: Verdict) -> Leaf {
+        let (digest, context, proposal, expires_at) =
+            self.state
+                .action(&id)
+                .map_or((Digest([0; 32]), None, NOWHERE, self.now), |known| {
+                    (
+                        known.digest,
+                        known.context,
+                        known.proposal,
+                        known.expires_at,
+                    )
+                });
+        let shown = [("context", context), ("payload", Some(digest))];
+        let seen = Seen {
+            parts: shown
+                .into_iter()
+                .filter_map(|(name, commit)| {
+                    Some(SeenPart {
+                        commit: commit?,
+                        name: name.into(),
+                    })
+                })
+                .collect(),
+            renderer: "vidimus-console/0.1.0".into(),
+        };
+        let reason = part("reason", REASON_TYPE, "looks right");
+        let item = VerdictItem {
+            action: id,
+            action_digest: digest,
+            expires_at,
+            proposal_leaf: proposal.leaf,
+            reason_commit: reason.commit,
+            seen: seen.digest(),
+            verdict,
+        };
+        let data = VerdictGiven {
+            seen,
+            signed: self.signed(ActType::VerdictGiven, item),
+        };
+        let refs = vec![proposal, self.key_entry()];
+        let data = Data::VerdictGiven(Box::new(data));
+        let mut leaf = self.by(Actor::Reviewer(founder()), refs, data);
+        leaf.parts = vec![reason];
+        leaf
+    }
+
+    pub(crate) fn resolved(&self, id: ActionId, resolution: Resolution) -> Leaf {
+        let approved = resolution == Resolution::Approved;
+        let data = Resolved {
+            action: id,
+            resolution,
+            use_before: approved.then(|| self.now.plus_seconds(USE_S)),
+        };
+        let actor = match resolution {
+            Resolution::Withdrawn => Actor::Agent(agent()),
+            _ => Actor::Gateway,
+        };
+        let refs = self.state.action(&id).map_or(vec![NOWHERE], |known| {
+            let verdicts = known.verdicts.iter().map(|given| given.entry);
+            std::iter::once(known.proposal).chain(verdicts).collect()
+        });
+        self.by(actor, refs, Data::ActionResolved(Box::new(data)))
+    }
+
+    pub(crate) fn issued(&self, id: ActionId, permit: PermitId) -> Leaf {
+        let resolved = self
+            .state
+            .action(&id)
+            .and_then(|known| known.resolved.as_ref());
+        let (entry, use_before) = resolved.map_or((NOWHERE, None), |resolved| {
+            (resolved.entry, resolved.use_before)
+        });
+        let life = self.now.plus_seconds(PERMIT_S);
+        let data = PermitIssued {
+            action: id,
+            audience: executor(),
+            expires_at: use_before.map_or(life, |end| end.min(life)),
+            kid: "kid".into(),
+            permit,
+        };
+        self.by(
+            Actor::Gateway,
+            vec![entry],
+            Data::PermitIssued(Box::new(data)),
+        )
+    }
+
+    pub(crate) fn lapsed(&self, id: ActionId) -> Leaf {
+        let (permit, entry) = self.last_permit(id);
+        let data = PermitLapsed { action: id, permit };
+        self.by(
+            Actor::Gateway,
+            vec![entry],
+            Data::PermitLapsed(Box::new(data)),
+        )
+    }
+
+    pub(crate) fn redeemed(&self, id: ActionId) -> Leaf {
+        let (permit, entry) = self.last_permit(id);
+        let data = PermitRedeemed { action: id, permit };
+        let data = Data::PermitRedeemed(Box::new(data));
+        self.by(Actor::Agent(agent()), vec![entry], data)
+    }
+
+    pub(crate) fn completed(&self, id: ActionId) -> Leaf {
+        let data = Completed {
+            action: id,
+            duration_ms: 12,
+            outcome: Outcome::Exited { code: 0 },
+            output_omitted: 0,
+        };
+        let redeemed = self.state.action(&id).and_then(|known| known.redeemed);
+        let refs = vec![redeemed.map_or(NOWHERE, |(entry, _)| entry)];
+        let data = Data::ActionCompleted(Box::new(data));
+        let mut leaf = self.by(Actor::Agent(agent()), refs, data);
+        leaf.parts = vec![part("output", OUTPUT_TYPE, "done\n")];
+        leaf
+    }
+
+    fn by(&self, actor: Actor, refs: Vec<Ref>, data: Data) -> Leaf {
+        Leaf {
+            time: self.now,
+            actor,
+            refs,
+            data,
+            parts: vec![],
+        }
+    }
+
+    fn signed<I: Serialize>(&mut self, act: ActType, item: I) -> Signed<I> {
+        self.nonces += 1;
+        let envelope = Envelope {
+            expires_at: self.now.plus_seconds(120),
+            issued_at: self.now,
+            items_root: sha256(&[&[0], &strict::canonical(&item)]),
+            log: self.log(),
+            nonce: sha256(&[b"nonce", &self.nonces.to_be_bytes()]),
+            pinned_root: Digest([6; 32]),
+            pinned_size: Decimal(self.state.size()),
+            signer: founder(),
+            r#type: act,
+        };
+        Signed {
+            assertion: Assertion {
+                authenticator_data: Blob(b"authenticator data".to_vec()),
+                client_data_json: Blob(b"client data".to_vec()),
+                credential_id: key_id(),
+                signature: Blob(b"signature".to_vec()),
+            },
+            count: 1,
+            envelope,
+            index: 0,
+            item,
+            path: vec![],
+        }
+    }
+
+    fn log(&self) -> Digest {
+        self.state.log().map_or(Digest([0; 32]), |log| log.id)
+    }
+
+    fn key_entry(&self) -> Ref {
+        self.state
+            .credential(&key_id())
+            .map_or(NOWHERE, |key| key.entry)
+    }
+
+    fn last_permit(&self, id: ActionId) -> (PermitId, Ref) {
+        let known = self
+            .state
+            .action(&id)
+            .and_then(|known| known.permits.last());
+        known.map_or((permit(0), NOWHERE), |last| (last.id, last.entry))
+    }
+}
+
+const NOWHERE: Ref = Ref {
+    index: 0,
+    leaf: Digest([0xee; 32]),
+};
