@@ -157,7 +157,7 @@ async fn every_forged_verdict_is_refused_and_the_action_stays_pending() {
         code,
     } in cases
     {
-        let draft = forge(world.draft(&propose, &ack, Verdict::Approve, "fine").await);
+        let draft = forge(world.draft(&ack, Verdict::Approve, "fine").await);
         let reply = world
             .act(Some(&world.session), &draft.start(), &forgery)
             .await;
@@ -169,7 +169,7 @@ async fn every_forged_verdict_is_refused_and_the_action_stays_pending() {
         );
     }
     // A pin that is true and older than the proposal.
-    let mut draft = world.draft(&propose, &ack, Verdict::Approve, "").await;
+    let mut draft = world.draft(&ack, Verdict::Approve, "").await;
     let leaves: Vec<_> = World::leaves(folder.path())
         .iter()
         .take(2)
@@ -184,7 +184,7 @@ async fn every_forged_verdict_is_refused_and_the_action_stays_pending() {
 
     // The same draft without a forgery is accepted: the cases above failed for
     // their own reason.
-    world.decide(&propose, &ack, Verdict::Approve, "fine").await;
+    world.decide(&ack, Verdict::Approve, "fine").await;
     world.stop().await;
 }
 
@@ -193,10 +193,10 @@ async fn an_envelope_has_one_try_and_one_type() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::new(folder.path()).await;
     let agent = world.connect().await;
-    let (propose, ack) = world.propose(&agent, &["deploy"]).await;
+    let (_, ack) = world.propose(&agent, &["deploy"]).await;
 
     // A nonce is gone after one try, even a failed one.
-    let draft = world.draft(&propose, &ack, Verdict::Deny, "").await;
+    let draft = world.draft(&ack, Verdict::Deny, "").await;
     let failing = Forgery {
         verifies: false,
         ..Forgery::default()
@@ -214,10 +214,7 @@ async fn an_envelope_has_one_try_and_one_type() {
     assert_eq!(replayed.refused(), "nonce_used");
 
     // A sign-in cannot be used as a verdict, nor a verdict as a sign-in.
-    let mut start = world
-        .draft(&propose, &ack, Verdict::Approve, "")
-        .await
-        .start();
+    let mut start = world.draft(&ack, Verdict::Approve, "").await.start();
     start.envelope.r#type = ActType::SessionOpened;
     assert_eq!(
         world.act(None, &start, &Forgery::default()).await.refused(),
@@ -274,7 +271,7 @@ async fn a_foreign_key_decides_nothing() {
     let other = World::new(two.path()).await;
     let agent = world.connect().await;
     let (propose, ack) = world.propose(&agent, &["deploy"]).await;
-    let draft = world.draft(&propose, &ack, Verdict::Approve, "").await;
+    let draft = world.draft(&ack, Verdict::Approve, "").await;
     let reply = world
         .act_with(
             &other.key,
@@ -286,7 +283,7 @@ async fn a_foreign_key_decides_nothing() {
     assert_eq!(reply.refused(), "unknown_credential");
 
     // Another key under the right key's id.
-    let draft = world.draft(&propose, &ack, Verdict::Approve, "").await;
+    let draft = world.draft(&ack, Verdict::Approve, "").await;
     let body = serde_json::to_value(draft.start()).unwrap();
     let started: Value = world
         .call(
@@ -323,10 +320,8 @@ async fn a_foreign_key_decides_nothing() {
     assert_eq!(reply.refused(), "unverifiable");
 
     // An envelope made for the other gateway's log.
-    let (foreign, foreign_ack) = other.propose(&other.connect().await, &["deploy"]).await;
-    let mut draft = other
-        .draft(&foreign, &foreign_ack, Verdict::Approve, "")
-        .await;
+    let (_, foreign_ack) = other.propose(&other.connect().await, &["deploy"]).await;
+    let mut draft = other.draft(&foreign_ack, Verdict::Approve, "").await;
     draft.envelope.signer = world.reviewer;
     let nonce: Value = world
         .call(Method::POST, "/v1/nonces", None, None)
@@ -349,7 +344,7 @@ async fn a_foreign_key_decides_nothing() {
 
 async fn approved(world: &World, agent: &support::Held) -> (Propose, Value) {
     let (propose, ack) = world.propose(agent, &["deploy"]).await;
-    world.decide(&propose, &ack, Verdict::Approve, "").await;
+    world.decide(&ack, Verdict::Approve, "").await;
     let permit: Value = world.permit(agent, propose.action).await.json();
     (propose, permit["permit"].clone())
 }
@@ -452,10 +447,7 @@ async fn an_agents_token_decides_nothing_and_a_session_proposes_nothing() {
     let world = World::new(folder.path()).await;
     let agent = world.connect().await;
     let (propose, ack) = world.propose(&agent, &["deploy"]).await;
-    let start = world
-        .draft(&propose, &ack, Verdict::Approve, "")
-        .await
-        .start();
+    let start = world.draft(&ack, Verdict::Approve, "").await.start();
     let body = serde_json::to_value(&start).unwrap();
     let started: Value = world
         .call(
@@ -660,7 +652,7 @@ async fn secrets_are_not_in_the_ledger() {
         .propose(&agent, &["deploy", "--marker-in-payload"])
         .await;
     world
-        .decide(&propose, &ack, Verdict::Approve, "marker-in-reason")
+        .decide(&ack, Verdict::Approve, "marker-in-reason")
         .await;
     let permit: Value = world.permit(&agent, propose.action).await.json();
     let leaves = World::leaves(folder.path()).join("\n");

@@ -39,9 +39,7 @@ async fn held_signed_released_once_and_verified() {
         "a repeated proposal is the same one"
     );
 
-    let decided = world
-        .decide(&propose, &ack, Verdict::Approve, "looks right")
-        .await;
+    let decided = world.decide(&ack, Verdict::Approve, "looks right").await;
     let kinds: Vec<_> = (0..3).map(|at| leaf(&decided, at).kind()).collect();
     assert_eq!(
         kinds,
@@ -124,9 +122,7 @@ async fn denied_withdrawn_and_expired_do_not_happen() {
     let agent = world.connect().await;
 
     let (denied, ack) = world.propose(&agent, &["rm", "-rf", "/"]).await;
-    world
-        .decide(&denied, &ack, Verdict::Deny, "not on my watch")
-        .await;
+    world.decide(&ack, Verdict::Deny, "not on my watch").await;
     let view = world.status(&agent, denied.action).await;
     assert_eq!(view["status"], "denied");
     let reason: vidimus_protocol::api::Content =
@@ -146,7 +142,7 @@ async fn denied_withdrawn_and_expired_do_not_happen() {
     assert!(
         matches!(leaf(&gone, 0).data, Data::ActionResolved(data) if data.resolution == Resolution::Withdrawn)
     );
-    let draft = world.draft(&withdrawn, &ack, Verdict::Approve, "").await;
+    let draft = world.draft(&ack, Verdict::Approve, "").await;
     let late = world
         .act(
             Some(&world.session),

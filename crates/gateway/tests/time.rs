@@ -95,7 +95,7 @@ async fn a_late_verdict_and_a_late_redemption_are_refused_and_a_permit_lapses_on
 
     let (late, late_ack) = world.propose(&agent, &["late"]).await;
     let (propose, ack) = world.propose(&agent, &["deploy"]).await;
-    world.decide(&propose, &ack, Verdict::Approve, "").await;
+    world.decide(&ack, Verdict::Approve, "").await;
     let first: Value = world.permit(&agent, propose.action).await.json();
 
     // Five minutes: the permit lapses, the approval holds.
@@ -127,7 +127,7 @@ async fn a_late_verdict_and_a_late_redemption_are_refused_and_a_permit_lapses_on
     // Fifteen minutes: the other proposal expired.
     hands.pass(Duration::from_secs(600));
     let draft = world
-        .draft_at(&late, &late_ack, Verdict::Approve, "", hands.wall())
+        .draft_at(&late_ack, Verdict::Approve, "", hands.wall())
         .await;
     let reply = world
         .act(
@@ -142,7 +142,7 @@ async fn a_late_verdict_and_a_late_redemption_are_refused_and_a_permit_lapses_on
     // An approval that nobody used runs out for good.
     let (unused, ack) = world.propose(&agent, &["unused"]).await;
     let draft = world
-        .draft_at(&unused, &ack, Verdict::Approve, "", hands.wall())
+        .draft_at(&ack, Verdict::Approve, "", hands.wall())
         .await;
     let _: Value = world
         .act(

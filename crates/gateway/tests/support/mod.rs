@@ -23,7 +23,7 @@ use vidimus_protocol::action::{
 use vidimus_protocol::api::{
     Ack, CeremonyStarted, Content, NonceReply, Problem, Propose, StartCeremony, VerdictExtras,
 };
-use vidimus_protocol::entry::{Data, Leaf, Parsed};
+use vidimus_protocol::entry::{Data, Leaf, Parsed, PartRef};
 use vidimus_protocol::envelope::{
     ActType, AgentItem, Assertion, Decimal, Envelope, Seen, SeenPart, SessionItem, Verdict,
     VerdictItem, token_hash,
@@ -627,45 +627,24 @@ impl World {
     }
 
     /// A good verdict on a proposal, unsigned.
-    pub async fn draft(
-        &self,
-        propose: &Propose,
-        ack: &Ack,
-        verdict: Verdict,
-        reason: &str,
-    ) -> Draft {
-        self.draft_at(propose, ack, verdict, reason, now()).await
+    pub async fn draft(&self, ack: &Ack, verdict: Verdict, reason: &str) -> Draft {
+        self.draft_at(ack, verdict, reason, now()).await
     }
 
-    pub async fn draft_at(
-        &self,
-        propose: &Propose,
-        ack: &Ack,
-        verdict: Verdict,
-        reason: &str,
-        now: Time,
-    ) -> Draft {
-        let Data::ActionProposed(proposed) = leaf(ack, 0).data else {
+    pub async fn draft_at(&self, ack: &Ack, verdict: Verdict, reason: &str, now: Time) -> Draft {
+        let proposal = leaf(ack, 0);
+        let Data::ActionProposed(proposed) = &proposal.data else {
             panic!("no proposal")
         };
-        let digest = commit(&propose.payload);
-        let mut parts = vec![SeenPart {
-            commit: digest,
-            name: "payload".into(),
-        }];
-        if let Some(context) = &propose.context {
-            parts.insert(
-                0,
-                SeenPart {
-                    commit: commit(context),
-                    name: "context".into(),
-                },
-            );
-        }
+        let digest = proposal.part("payload").unwrap().commit;
+        let seen = |part: &PartRef| SeenPart {
+            commit: part.commit,
+            name: part.name.clone(),
+        };
         Draft {
             envelope: self.envelope_at(ActType::VerdictGiven, now).await,
             item: VerdictItem {
-                action: propose.action,
+                action: proposed.action,
                 action_digest: digest,
                 expires_at: proposed.expires_at,
                 proposal_leaf: Digest(leaf_hash(ack.entries[0].leaf.as_bytes())),
@@ -676,7 +655,7 @@ impl World {
             extras: VerdictExtras {
                 reason: content(vidimus_protocol::action::REASON_TYPE, reason.as_bytes()),
                 seen: Seen {
-                    parts,
+                    parts: proposal.parts.iter().map(seen).collect(),
                     renderer: "test/1".into(),
                 },
             },
@@ -684,14 +663,8 @@ impl World {
         .seal()
     }
 
-    pub async fn decide(
-        &self,
-        propose: &Propose,
-        ack: &Ack,
-        verdict: Verdict,
-        reason: &str,
-    ) -> Ack {
-        let draft = self.draft(propose, ack, verdict, reason).await;
+    pub async fn decide(&self, ack: &Ack, verdict: Verdict, reason: &str) -> Ack {
+        let draft = self.draft(ack, verdict, reason).await;
         let view: Value = self
             .act(Some(&self.session), &draft.start(), &Forgery::default())
             .await

@@ -1,0 +1,328 @@
+//! Measures what the product promises, as ratios to a floor of the same run.
+//!
+//! `cargo xtask bench` runs it and renders `docs/BENCHMARKS.md`. Rows have a
+//! name, a value and a floor in one unit, their ratio, and a goal.
+#![allow(clippy::unwrap_used, clippy::print_stderr, clippy::cast_precision_loss)]
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::hint::black_box;
+use std::io::{Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
+use serde_json::{Value, json};
+use support::{Forgery, Held, World};
+use vidimus_client::home::Home;
+use vidimus_client::profile::AgentProfile;
+use vidimus_ledger::tree::{MemoryTree, leaf_hash};
+use vidimus_protocol::api::{Ack, Proven};
+use vidimus_protocol::entry::{Data, Parsed};
+use vidimus_protocol::envelope::Verdict;
+use vidimus_protocol::trust::TrustFile;
+use vidimus_protocol::{Leaf, sha256};
+use vidimus_verify::cose::Algorithm;
+use vidimus_verify::export;
+use vidimus_verify::testkit::Story;
+
+const PROPOSALS: usize = 200;
+const RELEASES: usize = 30;
+const ENTRIES: u64 = 100_000;
+
+#[tokio::main]
+async fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let mut value = |wanted: &str| -> PathBuf {
+        let name = arguments.next();
+        assert_eq!(
+            name.as_deref(),
+            Some(wanted),
+            "usage: bench --out FILE --vidimus PROGRAM"
+        );
+        arguments.next().expect("a path").into()
+    };
+    let (out, vidimus) = (value("--out"), value("--vidimus"));
+    let folder = tempfile::tempdir_in(out.parent().unwrap()).unwrap();
+    let rows = vec![
+        durable_proposals(folder.path()).await,
+        full_verification(),
+        verdict_to_child(folder.path(), &vidimus).await,
+    ];
+    let machine = json!({
+        "processors": std::thread::available_parallelism().map_or(1, usize::from),
+        "system": std::fs::read_to_string("/proc/version").unwrap_or_default().split(" (").next(),
+    });
+    let report = json!({ "machine": machine, "rows": rows });
+    std::fs::write(out, serde_json::to_vec_pretty(&report).unwrap()).unwrap();
+}
+
+fn row(name: &str, unit: &str, value: f64, floor: f64, ratio: f64, goal: &str, met: bool) -> Value {
+    let round = |number: f64| (number * 1000.0).round() / 1000.0;
+    eprintln!("{name}: {value:.3} {unit}, floor {floor:.3}, ratio {ratio:.3} (goal {goal})");
+    json!({
+        "name": name, "unit": unit, "value": round(value), "floor": round(floor),
+        "ratio": round(ratio), "goal": goal, "met": met,
+    })
+}
+
+/// One `write` and `fdatasync` of 4 KiB at the end of a file, on the disk that
+/// the ledger is on.
+struct Disk(std::fs::File);
+
+impl Disk {
+    fn new(folder: &Path) -> Self {
+        Self(tempfile::tempfile_in(folder).unwrap())
+    }
+
+    fn sync_once(&mut self) -> Duration {
+        self.0.seek(std::io::SeekFrom::End(0)).unwrap();
+        let start = Instant::now();
+        self.0.write_all(&[7; 4096]).unwrap();
+        self.0.sync_data().unwrap();
+        start.elapsed()
+    }
+}
+
+fn seconds(times: &[Duration]) -> f64 {
+    times.iter().sum::<Duration>().as_secs_f64()
+}
+
+fn median(times: &mut [Duration]) -> f64 {
+    times.sort_unstable();
+    times[times.len() / 2].as_secs_f64()
+}
+
+/// One agent, one connection, each proposal acknowledged before the next.
+/// Floor and value alternate, so that both see the same disk.
+async fn durable_proposals(folder: &Path) -> Value {
+    let world = World::new(&folder.join("proposals")).await;
+    let agent = world.connect().await;
+    let mut disk = Disk::new(folder);
+    let (mut floor, mut measured) = (Vec::new(), Vec::new());
+    for turn in 0..PROPOSALS {
+        let propose = support::proposal(&["deploy", &turn.to_string()]);
+        let body = serde_json::to_value(&propose).unwrap();
+        let start = Instant::now();
+        let _: Ack = world.post("/v1/actions", &agent.token, &body).await.json();
+        measured.push(start.elapsed());
+        floor.push(disk.sync_once());
+    }
+    world.stop().await;
+    let rate = |times: &[Duration]| times.len() as f64 / seconds(times);
+    let (value, floor) = (rate(&measured), rate(&floor));
+    let ratio = value / floor;
+    row(
+        "durable proposals, one at a time",
+        "proposals/s",
+        value,
+        floor,
+        ratio,
+        "≥ 0.5 of the fdatasync rate",
+        ratio >= 0.5,
+    )
+}
+
+/// `vidimus verify --trust` on an export, in memory. The floor is the
+/// cryptography alone, on as many threads: the file's digest, leaf hashes and
+/// tree, part commits, ES256 signatures.
+fn full_verification() -> Value {
+    eprintln!("making a log of {ENTRIES} entries");
+    let mut story = Story::new(1, Algorithm::Es256);
+    story.run_until(ENTRIES);
+    let file = story.export();
+    let trust = story.trust();
+    let mut best_floor = Duration::MAX;
+    let mut best = Duration::MAX;
+    for _ in 0..3 {
+        let start = Instant::now();
+        floor_of(&story, &file);
+        best_floor = best_floor.min(start.elapsed());
+        let start = Instant::now();
+        let report = export::verify(file.as_slice(), Some(&trust), |_| {}).unwrap();
+        best = best.min(start.elapsed());
+        assert_eq!(report.conclusion.exit_code(), 0, "{report:?}");
+    }
+    let (value, floor) = (best.as_secs_f64(), best_floor.as_secs_f64());
+    let ratio = floor / value;
+    row(
+        "full verification of 100,000 entries",
+        "s",
+        value,
+        floor,
+        ratio,
+        "floor / value ≥ 0.8",
+        ratio >= 0.8,
+    )
+}
+
+fn floor_of(story: &Story, file: &[u8]) {
+    let key = &story.key.public_key().0;
+    // An ES256 COSE key ends in x (32 bytes), its label and head, y (32 bytes).
+    let (x, y) = (&key[key.len() - 67..key.len() - 35], &key[key.len() - 32..]);
+    let point = [&[4], x, y].concat();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = story.leaves().len().div_ceil(threads);
+    let mut tree = MemoryTree::new();
+    std::thread::scope(|scope| {
+        let parts: Vec<_> = story
+            .leaves()
+            .chunks(share)
+            .map(|leaves| {
+                let point = &point;
+                scope.spawn(move || {
+                    leaves
+                        .iter()
+                        .map(|leaf| floor_of_leaf(leaf, point))
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        for (_, _, content) in story.parts() {
+            black_box(sha256(&[&content.salt.0, &content.bytes.0]));
+        }
+        black_box(sha256(&[file]));
+        for part in parts {
+            tree.extend(part.join().unwrap());
+        }
+    });
+    black_box(tree.root());
+}
+
+fn floor_of_leaf(leaf: &[u8], point: &[u8]) -> [u8; 32] {
+    if leaf.windows(13).any(|window| window == b"verdict.given") {
+        let Ok(Parsed::Known(Leaf {
+            data: Data::VerdictGiven(given),
+            ..
+        })) = Leaf::parse(leaf)
+        else {
+            return leaf_hash(leaf);
+        };
+        let assertion = &given.signed.assertion;
+        let hash = sha256(&[&assertion.client_data_json.0]);
+        let message = [assertion.authenticator_data.0.as_slice(), &hash.0].concat();
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point)
+            .verify(&message, &assertion.signature.0)
+            .unwrap();
+    }
+    leaf_hash(leaf)
+}
+
+/// From the moment at which the key's answer is sent to the moment at which
+/// the command that waited in `vidimus exec` runs.
+async fn verdict_to_child(folder: &Path, vidimus: &Path) -> Value {
+    let root = folder.join("home");
+    let home = Home::at(&root);
+    let world = World::new(&home.gateway_dir()).await;
+    let agent = world.connect().await;
+    connect_exec(&world, &agent, &home);
+    let mut disk = Disk::new(folder);
+    let (mut floor, mut measured) = (Vec::new(), Vec::new());
+    for turn in 0..RELEASES {
+        let stamp = folder.join(format!("stamp-{turn}"));
+        let script = format!("date +%s%N > {}", stamp.display());
+        let mut held = tokio::process::Command::new(vidimus)
+            .arg("--home")
+            .arg(&root)
+            .args(["exec", "--", "/bin/sh", "-c", &script])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let ack = wait_for_proposal(&home.gateway_dir()).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let draft = world.draft(&ack, Verdict::Approve, "").await;
+        let body = serde_json::to_value(draft.start()).unwrap();
+        let started: Value = world
+            .call(
+                reqwest::Method::POST,
+                "/v1/ceremonies",
+                Some(&world.session),
+                Some(&body),
+            )
+            .await
+            .json();
+        let challenge = draft.envelope.challenge();
+        let assertion = support::assert_with(
+            &world.key,
+            &world.gateway.url(),
+            challenge,
+            &Forgery::default(),
+        )
+        .await;
+        let path = format!(
+            "/v1/ceremonies/{}/assertion",
+            started["ceremony"].as_str().unwrap()
+        );
+        let sent = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap();
+        let _: Value = world
+            .call(
+                reqwest::Method::POST,
+                &path,
+                None,
+                Some(&json!({ "assertion": assertion })),
+            )
+            .await
+            .json();
+        assert!(held.wait().await.unwrap().success(), "exec ran the command");
+        let ran: u64 = std::fs::read_to_string(stamp)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
+        measured.push(Duration::from_nanos(ran).saturating_sub(sent));
+        floor.push(disk.sync_once());
+    }
+    world.stop().await;
+    let (value, floor) = (median(&mut measured) * 1000.0, median(&mut floor) * 1000.0);
+    let ratio = value / floor;
+    row(
+        "verdict → child running, median",
+        "ms",
+        value,
+        floor,
+        ratio,
+        "≤ 4 fdatasyncs",
+        ratio <= 4.0,
+    )
+}
+
+fn connect_exec(world: &World, agent: &Held, home: &Home) {
+    let trust = home.trust_file();
+    std::fs::create_dir_all(trust.parent().unwrap()).unwrap();
+    std::fs::write(&trust, TrustFile::new(world.log).to_bytes()).unwrap();
+    let profile = AgentProfile {
+        agent: agent.agent,
+        executor: agent.executor,
+        log: world.log,
+        name: "builder".into(),
+        token: agent.token.parse().unwrap(),
+        trust,
+        url: world.gateway.url().parse().unwrap(),
+    };
+    profile.save(&home.agent_profile("builder")).unwrap();
+}
+
+/// The newest entry, once it is a proposal.
+async fn wait_for_proposal(folder: &Path) -> Ack {
+    loop {
+        let leaves = World::leaves(folder);
+        let leaf = leaves.last().unwrap().clone();
+        if leaf.contains(r#""kind":"action.proposed""#) {
+            let index = u64::try_from(leaves.len()).unwrap() - 1;
+            let entries = vec![Proven {
+                index,
+                leaf,
+                proof: Vec::new(),
+            }];
+            return Ack {
+                checkpoint: String::new(),
+                entries,
+            };
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
