@@ -1,2 +1,17 @@
 //! The Vidimus desktop approval console.
-fn main() {}
+
+use std::process::ExitCode;
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the only way to say why no window opens"
+)]
+fn main() -> ExitCode {
+    match vidimus_desktop::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("vidimus-console: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

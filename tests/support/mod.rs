@@ -1,0 +1,82 @@
+//! What the end-to-end tests share: a private desktop session, WebDriver, and
+//! the steps that people take.
+//!
+//! The programs are built by `cargo xtask test`, which also says where they
+//! are. Logs and screenshots are kept in `target/e2e/`.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test uses its part of it"
+)]
+
+pub mod bus;
+pub mod process;
+pub mod session;
+pub mod steps;
+pub mod webdriver;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Longest that anything on a screen may take on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A built program.
+pub fn program(variable: &str) -> PathBuf {
+    let path = std::env::var_os(variable)
+        .map(PathBuf::from)
+        .unwrap_or_else(|| panic!("{variable} is not set: run `cargo xtask test`"));
+    assert!(
+        path.is_file(),
+        "{variable} names `{}`, which is not there: run `cargo xtask test`",
+        path.display()
+    );
+    path
+}
+
+/// The command-line program.
+pub fn vidimus() -> PathBuf {
+    program("VIDIMUS_BIN")
+}
+
+/// The console, built for WebDriver.
+pub fn console() -> PathBuf {
+    program("VIDIMUS_CONSOLE_BIN")
+}
+
+/// Where what happened is kept.
+pub fn kept() -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/e2e");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// Asks again until there is an answer.
+pub async fn until<T, F>(what: &str, mut ask: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    within(PATIENCE, what, &mut ask).await
+}
+
+/// The same with a patience of its own.
+pub async fn within<T, F>(patience: Duration, what: &str, mut ask: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "waited {} s in vain for {what}",
+            patience.as_secs()
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,0 +1,290 @@
+//! A desktop session of its own for each test: folders, display, window
+//! manager, bus, keyring, notification daemon. Nothing of the machine's own
+//! session is seen or touched.
+
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::process::Process;
+use super::{until, within};
+
+/// Two sessions at a time would only slow each other down.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+/// Which program shows notifications.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Daemon {
+    /// Its buttons can be chosen by command.
+    Dunst,
+    /// It draws buttons.
+    Xfce,
+    None,
+}
+
+/// A running session.
+pub struct Session {
+    name: &'static str,
+    // Ended in this order: clients before what they talk to.
+    daemon: Option<Process>,
+    keyring: Option<Process>,
+    manager: Option<Process>,
+    bus: Option<Process>,
+    display: Option<Process>,
+    environment: Vec<(&'static str, String)>,
+    folder: TempDir,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Session {
+    /// Folders only: no display, no bus.
+    pub async fn bare(name: &'static str) -> Self {
+        let alone = ONE_AT_A_TIME.lock().await;
+        let folder = tempfile::Builder::new()
+            .prefix("vidimus-e2e-")
+            .tempdir()
+            .unwrap();
+        let logs = super::kept().join(name);
+        std::fs::create_dir_all(&logs).unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        for (place, mode) in [("home", 0o755), ("run", 0o700), ("work", 0o755)] {
+            std::fs::DirBuilder::new()
+                .mode(mode)
+                .create(path(place))
+                .unwrap();
+        }
+        let environment = vec![
+            ("PATH", std::env::var("PATH").unwrap()),
+            ("HOME", path("home")),
+            ("USER", "reviewer".into()),
+            ("LANG", "C.UTF-8".into()),
+            ("TZ", "UTC".into()),
+            ("XDG_RUNTIME_DIR", path("run")),
+            ("XDG_CONFIG_HOME", path("home/.config")),
+            ("XDG_DATA_HOME", path("home/.local/share")),
+            ("XDG_STATE_HOME", path("home/.local/state")),
+            ("XDG_CACHE_HOME", path("home/.cache")),
+            ("VIDIMUS_HOME", path("vidimus")),
+            ("BROWSER", path("browser")),
+            ("RUST_BACKTRACE", "1".into()),
+        ];
+        // The system's browser is driven by the test: this only says where to.
+        let browser = format!("#!/bin/sh\nprintf '%s\\n' \"$1\" >>'{}'\n", path("opened"));
+        std::fs::write(path("browser"), browser).unwrap();
+        std::fs::set_permissions(path("browser"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        Self {
+            name,
+            daemon: None,
+            keyring: None,
+            manager: None,
+            bus: None,
+            display: None,
+            environment,
+            folder,
+            _alone: alone,
+        }
+    }
+
+    /// A whole desktop.
+    pub async fn desktop(name: &'static str, daemon: Daemon) -> Self {
+        let mut session = Self::bare(name).await;
+        session.start_display();
+        session.start_bus();
+        session.start_keyring().await;
+        session.start_daemon(daemon).await;
+        session
+    }
+
+    /// A command inside this session and nothing of the machine's.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.path("work"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Starts a program whose output is kept as `target/e2e/TEST/LABEL.log`.
+    pub fn start(&self, label: &str, command: Command) -> Process {
+        Process::start(command, self.log(label))
+    }
+
+    /// Runs a program to its end and gives what it printed.
+    pub fn run(&self, mut command: Command) -> String {
+        let output = command
+            .output()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        assert!(
+            output.status.success(),
+            "{command:?}: {}\n{}{}",
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn log(&self, label: &str) -> PathBuf {
+        super::kept().join(self.name).join(format!("{label}.log"))
+    }
+
+    /// What the programs were started with, for drivers that start others.
+    pub fn environment(&self) -> &[(&'static str, String)] {
+        &self.environment
+    }
+
+    /// Pages that the system's browser was asked for, oldest first.
+    pub fn opened_pages(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.path("opened")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// Waits for the next page after `seen` pages.
+    pub async fn next_page(&self, seen: usize) -> String {
+        until("a page in the browser", async || {
+            self.opened_pages().get(seen).cloned()
+        })
+        .await
+    }
+
+    /// Keeps what the display shows as `target/e2e/NAME.png`.
+    pub fn screenshot(&self, name: &str) {
+        let mut import = self.command("import");
+        import.args(["-window", "root"]).arg(shot(name));
+        self.run(import);
+    }
+
+    fn start_display(&mut self) {
+        let mut xvfb = self.command("Xvfb");
+        xvfb.args(["-displayfd", "1", "-screen", "0", "1680x1080x24"])
+            .args(["-nolisten", "tcp", "-noreset"]);
+        let mut display = Process::piped(xvfb, self.log("xvfb"));
+        let number = display.line();
+        assert!(!number.is_empty(), "no display: {}", display.printed());
+        self.environment.push(("DISPLAY", format!(":{number}")));
+        self.environment.push(("LIBGL_ALWAYS_SOFTWARE", "1".into()));
+        self.environment.push(("NO_AT_BRIDGE", "1".into()));
+        self.display = Some(display);
+        // Without a window manager no window has the focus.
+        self.manager = Some(self.start("openbox", self.command("openbox")));
+    }
+
+    fn start_bus(&mut self) {
+        let configuration = self.path("bus.conf");
+        // No folders of services: what nobody started is not there.
+        let text = format!(
+            "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN\" \
+             \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n\
+             <busconfig><type>session</type><listen>unix:dir={}</listen><auth>EXTERNAL</auth>\
+             <policy context=\"default\"><allow send_destination=\"*\" eavesdrop=\"true\"/>\
+             <allow eavesdrop=\"true\"/><allow own=\"*\"/></policy></busconfig>\n",
+            self.path("run").display()
+        );
+        std::fs::write(&configuration, text).unwrap();
+        let mut command = self.command("dbus-daemon");
+        command
+            .arg(format!("--config-file={}", configuration.display()))
+            .args(["--nofork", "--nopidfile", "--print-address=1"]);
+        let mut bus = Process::piped(command, self.log("bus"));
+        let address = bus.line();
+        assert!(!address.is_empty(), "no bus: {}", bus.printed());
+        self.environment.push(("DBUS_SESSION_BUS_ADDRESS", address));
+        self.bus = Some(bus);
+    }
+
+    async fn start_keyring(&mut self) {
+        let mut command = self.command("gnome-keyring-daemon");
+        command.args(["--foreground", "--unlock", "--components=secrets"]);
+        // An empty passphrase, as on a machine that signs in by itself.
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(b"\n").unwrap();
+        drop(writer);
+        command.stdin(reader);
+        self.keyring = Some(self.start("keyring", command));
+        self.named("org.freedesktop.secrets").await;
+    }
+
+    async fn start_daemon(&mut self, daemon: Daemon) {
+        let command = match daemon {
+            Daemon::None => return,
+            Daemon::Dunst => {
+                let chosen = self.path("chosen-action");
+                let configuration = self.path("dunstrc");
+                // dunst lists the buttons to its menu program; ours takes what
+                // the test has chosen.
+                let menu = self.path("menu");
+                let script = format!(
+                    "#!/bin/sh\ntee -a '{}' | grep -m1 -F \"$(cat '{}')\"\n",
+                    self.path("menu-entries").display(),
+                    chosen.display()
+                );
+                std::fs::write(&menu, script).unwrap();
+                std::fs::set_permissions(&menu, std::fs::Permissions::from_mode(0o755)).unwrap();
+                let text = format!(
+                    "[global]\n    dmenu = {}\n    width = 420\n    height = 300\n    origin = top-right\n    \
+                     offset = 12x12\n    show_indicators = yes\n    markup = full\n",
+                    menu.display()
+                );
+                std::fs::write(&configuration, text).unwrap();
+                let mut command = self.command("dunst");
+                command.arg("-config").arg(configuration);
+                command
+            }
+            Daemon::Xfce => self.command(xfce()),
+        };
+        self.daemon = Some(self.start("notifications", command));
+        self.named("org.freedesktop.Notifications").await;
+    }
+
+    /// Ends the notification daemon.
+    pub fn stop_daemon(&mut self) {
+        self.daemon = None;
+    }
+
+    /// Chooses a button of the newest notification, as a person would with
+    /// dunst's menu.
+    pub fn choose_button(&self, label: &str) {
+        std::fs::write(self.path("chosen-action"), label).unwrap();
+        let mut command = self.command("dunstctl");
+        command.arg("context");
+        self.run(command);
+    }
+
+    /// Waits until somebody owns a name on the bus.
+    async fn named(&self, name: &str) {
+        let patience = std::time::Duration::from_secs(10);
+        within(patience, name, async || {
+            let mut command = self.command("dbus-send");
+            command
+                .args(["--session", "--print-reply", "--dest=org.freedesktop.DBus"])
+                .args(["/org/freedesktop/DBus", "org.freedesktop.DBus.NameHasOwner"])
+                .arg(format!("string:{name}"));
+            self.run(command).contains("true").then_some(())
+        })
+        .await;
+    }
+}
+
+/// Where a screenshot is kept.
+pub fn shot(name: &str) -> PathBuf {
+    super::kept().join(format!("{name}.png"))
+}
+
+/// Debian keeps it in a folder by architecture.
+fn xfce() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").unwrap();
+    let places = folders.map(|folder| folder.unwrap().path().join("xfce4/notifyd/xfce4-notifyd"));
+    let mut here = places.filter(|place: &PathBuf| Path::is_file(place));
+    here.next()
+        .expect("xfce4-notifyd is installed: run `cargo xtask test`")
+}
