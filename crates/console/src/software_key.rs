@@ -17,6 +17,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use pkcs8::der::pem::LineEnding;
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef, SecretDocument};
+use vidimus_gateway::Registration;
 use vidimus_protocol::envelope::Assertion;
 use vidimus_protocol::{Blob, Digest, sha256};
 use zeroize::Zeroizing;
@@ -189,14 +190,10 @@ impl SoftwareKey {
 
     /// Signs a challenge.
     ///
-    /// # Errors
-    /// [`SoftwareKeyError::Library`] when there is no randomness.
-    pub fn assert(
-        &self,
-        rp_id: &str,
-        origin: &str,
-        challenge: &Digest,
-    ) -> Result<Assertion, SoftwareKeyError> {
+    /// # Panics
+    /// When the system has no randomness.
+    #[must_use]
+    pub fn assert(&self, rp_id: &str, origin: &str, challenge: &Digest) -> Assertion {
         let client_data_json = client_data("webauthn.get", challenge, origin);
         let authenticator_data = authenticator_data(rp_id, UP | UV);
         let message = [
@@ -207,13 +204,34 @@ impl SoftwareKey {
         let signature = self
             .pair
             .sign(&SystemRandom::new(), &message)
-            .map_err(|_| SoftwareKeyError::Library)?;
-        Ok(Assertion {
+            .expect("the key is sound and the system has randomness");
+        Assertion {
             authenticator_data: Blob(authenticator_data),
             client_data_json,
             credential_id: self.credential_id.clone(),
             signature: Blob(signature.as_ref().to_vec()),
-        })
+        }
+    }
+}
+
+impl vidimus_gateway::SoftwareKey for SoftwareKey {
+    fn credential_id(&self) -> Blob {
+        self.credential_id.clone()
+    }
+
+    fn public_key(&self) -> Blob {
+        self.public_key.clone()
+    }
+
+    fn register(&self, rp_id: &str, origin: &str, challenge: Digest) -> Registration {
+        Registration {
+            attestation_object: self.attestation_object(rp_id),
+            client_data_json: client_data("webauthn.create", &challenge, origin),
+        }
+    }
+
+    fn assert(&self, rp_id: &str, origin: &str, challenge: Digest) -> Assertion {
+        Self::assert(self, rp_id, origin, &challenge)
     }
 }
 
@@ -362,9 +380,7 @@ mod tests {
     fn an_assertion_signs_exactly_its_data() {
         let (key, _) = SoftwareKey::generate().unwrap();
         let challenge = Digest([9; 32]);
-        let made = key
-            .assert("localhost", "vidimus-software:x", &challenge)
-            .unwrap();
+        let made = key.assert("localhost", "vidimus-software:x", &challenge);
         assert_eq!(
             String::from_utf8(made.client_data_json.0.clone()).unwrap(),
             format!(

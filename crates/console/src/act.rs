@@ -1,0 +1,384 @@
+//! One signed act on its way: nonce, envelope, journal, key, result.
+//!
+//! The order is that of the design: the envelope's digest stands in the journal
+//! before anybody is asked for a key, so that a verdict which this console did
+//! not ask for can be told apart.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+use vidimus_client::{ClientError, Gateway, Token};
+use vidimus_ledger::tree;
+use vidimus_protocol::api::{Ack, CeremonyState, StartCeremony, SubmitAssertion, VerdictExtras};
+use vidimus_protocol::envelope::{ActType, Decimal, Envelope};
+use vidimus_protocol::id::{CeremonyId, ReviewerId};
+use vidimus_protocol::state::software_origin;
+use vidimus_protocol::{Blob, Digest, Time};
+
+use crate::core::Message;
+use crate::hooks::{Hooks, PassphraseAsk};
+use crate::software_key::{SoftwareKey, SoftwareKeyError};
+use crate::view::Problem;
+
+/// Life of an envelope, seconds: as long as the gateway would take it.
+const LIFE_S: u64 = 120;
+/// Tries at a passphrase.
+const TRIES: u32 = 5;
+/// Length of one long-poll, seconds.
+pub(crate) const POLL_S: u64 = 25;
+
+/// What is signed, but for nonce and time.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub(crate) r#type: ActType,
+    pub(crate) signer: ReviewerId,
+    pub(crate) log: Digest,
+    pub(crate) rp_id: String,
+    pub(crate) pinned_size: u64,
+    pub(crate) pinned_root: Digest,
+    /// Canonical JSON text of each item.
+    pub(crate) items: Vec<String>,
+    pub(crate) verdict: Option<VerdictExtras>,
+    /// The envelope ends here at the latest.
+    pub(crate) not_after: Option<Time>,
+}
+
+impl Draft {
+    pub(crate) fn envelope(&self, nonce: Digest, now: Time) -> Envelope {
+        let leaves: Vec<_> = self
+            .items
+            .iter()
+            .map(|item| tree::leaf_hash(item.as_bytes()))
+            .collect();
+        let expires_at = now.plus_seconds(LIFE_S);
+        Envelope {
+            expires_at: self
+                .not_after
+                .map_or(expires_at, |last| last.min(expires_at)),
+            issued_at: now,
+            items_root: Digest(tree::root_of(&leaves)),
+            log: self.log,
+            nonce,
+            pinned_root: self.pinned_root,
+            pinned_size: Decimal(self.pinned_size),
+            signer: self.signer,
+            r#type: self.r#type,
+        }
+    }
+}
+
+/// How the key is reached.
+#[derive(Clone, Debug)]
+pub(crate) enum Key {
+    /// On the gateway's page. `open` asks this computer's browser.
+    Page { open: bool },
+    /// The encrypted file; the purpose stands in the prompt.
+    File { path: PathBuf, purpose: String },
+}
+
+/// How an act ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// Taken by the gateway; acknowledged where it is logged.
+    Done(Option<Box<Ack>>),
+    /// Nothing happened.
+    Cancelled,
+    /// Refused; nothing happened.
+    Failed(Problem),
+}
+
+impl From<Problem> for End {
+    fn from(problem: Problem) -> Self {
+        Self::Failed(problem)
+    }
+}
+
+/// What a task needs to do its work and to tell the console.
+#[derive(Clone)]
+pub(crate) struct Tools {
+    pub(crate) gateway: Gateway,
+    pub(crate) hooks: Arc<dyn Hooks>,
+    pub(crate) console: mpsc::UnboundedSender<Message>,
+    /// The ceremony that the messages are about.
+    pub(crate) serial: u64,
+}
+
+/// Carries one act to its end.
+pub(crate) async fn run(draft: Draft, key: Key, tools: Tools) -> End {
+    match carry(draft, key, &tools).await {
+        Ok(end) | Err(end) => end,
+    }
+}
+
+async fn carry(draft: Draft, key: Key, tools: &Tools) -> Result<End, End> {
+    // A passphrase takes its time; an envelope has two minutes.
+    let software = match &key {
+        Key::Page { .. } => None,
+        Key::File { path, purpose } => Some(unlock(tools, path, purpose).await?),
+    };
+    let nonce = tools.gateway.nonce().await.map_err(refused)?.nonce;
+    let envelope = draft.envelope(nonce, crate::core::now());
+    let challenge = envelope.challenge();
+    journal(tools, challenge, draft.r#type).await?;
+    let start = StartCeremony {
+        envelope,
+        items: draft.items,
+        verdict: draft.verdict,
+    };
+    let started = tools
+        .gateway
+        .start_ceremony(&start)
+        .await
+        .map_err(refused)?;
+    let ceremony = started.ceremony;
+    let page = software
+        .is_none()
+        .then(|| format!("{}/c/{ceremony}", tools.gateway.base_url()));
+    tools.tell(Message::CeremonyStarted {
+        serial: tools.serial,
+        ceremony,
+        url: page.clone(),
+        code: page.is_some().then(|| code(challenge)),
+    });
+    if let Some(key) = software {
+        let assertion = key.assert(&draft.rp_id, &software_origin(draft.log), &challenge);
+        tools
+            .gateway
+            .submit_assertion(ceremony, &SubmitAssertion { assertion })
+            .await
+            .map_err(refused)?;
+    } else if let (Some(page), Key::Page { open: true }) = (page, &key)
+        && let Err(why) = tools.hooks.open_url(&page)
+    {
+        tools.tell(Message::NoBrowser { why });
+    }
+    wait(tools, ceremony).await
+}
+
+/// Waits until the gateway says how it ended.
+async fn wait(tools: &Tools, ceremony: CeremonyId) -> Result<End, End> {
+    loop {
+        let view = tools
+            .gateway
+            .ceremony(ceremony, POLL_S)
+            .await
+            .map_err(refused)?;
+        match view.state {
+            CeremonyState::Waiting => {}
+            CeremonyState::Done => return Ok(End::Done(view.ack.map(Box::new))),
+            CeremonyState::Cancelled => return Ok(End::Cancelled),
+            CeremonyState::Failed => {
+                return Ok(End::Failed(view.problem.map_or_else(
+                    || {
+                        Problem::new(
+                            "refused",
+                            "The gateway refused the key's answer.",
+                            "Try again.",
+                        )
+                    },
+                    |problem| from_gateway(&problem),
+                )));
+            }
+        }
+    }
+}
+
+async fn journal(tools: &Tools, challenge: Digest, r#type: ActType) -> Result<(), End> {
+    let (reply, written) = oneshot::channel();
+    tools.tell(Message::Journal {
+        challenge,
+        r#type,
+        reply,
+    });
+    written
+        .await
+        .unwrap_or_else(|_| Err(Problem::stopped()))
+        .map_err(End::Failed)
+}
+
+/// Asks for the passphrase until it is right or the person gives up.
+async fn unlock(tools: &Tools, path: &std::path::Path, purpose: &str) -> Result<SoftwareKey, End> {
+    let mut problem = None;
+    for _ in 0..TRIES {
+        let ask = PassphraseAsk {
+            purpose: purpose.to_owned(),
+            new: false,
+            problem: problem.take(),
+        };
+        let passphrase = tools
+            .hooks
+            .ask_passphrase(ask)
+            .await
+            .ok_or(End::Cancelled)?;
+        let path = path.to_owned();
+        let loaded = tokio::task::spawn_blocking(move || SoftwareKey::load(&path, &passphrase))
+            .await
+            .map_err(|_| Problem::stopped())?;
+        match loaded {
+            Ok(key) => return Ok(key),
+            Err(SoftwareKeyError::WrongPassphrase) => {
+                problem = Some("The passphrase is wrong.".to_owned());
+            }
+            Err(error) => return Err(End::Failed(software_problem(&error))),
+        }
+    }
+    Err(End::Failed(Problem::new(
+        "wrong_passphrase",
+        format!("The passphrase was wrong {TRIES} times."),
+        "Try again when you have it at hand.",
+    )))
+}
+
+pub(crate) fn software_problem(error: &SoftwareKeyError) -> Problem {
+    let (code, hint) = match error {
+        SoftwareKeyError::Missing(_) => (
+            "software_key_missing",
+            "Put the key file back from your copy. Without it nobody can decide in this log.",
+        ),
+        SoftwareKeyError::Exposed { .. } => (
+            "software_key_exposed",
+            "Take the file's other readers away, then try again.",
+        ),
+        SoftwareKeyError::ShortPassphrase => ("short_passphrase", "Choose a longer passphrase."),
+        _ => (
+            "software_key_unusable",
+            "Put the key file back from your copy, then try again.",
+        ),
+    };
+    Problem::new(code, sentence(&error.to_string()), hint)
+}
+
+/// First letter upper case, full stop at the end.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters
+        .next()
+        .map_or(String::new(), |first| first.to_uppercase().to_string());
+    let stop = if text.ends_with(['.', '?', '!']) {
+        ""
+    } else {
+        "."
+    };
+    format!("{first}{}{stop}", letters.as_str())
+}
+
+/// Six digits to compare with those on the page.
+pub(crate) fn code(challenge: Digest) -> String {
+    grouped(&vidimus_gateway::ceremony_code(challenge))
+}
+
+/// `123 456`.
+pub(crate) fn grouped(code: &str) -> String {
+    match code.split_at_checked(3) {
+        Some((front, back)) => format!("{front} {back}"),
+        None => code.to_owned(),
+    }
+}
+
+fn refused(error: ClientError) -> End {
+    End::Failed(gateway_problem(&error))
+}
+
+/// A client's error in words.
+pub(crate) fn gateway_problem(error: &ClientError) -> Problem {
+    match error {
+        ClientError::Problem { problem, .. } => from_gateway(problem),
+        ClientError::Unreachable { .. } => Problem::new(
+            "gateway_unreachable",
+            sentence(&error.to_string()),
+            "Try again in a moment.",
+        ),
+        _ => Problem::new(
+            "gateway_malformed",
+            sentence(&error.to_string()),
+            "Check that the program at this address is a Vidimus gateway of this version.",
+        ),
+    }
+}
+
+fn from_gateway(problem: &vidimus_protocol::api::Problem) -> Problem {
+    let hint = match problem.code.as_str() {
+        "unauthorised" => "Sign in again.",
+        _ => "Nothing was logged. Try again.",
+    };
+    // The words come from the gateway: whatever hides in them is made visible.
+    let detail = crate::safe_text::flat(&problem.detail);
+    Problem::new(
+        &crate::safe_text::flat(&problem.code),
+        sentence(&detail),
+        hint,
+    )
+}
+
+impl Tools {
+    /// The console may have stopped; then nobody needs to know.
+    fn tell(&self, message: Message) {
+        let _stopped = self.console.send(message);
+    }
+}
+
+/// A value's canonical JSON text.
+pub(crate) fn item<T: serde::Serialize>(value: &T) -> String {
+    String::from_utf8(vidimus_protocol::strict::canonical(value)).expect("JSON is UTF-8")
+}
+
+/// A new token.
+pub(crate) fn token() -> Token {
+    let text = zeroize::Zeroizing::new(Blob(random::<32>().to_vec()).to_string());
+    text.parse().expect("32 bytes in base64url are a token")
+}
+
+/// Random bytes.
+pub(crate) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).expect("the system has randomness");
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn draft() -> Draft {
+        Draft {
+            r#type: ActType::VerdictGiven,
+            signer: ReviewerId::from_random([1; 16]),
+            log: Digest([2; 32]),
+            rp_id: "localhost".into(),
+            pinned_size: 7,
+            pinned_root: Digest([3; 32]),
+            items: vec!["{}".into()],
+            verdict: None,
+            not_after: None,
+        }
+    }
+
+    #[test]
+    fn an_envelope_never_outlives_what_it_decides() {
+        let now = Time::from_unix_ms(1_000_000);
+        let nonce = Digest([9; 32]);
+        assert_eq!(
+            draft().envelope(nonce, now).expires_at,
+            now.plus_seconds(LIFE_S)
+        );
+        let soon = Draft {
+            not_after: Some(now.plus_seconds(5)),
+            ..draft()
+        };
+        assert_eq!(soon.envelope(nonce, now).expires_at, now.plus_seconds(5));
+        assert_eq!(
+            draft().envelope(nonce, now).items_root.0,
+            tree::leaf_hash(b"{}")
+        );
+    }
+
+    #[test]
+    fn words_become_sentences() {
+        assert_eq!(sentence("it is late"), "It is late.");
+        assert_eq!(sentence("Late?"), "Late?");
+        assert_eq!(sentence(""), ".");
+        assert_eq!(grouped("123456"), "123 456");
+    }
+}

@@ -1,0 +1,347 @@
+//! The owner of everything: one thread, one message at a time.
+//!
+//! [`Core`] holds the mirror, the replay of the log, the session and whatever
+//! is on screen. Everything slow (network, key prompts, keyring) runs in tasks
+//! that send a [`Message`] back; nothing else writes here. After each message
+//! the view is built anew and, when it differs, published.
+
+mod acts;
+mod commands;
+mod feed;
+mod history;
+mod open;
+mod review;
+mod setup;
+mod sync;
+mod verification;
+mod views;
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use vidimus_client::{AgentProfile, ClientError, Home, Token};
+use vidimus_mirror::Mirror;
+use vidimus_protocol::api::{Ack, Content, SessionView};
+use vidimus_protocol::envelope::ActType;
+use vidimus_protocol::id::{ActionId, CeremonyId};
+use vidimus_protocol::state::Route;
+use vidimus_protocol::{Blob, Digest, Time};
+use vidimus_verify::replay::Replay;
+use zeroize::Zeroizing;
+
+use crate::act::End;
+use crate::console::{FrontId, Published, Sent};
+use crate::hooks::Hooks;
+use crate::inbox::Headlines;
+use crate::secrets::Secrets;
+use crate::view::{
+    CeremonyPurpose, CeremonyState, Command, Connection, Notice, Problem, Reply, VerdictChoice,
+    Verification,
+};
+
+/// Everything that can happen.
+pub(crate) enum Message {
+    /// A front asks for something.
+    Command {
+        command: Command,
+        front: FrontId,
+        reply: Answer,
+    },
+    /// A notification was clicked. It may open something, never decide.
+    Clicked {
+        action: String,
+        choice: Option<VerdictChoice>,
+    },
+    /// The keyring answered.
+    Keyring {
+        token: Result<Option<Zeroizing<String>>, String>,
+        pin: Result<Option<Zeroizing<String>>, String>,
+    },
+    /// The keyring could not keep something.
+    KeyringFailed { why: String },
+    /// The gateway said whether a token from the keyring still opens anything.
+    Session {
+        token: Token,
+        result: Result<SessionView, ClientError>,
+    },
+    /// The feed of that number.
+    Feed { generation: u64, fed: sync::Fed },
+    /// A part was fetched.
+    Part {
+        index: u64,
+        name: String,
+        result: Result<Content, ClientError>,
+    },
+    /// An act's envelope is about to be shown to a key.
+    Journal {
+        challenge: Digest,
+        r#type: ActType,
+        reply: oneshot::Sender<Result<(), Problem>>,
+    },
+    /// A key prompt is open.
+    CeremonyStarted {
+        serial: u64,
+        ceremony: CeremonyId,
+        url: Option<String>,
+        code: Option<String>,
+    },
+    /// A key prompt ended.
+    CeremonyEnded { serial: u64, end: End },
+    /// No browser opened.
+    NoBrowser { why: String },
+    /// The whole-log verification goes on or is over.
+    Verified(verification::Progress),
+    /// The gateway's server ended.
+    Served { why: String },
+    /// A second has passed.
+    Tick,
+    /// The end.
+    Stop,
+}
+
+/// Where the answer to a command goes.
+pub(crate) type Answer = oneshot::Sender<Result<Reply, Problem>>;
+
+/// What the console is started with.
+pub(crate) struct Setting {
+    pub(crate) home: Home,
+    pub(crate) hooks: Arc<dyn Hooks>,
+    pub(crate) secrets: Arc<dyn Secrets>,
+    pub(crate) web: Option<axum::Router>,
+    pub(crate) runtime: tokio::runtime::Handle,
+    pub(crate) inbox: mpsc::UnboundedSender<Message>,
+    pub(crate) published: watch::Sender<Arc<Published>>,
+    pub(crate) sent: broadcast::Sender<Sent>,
+}
+
+/// The state.
+pub(crate) struct Core {
+    setting: Setting,
+    /// Started gateway and opened mirror; `None` until they are, or why not.
+    base: Result<Base, Option<Problem>>,
+    session: Option<Session>,
+    /// What was wrong, and where the evidence is.
+    frozen: Option<(Problem, PathBuf)>,
+    connection: Connection,
+    /// The task that follows the feed, and its number.
+    feed: Option<(u64, JoinHandle<()>)>,
+    feeds: u64,
+    ceremony: Option<Ceremony>,
+    ceremonies: u64,
+    /// Browsers whose key prompt ended well in this session.
+    authorised: HashSet<FrontId>,
+    /// What each front has open, with what it was shown.
+    opened: HashMap<FrontId, review::Opened>,
+    /// Reviews that wait for their parts.
+    waiting: Vec<review::Waiting>,
+    /// Actions with a program at the other end; `None` while not connected.
+    present: Option<HashSet<ActionId>>,
+    /// When an action was last present.
+    last_present: HashMap<ActionId, Time>,
+    notified: HashSet<ActionId>,
+    /// By code, so that each stands there once.
+    notices: BTreeMap<String, Notice>,
+    verification: Verification,
+    /// A pin from the keyring that the log has yet to honour.
+    keyring_pin: Option<String>,
+    /// Where the `vidimus` command is.
+    vidimus: Option<PathBuf>,
+    /// When the pin was last copied to the keyring, and what it was.
+    copied_pin: Option<(Instant, u64)>,
+}
+
+/// What exists once the console has opened.
+pub(crate) struct Base {
+    gateway: vidimus_gateway::Gateway,
+    stop_serving: oneshot::Sender<()>,
+    client: vidimus_client::Gateway,
+    mirror: Mirror,
+    replay: Replay,
+    /// Size up to which the mirror is filled; the feed resumes there.
+    size: Arc<AtomicU64>,
+    headlines: Headlines,
+    /// Which action each entry belongs to.
+    actions: Vec<Option<ActionId>>,
+    /// Actions in the order of their latest entry, newest first.
+    recent: VecDeque<ActionId>,
+    /// How each credential was reached at its enrolment.
+    routes: HashMap<Blob, Route>,
+    fetching: HashSet<(u64, String)>,
+}
+
+/// An open session.
+struct Session {
+    token: Token,
+    expires_at: Time,
+}
+
+/// The key prompt in progress, or the last one.
+struct Ceremony {
+    serial: u64,
+    front: FrontId,
+    purpose: CeremonyPurpose,
+    route: Route,
+    id: Option<CeremonyId>,
+    url: Option<String>,
+    code: Option<String>,
+    state: CeremonyState,
+    task: Option<JoinHandle<()>>,
+    after: After,
+    /// Waits for the mirror to prove it, until then.
+    unproven: Option<(Box<Ack>, Instant)>,
+}
+
+/// What follows when a key prompt is done.
+enum After {
+    /// A session opens with this token.
+    OpenSession { token: Token, expires_at: Time },
+    /// An agent's profile is written.
+    WriteProfile(Box<AgentProfile>),
+    /// Nothing more: the ledger says it.
+    Nothing,
+}
+
+impl Core {
+    pub(crate) fn new(setting: Setting) -> Self {
+        Self {
+            setting,
+            base: Err(None),
+            session: None,
+            frozen: None,
+            connection: Connection::Connecting,
+            feed: None,
+            feeds: 0,
+            ceremony: None,
+            ceremonies: 0,
+            authorised: HashSet::new(),
+            opened: HashMap::new(),
+            waiting: Vec::new(),
+            present: None,
+            last_present: HashMap::new(),
+            notified: HashSet::new(),
+            notices: BTreeMap::new(),
+            verification: Verification::NotRun,
+            keyring_pin: None,
+            vidimus: None,
+            copied_pin: None,
+        }
+    }
+
+    /// Handles messages until it is told to stop.
+    pub(crate) fn run(mut self, inbox: &mut mpsc::UnboundedReceiver<Message>) {
+        self.look_for_command();
+        self.publish();
+        self.open();
+        self.publish();
+        while let Some(message) = inbox.blocking_recv() {
+            if matches!(message, Message::Stop) {
+                break;
+            }
+            self.handle(message);
+            self.publish();
+        }
+        self.close();
+    }
+
+    fn handle(&mut self, message: Message) {
+        match message {
+            Message::Command {
+                command,
+                front,
+                reply,
+            } => self.command(command, &front, reply),
+            Message::Clicked { action, choice } => self.clicked(action, choice),
+            Message::Keyring { token, pin } => self.keyring_answered(token, pin),
+            Message::KeyringFailed { why } => self.no_keyring(&why),
+            Message::Session { token, result } => self.session_answered(token, result),
+            Message::Feed { generation, fed } => self.fed(generation, fed),
+            Message::Part {
+                index,
+                name,
+                result,
+            } => self.part_arrived(index, name, result),
+            Message::Journal {
+                challenge,
+                r#type,
+                reply,
+            } => {
+                // The task may have been cancelled while it asked.
+                let _cancelled = reply.send(self.journal(challenge, r#type));
+            }
+            Message::CeremonyStarted {
+                serial,
+                ceremony,
+                url,
+                code,
+            } => self.ceremony_started(serial, ceremony, url, code),
+            Message::CeremonyEnded { serial, end } => self.ceremony_ended(serial, end),
+            Message::NoBrowser { why } => self.notice(
+                crate::view::Tone::Warning,
+                Problem::new(
+                    "no_browser",
+                    format!("No browser opened: {why}."),
+                    "Copy the address of the page into a browser on this computer.",
+                ),
+            ),
+            Message::Verified(progress) => self.verified(progress),
+            Message::Served { why } => self.served(why),
+            Message::Tick => self.tick(),
+            Message::Stop => {}
+        }
+    }
+
+    fn tick(&mut self) {
+        self.ceremony_late();
+        self.give_up_waiting();
+        self.session_over();
+        self.copy_pin();
+    }
+
+    /// Sends a message to itself from a task.
+    fn spawn<F>(&self, work: F) -> JoinHandle<()>
+    where
+        F: Future<Output = Message> + Send + 'static,
+    {
+        let inbox = self.setting.inbox.clone();
+        self.setting.runtime.spawn(async move {
+            // The console may have stopped meanwhile.
+            let _stopped = inbox.send(work.await);
+        })
+    }
+
+    fn notice(&mut self, tone: crate::view::Tone, problem: Problem) {
+        self.notices
+            .insert(problem.code.clone(), Notice { tone, problem });
+    }
+
+    fn base(&self) -> Result<&Base, Problem> {
+        self.base.as_ref().map_err(|problem| {
+            problem.clone().unwrap_or_else(|| {
+                Problem::new(
+                    "starting",
+                    "The console is still starting.",
+                    "Try again in a moment.",
+                )
+            })
+        })
+    }
+}
+
+impl Base {
+    fn state(&self) -> &vidimus_protocol::State {
+        self.replay.state()
+    }
+}
+
+/// The clock.
+pub(crate) fn now() -> Time {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Time::from_unix_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

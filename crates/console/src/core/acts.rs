@@ -1,0 +1,386 @@
+//! Signing in, connecting an agent, deciding.
+
+use std::path::{Path, PathBuf};
+
+use vidimus_client::AgentProfile;
+use vidimus_ledger::part;
+use vidimus_protocol::action::{MAX_REASON, REASON_TYPE};
+use vidimus_protocol::api::{Content, VerdictExtras};
+use vidimus_protocol::envelope::{
+    ActType, AgentItem, SessionItem, Verdict, VerdictItem, token_hash,
+};
+use vidimus_protocol::id::{AgentId, ExecutorId};
+use vidimus_protocol::state::Route as KeyRoute;
+use vidimus_protocol::{Blob, Digest, Time};
+
+use super::setup::{KEY_FILE, SESSION_S};
+use super::views::route_view;
+use super::{After, Base, Core, Message, now};
+use crate::act::{self, Draft, Key, item, random, token};
+use crate::console::FrontId;
+use crate::view::{CeremonyPurpose, Phase, Problem, Reply, Tone, VerdictChoice};
+
+/// Longest name of an agent.
+const MAX_AGENT_NAME: usize = 40;
+
+impl Core {
+    pub(super) fn sign_in(&mut self, front: &FrontId) -> Result<Reply, Problem> {
+        self.no_prompt_yet()?;
+        let base = self.base()?;
+        if self.session.is_some() && *front == FrontId::Desktop {
+            return Ok(Reply::Accepted);
+        }
+        Self::no_software_in_browser(route_view(base.key_route()), front)?;
+        let session_token = token();
+        let expires_at = now().plus_seconds(SESSION_S);
+        let items = vec![item(&SessionItem {
+            expires_at,
+            token_hash: token_hash(session_token.expose()),
+        })];
+        let draft = self.draft(ActType::SessionOpened, items, None, None)?;
+        let after = After::OpenSession {
+            token: session_token,
+            expires_at,
+        };
+        self.act(CeremonyPurpose::SignIn, draft, after, "sign in", front)
+    }
+
+    pub(super) fn connect_agent(&mut self, name: &str, front: &FrontId) -> Result<Reply, Problem> {
+        self.may_sign()?;
+        if !name_is_fit(name) {
+            return Err(Problem::new(
+                "bad_agent_name",
+                format!("An agent's name has 1 to {MAX_AGENT_NAME} letters, digits, `-` or `_`."),
+                "Choose another name.",
+            ));
+        }
+        let taken = self
+            .base()?
+            .state()
+            .agents()
+            .any(|agent| agent.name == name);
+        if taken || self.setting.home.agent_profile(name).exists() {
+            return Err(Problem::new(
+                "agent_exists",
+                format!("There is an agent named {name} already."),
+                "Choose another name.",
+            ));
+        }
+        let Some(owner) = self.reviewer() else {
+            return Err(not_synced());
+        };
+        let agent = AgentId::from_random(random());
+        let executor = ExecutorId::from_random(random());
+        let agent_token = token();
+        let items = vec![item(&AgentItem {
+            agent,
+            executor,
+            name: name.to_owned(),
+            owner,
+            token_hash: token_hash(agent_token.expose()),
+        })];
+        let draft = self.draft(ActType::AgentRegistered, items, None, None)?;
+        let profile = AgentProfile {
+            agent,
+            executor,
+            log: draft.log,
+            name: name.to_owned(),
+            token: agent_token,
+            trust: self.setting.home.trust_file(),
+            url: self.base()?.client.base_url().clone(),
+        };
+        let purpose = CeremonyPurpose::ConnectAgent {
+            name: name.to_owned(),
+        };
+        let after = After::WriteProfile(Box::new(profile));
+        let words = format!("connect the agent {name}");
+        self.act(purpose, draft, after, &words, front)
+    }
+
+    pub(super) fn decide(
+        &mut self,
+        action: &str,
+        choice: VerdictChoice,
+        reason: &str,
+        front: &FrontId,
+    ) -> Result<Reply, Problem> {
+        self.may_sign()?;
+        let opened = self
+            .opened
+            .get(front)
+            .filter(|opened| opened.action.to_string() == action)
+            .cloned()
+            .ok_or_else(|| {
+                Problem::new(
+                    "not_opened",
+                    "This action is not open here.",
+                    "Open it, read what will run, then decide.",
+                )
+            })?;
+        let base = self.base()?;
+        let state = base
+            .state()
+            .action(&opened.action)
+            .ok_or_else(super::review::unknown_action)?;
+        if let Some(problem) = self.blocked(state) {
+            return Err(problem);
+        }
+        if reason.len() > MAX_REASON {
+            return Err(Problem::new(
+                "reason_too_long",
+                format!(
+                    "A reason has at most {MAX_REASON} bytes; this one has {}.",
+                    reason.len()
+                ),
+                "Shorten it.",
+            ));
+        }
+        let salt = random();
+        let commit = part::commit(&salt, REASON_TYPE, reason.as_bytes())
+            .map_err(|error| Problem::local("The reason cannot be committed to", error))?;
+        let verdict = match choice {
+            VerdictChoice::Approve => Verdict::Approve,
+            VerdictChoice::Deny => Verdict::Deny,
+        };
+        let items = vec![item(&VerdictItem {
+            action: state.id,
+            action_digest: opened.digest,
+            expires_at: state.expires_at,
+            proposal_leaf: state.proposal.leaf,
+            reason_commit: Digest(commit),
+            seen: opened.seen.digest(),
+            verdict,
+        })];
+        let extras = VerdictExtras {
+            reason: Content {
+                bytes: Blob(reason.as_bytes().to_vec()),
+                salt: Digest(salt),
+                r#type: REASON_TYPE.to_owned(),
+            },
+            seen: opened.seen.clone(),
+        };
+        let not_after = Some(state.expires_at);
+        let title = base
+            .headlines
+            .get(&state.id)
+            .map_or_else(String::new, |headline| {
+                crate::safe_text::flat(&headline.title)
+            });
+        let draft = self.draft(ActType::VerdictGiven, items, Some(extras), not_after)?;
+        let purpose = CeremonyPurpose::Verdict {
+            action: action.to_owned(),
+            verdict: choice,
+        };
+        let words = match choice {
+            VerdictChoice::Approve => format!("approve: {title}"),
+            VerdictChoice::Deny => format!("deny: {title}"),
+        };
+        self.act(purpose, draft, After::Nothing, &words, front)
+    }
+
+    /// Whether anything can be signed but a sign-in.
+    fn may_sign(&self) -> Result<(), Problem> {
+        self.no_prompt_yet()?;
+        match self.unable() {
+            Some(problem) => Err(problem),
+            None => Ok(()),
+        }
+    }
+
+    /// Why nothing can be decided at all, if so.
+    pub(super) fn unable(&self) -> Option<Problem> {
+        match self.phase() {
+            Phase::Ready if self.connection == crate::view::Connection::Live => None,
+            Phase::Ready => Some(Problem::new(
+                "not_live",
+                "The console is not connected to the gateway's log.",
+                "Wait until it is live again, then decide.",
+            )),
+            Phase::Frozen { problem, .. } | Phase::Failed { problem } => Some(problem),
+            Phase::UpgradeNeeded { entry } => Some(Problem::new(
+                "upgrade_needed",
+                format!("This version cannot judge the log beyond entry {entry}."),
+                "Install a newer Vidimus, then decide.",
+            )),
+            Phase::Starting => Some(Problem::new(
+                "starting",
+                "The console is still starting.",
+                "Try again in a moment.",
+            )),
+            Phase::Setup => Some(Problem::new(
+                "not_set_up",
+                "No key is set up yet.",
+                "Set up your key first.",
+            )),
+            Phase::SignedOut => Some(Problem::new(
+                "sign_in_first",
+                "You are signed out.",
+                "Sign in with your key first.",
+            )),
+        }
+    }
+
+    /// An act, but for nonce and time. It pins the log as it was verified here.
+    fn draft(
+        &self,
+        r#type: ActType,
+        items: Vec<String>,
+        verdict: Option<VerdictExtras>,
+        not_after: Option<Time>,
+    ) -> Result<Draft, Problem> {
+        if let Some((problem, _)) = &self.frozen {
+            return Err(problem.clone());
+        }
+        let base = self.base()?;
+        let (Some(log), Some(signer)) = (base.state().log(), self.reviewer()) else {
+            return Err(not_synced());
+        };
+        let tree = base.replay.tree();
+        Ok(Draft {
+            r#type,
+            signer,
+            log: log.id,
+            rp_id: log.opened.rp_id.clone(),
+            pinned_size: tree.size(),
+            pinned_root: Digest(tree.root()),
+            items,
+            verdict,
+            not_after,
+        })
+    }
+
+    fn act(
+        &mut self,
+        purpose: CeremonyPurpose,
+        draft: Draft,
+        after: After,
+        words: &str,
+        front: &FrontId,
+    ) -> Result<Reply, Problem> {
+        let route = self.base()?.key_route();
+        Self::no_software_in_browser(route_view(route), front)?;
+        let key = match route {
+            KeyRoute::Browser => Key::Page {
+                open: *front == FrontId::Desktop,
+            },
+            KeyRoute::Software => Key::File {
+                path: self.setting.home.console_dir().join(KEY_FILE),
+                purpose: format!("Unlock your software key to {words}"),
+            },
+        };
+        let tools = self.begin(purpose, route, after, front);
+        let serial = tools.serial;
+        let task = self.spawn(async move {
+            let end = act::run(draft, key, tools).await;
+            Message::CeremonyEnded { serial, end }
+        });
+        self.carry(task);
+        Ok(Reply::Accepted)
+    }
+
+    /// A harmless command to hold, once an agent is connected.
+    pub(super) fn try_command(&self, base: &Base) -> Option<String> {
+        let agent = base
+            .state()
+            .agents()
+            .filter(|agent| name_is_fit(&agent.name))
+            .filter(|agent| self.setting.home.agent_profile(&agent.name).exists())
+            .max_by_key(|agent| agent.entry.index)?;
+        let program = self.vidimus.as_ref()?;
+        Some(format!(
+            "{} exec --agent {} -- /usr/bin/env",
+            shell_word(&program.display().to_string()),
+            agent.name
+        ))
+    }
+
+    /// Says once where the `vidimus` command is missing.
+    pub(super) fn look_for_command(&mut self) {
+        self.vidimus = find_command();
+        if self.vidimus.is_none() {
+            self.notice(
+                Tone::Warning,
+                Problem::new(
+                    "no_vidimus_command",
+                    "The `vidimus` command was not found beside this program or in PATH.",
+                    "Install it, then start the console again: agents need it to hold their commands.",
+                ),
+            );
+        }
+    }
+}
+
+/// Whether an agent can have this name: it is also a file name.
+pub(super) fn name_is_fit(name: &str) -> bool {
+    (1..=MAX_AGENT_NAME).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+fn not_synced() -> Problem {
+    Problem::new(
+        "not_synced",
+        "This console has no copy of the log yet.",
+        "Wait until it has caught up, then try again.",
+    )
+}
+
+/// The `vidimus` command: beside this program, else in PATH.
+fn find_command() -> Option<PathBuf> {
+    let beside = std::env::current_exe().ok().and_then(|program| {
+        // The headless console is the command itself.
+        if program.file_name().is_some_and(|name| name == "vidimus") {
+            return Some(program);
+        }
+        Some(program.parent()?.join("vidimus"))
+    });
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    beside
+        .into_iter()
+        .chain(std::env::split_paths(&path).map(|folder| folder.join("vidimus")))
+        .find(|program| program.is_absolute() && is_program(program))
+}
+
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path)
+        .is_ok_and(|facts| facts.is_file() && facts.permissions().mode() & 0o111 != 0)
+}
+
+fn shell_word(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
+    if word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agents_name_is_a_plain_file_name() {
+        assert!(name_is_fit("claude-code_2"));
+        for bad in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "a b",
+            "é",
+            "x\u{202e}",
+            &"x".repeat(41),
+        ] {
+            assert!(!name_is_fit(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_with_blanks_is_quoted() {
+        assert_eq!(shell_word("/usr/bin/vidimus"), "/usr/bin/vidimus");
+        assert_eq!(shell_word("/a b/it's"), r"'/a b/it'\''s'");
+    }
+}

@@ -1,0 +1,363 @@
+//! Opening and closing: mirror, gateway, keyring, session.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use vidimus_client::private::{private_folder, write_private};
+use vidimus_client::{ClientError, Token};
+use vidimus_gateway::{Config as GatewayConfig, Gateway, OpenError, PortError};
+use vidimus_mirror::Mirror;
+use vidimus_protocol::Digest;
+use vidimus_protocol::api::SessionView;
+use vidimus_protocol::trust::TrustFile;
+use vidimus_verify::replay::Replay;
+use zeroize::Zeroizing;
+
+use super::{Base, Core, Message, Session, now};
+use crate::act::sentence;
+use crate::secrets;
+use crate::view::{Connection, Problem, Tone};
+
+/// Where the mirror keeps that the console is frozen.
+pub(super) const FROZEN: &str = "frozen";
+/// Leaves that are replayed at a time.
+const STRIDE: u64 = 4096;
+
+impl Core {
+    /// Opens everything, or says why not.
+    pub(super) fn open(&mut self) {
+        match self.try_open() {
+            Ok(base) => {
+                self.base = Ok(base);
+                self.opened_base();
+            }
+            Err(problem) => self.base = Err(Some(problem)),
+        }
+    }
+
+    fn try_open(&self) -> Result<Base, Problem> {
+        let home = &self.setting.home;
+        private_folder(&home.console_dir())
+            .map_err(|error| Problem::local("The console's folder cannot be used", error))?;
+        let mirror = Mirror::open(&home.mirror_file()).map_err(|error| cannot_open(&error))?;
+        let gateway = Gateway::open(GatewayConfig::personal(home.gateway_dir()))
+            .map_err(|error| cannot_start(&error))?;
+        let url = gateway.url();
+        let client = vidimus_client::Gateway::new(&url)
+            .map_err(|error| Problem::local("The gateway's address cannot be used", error))?;
+        let (stop_serving, stopped) = oneshot::channel::<()>();
+        let server = gateway.clone();
+        let extra = self.setting.web.clone().unwrap_or_default();
+        let inbox = self.setting.inbox.clone();
+        self.setting.runtime.spawn(async move {
+            let stop = async {
+                // Dropped or sent: both mean stop.
+                let _either = stopped.await;
+            };
+            if let Err(error) = server.serve(extra, stop).await {
+                // The console may have stopped at the same time.
+                let _stopped = inbox.send(Message::Served {
+                    why: error.to_string(),
+                });
+            }
+        });
+        Ok(Base {
+            gateway,
+            stop_serving,
+            client,
+            mirror,
+            replay: Replay::new(),
+            size: Arc::new(AtomicU64::new(0)),
+            headlines: HashMap::new(),
+            actions: Vec::new(),
+            recent: VecDeque::new(),
+            routes: HashMap::new(),
+            fetching: HashSet::new(),
+        })
+    }
+
+    fn opened_base(&mut self) {
+        let Ok(base) = &self.base else { return };
+        if let Some(kept) = base.mirror.get(FROZEN).ok().flatten()
+            && let Some((path, text)) = kept.split_once('\n')
+        {
+            let problem = super::sync::frozen_problem(text);
+            self.frozen = Some((problem, path.into()));
+        }
+        let (theirs, ours) = (base.gateway.log(), base.mirror.log());
+        match (theirs, ours) {
+            (None, None) => {}
+            (Some(log), None) => self.adopt(log, false),
+            (Some(theirs), Some(ours)) if theirs == ours => {}
+            (theirs, Some(ours)) => {
+                let found =
+                    theirs.map_or_else(|| "no log at all".into(), |log| format!("log {log}"));
+                self.freeze(
+                    &format!(
+                        "This console follows log {ours}, but the gateway on this computer now keeps {found}."
+                    ),
+                    &[],
+                );
+            }
+        }
+        self.replay_mirror();
+        self.ask_keyring();
+    }
+
+    /// Takes a log as the one that this console follows. The gateway runs in
+    /// this very process, so its word for its own log id is as good as ours.
+    pub(super) fn adopt(&mut self, log: Digest, founded_here: bool) {
+        let trust = self.setting.home.trust_file();
+        let Ok(base) = &mut self.base else { return };
+        let adopted = base.mirror.adopt(log).map_err(|error| error.to_string());
+        if founded_here {
+            base.start_journal(0);
+        }
+        let written = adopted.and_then(|()| {
+            write_private(&trust, &TrustFile::new(log).to_bytes())
+                .map_err(|error| error.to_string())
+        });
+        if let Err(why) = written {
+            self.notice(
+                Tone::Danger,
+                Problem::local("The trust file could not be written", why),
+            );
+        }
+    }
+
+    /// Judges what is in the mirror, from its first entry.
+    fn replay_mirror(&mut self) {
+        loop {
+            let Ok(base) = &self.base else { return };
+            let (from, size) = (base.replay.tree().size(), base.mirror.size());
+            if from >= size {
+                break;
+            }
+            let until = size.min(from + STRIDE);
+            let leaves = match base.mirror.leaves(from..until) {
+                Ok(leaves) => leaves,
+                Err(error) => {
+                    let problem =
+                        Problem::local("The console's copy of the ledger cannot be read", error);
+                    self.notice(Tone::Danger, problem);
+                    return;
+                }
+            };
+            if !self.judge(&leaves) {
+                return;
+            }
+        }
+        self.look_at_parts();
+    }
+
+    /// Asks the keyring for the session token and the pin.
+    fn ask_keyring(&mut self) {
+        let Some(log) = self.log() else { return };
+        let secrets = self.setting.secrets.clone();
+        self.spawn(async move {
+            let token = secrets::read(secrets.clone(), session_name(log)).await;
+            let pin = secrets::read(secrets, pin_name(log)).await;
+            Message::Keyring { token, pin }
+        });
+    }
+
+    pub(super) fn keyring_answered(
+        &mut self,
+        token: Result<Option<Zeroizing<String>>, String>,
+        pin: Result<Option<Zeroizing<String>>, String>,
+    ) {
+        match pin {
+            Ok(pin) => self.keyring_pin = pin.map(|pin| pin.to_string()),
+            Err(why) => self.no_keyring(&why),
+        }
+        self.check_keyring_pin(false);
+        let token = token
+            .ok()
+            .flatten()
+            .and_then(|text| text.parse::<Token>().ok());
+        if let Some(token) = token
+            && self.session.is_none()
+            && let Ok(base) = &self.base
+        {
+            let client = base.client.with_token(&token);
+            self.spawn(async move {
+                let result = client.session().await;
+                Message::Session { token, result }
+            });
+        }
+    }
+
+    pub(super) fn no_keyring(&mut self, why: &str) {
+        self.notice(
+            Tone::Warning,
+            Problem::new(
+                "no_keyring",
+                format!("The keyring of this computer cannot be used: {}", sentence(why)),
+                "You stay signed in only until the console is closed. Unlock or install a keyring (Secret Service) to change that.",
+            ),
+        );
+    }
+
+    pub(super) fn session_answered(
+        &mut self,
+        token: Token,
+        result: Result<SessionView, ClientError>,
+    ) {
+        match result {
+            Ok(view) => self.open_session(token, view.expires_at, false),
+            Err(ClientError::Problem { status: 401, .. }) => self.forget_token(),
+            Err(error) => {
+                self.connection = Connection::Offline {
+                    since_unix_ms: now().unix_ms(),
+                    retry_at_unix_ms: now().unix_ms(),
+                    why: sentence(&error.to_string()),
+                };
+            }
+        }
+    }
+
+    /// Signs in: keeps the token and starts the feed.
+    pub(super) fn open_session(
+        &mut self,
+        token: Token,
+        expires_at: vidimus_protocol::Time,
+        fresh: bool,
+    ) {
+        if fresh && let Some(log) = self.log() {
+            let text = Zeroizing::new(token.expose().to_owned());
+            self.keep(session_name(log), Some(text));
+        }
+        self.session = Some(Session { token, expires_at });
+        self.start_feed();
+    }
+
+    /// The session's time is over.
+    pub(super) fn session_over(&mut self) {
+        let over = self
+            .session
+            .as_ref()
+            .is_some_and(|session| now() >= session.expires_at);
+        if over {
+            self.end_session();
+        }
+    }
+
+    /// Forgets the session here, in the keyring and in every browser.
+    pub(super) fn end_session(&mut self) {
+        self.session = None;
+        self.authorised.clear();
+        self.opened
+            .retain(|front, _| *front == crate::FrontId::Desktop);
+        self.present = None;
+        self.stop_feed();
+        self.forget_token();
+    }
+
+    fn forget_token(&mut self) {
+        if let Some(log) = self.log() {
+            self.keep(session_name(log), None);
+        }
+    }
+
+    /// Writes to the keyring, in the background.
+    pub(super) fn keep(&self, name: String, secret: Option<Zeroizing<String>>) {
+        let secrets = self.setting.secrets.clone();
+        let inbox = self.setting.inbox.clone();
+        self.setting.runtime.spawn(async move {
+            if let Err(why) = secrets::write(secrets, name, secret).await {
+                // The console may have stopped meanwhile.
+                let _stopped = inbox.send(Message::KeyringFailed { why });
+            }
+        });
+    }
+
+    /// The gateway's server ended by itself.
+    pub(super) fn served(&mut self, why: String) {
+        self.close();
+        self.base = Err(Some(Problem::new(
+            "gateway_stopped",
+            format!("The gateway stopped: {}", sentence(&why)),
+            "Try again. If it stays, start Vidimus anew.",
+        )));
+    }
+
+    /// Stops feed, key prompt and gateway.
+    pub(super) fn close(&mut self) {
+        self.stop_feed();
+        if let Some(task) = self.ceremony.take().and_then(|ceremony| ceremony.task) {
+            task.abort();
+        }
+        if let Ok(base) = std::mem::replace(&mut self.base, Err(None)) {
+            // It may have stopped already.
+            let _stopped = base.stop_serving.send(());
+        }
+    }
+
+    /// The log that this console follows.
+    pub(super) fn log(&self) -> Option<Digest> {
+        self.base.as_ref().ok()?.mirror.log()
+    }
+}
+
+pub(super) fn session_name(log: Digest) -> String {
+    format!("session:{log}")
+}
+
+pub(super) fn pin_name(log: Digest) -> String {
+    format!("pin:{log}")
+}
+
+fn cannot_open(error: &vidimus_mirror::OpenError) -> Problem {
+    use vidimus_mirror::OpenError as Mirror;
+    let message = sentence(&error.to_string());
+    match error {
+        Mirror::InUse(_) => in_use(message),
+        Mirror::Newer { .. } => Problem::new("upgrade_needed", message, "Install a newer Vidimus."),
+        Mirror::Changed { .. } | Mirror::NotAMirror(_) => Problem::new(
+            "copy_damaged",
+            message,
+            "Keep that file as evidence, put your backup in its place, then try again.",
+        ),
+        _ => Problem::new(
+            "copy_unusable",
+            message,
+            "Check free disk space and file permissions, then try again.",
+        ),
+    }
+}
+
+fn in_use(message: String) -> Problem {
+    Problem::new(
+        "in_use",
+        message,
+        "Use the Vidimus that runs already, or stop it and try again.",
+    )
+}
+
+fn cannot_start(error: &OpenError) -> Problem {
+    let message = sentence(&error.to_string());
+    match error {
+        OpenError::Port(PortError::Busy { port, owner }) => Problem::new(
+            "port_busy",
+            format!("Port {port} of this computer is taken by {owner}."),
+            "Stop that program, then try again. The port is part of your key's address and cannot change.",
+        ),
+        OpenError::InUse { .. } => in_use(message),
+        OpenError::Ledger { .. } | OpenError::Guard(_) => Problem::new(
+            "ledger_damaged",
+            message,
+            "Restore the newest copy of the gateway's folder, then try again.",
+        ),
+        _ => Problem::new(
+            "gateway_failed",
+            message,
+            "Check free disk space and file permissions, then try again.",
+        ),
+    }
+}
+
+/// How long a command may wait for a part that is on its way.
+pub(super) const PART_PATIENCE: Duration = Duration::from_secs(10);

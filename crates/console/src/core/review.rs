@@ -1,0 +1,320 @@
+//! Opening an action: what is on screen is what will be signed.
+
+use std::time::Instant;
+
+use vidimus_ledger::part;
+use vidimus_protocol::action::{Action, CONTEXT_TYPE, Context, PAYLOAD_TYPE};
+use vidimus_protocol::entry::{Data, Parsed};
+use vidimus_protocol::envelope::{Seen, SeenPart};
+use vidimus_protocol::id::ActionId;
+use vidimus_protocol::state::{ActionState, Life};
+use vidimus_protocol::{Digest, Leaf};
+
+use super::commands::answer;
+use super::open::PART_PATIENCE;
+use super::{Answer, Base, Core, now};
+use crate::act::sentence;
+use crate::console::FrontId;
+use crate::inbox::{agent_name, reviewer_name};
+use crate::render::{self, Known, RENDERER};
+use crate::safe_text;
+use crate::view::{Event, OutputView, Problem, Reply, ReviewView, TimelineItem};
+use crate::words;
+
+/// What a front has open.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened {
+    pub(crate) action: ActionId,
+    /// Computed here from the bytes that are shown.
+    pub(crate) digest: Digest,
+    pub(crate) seen: Seen,
+    /// What was pushed last.
+    shown: ReviewView,
+}
+
+/// A front that waits for an action's parts.
+pub(crate) struct Waiting {
+    action: ActionId,
+    front: FrontId,
+    reply: Answer,
+    until: Instant,
+}
+
+impl Core {
+    pub(super) fn open_action(&mut self, action: &str, front: &FrontId, reply: Answer) {
+        let Ok(id) = action.parse::<ActionId>() else {
+            return answer(reply, Err(unknown_action()));
+        };
+        match self.show(id, front) {
+            Err(problem) if problem.code == NOT_HERE && self.session.is_some() => {
+                self.look_at_parts();
+                self.waiting.push(Waiting {
+                    action: id,
+                    front: front.clone(),
+                    reply,
+                    until: Instant::now() + PART_PATIENCE,
+                });
+            }
+            result => answer(reply, result),
+        }
+    }
+
+    fn show(&mut self, id: ActionId, front: &FrontId) -> Result<Reply, Problem> {
+        let (digest, seen, shown) = self.review(id)?;
+        self.opened.insert(
+            front.clone(),
+            Opened {
+                action: id,
+                digest,
+                seen,
+                shown: shown.clone(),
+            },
+        );
+        Ok(Reply::Review(Box::new(shown)))
+    }
+
+    /// Answers those whose parts have come.
+    pub(super) fn answer_waiting(&mut self) {
+        for waiting in std::mem::take(&mut self.waiting) {
+            match self.show(waiting.action, &waiting.front) {
+                Err(problem) if problem.code == NOT_HERE => self.waiting.push(waiting),
+                result => answer(waiting.reply, result),
+            }
+        }
+    }
+
+    pub(super) fn give_up_waiting(&mut self) {
+        let now = Instant::now();
+        let (late, still): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|waiting| now >= waiting.until);
+        self.waiting = still;
+        for waiting in late {
+            answer(waiting.reply, Err(not_here()));
+        }
+        // Deadlines pass and runs fall silent without an entry.
+        self.refresh_opened();
+    }
+
+    /// Pushes what changed of the opened actions.
+    pub(super) fn refresh_opened(&mut self) {
+        let fronts: Vec<_> = self.opened.keys().cloned().collect();
+        for front in fronts {
+            let Some(id) = self.opened.get(&front).map(|opened| opened.action) else {
+                continue;
+            };
+            let Ok((_, _, view)) = self.review(id) else {
+                continue;
+            };
+            if let Some(opened) = self.opened.get_mut(&front)
+                && opened.shown != view
+            {
+                opened.shown = view.clone();
+                self.send(Some(front), Event::Review(Box::new(view)));
+            }
+        }
+    }
+
+    /// Reads the parts from the mirror, holds them against their commits once
+    /// more, and shows exactly these bytes.
+    fn review(&self, id: ActionId) -> Result<(Digest, Seen, ReviewView), Problem> {
+        let base = self.base()?;
+        let state = base.state();
+        let action = state.action(&id).ok_or_else(unknown_action)?;
+        let (payload, digest) =
+            base.checked_part(action, "payload", PAYLOAD_TYPE, action.digest)?;
+        let mut parts = vec![SeenPart {
+            commit: digest,
+            name: "payload".into(),
+        }];
+        let context = match action.context {
+            None => None,
+            Some(commit) => {
+                let (bytes, commit) = base.checked_part(action, "context", CONTEXT_TYPE, commit)?;
+                parts.insert(
+                    0,
+                    SeenPart {
+                        commit,
+                        name: "context".into(),
+                    },
+                );
+                Some(Context::parse(&bytes).map_err(|error| unreadable("context", error))?)
+            }
+        };
+        let what = Action::parse(&payload).map_err(|error| unreadable("payload", error))?;
+        let owner = state.agent(&action.agent).map(|agent| agent.owner);
+        let known = Known {
+            agent: agent_name(state, &action.agent),
+            agent_id: action.agent.to_string(),
+            owner: owner.map_or_else(String::new, |owner| reviewer_name(state, owner)),
+            proposed_at: action.proposed_at,
+            payload_size: u64::try_from(payload.len()).unwrap_or(u64::MAX),
+        };
+        let command = render::command(&what);
+        let (claims, computed) = (
+            render::claims(context.as_ref()),
+            render::computed(&what, &known),
+        );
+        let policy = render::policy(&action.evaluation);
+        let view = ReviewView {
+            summary: self.summary(base, action),
+            marks: render::marks(&command, &[&claims, &computed, &policy]),
+            command,
+            claims,
+            computed,
+            policy,
+            digest: digest.to_string(),
+            entry: action.proposal.index,
+            blocked: self.blocked(action),
+            timeline: base.timeline(id),
+            output: base.output(action),
+        };
+        let seen = Seen {
+            parts,
+            renderer: RENDERER.into(),
+        };
+        Ok((digest, seen, view))
+    }
+
+    /// Why it cannot be decided here now, if so.
+    pub(super) fn blocked(&self, action: &ActionState) -> Option<Problem> {
+        if action.life() != Life::Pending {
+            return Some(Problem::new(
+                "not_pending",
+                "It does not wait for a verdict any more.",
+                "There is nothing to decide.",
+            ));
+        }
+        if now() >= action.expires_at {
+            return Some(Problem::new(
+                "expired",
+                "It has expired: nobody decided in time.",
+                "The agent can propose it again.",
+            ));
+        }
+        let ours = self
+            .base()
+            .ok()
+            .and_then(|base| base.state().agent(&action.agent))
+            .map(|agent| agent.owner);
+        if ours != self.reviewer() {
+            return Some(Problem::new(
+                "not_the_owner",
+                "It belongs to another person's agent.",
+                "Only the agent's owner decides.",
+            ));
+        }
+        if !action.verdicts.is_empty() {
+            return Some(Problem::new(
+                "decided_already",
+                "You have decided it already.",
+                "Wait until the resolution arrives.",
+            ));
+        }
+        self.unable()
+    }
+}
+
+impl Base {
+    /// A part's bytes and its commit, computed anew.
+    fn checked_part(
+        &self,
+        action: &ActionState,
+        name: &str,
+        content_type: &str,
+        expected: Digest,
+    ) -> Result<(Vec<u8>, Digest), Problem> {
+        let content = self
+            .mirror
+            .part(action.proposal.index, name)
+            .map_err(|error| {
+                Problem::local("The console's copy of the ledger cannot be read", error)
+            })?
+            .ok_or_else(not_here)?;
+        let commit = part::commit(&content.salt.0, content_type, &content.bytes.0)
+            .map_err(|error| unreadable(name, error))?;
+        if Digest(commit) != expected {
+            return Err(unreadable(name, "it is not what was proposed"));
+        }
+        Ok((content.bytes.0, Digest(commit)))
+    }
+
+    /// A leaf of the mirror.
+    pub(super) fn leaf(&self, index: u64) -> Option<Leaf> {
+        match Leaf::parse(&self.mirror.leaf(index).ok().flatten()?) {
+            Ok(Parsed::Known(leaf)) => Some(leaf),
+            _ => None,
+        }
+    }
+
+    /// Positions of an action's entries, oldest first.
+    pub(super) fn entries_of(&self, id: ActionId) -> Vec<u64> {
+        let first = self
+            .state()
+            .action(&id)
+            .and_then(|action| usize::try_from(action.proposal.index).ok())
+            .unwrap_or(0);
+        self.actions
+            .iter()
+            .zip(0..)
+            .skip(first)
+            .filter(|(action, _)| **action == Some(id))
+            .map(|(_, index)| index)
+            .collect()
+    }
+
+    fn timeline(&self, id: ActionId) -> Vec<TimelineItem> {
+        self.entries_of(id)
+            .into_iter()
+            .filter_map(|index| {
+                let leaf = self.leaf(index)?;
+                let reason = matches!(leaf.data, Data::VerdictGiven(_))
+                    .then(|| self.mirror.part(index, "reason").ok().flatten())
+                    .flatten()
+                    .map(|reason| String::from_utf8_lossy(&reason.bytes.0).into_owned())
+                    .filter(|reason| !reason.is_empty());
+                Some(TimelineItem {
+                    entry: index,
+                    time_unix_ms: leaf.time.unix_ms(),
+                    text: words::step(&leaf, self.state()),
+                    reason: reason.as_deref().map(safe_text::prose),
+                })
+            })
+            .collect()
+    }
+
+    fn output(&self, action: &ActionState) -> Option<OutputView> {
+        let (entry, done) = action.completed.as_ref()?;
+        let output = self.mirror.part(entry.index, "output").ok().flatten()?;
+        Some(OutputView {
+            lines: safe_text::output(&output.bytes.0),
+            omitted_bytes: done.output_omitted,
+        })
+    }
+}
+
+const NOT_HERE: &str = "not_here_yet";
+
+fn not_here() -> Problem {
+    Problem::new(
+        NOT_HERE,
+        "Its content has not arrived on this computer.",
+        "Try again once the console is connected.",
+    )
+}
+
+fn unreadable(name: &str, why: impl std::fmt::Display) -> Problem {
+    Problem::new(
+        "unreadable",
+        format!("Its {name} cannot be shown: {}", sentence(&why.to_string())),
+        "Do not decide it. Keep an export as evidence.",
+    )
+}
+
+pub(super) fn unknown_action() -> Problem {
+    Problem::new(
+        "unknown_action",
+        "There is no such action in this log.",
+        "Look at the history.",
+    )
+}

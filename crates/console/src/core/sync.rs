@@ -1,0 +1,540 @@
+//! The feed: prove, store, judge, show. In this order.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use vidimus_client::ClientError;
+use vidimus_client::private::write_private;
+use vidimus_mirror::SyncError;
+use vidimus_protocol::Digest;
+use vidimus_protocol::action::{Action, Context};
+use vidimus_protocol::api::Content;
+use vidimus_protocol::entry::{Data, Leaf};
+use vidimus_protocol::envelope::ActType;
+use vidimus_protocol::id::{ActionId, ReviewerId};
+use vidimus_protocol::state::Life;
+use vidimus_verify::replay::Pushed;
+use zeroize::Zeroizing;
+
+use super::open::{FROZEN, pin_name};
+use super::{Base, Core, Message, now};
+use crate::act::sentence;
+use crate::hooks::{NotificationRequest, Urgency};
+use crate::inbox::{Headline, agent_name};
+use crate::safe_text;
+use crate::view::{Connection, Event, Problem, Tone, VerdictChoice};
+use crate::words;
+
+/// Parts that are fetched at a time.
+const MOST_FETCHES: usize = 32;
+/// Actions that are remembered as recent.
+const MOST_RECENT: usize = 64;
+/// The pin is copied to the keyring at most this often.
+const COPY_EVERY: Duration = Duration::from_secs(30);
+/// An action that expires sooner than this presses.
+const PRESSING_MS: u64 = 120_000;
+
+/// What the feed brings.
+pub(crate) enum Fed {
+    /// Connected.
+    Open,
+    /// Entries and a checkpoint.
+    Batch {
+        checkpoint: String,
+        consistency: Vec<Digest>,
+        from: u64,
+        leaves: Vec<String>,
+    },
+    /// Who is at the other end.
+    Present(Vec<ActionId>),
+    /// Not connected.
+    Lost {
+        why: ClientError,
+        retry_in: Duration,
+    },
+}
+
+impl Core {
+    pub(super) fn fed(&mut self, generation: u64, fed: Fed) {
+        // What an aborted feed still said is said again by the next.
+        let current = self.feed.as_ref().map(|(current, _)| *current);
+        if current != Some(generation) || self.frozen.is_some() {
+            return;
+        }
+        match fed {
+            // Live is what follows the first checkpoint.
+            Fed::Open => self.connection = Connection::Connecting,
+            Fed::Batch {
+                checkpoint,
+                consistency,
+                from,
+                leaves,
+            } => self.batch(&checkpoint, &consistency, from, &leaves),
+            Fed::Present(actions) => {
+                let now = now();
+                for action in &actions {
+                    self.last_present.insert(*action, now);
+                }
+                self.present = Some(actions.into_iter().collect());
+            }
+            Fed::Lost { why, retry_in } => self.lost(&why, retry_in),
+        }
+    }
+
+    fn lost(&mut self, why: &ClientError, retry_in: Duration) {
+        self.present = None;
+        if matches!(why, ClientError::Problem { status: 401, .. }) {
+            return self.end_session();
+        }
+        let now = now().unix_ms();
+        let since_unix_ms = match self.connection {
+            Connection::Offline { since_unix_ms, .. } => since_unix_ms,
+            _ => now,
+        };
+        self.connection = Connection::Offline {
+            since_unix_ms,
+            retry_at_unix_ms: now + u64::try_from(retry_in.as_millis()).unwrap_or(0),
+            why: sentence(&safe_text::flat(&why.to_string())),
+        };
+    }
+
+    fn batch(&mut self, note: &str, consistency: &[Digest], from: u64, leaves: &[String]) {
+        let Ok(base) = &mut self.base else { return };
+        match base.mirror.apply(from, leaves, note, consistency) {
+            Ok(_) => {}
+            Err(SyncError::Store(error)) => {
+                // Our own disk, not the gateway's doing: nothing is shown as
+                // decided, and nothing is held against the gateway.
+                let problem =
+                    Problem::local("The console's copy of the ledger cannot be written", error);
+                self.notice(Tone::Danger, problem);
+                return;
+            }
+            Err(SyncError::Gap { .. } | SyncError::NotAdopted) => return self.start_feed(),
+            Err(error) => {
+                let evidence = evidence_of(&error, note);
+                return self.freeze(&sentence(&error.to_string()), &evidence);
+            }
+        }
+        if journal_from(base).is_none() {
+            // The copy was lost and starts anew: what stands in the log
+            // already was journalled nowhere else.
+            base.start_journal(base.mirror.size());
+        }
+        let known = base.replay.tree().size();
+        let fresh: Vec<Vec<u8>> = match base.mirror.leaves(known..base.mirror.size()) {
+            Ok(fresh) => fresh,
+            Err(error) => {
+                let problem =
+                    Problem::local("The console's copy of the ledger cannot be read", error);
+                return self.notice(Tone::Danger, problem);
+            }
+        };
+        if !self.judge(&fresh) {
+            return;
+        }
+        self.connection = Connection::Live;
+        self.check_keyring_pin(true);
+        self.look_at_parts();
+        self.prove_ceremony();
+        self.refresh_opened();
+        self.notify();
+    }
+
+    /// Judges the next leaves of the mirror. `false` when one is forged.
+    pub(super) fn judge(&mut self, leaves: &[Vec<u8>]) -> bool {
+        let Ok(base) = &mut self.base else {
+            return false;
+        };
+        let mut pushed = Vec::with_capacity(leaves.len());
+        let judged = base.replay.push_all(leaves, |one| pushed.push(one));
+        base.size.store(base.mirror.size(), Ordering::Release);
+        for one in pushed {
+            self.take_in(one);
+        }
+        if let Err((entry, error)) = judged {
+            let forged = leaves
+                .get(usize::try_from(entry.saturating_sub(self.judged_before(leaves))).unwrap_or(0))
+                .map(|leaf| String::from_utf8_lossy(leaf).into_owned());
+            let message = format!(
+                "Entry {entry} of the ledger breaks a rule: {}",
+                sentence(&error.to_string())
+            );
+            self.freeze(&message, &forged.into_iter().collect::<Vec<_>>());
+            return false;
+        }
+        true
+    }
+
+    /// Position of the first of these leaves.
+    fn judged_before(&self, leaves: &[Vec<u8>]) -> u64 {
+        let Ok(base) = &self.base else { return 0 };
+        let count = u64::try_from(leaves.len()).unwrap_or(u64::MAX);
+        base.mirror.size().saturating_sub(count)
+    }
+
+    fn take_in(&mut self, pushed: Pushed) {
+        let Ok(base) = &mut self.base else { return };
+        let Some(leaf) = pushed.leaf else {
+            base.actions.push(None);
+            return;
+        };
+        let action = words::action_of(&leaf);
+        base.actions.push(action);
+        if let Some(action) = action {
+            base.recent.retain(|known| *known != action);
+            base.recent.push_front(action);
+            base.recent.truncate(MOST_RECENT);
+        }
+        if let (Data::CredentialEnrolled(data), Some(route)) = (&leaf.data, pushed.route) {
+            base.routes
+                .insert(data.signed.item.credential_id.clone(), route);
+        }
+        self.was_it_us(pushed.index, &leaf);
+    }
+
+    /// A verdict of our own reviewer that was not asked for here.
+    fn was_it_us(&mut self, index: u64, leaf: &Leaf) {
+        let Data::VerdictGiven(data) = &leaf.data else {
+            return;
+        };
+        let envelope = &data.signed.envelope;
+        let Ok(base) = &self.base else { return };
+        let journal_from = journal_from(base);
+        if Some(envelope.signer) != self.reviewer() || journal_from.is_none_or(|from| index < from)
+        {
+            return;
+        }
+        // Not readable counts as not ours: it is better to ask once too often.
+        if base
+            .mirror
+            .journal_has(envelope.challenge())
+            .unwrap_or(false)
+        {
+            return;
+        }
+        let problem = Problem::new(
+            &format!("not_decided_here_{index}"),
+            format!(
+                "Entry {index} is a verdict with your key that was not decided on this computer: was it you?"
+            ),
+            "If you decided it in another console, all is well. If not, somebody else can use your key: stop the agents, and keep an export as evidence.",
+        );
+        self.notice(Tone::Danger, problem);
+    }
+
+    pub(super) fn reviewer(&self) -> Option<ReviewerId> {
+        let log = self.base.as_ref().ok()?.state().log()?;
+        log.opened.founders.first().map(|founder| founder.reviewer)
+    }
+
+    /// Journals an envelope before anybody is asked for a key.
+    pub(super) fn journal(&mut self, challenge: Digest, r#type: ActType) -> Result<(), Problem> {
+        let Ok(base) = &mut self.base else {
+            return Err(Problem::stopped());
+        };
+        base.mirror
+            .journal_write(challenge, r#type, now())
+            .map_err(|error| Problem::local("The journal cannot be written", error))
+    }
+
+    /// Reads the parts that are here, and fetches those that are not.
+    pub(super) fn look_at_parts(&mut self) {
+        self.read_headlines();
+        let Some(session) = &self.session else { return };
+        let Ok(base) = &mut self.base else { return };
+        let missing = match base.mirror.missing_parts(MOST_FETCHES) {
+            Ok(missing) => missing,
+            Err(error) => {
+                let problem =
+                    Problem::local("The console's copy of the ledger cannot be read", error);
+                return self.notice(Tone::Danger, problem);
+            }
+        };
+        let client = base.client.with_token(&session.token);
+        let wanted: Vec<_> = missing
+            .into_iter()
+            .map(|(index, part)| (index, part.name))
+            .filter(|part| base.fetching.insert(part.clone()))
+            .collect();
+        for (index, name) in wanted {
+            let client = client.clone();
+            self.spawn(async move {
+                let result = client.part(index, &name).await;
+                Message::Part {
+                    index,
+                    name,
+                    result,
+                }
+            });
+        }
+    }
+
+    pub(super) fn part_arrived(
+        &mut self,
+        index: u64,
+        name: String,
+        result: Result<Content, ClientError>,
+    ) {
+        let Ok(base) = &mut self.base else { return };
+        base.fetching.remove(&(index, name.clone()));
+        let content = match result {
+            Ok(content) => content,
+            // Asked for again with the next batch; the feed says whether the
+            // gateway can be reached at all.
+            Err(error) => return tracing::warn!(index, name, %error, "a part did not come"),
+        };
+        if let Err(error) = base.mirror.put_part(index, &name, &content) {
+            let problem = Problem::new(
+                "part_refused",
+                format!(
+                    "The {name} of entry {index} is refused: {}",
+                    sentence(&error.to_string())
+                ),
+                "It cannot be decided. Keep an export as evidence.",
+            );
+            return self.notice(Tone::Danger, problem);
+        }
+        self.look_at_parts();
+        self.answer_waiting();
+        self.refresh_opened();
+        self.notify();
+    }
+
+    /// Headlines of the actions on the lists.
+    fn read_headlines(&mut self) {
+        let Ok(base) = &mut self.base else { return };
+        let listed: Vec<_> = base
+            .state()
+            .waiting()
+            .map(|action| action.id)
+            .chain(base.recent.iter().copied())
+            .collect();
+        for id in listed {
+            base.read_headline(id);
+        }
+    }
+
+    /// Raises notifications for what waits, and takes those back that do not.
+    fn notify(&mut self) {
+        let Ok(base) = &self.base else { return };
+        let state = base.state();
+        let pending: Vec<_> = state
+            .waiting()
+            .filter(|action| action.life() == Life::Pending)
+            .collect();
+        let over: Vec<_> = self
+            .notified
+            .iter()
+            .filter(|id| !pending.iter().any(|action| action.id == **id))
+            .copied()
+            .collect();
+        let mut raised = Vec::new();
+        for action in pending {
+            let Some(headline) = base.headlines.get(&action.id) else {
+                continue;
+            };
+            if self.notified.contains(&action.id) || now() >= action.expires_at {
+                continue;
+            }
+            let left_ms = action.expires_at.unix_ms().saturating_sub(now().unix_ms());
+            raised.push((
+                action.id,
+                NotificationRequest {
+                    action: action.id.to_string(),
+                    title: format!("{} asks to run a command", agent_name(state, &action.agent)),
+                    body: format!("{}\n{}", brief(&headline.title), brief(&headline.target)),
+                    urgency: if left_ms < PRESSING_MS {
+                        Urgency::Critical
+                    } else {
+                        Urgency::Normal
+                    },
+                },
+            ));
+        }
+        for id in over {
+            self.notified.remove(&id);
+            self.setting.hooks.withdraw(&id.to_string());
+        }
+        for (id, request) in raised {
+            self.notified.insert(id);
+            self.setting.hooks.notify(request);
+        }
+    }
+
+    pub(super) fn clicked(&mut self, action: String, choice: Option<VerdictChoice>) {
+        let known = action.parse::<ActionId>().is_ok_and(|id| {
+            self.base
+                .as_ref()
+                .is_ok_and(|base| base.state().action(&id).is_some())
+        });
+        if known {
+            self.send(
+                None,
+                Event::Show {
+                    action,
+                    confirm: choice,
+                },
+            );
+        }
+    }
+
+    /// Stops believing: keeps the evidence, and nothing is decided any more.
+    pub(super) fn freeze(&mut self, what: &str, notes: &[String]) {
+        let path = self
+            .setting
+            .home
+            .console_dir()
+            .join(format!("evidence-{}.json", now().unix_ms()));
+        let Ok(base) = &mut self.base else { return };
+        let pin = base.mirror.pin();
+        let evidence = serde_json::json!({
+            "log": base.mirror.log(),
+            "mirror_size": base.mirror.size(),
+            "pinned_size": pin.map(|pin| pin.checkpoint.size),
+            "pinned_root": pin.map(|pin| hex::encode(pin.checkpoint.root)),
+            "pinned_time_unix_s": pin.map(|pin| pin.time_unix_s),
+            "seen": notes,
+            "time": now(),
+            "type": "vidimus-evidence",
+            "what": what,
+        });
+        let text = format!("{evidence:#}\n");
+        if let Err(error) = write_private(&path, text.as_bytes()) {
+            let problem = Problem::local("The evidence could not be written", error);
+            self.notice(Tone::Danger, problem);
+        }
+        if let Ok(base) = &mut self.base
+            && let Err(error) = base
+                .mirror
+                .set(FROZEN, &format!("{}\n{what}", path.display()))
+        {
+            tracing::error!(%error, "cannot keep that the console is frozen");
+        }
+        self.frozen = Some((frozen_problem(what), path));
+        self.stop_feed();
+        self.connection = Connection::Offline {
+            since_unix_ms: now().unix_ms(),
+            retry_at_unix_ms: u64::MAX >> 11,
+            why: "The console is frozen and follows the gateway no longer.".into(),
+        };
+    }
+
+    /// A pin in the keyring that the log does not honour is a rollback: the
+    /// gateway and this console's own files were both set back. Before the
+    /// gateway has spoken a pin that is ahead proves nothing yet.
+    pub(super) fn check_keyring_pin(&mut self, live: bool) {
+        let (Some(note), Ok(base)) = (&self.keyring_pin, &self.base) else {
+            return;
+        };
+        let Some(opened) = base.mirror.open_note(note) else {
+            // Not signed by this log: whoever put it there proves nothing.
+            self.keyring_pin = None;
+            return;
+        };
+        let (size, root) = (opened.checkpoint.size, opened.checkpoint.root);
+        let honoured = base.replay.tree().root_at(size).map(|ours| ours == root);
+        match honoured {
+            Some(true) => self.keyring_pin = None,
+            None if !live => {}
+            Some(false) | None => {
+                let note = note.clone();
+                let what = format!(
+                    "The keyring remembers that this log had {size} entries. The ledger shown now is not that one: it was set back or replaced."
+                );
+                self.keyring_pin = None;
+                self.freeze(&what, &[note]);
+            }
+        }
+    }
+
+    /// Copies the pin to the keyring, now and then.
+    pub(super) fn copy_pin(&mut self) {
+        let (Ok(base), Some(log), None) = (&self.base, self.log(), &self.frozen) else {
+            return;
+        };
+        if self.keyring_pin.is_some() || self.connection != Connection::Live {
+            return;
+        }
+        let Some(note) = base.mirror.pin_note().map(str::to_owned) else {
+            return;
+        };
+        let size = base.replay.tree().size();
+        let due = self
+            .copied_pin
+            .is_none_or(|(at, copied)| copied != size && at.elapsed() >= COPY_EVERY);
+        if due {
+            self.copied_pin = Some((Instant::now(), size));
+            self.keep(pin_name(log), Some(Zeroizing::new(note)));
+        }
+    }
+}
+
+impl Base {
+    /// From this entry on every act of this console is journalled.
+    pub(super) fn start_journal(&mut self, from: u64) {
+        if let Err(error) = self.mirror.set(JOURNAL_FROM, &from.to_string()) {
+            tracing::error!(%error, "cannot keep where the journal starts");
+        }
+    }
+
+    /// Reads an action's headline from its parts, if they are here.
+    pub(super) fn read_headline(&mut self, id: ActionId) {
+        if self.headlines.contains_key(&id) {
+            return;
+        }
+        let Some(proposal) = self.state().action(&id).map(|action| action.proposal) else {
+            return;
+        };
+        let has_context = self
+            .state()
+            .action(&id)
+            .is_some_and(|action| action.context.is_some());
+        let part = |name| self.mirror.part(proposal.index, name).ok().flatten();
+        let (payload, context) = (part("payload"), part("context"));
+        if has_context && context.is_none() {
+            return;
+        }
+        let Some(action) = payload.and_then(|part| Action::parse(&part.bytes.0).ok()) else {
+            return;
+        };
+        let context = context.and_then(|part| Context::parse(&part.bytes.0).ok());
+        self.headlines
+            .insert(id, Headline::new(&action, context.as_ref()));
+    }
+}
+
+/// Where the mirror keeps from which entry on there is a journal.
+const JOURNAL_FROM: &str = "journal_from";
+
+fn journal_from(base: &Base) -> Option<u64> {
+    base.mirror.get(JOURNAL_FROM).ok().flatten()?.parse().ok()
+}
+
+pub(super) fn frozen_problem(what: &str) -> Problem {
+    Problem::new(
+        "frozen",
+        what,
+        "Decide nothing. Keep the evidence file and an export, and find out who changed the ledger.",
+    )
+}
+
+/// The notes that prove what a sync error says.
+fn evidence_of(error: &SyncError, note: &str) -> Vec<String> {
+    match error {
+        SyncError::Rollback { pinned, shown } | SyncError::Fork { pinned, shown } => {
+            vec![pinned.clone(), shown.clone()]
+        }
+        _ => vec![note.to_owned()],
+    }
+}
+
+/// Text for a notification: one line, nothing hidden, cut with an ellipsis.
+fn brief(text: &str) -> String {
+    const LENGTH: usize = 160;
+    let flat = safe_text::flat(text);
+    match flat.char_indices().nth(LENGTH) {
+        Some((at, _)) => format!("{}…", &flat[..at]),
+        None => flat,
+    }
+}

@@ -1,0 +1,200 @@
+//! The state, made into what is on screen.
+
+use std::sync::Arc;
+
+use vidimus_protocol::id::ActionId;
+use vidimus_protocol::state::{ActionState, Life, Route as KeyRoute};
+
+use super::{Base, Core, now};
+use crate::console::{FrontId, Published, Sent};
+use crate::inbox::{self, Hints, reviewer_name};
+use crate::safe_text;
+use crate::view::{
+    ActionSummary, AgentView, CeremonyView, CheckpointView, ConsoleView, Event, Front, GatewayView,
+    Phase, ReviewerView, Route,
+};
+
+/// Most rows of the recent list.
+const MOST_RECENT: usize = 20;
+
+impl Core {
+    /// Publishes the view when it has changed.
+    pub(super) fn publish(&self) {
+        let published = Published {
+            view: self.view(),
+            prompted: self
+                .ceremony
+                .as_ref()
+                .map(|ceremony| ceremony.front.clone()),
+            authorised: self.authorised.clone(),
+        };
+        self.setting.published.send_if_modified(|last| {
+            let changed = **last != published;
+            if changed {
+                *last = Arc::new(published);
+            }
+            changed
+        });
+    }
+
+    /// Sends an event to one front, or to all.
+    pub(super) fn send(&self, to: Option<FrontId>, event: Event) {
+        // Nobody may be looking.
+        let _nobody = self.setting.sent.send(Sent { to, event });
+    }
+
+    fn view(&self) -> ConsoleView {
+        let base = self.base.as_ref().ok();
+        let mut notices: Vec<_> = self.notices.values().cloned().collect();
+        notices.sort_by_key(|notice| std::cmp::Reverse(notice.tone as u8));
+        ConsoleView {
+            front: Front::Desktop,
+            phase: self.phase(),
+            gateway: self.gateway_view(),
+            reviewer: base.and_then(reviewer_view),
+            ceremony: self.ceremony.as_ref().map(|ceremony| CeremonyView {
+                purpose: ceremony.purpose.clone(),
+                route: route_view(ceremony.route),
+                url: ceremony.url.clone(),
+                code: ceremony.code.clone(),
+                state: ceremony.state.clone(),
+            }),
+            inbox: base.map_or_else(Vec::new, |base| self.inbox(base)),
+            recent: base.map_or_else(Vec::new, |base| self.recent(base)),
+            agents: base.map_or_else(Vec::new, |base| self.agents(base)),
+            try_command: base.and_then(|base| self.try_command(base)),
+            notices,
+            verification: self.verification.clone(),
+        }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        let base = match &self.base {
+            Err(None) => return Phase::Starting,
+            Err(Some(problem)) => {
+                return Phase::Failed {
+                    problem: problem.clone(),
+                };
+            }
+            Ok(base) => base,
+        };
+        if let Some((problem, path)) = &self.frozen {
+            return Phase::Frozen {
+                problem: problem.clone(),
+                evidence_path: path.display().to_string(),
+            };
+        }
+        if let Some(entry) = base.replay.upgrade() {
+            return Phase::UpgradeNeeded { entry };
+        }
+        if self.log().is_none() {
+            Phase::Setup
+        } else if self.session.is_none() {
+            Phase::SignedOut
+        } else {
+            Phase::Ready
+        }
+    }
+
+    fn gateway_view(&self) -> GatewayView {
+        let base = self.base.as_ref().ok();
+        GatewayView {
+            name: crate::GATEWAY_NAME.into(),
+            url: base.map_or_else(String::new, |base| base.gateway.url()),
+            log: self.log().map(|log| log.to_string()),
+            connection: self.connection.clone(),
+            checkpoint: base.and_then(|base| {
+                let pin = base.mirror.pin()?;
+                Some(CheckpointView {
+                    size: pin.checkpoint.size,
+                    root: hex::encode(pin.checkpoint.root),
+                    time_unix_ms: pin.time_unix_s.saturating_mul(1000),
+                })
+            }),
+        }
+    }
+
+    fn inbox(&self, base: &Base) -> Vec<ActionSummary> {
+        base.state()
+            .waiting()
+            .filter(|action| action.life() == Life::Pending)
+            .map(|action| self.summary(base, action))
+            .collect()
+    }
+
+    fn recent(&self, base: &Base) -> Vec<ActionSummary> {
+        base.recent
+            .iter()
+            .filter_map(|id| base.state().action(id))
+            .filter(|action| action.life() != Life::Pending)
+            .take(MOST_RECENT)
+            .map(|action| self.summary(base, action))
+            .collect()
+    }
+
+    pub(super) fn summary(&self, base: &Base, action: &ActionState) -> ActionSummary {
+        inbox::summary(
+            base.state(),
+            action,
+            base.headlines.get(&action.id),
+            self.hints(action.id),
+        )
+    }
+
+    pub(super) fn hints(&self, action: ActionId) -> Hints {
+        Hints {
+            now: now(),
+            present: self
+                .present
+                .as_ref()
+                .map(|present| present.contains(&action)),
+            silent_since: self.last_present.get(&action).copied(),
+        }
+    }
+
+    fn agents(&self, base: &Base) -> Vec<AgentView> {
+        let mut agents: Vec<_> = base.state().agents().collect();
+        agents.sort_by_key(|agent| agent.entry.index);
+        agents
+            .into_iter()
+            .map(|agent| {
+                let profile = self.setting.home.agent_profile(&agent.name);
+                AgentView {
+                    id: agent.id.to_string(),
+                    name: safe_text::flat(&agent.name),
+                    profile_path: super::acts::name_is_fit(&agent.name)
+                        .then_some(profile)
+                        .filter(|profile| profile.exists())
+                        .map(|profile| profile.display().to_string()),
+                }
+            })
+            .collect()
+    }
+}
+
+fn reviewer_view(base: &Base) -> Option<ReviewerView> {
+    let founder = base.state().log()?.opened.founders.first()?;
+    Some(ReviewerView {
+        name: reviewer_name(base.state(), founder.reviewer),
+        route: route_view(base.key_route()),
+    })
+}
+
+impl Base {
+    /// How the founder's key is reached, as its enrolment proved.
+    pub(super) fn key_route(&self) -> KeyRoute {
+        self.state()
+            .log()
+            .and_then(|log| log.opened.founders.first())
+            .and_then(|founder| self.routes.get(&founder.credential_id))
+            .copied()
+            .unwrap_or(KeyRoute::Browser)
+    }
+}
+
+pub(super) fn route_view(route: KeyRoute) -> Route {
+    match route {
+        KeyRoute::Browser => Route::Browser,
+        KeyRoute::Software => Route::Software,
+    }
+}
