@@ -265,3 +265,6 @@ impl Excerpt {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

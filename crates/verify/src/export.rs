@@ -63,3 +63,6 @@ struct Trailer {
     /// SHA-256 of every byte before this line.
     sha256: Digest,
 }
+
+#[cfg(test)]
+mod tests;

@@ -188,8 +188,9 @@ fn open(jws: &str, keys: &[PermitKey]) -> Result<Claims, PermitError> {
         Ok(blob) => Ok(blob.0),
         Err(_) => Err(PermitError::Form),
     };
+    let (header, claims, signature) = (bytes(header)?, bytes(claims)?, bytes(signature)?);
     let header: Header =
-        strict::parse_canonical(&bytes(header)?, MAX_PERMIT).map_err(PermitError::Header)?;
+        strict::parse_canonical(&header, MAX_PERMIT).map_err(PermitError::Header)?;
     if header.alg != ALG || header.typ != TYP {
         return Err(PermitError::Kind);
     }
@@ -198,7 +199,202 @@ fn open(jws: &str, keys: &[PermitKey]) -> Result<Claims, PermitError> {
         .find(|key| key.kid == header.kid)
         .ok_or(PermitError::UnknownKey(header.kid))?;
     UnparsedPublicKey::new(&ED25519, &key.x.0)
-        .verify(message.as_bytes(), &bytes(signature)?)
+        .verify(message.as_bytes(), &signature)
         .map_err(|_| PermitError::Signature)?;
-    strict::parse_canonical(&bytes(claims)?, MAX_PERMIT).map_err(PermitError::Claims)
+    strict::parse_canonical(&claims, MAX_PERMIT).map_err(PermitError::Claims)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::cose::Algorithm;
+    use crate::replay::Replay;
+    use crate::testkit::Story;
+
+    struct Case {
+        story: Story,
+        claims: Claims,
+        now: u64,
+    }
+
+    fn case() -> Case {
+        let mut story = Story::new(1, Algorithm::EdDsa);
+        let action = story.propose();
+        story.approve(action);
+        let mut replay = Replay::new();
+        replay.push_all(story.leaves(), |_| {}).unwrap();
+        let state = replay.state();
+        let action = state.action(&action).unwrap();
+        let permit = action.live_permit().unwrap();
+        let claims = claims(state, action, permit).unwrap();
+        Case {
+            now: permit.issued_at.unix_ms() / 1000,
+            story,
+            claims,
+        }
+    }
+
+    impl Case {
+        fn check(&self, jws: &str, now: u64) -> Result<Claims, PermitError> {
+            let keys = [self.story.permit_signer().key().clone()];
+            check(jws, &keys, now, &self.story.executor)
+        }
+
+        fn sign(&self, change: impl FnOnce(&mut Claims)) -> String {
+            let mut claims = self.claims.clone();
+            change(&mut claims);
+            self.story.permit_signer().sign(&claims)
+        }
+    }
+
+    #[test]
+    fn a_good_permit_says_what_the_log_says() {
+        let case = case();
+        let jws = case.sign(|_| {});
+        assert_eq!(
+            jws,
+            case.sign(|_| {}),
+            "the same claims give the same permit"
+        );
+        let claims = case.check(&jws, case.now).unwrap();
+        assert_eq!(claims, case.claims);
+        assert_eq!(case.check(&jws, case.now + 299), Ok(claims.clone()));
+        assert_eq!(claims.iss, case.story.log.opened.origin);
+        assert_eq!(claims.sub, case.story.agent);
+        assert_eq!(claims.act.sub, case.story.reviewer);
+        assert_eq!(claims.approval.reviewers, [case.story.reviewer]);
+        assert_eq!(claims.approval.log_index, 5);
+        assert_eq!(claims.exp - claims.iat, MAX_LIFE_S);
+    }
+
+    #[test]
+    fn no_approval_no_claims() {
+        let mut story = Story::new(1, Algorithm::EdDsa);
+        let approved = story.propose();
+        story.approve(approved);
+        let pending = story.propose();
+        let mut replay = Replay::new();
+        replay.push_all(story.leaves(), |_| {}).unwrap();
+        let state = replay.state();
+        let permit = state.action(&approved).unwrap().live_permit().unwrap();
+        let pending = state.action(&pending).unwrap();
+        assert_eq!(claims(state, pending, permit), None);
+    }
+
+    /// The key of RFC 8037, appendix A.3, with its thumbprint.
+    #[test]
+    fn published_thumbprint() {
+        let x: Blob = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+            .parse()
+            .unwrap();
+        let x = x.0.as_slice().try_into().unwrap();
+        assert_eq!(thumbprint(x), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    }
+
+    #[test]
+    fn each_rule_refuses() {
+        let case = case();
+        let good = case.sign(|_| {});
+        let refused = |jws: &str| case.check(jws, case.now).unwrap_err();
+        assert_eq!(case.check(&good, case.now - 1), Err(PermitError::TooEarly));
+        assert_eq!(case.check(&good, case.now + 300), Err(PermitError::Expired));
+        let other = ExecutorId::from_random([9; 16]);
+        assert_eq!(
+            refused(&case.sign(|claims| claims.aud = other)),
+            PermitError::OtherAudience(other)
+        );
+        let long = case.sign(|claims| claims.exp += 1);
+        assert_eq!(refused(&long), PermitError::Contradiction);
+        let reversed = case.sign(|claims| claims.nbf = claims.exp + 1);
+        assert_eq!(refused(&reversed), PermitError::Contradiction);
+        let before = case.sign(|claims| claims.nbf = claims.iat - 1);
+        assert_eq!(refused(&before), PermitError::Contradiction);
+        let detail = case.sign(|claims| claims.authorization_details[0].r#type = "x".into());
+        assert_eq!(refused(&detail), PermitError::Contradiction);
+
+        let segments: Vec<&str> = good.split('.').collect();
+        let [header, claims, signature] = segments[..] else {
+            panic!("three segments");
+        };
+        for form in [
+            String::new(),
+            header.to_owned(),
+            format!("{header}.{claims}"),
+            format!("{good}="),
+            format!("{header}.{claims}.{signature}.{signature}"),
+            "a".repeat(MAX_PERMIT + 1),
+        ] {
+            assert_eq!(refused(&form), PermitError::Form, "{form}");
+        }
+        let with_header = |text: &str| {
+            let header = Blob(text.as_bytes().to_vec());
+            format!("{header}.{claims}.{signature}")
+        };
+        let kid = &case.story.permit_signer().key().kid;
+        for (text, wanted) in [
+            (
+                format!(r#"{{"alg":"none","kid":"{kid}","typ":"{TYP}"}}"#),
+                PermitError::Kind,
+            ),
+            (
+                format!(r#"{{"alg":"EdDSA","kid":"{kid}","typ":"JWT"}}"#),
+                PermitError::Kind,
+            ),
+            (
+                format!(r#"{{"alg":"EdDSA","kid":"x","typ":"{TYP}"}}"#),
+                PermitError::UnknownKey("x".into()),
+            ),
+        ] {
+            assert_eq!(refused(&with_header(&text)), wanted);
+        }
+        let jwk = format!(r#"{{"alg":"EdDSA","jwk":{{}},"kid":"{kid}","typ":"{TYP}"}}"#);
+        assert!(matches!(
+            refused(&with_header(&jwk)),
+            PermitError::Header(_)
+        ));
+
+        let forger = PermitSigner::from_seed(&[9; 32]);
+        let forged = forger.sign(&case.claims);
+        assert_eq!(
+            refused(&forged),
+            PermitError::UnknownKey(forger.key().kid.clone())
+        );
+        let stolen_name = forged.replace(forged.split('.').next().unwrap(), header);
+        assert_eq!(refused(&stolen_name), PermitError::Signature);
+    }
+
+    #[test]
+    fn every_changed_character_refuses() {
+        let case = case();
+        let good = case.sign(|_| {});
+        for at in 0..good.len() {
+            let mut changed = good.clone().into_bytes();
+            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).unwrap();
+            assert!(case.check(&changed, case.now).is_err(), "{at}");
+        }
+    }
+
+    /// A signer that signs claims of another form is refused all the same.
+    #[test]
+    fn well_signed_claims_of_another_form_refuse() {
+        let case = case();
+        let good = case.sign(|_| {});
+        let header = good.split('.').next().unwrap();
+        let text = String::from_utf8(strict::canonical(&case.claims)).unwrap();
+        for claims in [
+            text.replacen('{', "{ ", 1),
+            text.replacen('{', r#"{"a":1,"#, 1),
+            text.replacen('{', &format!(r#"{{"exp":{},"#, case.claims.exp), 1),
+        ] {
+            let message = format!("{header}.{}", Blob(claims.into_bytes()));
+            let pair = &case.story.permit_signer().pair;
+            let signature = Blob(pair.sign(message.as_bytes()).as_ref().to_vec());
+            assert!(matches!(
+                case.check(&format!("{message}.{signature}"), case.now),
+                Err(PermitError::Claims(_))
+            ));
+        }
+    }
 }

@@ -23,7 +23,7 @@ use crate::judge::{Judge, Judged, Read};
 const FIRST_WINDOW: usize = 16;
 const WINDOW: usize = 4096;
 /// Fewer leaves than this are not worth another thread.
-const WORTH_A_THREAD: usize = 8;
+const WORTH_A_THREAD: usize = 64;
 
 /// A log, replayed up to some entry.
 #[derive(Debug, Default)]
@@ -187,3 +187,6 @@ enum Work {
     Judge(Box<Read>),
     Hash(Hash),
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,31 +4,23 @@
 //! [`Draft`], which a test may change before it is written; nothing is judged
 //! here. The same seed tells the same story; only ES256 signatures differ.
 
+mod drafts;
+mod handover;
 mod soft_key;
 
 use std::collections::HashMap;
 
 use serde::Serialize;
-use vidimus_ledger::checkpoint::{self, Checkpoint};
 use vidimus_ledger::note::SigningKey;
 use vidimus_ledger::part;
 use vidimus_ledger::tree::{MemoryTree, leaf_hash};
-use vidimus_protocol::action::{
-    Action, ActionKind, Command, Context, File, OUTPUT_TYPE, PAYLOAD_TYPE, REASON_TYPE, Stdin,
-    Target,
-};
-use vidimus_protocol::api::{Ack, Content, Proven};
+use vidimus_protocol::action::{Action, ActionKind, Command, File, Stdin, Target};
+use vidimus_protocol::api::Content;
 use vidimus_protocol::entry::{
-    AgentRegistered, Completed, CredentialEnrolled, Data, Decision, Evaluation, Founder, LogOpened,
-    Outcome, PartRef, PermitIssued, PermitLapsed, PermitRedeemed, Profile, Proposed, Ref,
-    Resolution, Resolved, VerdictGiven,
+    Data, Founder, LogOpened, PartRef, Profile, Proposed, Ref, Resolution,
 };
-use vidimus_protocol::envelope::{
-    ActType, AgentItem, Decimal, EnrolmentItem, Envelope, Seen, SeenPart, Signed, Verdict,
-    VerdictItem, token_hash,
-};
+use vidimus_protocol::envelope::{ActType, Decimal, Envelope, Signed, Verdict};
 use vidimus_protocol::state::{Log, software_origin};
-use vidimus_protocol::trust::TrustFile;
 use vidimus_protocol::{
     ActionId, Actor, AgentId, Blob, Digest, ExecutorId, Leaf, PermitId, ReviewerId, Time, sha256,
     strict,
@@ -41,7 +33,6 @@ pub use soft_key::{
 pub(crate) use soft_key::{eddsa, encode, es256, rs256};
 
 use crate::cose::Algorithm;
-use crate::export;
 use crate::permit::PermitSigner;
 
 /// Token of the story's agent.
@@ -175,220 +166,31 @@ impl Story {
         story
     }
 
+    /// Writes a line of a kind that nobody here knows.
+    pub fn write_unknown(&mut self) -> Ref {
+        let bytes = br#"{"kind":"tea.made","v":1}"#.to_vec();
+        self.append(bytes)
+    }
+
     /// Writes an entry, right or wrong; a second later it is the next one's
     /// time.
     pub fn write(&mut self, draft: Draft) -> Ref {
-        let bytes = draft.leaf.to_bytes();
-        let entry = Ref {
-            index: self.tree.push(leaf_hash(&bytes)),
-            leaf: Digest(leaf_hash(&bytes)),
-        };
-        self.leaves.push(bytes);
+        let entry = self.append(draft.leaf.to_bytes());
         let parts = draft.parts.into_iter();
         self.parts
             .extend(parts.map(|(name, content)| (entry.index, name, content)));
-        self.now = self.now.plus_seconds(1);
         self.remember(entry, &draft.leaf);
         entry
     }
 
-    /// `credential.enrolled` of the founder's key.
-    pub fn enrolment(&mut self) -> Draft {
-        let public_key = self.key.public_key();
-        let data = registration_data(RP_ID, FLAGS, &self.credential_id.0, &public_key);
-        let attestation_object = attestation_object(&data);
-        let challenge = self.draw();
-        let item = EnrolmentItem {
-            attestation: sha256(&[&attestation_object.0]),
-            credential_id: self.credential_id.clone(),
-            name: "Ada".into(),
-            public_key,
-            reviewer: self.reviewer,
-        };
-        let signed = self.sign(ActType::CredentialEnrolled, item, |_, _| {});
-        let refs = [self.opened()];
-        let data = CredentialEnrolled {
-            attestation_object,
-            client_data_json: Blob(client_data("webauthn.create", &challenge, &self.origin)),
-            signed,
-        };
-        self.by_reviewer(&refs, Data::CredentialEnrolled(Box::new(data)))
-    }
-
-    /// `agent.registered` of the story's agent.
-    pub fn registration(&mut self) -> Draft {
-        let item = AgentItem {
-            agent: self.agent,
-            executor: self.executor,
-            name: "coder".into(),
-            owner: self.reviewer,
-            token_hash: token_hash(AGENT_TOKEN),
-        };
-        self.registration_with(item, |_, _| {})
-    }
-
-    /// `agent.registered` of any agent, with a change before it is signed.
-    pub fn registration_with(
-        &mut self,
-        item: AgentItem,
-        change: impl FnOnce(&mut Envelope, &mut AgentItem),
-    ) -> Draft {
-        let signed = self.sign(ActType::AgentRegistered, item, change);
-        let refs: Vec<Ref> = self.credential.into_iter().collect();
-        let data = AgentRegistered { signed };
-        self.by_reviewer(&refs, Data::AgentRegistered(Box::new(data)))
-    }
-
-    /// `action.proposed` of a small command, with the agent's intent.
-    pub fn proposal(&mut self) -> Draft {
-        let action = sample_action(self.drawn);
-        let context = Context {
-            intent: Some("bring the service back".into()),
-            ..Context::default()
-        };
-        self.proposal_of(&action, Some(&context))
-    }
-
-    /// `action.proposed` of any action.
-    pub fn proposal_of(&mut self, action: &Action, context: Option<&Context>) -> Draft {
-        let data = Proposed {
-            action: ActionId::from_random(half(self.draw())),
-            action_kind: action.kind,
-            agent: self.agent,
-            evaluation: Evaluation {
-                decision: Decision::Ask,
-                policy: "builtin/personal/1".into(),
-                quorum: 1,
-                reasons: vec!["every command waits for its owner".into()],
-                ttl_s: 900,
-                use_s: 900,
-            },
-            expires_at: self.now.plus_seconds(900),
-        };
-        let refs: Vec<Ref> = self.registered.into_iter().collect();
-        let mut draft = self.by_agent(&refs, Data::ActionProposed(Box::new(data)));
-        if let Some(context) = context {
-            let context_type = vidimus_protocol::action::CONTEXT_TYPE;
-            self.add_part(&mut draft, "context", context_type, context.to_bytes());
+    fn append(&mut self, bytes: Vec<u8>) -> Ref {
+        let hash = leaf_hash(&bytes);
+        self.leaves.push(bytes);
+        self.now = self.now.plus_seconds(1);
+        Ref {
+            index: self.tree.push(hash),
+            leaf: Digest(hash),
         }
-        self.add_part(&mut draft, "payload", PAYLOAD_TYPE, action.to_bytes());
-        draft
-    }
-
-    /// `verdict.given` about an action.
-    pub fn verdict(&mut self, action: ActionId, verdict: Verdict, reason: &str) -> Draft {
-        self.verdict_with(action, verdict, reason, |_, _| {})
-    }
-
-    /// `verdict.given`, with a change before it is signed.
-    ///
-    /// # Panics
-    /// When the action was not proposed in this story.
-    pub fn verdict_with(
-        &mut self,
-        action: ActionId,
-        verdict: Verdict,
-        reason: &str,
-        change: impl FnOnce(&mut Envelope, &mut VerdictItem),
-    ) -> Draft {
-        let told = self.actions[&action].clone();
-        let shown = [("context", told.context), ("payload", Some(told.payload))];
-        let seen = Seen {
-            parts: shown
-                .into_iter()
-                .filter_map(|(name, commit)| {
-                    let name = name.to_owned();
-                    Some(SeenPart {
-                        commit: commit?,
-                        name,
-                    })
-                })
-                .collect(),
-            renderer: "vidimus-testkit/0".into(),
-        };
-        let (content, part) = self.part("reason", REASON_TYPE, reason.as_bytes().to_vec());
-        let item = VerdictItem {
-            action,
-            action_digest: told.payload,
-            expires_at: told.proposed.expires_at,
-            proposal_leaf: told.proposal.leaf,
-            reason_commit: part.commit,
-            seen: seen.digest(),
-            verdict,
-        };
-        let signed = self.sign(ActType::VerdictGiven, item, change);
-        let refs: Vec<Ref> = [Some(told.proposal), self.credential]
-            .into_iter()
-            .flatten()
-            .collect();
-        let data = VerdictGiven { seen, signed };
-        let mut draft = self.by_reviewer(&refs, Data::VerdictGiven(Box::new(data)));
-        draft.leaf.parts.push(part);
-        draft.parts.push(("reason".into(), content));
-        draft
-    }
-
-    /// `action.resolved`.
-    #[must_use]
-    pub fn resolution(&self, action: ActionId, resolution: Resolution) -> Draft {
-        let told = &self.actions[&action];
-        let refs: Vec<Ref> = std::iter::once(told.proposal)
-            .chain(told.verdicts.iter().copied())
-            .collect();
-        let approved = resolution == Resolution::Approved;
-        let data = Resolved {
-            action,
-            resolution,
-            use_before: approved.then(|| self.now.plus_seconds(told.proposed.evaluation.use_s)),
-        };
-        let actor = match resolution {
-            Resolution::Withdrawn => Actor::Agent(self.agent),
-            _ => Actor::Gateway,
-        };
-        self.draft(actor, &refs, Data::ActionResolved(Box::new(data)))
-    }
-
-    /// `permit.issued`.
-    pub fn permit(&mut self, action: ActionId) -> Draft {
-        let refs: Vec<Ref> = self.actions[&action].resolution.into_iter().collect();
-        let data = PermitIssued {
-            action,
-            audience: self.executor,
-            expires_at: self.now.plus_seconds(300),
-            kid: self.permit_signer.key().kid.clone(),
-            permit: PermitId::from_random(half(self.draw())),
-        };
-        self.draft(Actor::Gateway, &refs, Data::PermitIssued(Box::new(data)))
-    }
-
-    /// `permit.lapsed` of the last permit.
-    #[must_use]
-    pub fn lapse(&self, action: ActionId) -> Draft {
-        let (entry, permit) = self.last_permit(action);
-        let data = PermitLapsed { action, permit };
-        self.draft(Actor::Gateway, &[entry], Data::PermitLapsed(Box::new(data)))
-    }
-
-    /// `permit.redeemed` of the last permit.
-    #[must_use]
-    pub fn redemption(&self, action: ActionId) -> Draft {
-        let (entry, permit) = self.last_permit(action);
-        let data = PermitRedeemed { action, permit };
-        self.by_agent(&[entry], Data::PermitRedeemed(Box::new(data)))
-    }
-
-    /// `action.completed` with exit code 0 and some output.
-    pub fn completion(&mut self, action: ActionId) -> Draft {
-        let refs: Vec<Ref> = self.actions[&action].redemption.into_iter().collect();
-        let data = Completed {
-            action,
-            duration_ms: 120,
-            outcome: Outcome::Exited { code: 0 },
-            output_omitted: 0,
-        };
-        let mut draft = self.by_agent(&refs, Data::ActionCompleted(Box::new(data)));
-        self.add_part(&mut draft, "output", OUTPUT_TYPE, b"done\n".to_vec());
-        draft
     }
 
     /// Proposes an action.
@@ -486,74 +288,6 @@ impl Story {
         &self.permit_signer
     }
 
-    /// The trust file.
-    #[must_use]
-    pub fn trust(&self) -> TrustFile {
-        TrustFile::new(self.log.id)
-    }
-
-    /// A signed checkpoint over everything so far.
-    #[must_use]
-    pub fn checkpoint(&self) -> String {
-        self.checkpoint_at(self.size())
-    }
-
-    /// A signed checkpoint over the first `size` entries.
-    ///
-    /// # Panics
-    /// When there are fewer entries.
-    #[must_use]
-    pub fn checkpoint_at(&self, size: u64) -> String {
-        let checkpoint = Checkpoint {
-            origin: self.log.opened.origin.clone(),
-            size,
-            root: self.tree.root_at(size).expect("that many entries"),
-        };
-        checkpoint::sign(&checkpoint, &self.log_key, self.now.unix_ms() / 1000)
-    }
-
-    /// The acknowledgement of these entries.
-    ///
-    /// # Panics
-    /// When one of them does not exist.
-    #[must_use]
-    pub fn ack(&self, indexes: &[u64]) -> Ack {
-        let proven = |index: &u64| {
-            let path = self.tree.inclusion_proof(*index, self.size());
-            let leaf = &self.leaves[usize::try_from(*index).expect("it is in memory")];
-            Proven {
-                index: *index,
-                leaf: String::from_utf8(leaf.clone()).expect("leaves are JSON"),
-                proof: path.expect("it exists").into_iter().map(Digest).collect(),
-            }
-        };
-        Ack {
-            checkpoint: self.checkpoint(),
-            entries: indexes.iter().map(proven).collect(),
-        }
-    }
-
-    /// The proof bundle of a redeemed action.
-    #[must_use]
-    pub fn bundle(&self, action: ActionId) -> Ack {
-        let told = &self.actions[&action];
-        let people = [Some(self.opened()), self.credential, self.registered];
-        let after = [
-            told.resolution,
-            told.permit.map(|(entry, _)| entry),
-            told.redemption,
-        ];
-        let indexes: Vec<u64> = people
-            .into_iter()
-            .chain([Some(told.proposal)])
-            .flatten()
-            .chain(told.verdicts.iter().copied())
-            .chain(after.into_iter().flatten())
-            .map(|entry| entry.index)
-            .collect();
-        self.ack(&indexes)
-    }
-
     /// Action digest of an action.
     #[must_use]
     pub fn digest(&self, action: ActionId) -> Digest {
@@ -567,31 +301,6 @@ impl Story {
     #[must_use]
     pub fn last_permit(&self, action: ActionId) -> (Ref, PermitId) {
         self.actions[&action].permit.expect("a permit was issued")
-    }
-
-    /// The whole log with its parts in one file.
-    ///
-    /// # Panics
-    /// Never: memory takes everything.
-    #[must_use]
-    pub fn export(&self) -> Vec<u8> {
-        let parts = u64::try_from(self.parts.len()).expect("they are in memory");
-        let mut writer = export::Writer::new(
-            Vec::new(),
-            self.log.id,
-            &self.checkpoint(),
-            self.size(),
-            parts,
-        )
-        .expect("memory takes everything");
-        for leaf in &self.leaves {
-            writer.leaf(leaf).expect("as many as announced");
-        }
-        for (index, name, content) in &self.parts {
-            let written = writer.part(*index, name, content);
-            written.expect("as many as announced");
-        }
-        writer.finish().expect("as many as announced")
     }
 
     /// An envelope over one item, changed and then signed with the founder's

@@ -1,0 +1,217 @@
+//! Every kind of entry as a draft.
+
+use vidimus_protocol::action::{Action, Context, OUTPUT_TYPE, PAYLOAD_TYPE, REASON_TYPE};
+use vidimus_protocol::entry::{
+    AgentRegistered, Completed, CredentialEnrolled, Data, Decision, Evaluation, Outcome,
+    PermitIssued, PermitLapsed, PermitRedeemed, Proposed, Ref, Resolution, Resolved, VerdictGiven,
+};
+use vidimus_protocol::envelope::{
+    ActType, AgentItem, EnrolmentItem, Envelope, Seen, SeenPart, Verdict, VerdictItem, token_hash,
+};
+use vidimus_protocol::{ActionId, Actor, Blob, PermitId, sha256};
+
+use super::{
+    AGENT_TOKEN, Draft, FLAGS, RP_ID, Story, attestation_object, client_data, half,
+    registration_data, sample_action,
+};
+
+impl Story {
+    /// `credential.enrolled` of the founder's key.
+    pub fn enrolment(&mut self) -> Draft {
+        let public_key = self.key.public_key();
+        let data = registration_data(RP_ID, FLAGS, &self.credential_id.0, &public_key);
+        let attestation_object = attestation_object(&data);
+        let challenge = self.draw();
+        let item = EnrolmentItem {
+            attestation: sha256(&[&attestation_object.0]),
+            credential_id: self.credential_id.clone(),
+            name: "Ada".into(),
+            public_key,
+            reviewer: self.reviewer,
+        };
+        let signed = self.sign(ActType::CredentialEnrolled, item, |_, _| {});
+        let refs = [self.opened()];
+        let data = CredentialEnrolled {
+            attestation_object,
+            client_data_json: Blob(client_data("webauthn.create", &challenge, &self.origin)),
+            signed,
+        };
+        self.by_reviewer(&refs, Data::CredentialEnrolled(Box::new(data)))
+    }
+
+    /// `agent.registered` of the story's agent.
+    pub fn registration(&mut self) -> Draft {
+        let item = AgentItem {
+            agent: self.agent,
+            executor: self.executor,
+            name: "coder".into(),
+            owner: self.reviewer,
+            token_hash: token_hash(AGENT_TOKEN),
+        };
+        self.registration_with(item, |_, _| {})
+    }
+
+    /// `agent.registered` of any agent, with a change before it is signed.
+    pub fn registration_with(
+        &mut self,
+        item: AgentItem,
+        change: impl FnOnce(&mut Envelope, &mut AgentItem),
+    ) -> Draft {
+        let signed = self.sign(ActType::AgentRegistered, item, change);
+        let refs: Vec<Ref> = self.credential.into_iter().collect();
+        let data = AgentRegistered { signed };
+        self.by_reviewer(&refs, Data::AgentRegistered(Box::new(data)))
+    }
+
+    /// `action.proposed` of a small command, with the agent's intent.
+    pub fn proposal(&mut self) -> Draft {
+        let action = sample_action(self.drawn);
+        let context = Context {
+            intent: Some("bring the service back".into()),
+            ..Context::default()
+        };
+        self.proposal_of(&action, Some(&context))
+    }
+
+    /// `action.proposed` of any action.
+    pub fn proposal_of(&mut self, action: &Action, context: Option<&Context>) -> Draft {
+        let data = Proposed {
+            action: ActionId::from_random(half(self.draw())),
+            action_kind: action.kind,
+            agent: self.agent,
+            evaluation: Evaluation {
+                decision: Decision::Ask,
+                policy: "builtin/personal/1".into(),
+                quorum: 1,
+                reasons: vec!["every command waits for its owner".into()],
+                ttl_s: 900,
+                use_s: 900,
+            },
+            expires_at: self.now.plus_seconds(900),
+        };
+        let refs: Vec<Ref> = self.registered.into_iter().collect();
+        let mut draft = self.by_agent(&refs, Data::ActionProposed(Box::new(data)));
+        if let Some(context) = context {
+            let context_type = vidimus_protocol::action::CONTEXT_TYPE;
+            self.add_part(&mut draft, "context", context_type, context.to_bytes());
+        }
+        self.add_part(&mut draft, "payload", PAYLOAD_TYPE, action.to_bytes());
+        draft
+    }
+
+    /// `verdict.given` about an action.
+    pub fn verdict(&mut self, action: ActionId, verdict: Verdict, reason: &str) -> Draft {
+        self.verdict_with(action, verdict, reason, |_, _| {})
+    }
+
+    /// `verdict.given`, with a change before it is signed.
+    ///
+    /// # Panics
+    /// When the action was not proposed in this story.
+    pub fn verdict_with(
+        &mut self,
+        action: ActionId,
+        verdict: Verdict,
+        reason: &str,
+        change: impl FnOnce(&mut Envelope, &mut VerdictItem),
+    ) -> Draft {
+        let told = self.actions[&action].clone();
+        let shown = [("context", told.context), ("payload", Some(told.payload))];
+        let seen = Seen {
+            parts: shown
+                .into_iter()
+                .filter_map(|(name, commit)| {
+                    let name = name.to_owned();
+                    Some(SeenPart {
+                        commit: commit?,
+                        name,
+                    })
+                })
+                .collect(),
+            renderer: "vidimus-testkit/0".into(),
+        };
+        let (content, part) = self.part("reason", REASON_TYPE, reason.as_bytes().to_vec());
+        let item = VerdictItem {
+            action,
+            action_digest: told.payload,
+            expires_at: told.proposed.expires_at,
+            proposal_leaf: told.proposal.leaf,
+            reason_commit: part.commit,
+            seen: seen.digest(),
+            verdict,
+        };
+        let signed = self.sign(ActType::VerdictGiven, item, change);
+        let refs: Vec<Ref> = [Some(told.proposal), self.credential]
+            .into_iter()
+            .flatten()
+            .collect();
+        let data = VerdictGiven { seen, signed };
+        let mut draft = self.by_reviewer(&refs, Data::VerdictGiven(Box::new(data)));
+        draft.leaf.parts.push(part);
+        draft.parts.push(("reason".into(), content));
+        draft
+    }
+
+    /// `action.resolved`.
+    #[must_use]
+    pub fn resolution(&self, action: ActionId, resolution: Resolution) -> Draft {
+        let told = &self.actions[&action];
+        let refs: Vec<Ref> = std::iter::once(told.proposal)
+            .chain(told.verdicts.iter().copied())
+            .collect();
+        let approved = resolution == Resolution::Approved;
+        let data = Resolved {
+            action,
+            resolution,
+            use_before: approved.then(|| self.now.plus_seconds(told.proposed.evaluation.use_s)),
+        };
+        let actor = match resolution {
+            Resolution::Withdrawn => Actor::Agent(self.agent),
+            _ => Actor::Gateway,
+        };
+        self.draft(actor, &refs, Data::ActionResolved(Box::new(data)))
+    }
+
+    /// `permit.issued`.
+    pub fn permit(&mut self, action: ActionId) -> Draft {
+        let refs: Vec<Ref> = self.actions[&action].resolution.into_iter().collect();
+        let data = PermitIssued {
+            action,
+            audience: self.executor,
+            expires_at: self.now.plus_seconds(300),
+            kid: self.permit_signer.key().kid.clone(),
+            permit: PermitId::from_random(half(self.draw())),
+        };
+        self.draft(Actor::Gateway, &refs, Data::PermitIssued(Box::new(data)))
+    }
+
+    /// `permit.lapsed` of the last permit.
+    #[must_use]
+    pub fn lapse(&self, action: ActionId) -> Draft {
+        let (entry, permit) = self.last_permit(action);
+        let data = PermitLapsed { action, permit };
+        self.draft(Actor::Gateway, &[entry], Data::PermitLapsed(Box::new(data)))
+    }
+
+    /// `permit.redeemed` of the last permit.
+    #[must_use]
+    pub fn redemption(&self, action: ActionId) -> Draft {
+        let (entry, permit) = self.last_permit(action);
+        let data = PermitRedeemed { action, permit };
+        self.by_agent(&[entry], Data::PermitRedeemed(Box::new(data)))
+    }
+
+    /// `action.completed` with exit code 0 and some output.
+    pub fn completion(&mut self, action: ActionId) -> Draft {
+        let refs: Vec<Ref> = self.actions[&action].redemption.into_iter().collect();
+        let data = Completed {
+            action,
+            duration_ms: 120,
+            outcome: Outcome::Exited { code: 0 },
+            output_omitted: 0,
+        };
+        let mut draft = self.by_agent(&refs, Data::ActionCompleted(Box::new(data)));
+        self.add_part(&mut draft, "output", OUTPUT_TYPE, b"done\n".to_vec());
+        draft
+    }
+}

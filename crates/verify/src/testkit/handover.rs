@@ -1,0 +1,104 @@
+//! What a gateway hands over: checkpoints, acknowledgements, bundles, exports.
+
+use vidimus_ledger::checkpoint::{self, Checkpoint};
+use vidimus_protocol::api::{Ack, Proven};
+use vidimus_protocol::trust::TrustFile;
+use vidimus_protocol::{ActionId, Digest};
+
+use super::Story;
+use crate::export;
+
+impl Story {
+    /// The trust file.
+    #[must_use]
+    pub fn trust(&self) -> TrustFile {
+        TrustFile::new(self.log.id)
+    }
+
+    /// A signed checkpoint over everything so far.
+    #[must_use]
+    pub fn checkpoint(&self) -> String {
+        self.checkpoint_at(self.size())
+    }
+
+    /// A signed checkpoint over the first `size` entries.
+    ///
+    /// # Panics
+    /// When there are fewer entries.
+    #[must_use]
+    pub fn checkpoint_at(&self, size: u64) -> String {
+        let checkpoint = Checkpoint {
+            origin: self.log.opened.origin.clone(),
+            size,
+            root: self.tree.root_at(size).expect("that many entries"),
+        };
+        checkpoint::sign(&checkpoint, &self.log_key, self.now.unix_ms() / 1000)
+    }
+
+    /// The acknowledgement of these entries.
+    ///
+    /// # Panics
+    /// When one of them does not exist.
+    #[must_use]
+    pub fn ack(&self, indexes: &[u64]) -> Ack {
+        let proven = |index: &u64| {
+            let path = self.tree.inclusion_proof(*index, self.size());
+            let leaf = &self.leaves[usize::try_from(*index).expect("it is in memory")];
+            Proven {
+                index: *index,
+                leaf: String::from_utf8(leaf.clone()).expect("leaves are JSON"),
+                proof: path.expect("it exists").into_iter().map(Digest).collect(),
+            }
+        };
+        Ack {
+            checkpoint: self.checkpoint(),
+            entries: indexes.iter().map(proven).collect(),
+        }
+    }
+
+    /// The proof bundle of a redeemed action.
+    #[must_use]
+    pub fn bundle(&self, action: ActionId) -> Ack {
+        let told = &self.actions[&action];
+        let people = [Some(self.opened()), self.credential, self.registered];
+        let after = [
+            told.resolution,
+            told.permit.map(|(entry, _)| entry),
+            told.redemption,
+        ];
+        let indexes: Vec<u64> = people
+            .into_iter()
+            .chain([Some(told.proposal)])
+            .flatten()
+            .chain(told.verdicts.iter().copied())
+            .chain(after.into_iter().flatten())
+            .map(|entry| entry.index)
+            .collect();
+        self.ack(&indexes)
+    }
+
+    /// The whole log with its parts in one file.
+    ///
+    /// # Panics
+    /// Never: memory takes everything.
+    #[must_use]
+    pub fn export(&self) -> Vec<u8> {
+        let parts = u64::try_from(self.parts.len()).expect("they are in memory");
+        let mut writer = export::Writer::new(
+            Vec::new(),
+            self.log.id,
+            &self.checkpoint(),
+            self.size(),
+            parts,
+        )
+        .expect("memory takes everything");
+        for leaf in &self.leaves {
+            writer.leaf(leaf).expect("as many as announced");
+        }
+        for (index, name, content) in &self.parts {
+            let written = writer.part(*index, name, content);
+            written.expect("as many as announced");
+        }
+        writer.finish().expect("as many as announced")
+    }
+}
