@@ -257,18 +257,34 @@ fn what_is_just_within_the_rules_is_accepted() {
     }
 }
 
-#[test]
-fn every_violation_has_a_case() {
+/// Every violation that some test here expects.
+fn expected() -> impl Iterator<Item = Violation> {
     let order = Violation::Order {
         expected: 0,
         found: 1,
     };
-    let covered: BTreeSet<_> = tables()
-        .map(|(expected, ..)| *expected)
-        .chain([order, Violation::WrongActor, Violation::WrongReferences])
-        .map(name)
-        .collect();
+    let frame = [order, Violation::WrongActor, Violation::WrongReferences];
+    tables().map(|(expected, ..)| *expected).chain(frame)
+}
+
+#[test]
+fn every_violation_has_a_case() {
+    let covered: BTreeSet<_> = expected().map(name).collect();
     assert_eq!(covered, NAMES.iter().copied().collect());
+}
+
+#[test]
+fn the_specification_names_every_violation_with_its_text() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/spec/lifecycle.md");
+    let page = std::fs::read_to_string(path).expect("the page is there");
+    for violation in expected() {
+        let text = match violation {
+            Violation::Order { .. } => "entry N stands where entry M belongs".to_owned(),
+            violation => violation.to_string(),
+        };
+        let told = format!("`{}`: *{text}*", name(violation));
+        assert!(page.contains(&told), "{told}");
+    }
 }
 
 #[test]
