@@ -7,16 +7,98 @@
 //! Out of scope: systems other than Linux (the native prompt is GTK's).
 
 mod browser;
+mod commands;
 mod environment;
 mod notify;
 mod passphrase;
+mod shell;
 
-use anyhow::{Context as _, Result};
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, anyhow};
+use clap::Parser;
+use tauri::{Manager as _, RunEvent};
+use tracing_subscriber::EnvFilter;
+use vidimus_client::home::Home;
+
+use crate::shell::Desk;
+
+/// Vidimus: see exactly what an agent wants to run, and sign exactly that.
+#[derive(Parser)]
+#[command(name = "vidimus-console", version)]
+struct Arguments {
+    /// Keep everything below this folder (default: the folders of your desktop)
+    #[arg(long, value_name = "FOLDER")]
+    home: Option<PathBuf>,
+}
 
 /// Runs the console until its window is closed.
 ///
 /// # Errors
 /// What keeps the window from opening, with what to do about it.
 pub fn run() -> Result<()> {
-    environment::settle().context("starting again without variables that drive the window")
+    environment::settle().context("starting again without variables that drive the window")?;
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    gtk::init().map_err(|_| {
+        anyhow!(
+            "there is no display here, so no window opens. \
+             To decide in a browser on another computer, run: vidimus gateway --personal"
+        )
+    })?;
+    let home = Home::find(arguments.home.as_deref()).context("finding the folder for its files")?;
+    open(home)
+}
+
+fn open(home: Home) -> Result<()> {
+    let app = tauri::Builder::default()
+        .invoke_handler(tauri::generate_handler![
+            commands::console_command,
+            commands::console_events
+        ])
+        .setup(|app| {
+            let handle = app.handle().clone();
+            let desk = tauri::async_runtime::block_on(async { Desk::start(&handle, home) });
+            app.manage(desk);
+            shell::open_window(&handle)?;
+            tauri::async_runtime::spawn(async move {
+                stop_signal().await;
+                handle.exit(0);
+            });
+            Ok(())
+        })
+        .build(tauri::generate_context!())
+        .context("opening the window")?;
+    app.run(|app, event| {
+        // The window was closed, or somebody asked it to end.
+        if let RunEvent::Exit = event {
+            tauri::async_runtime::block_on(app.state::<Desk>().stop());
+        }
+    });
+    Ok(())
+}
+
+/// Resolves when the session or a person at the terminal ends the program.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let wait = async |kind| match signal(kind) {
+        Ok(mut stream) => {
+            stream.recv().await;
+        }
+        Err(error) => {
+            tracing::warn!("this signal ends the program the hard way: {error}");
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = wait(SignalKind::interrupt()) => {}
+        () = wait(SignalKind::terminate()) => {}
+        () = wait(SignalKind::hangup()) => {}
+    }
 }

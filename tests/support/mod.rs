@@ -17,7 +17,6 @@ pub mod session;
 pub mod steps;
 pub mod webdriver;
 
-use std::future::Future;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -55,18 +54,16 @@ pub fn kept() -> PathBuf {
 }
 
 /// Asks again until there is an answer.
-pub async fn until<T, F>(what: &str, mut ask: impl FnMut() -> F) -> T
-where
-    F: Future<Output = Option<T>>,
-{
-    within(PATIENCE, what, &mut ask).await
+pub async fn until<T>(what: &str, ask: impl AsyncFnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, ask).await
 }
 
 /// The same with a patience of its own.
-pub async fn within<T, F>(patience: Duration, what: &str, mut ask: impl FnMut() -> F) -> T
-where
-    F: Future<Output = Option<T>>,
-{
+pub async fn within<T>(
+    patience: Duration,
+    what: &str,
+    mut ask: impl AsyncFnMut() -> Option<T>,
+) -> T {
     let deadline = Instant::now() + patience;
     loop {
         if let Some(answer) = ask().await {

@@ -121,12 +121,12 @@ impl Driver {
         ask(self.http.post(format!("{}{path}", self.url)).json(&body)).await
     }
 
-    async fn post(&self, path: &str, body: Value) -> Value {
+    pub(super) async fn post(&self, path: &str, body: Value) -> Value {
         let answer = self.try_post(path, body.clone()).await;
         answer.unwrap_or_else(|why| panic!("{path} {body}: {why:?}"))
     }
 
-    async fn get(&self, path: &str) -> Result<Value, Refused> {
+    pub(super) async fn get(&self, path: &str) -> Result<Value, Refused> {
         ask(self.http.get(format!("{}{path}", self.url))).await
     }
 
