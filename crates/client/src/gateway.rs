@@ -115,6 +115,10 @@ impl Gateway {
         &self.base
     }
 
+    pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
+        self.authorization.as_ref()
+    }
+
     /// `POST /v1/actions` (agent): the same proposal again gets the same answer.
     ///
     /// # Errors
@@ -327,16 +331,13 @@ impl Gateway {
                 .header(header::CONTENT_TYPE, "application/json")
                 .body(body);
         }
-        let mut response = request
-            .send()
-            .await
-            .map_err(|error| self.unreachable(&error))?;
+        let mut response = request.send().await.map_err(|error| self.failed(&error))?;
         let status = response.status();
         let mut reply = Vec::new();
         while let Some(piece) = response
             .chunk()
             .await
-            .map_err(|error| self.unreachable(&error))?
+            .map_err(|error| self.failed(&error))?
         {
             if reply.len() + piece.len() > MAX_REPLY {
                 return Err(self.malformed(format!("it has more than {MAX_REPLY} bytes")));
@@ -349,7 +350,7 @@ impl Gateway {
         Err(self.refusal(status.as_u16(), &reply))
     }
 
-    pub(crate) fn refusal(&self, status: u16, body: &[u8]) -> ClientError {
+    fn refusal(&self, status: u16, body: &[u8]) -> ClientError {
         match strict::parse::<Problem>(body, MAX_REPLY) {
             Ok(problem) => ClientError::Problem {
                 problem: Box::new(problem),
@@ -366,16 +367,20 @@ impl Gateway {
         }
     }
 
-    fn unreachable(&self, error: &reqwest::Error) -> ClientError {
+    fn failed(&self, error: &reqwest::Error) -> ClientError {
         let why = if error.is_timeout() {
             "it does not answer in time".to_owned()
         } else {
             innermost(error)
         };
+        self.unreachable(why, !error.is_connect())
+    }
+
+    pub(crate) fn unreachable(&self, why: String, sent: bool) -> ClientError {
         ClientError::Unreachable {
             url: self.base.to_string(),
             why,
-            sent: !error.is_connect(),
+            sent,
         }
     }
 

@@ -4,14 +4,15 @@
 //! XDG base directory specification says. Out of scope: what the files hold.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use vidimus_protocol::{ActionId, sha256};
+use vidimus_protocol::ActionId;
 
 /// The variable that names one folder for everything.
 pub const VARIABLE: &str = "VIDIMUS_HOME";
-/// Longest file name made from an agent's name, in bytes, without `.json`.
-const MAX_FILE_NAME: usize = 200;
+/// What a profile's file name ends in.
+const SUFFIX: &str = ".json";
 
 /// The folders of one installation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,7 +154,26 @@ impl Home {
     /// own, directly in [`Home::agents_dir`].
     #[must_use]
     pub fn agent_profile(&self, name: &str) -> PathBuf {
-        self.agents_dir().join(format!("{}.json", file_name(name)))
+        self.agents_dir().join(file_name(name) + SUFFIX)
+    }
+
+    /// Names of the agents that have a profile, sorted.
+    ///
+    /// # Errors
+    /// What the system says when the folder is there and cannot be read.
+    pub fn agent_names(&self) -> io::Result<Vec<String>> {
+        let files = match std::fs::read_dir(self.agents_dir()) {
+            Ok(files) => files,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut names = Vec::new();
+        for file in files {
+            // Whatever else lies there was not put there by us.
+            names.extend(file?.file_name().to_str().and_then(name_of));
+        }
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// What `vidimus exec` needs to resume an action.
@@ -164,8 +184,7 @@ impl Home {
 }
 
 /// A name for people as a file name: what a path or a shell would read
-/// otherwise is percent-encoded, what is too long is cut and told apart by its
-/// digest.
+/// otherwise is percent-encoded.
 fn file_name(name: &str) -> String {
     let mut out = String::new();
     for (at, character) in name.char_indices() {
@@ -176,13 +195,21 @@ fn file_name(name: &str) -> String {
             plain => out.push(plain),
         }
     }
-    if out.len() > MAX_FILE_NAME {
-        out.truncate(out.floor_char_boundary(MAX_FILE_NAME - 33));
-        // `%` before a letter that is no hex digit: no encoded name looks so.
-        out.push_str("%x");
-        out.push_str(&sha256(&[name.as_bytes()]).to_string()[..31]);
-    }
     out
+}
+
+/// The name behind a file name, if it is one of ours.
+fn name_of(file: &str) -> Option<String> {
+    let stem = file.strip_suffix(SUFFIX)?;
+    let mut pieces = stem.split('%');
+    let mut bytes = pieces.next()?.as_bytes().to_vec();
+    for piece in pieces {
+        let (digits, rest) = piece.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    let name = String::from_utf8(bytes).ok()?;
+    (file_name(&name) == stem).then_some(name)
 }
 
 fn push_encoded(out: &mut String, character: char) {
@@ -275,10 +302,18 @@ mod tests {
     }
 
     #[test]
-    fn long_names_fit_and_stay_apart() {
-        let one = file_name(&"🦀".repeat(80));
-        let other = file_name(&("🦀".repeat(79) + "x"));
-        assert!(one.len() <= MAX_FILE_NAME && one != other);
-        assert_eq!(file_name(&"a".repeat(80)), "a".repeat(80));
+    fn profiles_are_listed_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path());
+        assert_eq!(home.agent_names().unwrap(), Vec::<String>::new());
+        std::fs::create_dir_all(home.agents_dir()).unwrap();
+        let names = ["../x", "100%", "Claude Code", "ärger\u{1}"];
+        for name in names {
+            std::fs::write(home.agent_profile(name), "").unwrap();
+        }
+        for other in ["x.txt", "%2", "%2e.json", "%ff.json", "%+1.json"] {
+            std::fs::write(home.agents_dir().join(other), "").unwrap();
+        }
+        assert_eq!(home.agent_names().unwrap(), names);
     }
 }

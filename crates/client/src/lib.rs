@@ -7,6 +7,7 @@
 //! Specification: `docs/spec/feed.md` and `vidimus_protocol::api`.
 
 pub mod base_url;
+pub mod feed;
 pub mod gateway;
 pub mod home;
 pub mod private;
@@ -14,6 +15,7 @@ pub mod profile;
 pub mod token;
 
 pub use base_url::{BaseUrl, BaseUrlError};
+pub use feed::{Feed, FeedEvent};
 pub use gateway::{ClientError, Gateway};
 pub use home::Home;
 pub use profile::AgentProfile;

@@ -88,10 +88,15 @@ impl Mirror {
         let Some(known) = self.part_ref(index, name)? else {
             return Ok(None);
         };
-        let row: Option<(Option<[u8; 32]>, Option<Vec<u8>>)> = self
+        let row = self
             .db
             .prepare_cached("SELECT salt, bytes FROM parts WHERE idx = ?1 AND name = ?2")?
-            .query_row(params![index, name], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row(params![index, name], |row| {
+                Ok((
+                    row.get::<_, Option<[u8; 32]>>(0)?,
+                    row.get::<_, Option<Vec<u8>>>(1)?,
+                ))
+            })
             .optional()?;
         let (salt, bytes) = match row {
             Some((Some(salt), Some(bytes))) => (salt, bytes),
