@@ -32,6 +32,8 @@ pub(crate) enum Command {
     /// Check an export of the ledger, without trusting whoever made it.
     #[command(after_long_help = VERIFY_HELP)]
     Verify(VerifyArgs),
+    /// Write the console's copy of the ledger into one file that anybody can check.
+    Export(ExportArgs),
 }
 
 const EXEC_HELP: &str = "\
@@ -100,6 +102,13 @@ pub(crate) struct VerifyArgs {
     /// The export.
     #[arg(value_name = "EXPORT")]
     pub(crate) export: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Where to write, instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 fn seconds(text: &str) -> Result<u64, String> {

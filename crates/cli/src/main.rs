@@ -5,6 +5,7 @@
 
 mod args;
 mod exec;
+mod export;
 mod out;
 mod random;
 mod stop;
@@ -27,10 +28,13 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<u8, Stop> {
+    let home = || {
+        Home::find(cli.home.as_deref())
+            .map_err(|why| Stop::new(stop::code::NOT_SET_UP, why.to_string()))
+    };
     match cli.command {
         Command::Exec(args) => {
-            let home = Home::find(cli.home.as_deref())
-                .map_err(|why| Stop::new(stop::code::NOT_SET_UP, why.to_string()))?;
+            let home = home()?;
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
                 .enable_all()
@@ -39,5 +43,6 @@ fn run(cli: Cli) -> Result<u8, Stop> {
             runtime.block_on(exec::run(args, &home))
         }
         Command::Verify(args) => verify::run(&args),
+        Command::Export(args) => export::run(&args, &home()?),
     }
 }

@@ -181,7 +181,8 @@ impl Release<'_> {
             ));
         }
         self.expect_approved()?;
-        let running = run::start(self.plan).map_err(|why| {
+        let started = run::own_output().and_then(|output| run::start(self.plan, output));
+        let running = started.map_err(|why| {
             let program = &self.approved.payload.program.path;
             Stop::internal(format!(
                 "`{}` could not be started: {why}",

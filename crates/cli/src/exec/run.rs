@@ -44,8 +44,17 @@ pub(crate) struct Ran {
     pub(crate) exit_code: u8,
 }
 
-/// Starts a plan.
-pub(crate) fn start(plan: &Plan) -> io::Result<Running> {
+/// Our own standard output and standard error.
+pub(crate) fn own_output() -> io::Result<[OwnedFd; 2]> {
+    Ok([
+        rustix::io::dup(rustix::stdio::stdout())?,
+        rustix::io::dup(rustix::stdio::stderr())?,
+    ])
+}
+
+/// Starts a plan; what it prints goes to `output`.
+pub(crate) fn start(plan: &Plan, output: [OwnedFd; 2]) -> io::Result<Running> {
+    let [to_stdout, to_stderr] = output;
     let (mut command, inherited) = plan.command()?;
     let (stdout, stdout_end) = io::pipe()?;
     let (stderr, stderr_end) = io::pipe()?;
@@ -58,8 +67,8 @@ pub(crate) fn start(plan: &Plan) -> io::Result<Running> {
     drop((command, inherited));
     let tail = Arc::new(Mutex::new(Tail::default()));
     let pumps = [
-        pump(stdout, rustix::io::dup(rustix::stdio::stdout())?, &tail),
-        pump(stderr, rustix::io::dup(rustix::stdio::stderr())?, &tail),
+        pump(stdout, to_stdout, &tail),
+        pump(stderr, to_stderr, &tail),
     ];
     Ok(Running {
         child,

@@ -6,10 +6,19 @@ use super::super::signals::Stops;
 use super::*;
 use std::path::Path;
 
+fn nowhere() -> [OwnedFd; 2] {
+    let open = || std::fs::File::options().write(true).open("/dev/null");
+    [open().unwrap().into(), open().unwrap().into()]
+}
+
 async fn run(plan: &Plan) -> Ran {
     let mut stops = Stops::listen().unwrap();
     let mut signals = Forwarded::listen(&mut stops).unwrap();
-    start(plan).unwrap().finish(&mut signals).await.unwrap()
+    start(plan, nowhere())
+        .unwrap()
+        .finish(&mut signals)
+        .await
+        .unwrap()
 }
 
 async fn printed(plan: &Plan) -> String {
@@ -163,7 +172,7 @@ async fn a_program_that_vanished_for_the_kernel_fails_to_start() {
     let plan = place.plan(&["./tool"]);
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(start(&plan).is_err());
+    assert!(start(&plan, nowhere()).is_err());
     assert!(Path::new(&path).exists());
 }
 
@@ -174,7 +183,7 @@ async fn a_signal_reaches_the_command() {
     let plan = place.plan(&["sh", "-c", code]);
     let mut stops = Stops::listen().unwrap();
     let mut signals = Forwarded::listen(&mut stops).unwrap();
-    let running = start(&plan).unwrap();
+    let running = start(&plan, nowhere()).unwrap();
     let ready = place.path().join("ready");
     let send = async move {
         while !ready.exists() {
