@@ -360,7 +360,8 @@ mod tests {
 
     #[test]
     fn each_rule_refuses() {
-        let cases: [(&str, fn(&mut Command)); 12] = [
+        type Case = (&'static str, fn(&mut Command));
+        let cases: [Case; 12] = [
             ("argv is empty", |c| {
                 c.argv.clear();
                 c.script = None;

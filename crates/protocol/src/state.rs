@@ -209,7 +209,7 @@ impl State {
         if entry.leaf.actor != Actor::Reviewer(envelope.signer) {
             return Err(Violation::WrongActor);
         }
-        if signed.count == 0 || signed.count > MAX_ITEMS || signed.index >= signed.count {
+        if signed.count > MAX_ITEMS || signed.index >= signed.count {
             return Err(Violation::ItemCount);
         }
         if envelope.pinned_size.0 < pinned_at_least {

@@ -227,18 +227,7 @@ fn what_is_just_within_the_rules_is_accepted() {
         (
             "the second item of a touch",
             Kind::VerdictGiven,
-            |story, entry| {
-                let mut leaf = story.registered_as(AgentId::from_random([0x22; 16]));
-                let Data::AgentRegistered(data) = &mut leaf.data else {
-                    panic!("another kind");
-                };
-                data.signed.count = 2;
-                let used = data.signed.envelope.clone();
-                first(story, entry, leaf);
-                let signed = &mut verdict!(entry);
-                (signed.count, signed.index) = (2, 1);
-                (signed.envelope.nonce, signed.envelope.items_root) = (used.nonce, used.items_root);
-            },
+            |story, entry| acts::reuse_nonce(story, entry, 2, 1),
         ),
         (
             "no context, no output",

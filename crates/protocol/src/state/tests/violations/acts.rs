@@ -73,19 +73,15 @@ cases! { ACTS:
         verdict!(entry).envelope.pinned_size = Decimal(entry.index + 1);
     };
     NonceReused, "other items", VerdictGiven, |story, entry| {
-        let used = last_act(story, entry);
-        verdict!(entry).envelope.nonce = used.nonce;
+        let own = verdict!(entry).envelope.items_root;
+        reuse_nonce(story, entry, 2, 1);
+        verdict!(entry).envelope.items_root = own;
     };
     NonceReused, "the same item", VerdictGiven, |story, entry| {
-        let used = last_act(story, entry);
-        let envelope = &mut verdict!(entry).envelope;
-        (envelope.nonce, envelope.items_root) = (used.nonce, used.items_root);
+        reuse_nonce(story, entry, 2, 0);
     };
     NonceReused, "under another count", VerdictGiven, |story, entry| {
-        let used = last_act(story, entry);
-        let signed = &mut verdict!(entry);
-        (signed.count, signed.index) = (2, 1);
-        (signed.envelope.nonce, signed.envelope.items_root) = (used.nonce, used.items_root);
+        reuse_nonce(story, entry, 3, 1);
     };
     UnknownCredential, "a key of nobody", VerdictGiven, |_, entry| {
         verdict!(entry).assertion.credential_id = Blob(vec![0]);
@@ -150,13 +146,17 @@ cases! { ACTS:
     };
 }
 
-/// A registration with two items that was used at index 0, before `entry`.
-fn last_act(story: &mut Story, entry: &mut Entry) -> Envelope {
-    let leaf = story.registered_as(AgentId::from_random([0x22; 16]));
-    let Data::AgentRegistered(data) = &leaf.data else {
+/// Writes the first of two items of a touch first, and makes the verdict the
+/// item `index` of `count` of the same touch.
+pub(super) fn reuse_nonce(story: &mut Story, entry: &mut Entry, count: u64, index: u64) {
+    let mut leaf = story.registered_as(AgentId::from_random([0x22; 16]));
+    let Data::AgentRegistered(data) = &mut leaf.data else {
         panic!("another kind");
     };
-    let envelope = data.signed.envelope.clone();
+    data.signed.count = 2;
+    let used = data.signed.envelope.clone();
     first(story, entry, leaf);
-    envelope
+    let signed = &mut verdict!(entry);
+    (signed.count, signed.index) = (count, index);
+    (signed.envelope.nonce, signed.envelope.items_root) = (used.nonce, used.items_root);
 }

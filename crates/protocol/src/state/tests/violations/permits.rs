@@ -90,6 +90,11 @@ cases! { PERMITS:
     };
     NoQuorum, "the key is gone", PermitIssued, |story, _| forget_key(story);
     NoQuorum, "the key is gone", PermitRedeemed, |story, _| forget_key(story);
+    NoQuorum, "somebody denied, nobody approved", PermitIssued, |story, _| {
+        // No resolution leads here; the count stands by itself all the same.
+        let known = story.state.actions.get_mut(&action(0)).expect("proposed");
+        known.verdicts[0].verdict = Verdict::Deny;
+    };
     PermitExists, "one is in force", PermitRedeemed, |story, entry| {
         let leaf = story.issued(action(0), permit(7));
         instead(story, entry, leaf);
