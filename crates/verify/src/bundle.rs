@@ -207,7 +207,7 @@ struct Excerpt {
 impl Excerpt {
     fn push(&mut self, proven: &Proven, trust: &TrustFile) -> Result<(), BundleError> {
         let index = proven.index;
-        let read = self.judge.read(proven.leaf.as_bytes());
+        let read = self.judge.keys().read(proven.leaf.as_bytes());
         let leaf_hash = read.leaf_hash;
         match self.entries.last() {
             None if Digest(leaf_hash) != trust.log => {

@@ -3,6 +3,7 @@
 //! [`crate::bundle`].
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use vidimus_ledger::tree::{Hash, leaf_hash};
 use vidimus_protocol::entry::{CredentialEnrolled, Data, Entry, Leaf, LeafError, Parsed};
@@ -57,8 +58,16 @@ pub enum EnrolmentError {
 #[derive(Debug, Default)]
 pub(crate) struct Judge {
     pub(crate) state: State,
-    keys: HashMap<Blob, CoseKey>,
+    keys: Arc<Keys>,
     pub(crate) signatures: u64,
+}
+
+/// What signatures are verified with: the log and its keys so far. A key that
+/// is in here stays what it is, so leaves can be read ahead of their turn.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Keys {
+    log: Option<Log>,
+    keys: HashMap<Blob, CoseKey>,
 }
 
 /// A leaf on which everything is done that needs no order: several can be
@@ -85,20 +94,9 @@ pub(crate) enum Judged {
 }
 
 impl Judge {
-    pub(crate) fn read(&self, leaf: &[u8]) -> Read {
-        let parsed = Leaf::parse(leaf);
-        let act = match &parsed {
-            Ok(Parsed::Known(leaf)) => match self.check_act(&leaf.data) {
-                Err(ReplayError::Violation(_)) => None,
-                known => Some(known),
-            },
-            _ => None,
-        };
-        Read {
-            leaf_hash: leaf_hash(leaf),
-            parsed,
-            act,
-        }
+    /// The keys so far.
+    pub(crate) fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys)
     }
 
     /// Judges the entry at `index`; a refused one changes nothing. `root_at`
@@ -115,7 +113,7 @@ impl Judge {
         };
         let route = match read.act {
             Some(known) => known?,
-            None => self.check_act(&leaf.data)?,
+            None => self.keys.check_act(&leaf.data)?,
         };
         if let Some(envelope) = envelope_of(&leaf.data) {
             check_pin(envelope)?;
@@ -126,10 +124,15 @@ impl Judge {
             leaf,
         };
         let effect = self.state.apply(&entry)?;
-        if let Data::CredentialEnrolled(data) = &entry.leaf.data {
-            let item = &data.signed.item;
-            let key = CoseKey::parse(&item.public_key.0).map_err(ActError::from)?;
-            self.keys.insert(item.credential_id.clone(), key);
+        match &entry.leaf.data {
+            Data::LogOpened(_) => Arc::make_mut(&mut self.keys).log = self.state.log().cloned(),
+            Data::CredentialEnrolled(data) => {
+                let item = &data.signed.item;
+                let key = CoseKey::parse(&item.public_key.0).map_err(ActError::from)?;
+                let keys = &mut Arc::make_mut(&mut self.keys).keys;
+                keys.insert(item.credential_id.clone(), key);
+            }
+            _ => {}
         }
         self.signatures += u64::from(route.is_some());
         Ok(Judged::Known {
@@ -137,6 +140,24 @@ impl Judge {
             effect,
             route,
         })
+    }
+}
+
+impl Keys {
+    pub(crate) fn read(&self, leaf: &[u8]) -> Read {
+        let parsed = Leaf::parse(leaf);
+        let act = match &parsed {
+            Ok(Parsed::Known(leaf)) => match self.check_act(&leaf.data) {
+                Err(ReplayError::Violation(_)) => None,
+                known => Some(known),
+            },
+            _ => None,
+        };
+        Read {
+            leaf_hash: leaf_hash(leaf),
+            parsed,
+            act,
+        }
     }
 
     /// Everything about an entry that hangs on cryptography and not on order.
@@ -174,7 +195,7 @@ impl Judge {
     }
 
     fn log(&self) -> Result<&Log, Violation> {
-        self.state.log().ok_or(Violation::NotOpened)
+        self.log.as_ref().ok_or(Violation::NotOpened)
     }
 
     fn key(&self, credential: &Blob) -> Result<&CoseKey, Violation> {

@@ -18,6 +18,7 @@ pub mod cose;
 pub mod export;
 mod judge;
 mod opening;
+mod parallel;
 pub mod permit;
 pub mod replay;
 #[cfg(any(test, feature = "testkit"))]

@@ -5,9 +5,7 @@
 //! Out of scope: parts, checkpoints and trust (see [`crate::export`]).
 //! Spec: `docs/spec/export.md`.
 
-use std::thread;
-
-use vidimus_ledger::tree::{Hash, MemoryTree};
+use vidimus_ledger::tree::MemoryTree;
 use vidimus_protocol::entry::Leaf;
 use vidimus_protocol::state::{Effect, Route};
 use vidimus_protocol::{Digest, State};
@@ -17,13 +15,11 @@ pub use crate::opening::OpeningError;
 
 use crate::act;
 use crate::judge::{Judge, Judged, Read};
+use crate::parallel;
 
-/// Leaves that are read ahead by several threads. The first window is small,
-/// so that the keys which the log starts with are known after it.
-const FIRST_WINDOW: usize = 16;
-const WINDOW: usize = 4096;
-/// Fewer leaves than this are not worth another thread.
-const WORTH_A_THREAD: usize = 64;
+/// Entries that are judged before others are read ahead, so that the keys
+/// which a log starts with are known.
+const FIRST: u64 = 16;
 
 /// A log, replayed up to some entry.
 #[derive(Debug, Default)]
@@ -63,7 +59,7 @@ impl Replay {
     /// # Errors
     /// [`ReplayError`] names the first broken rule.
     pub fn push(&mut self, leaf: &[u8]) -> Result<Pushed, ReplayError> {
-        let read = self.read(leaf);
+        let read = self.judge.keys().read(leaf);
         self.take(read)
     }
 
@@ -78,21 +74,25 @@ impl Replay {
         leaves: &[L],
         mut each: impl FnMut(Pushed),
     ) -> Result<(), (u64, ReplayError)> {
-        let mut rest = leaves;
-        while !rest.is_empty() {
-            let window = if self.tree.size() < FIRST_WINDOW as u64 {
-                FIRST_WINDOW
-            } else {
-                WINDOW
-            };
-            let (now, later) = rest.split_at(window.min(rest.len()));
-            for read in self.read_all(now) {
-                let index = self.tree.size();
-                each(self.take(read).map_err(|error| (index, error))?);
-            }
-            rest = later;
+        let first = usize::try_from(FIRST.saturating_sub(self.tree.size()))
+            .map_or(leaves.len(), |first| first.min(leaves.len()));
+        let (first, rest) = leaves.split_at(first);
+        let mut take = |replay: &mut Self, read| {
+            let index = replay.tree.size();
+            let pushed = replay.take(read).map_err(|error| (index, error))?;
+            each(pushed);
+            Ok(())
+        };
+        for leaf in first {
+            let read = self.judge.keys().read(leaf.as_ref());
+            take(self, read)?;
         }
-        Ok(())
+        let keys = self.judge.keys();
+        parallel::for_each_in_order(
+            rest,
+            |leaf| keys.read(leaf.as_ref()),
+            |read| take(self, read),
+        )
     }
 
     /// What the entries say, up to the first that cannot be judged.
@@ -120,45 +120,15 @@ impl Replay {
         self.upgrade
     }
 
-    fn read(&self, leaf: &[u8]) -> Work {
-        if self.upgrade.is_some() {
-            Work::Hash(vidimus_ledger::tree::leaf_hash(leaf))
-        } else {
-            Work::Judge(Box::new(self.judge.read(leaf)))
-        }
-    }
-
-    fn read_all<L: AsRef<[u8]> + Sync>(&self, leaves: &[L]) -> Vec<Work> {
-        let read = |leaves: &[L]| -> Vec<Work> {
-            leaves.iter().map(|leaf| self.read(leaf.as_ref())).collect()
-        };
-        let processors = thread::available_parallelism().map_or(1, usize::from);
-        let share = leaves.len().div_ceil(processors).max(WORTH_A_THREAD);
-        let mut shares = leaves.chunks(share);
-        let own = shares.next().unwrap_or_default();
-        thread::scope(|scope| {
-            let others: Vec<_> = shares
-                .map(|leaves| scope.spawn(move || read(leaves)))
-                .collect();
-            let mut all = read(own);
-            for other in others {
-                all.extend(other.join().expect("reading a leaf does not panic"));
-            }
-            all
-        })
-    }
-
-    fn take(&mut self, work: Work) -> Result<Pushed, ReplayError> {
+    fn take(&mut self, read: Read) -> Result<Pushed, ReplayError> {
         let index = self.tree.size();
-        let (hash, judged) = match work {
-            Work::Judge(read) if self.upgrade.is_none() => {
-                let hash = read.leaf_hash;
-                let tree = &self.tree;
-                let check_pin = |envelope: &_| act::check_pin(envelope, |size| tree.root_at(size));
-                (hash, self.judge.judge(index, *read, check_pin)?)
-            }
-            Work::Judge(read) => (read.leaf_hash, Judged::Unknown),
-            Work::Hash(hash) => (hash, Judged::Unknown),
+        let hash = read.leaf_hash;
+        let judged = if self.upgrade.is_some() {
+            Judged::Unknown
+        } else {
+            let tree = &self.tree;
+            let check_pin = |envelope: &_| act::check_pin(envelope, |size| tree.root_at(size));
+            self.judge.judge(index, read, check_pin)?
         };
         self.tree.push(hash);
         let (leaf, effect, route) = match judged {
@@ -180,12 +150,6 @@ impl Replay {
             route,
         })
     }
-}
-
-/// A leaf that was read ahead.
-enum Work {
-    Judge(Box<Read>),
-    Hash(Hash),
 }
 
 #[cfg(test)]

@@ -5,6 +5,9 @@ use std::io::{self, BufRead, Read as _};
 use aws_lc_rs::digest;
 use vidimus_protocol::Digest;
 
+/// Bytes of lines that are read before they are worked on together.
+const WINDOW_BYTES: usize = 16 << 20;
+
 /// Why the next line cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReadError {
@@ -57,6 +60,29 @@ impl<R: BufRead> Lines<R> {
             }),
             Some(_) => Err(ReadError::NoLineEnd),
         }
+    }
+
+    /// The next lines, at most `left` and about [`WINDOW_BYTES`]. They may end
+    /// in an error; what was read before it is there all the same.
+    pub(super) fn next_some(
+        &mut self,
+        left: u64,
+        most: usize,
+    ) -> (Vec<Vec<u8>>, Option<ReadError>) {
+        let (mut lines, mut bytes) = (Vec::new(), 0);
+        for _ in 0..left {
+            match self.next(most) {
+                Ok(line) => {
+                    bytes += line.len();
+                    lines.push(line);
+                }
+                Err(error) => return (lines, Some(error)),
+            }
+            if bytes >= WINDOW_BYTES {
+                break;
+            }
+        }
+        (lines, None)
     }
 
     pub(super) fn expect_end(&mut self) -> Result<(), ReadError> {

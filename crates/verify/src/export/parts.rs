@@ -4,8 +4,9 @@ use vidimus_ledger::part;
 use vidimus_protocol::Digest;
 use vidimus_protocol::action::{Action, Context};
 use vidimus_protocol::entry::PartRef;
+use vidimus_protocol::strict::{self, StrictError};
 
-use super::PartLine;
+use super::{MAX_PART_LINE, PartLine};
 
 /// A part that an entry commits to.
 #[derive(Debug)]
@@ -22,9 +23,55 @@ impl Expected {
     }
 }
 
-/// Checks the next part line against the next expected part. An error names
-/// the entry and what is wrong.
-pub(super) fn check(part: &PartLine, expected: Option<&Expected>) -> Result<(), (u64, String)> {
+/// A part's line with everything that can be said about it alone.
+pub(super) struct ReadPart {
+    pub(super) index: u64,
+    name: String,
+    r#type: String,
+    size: u64,
+    commit: Option<Digest>,
+    malformed: Option<String>,
+}
+
+/// Reads a line: any number of them at a time.
+pub(super) fn read(line: &[u8]) -> Result<ReadPart, StrictError> {
+    let part = parse(line)?;
+    let bytes = &part.bytes.0;
+    let commit = part::commit(&part.salt.0, &part.r#type, bytes);
+    let malformed = match part.name.as_str() {
+        "payload" => Action::parse(bytes).err().map(|error| error.to_string()),
+        "context" => Context::parse(bytes).err().map(|error| error.to_string()),
+        "reason" => std::str::from_utf8(bytes)
+            .err()
+            .map(|error| error.to_string()),
+        // The output is whatever the program printed.
+        _ => None,
+    };
+    Ok(ReadPart {
+        index: part.index,
+        size: bytes.len().try_into().unwrap_or(u64::MAX),
+        name: part.name,
+        r#type: part.r#type,
+        commit: commit.ok().map(Digest),
+        malformed,
+    })
+}
+
+/// Equal bytes after a typed round trip are canonical: the fields stand in
+/// order. Whatever differs is read again slowly, to say why.
+fn parse(line: &[u8]) -> Result<PartLine, StrictError> {
+    if let Ok(part) = serde_json::from_slice::<PartLine>(line)
+        && part.index <= strict::MAX_SAFE
+        && serde_json::to_vec(&part).is_ok_and(|bytes| bytes == line)
+    {
+        return Ok(part);
+    }
+    strict::parse_canonical(line, MAX_PART_LINE)
+}
+
+/// Checks the next part against the next expected one. An error names the
+/// entry and what is wrong.
+pub(super) fn check(part: &ReadPart, expected: Option<&Expected>) -> Result<(), (u64, String)> {
     let place = (part.index, part.name.as_str());
     let surplus = || {
         let why = format!("it commits to no part `{}` here", part.name);
@@ -39,23 +86,14 @@ pub(super) fn check(part: &PartLine, expected: Option<&Expected>) -> Result<(), 
         return Err(surplus());
     }
     let wrong = |what: &str| (part.index, format!("its part `{}` {what}", part.name));
-    let size = u64::try_from(part.bytes.0.len());
-    if part.r#type != expected.part.r#type || size != Ok(expected.part.size) {
+    if part.r#type != expected.part.r#type || part.size != expected.part.size {
         return Err(wrong("has another type or size than it says"));
     }
-    let commit = part::commit(&part.salt.0, &part.r#type, &part.bytes.0).map(Digest);
-    if commit != Ok(expected.part.commit) {
+    if part.commit != Some(expected.part.commit) {
         return Err(wrong("is not the one that it commits to"));
     }
-    let bytes = &part.bytes.0;
-    let refused = match part.name.as_str() {
-        "payload" => Action::parse(bytes).err().map(|error| error.to_string()),
-        "context" => Context::parse(bytes).err().map(|error| error.to_string()),
-        "reason" => std::str::from_utf8(bytes)
-            .err()
-            .map(|error| error.to_string()),
-        // The output is whatever the program printed.
-        _ => None,
-    };
-    refused.map_or(Ok(()), |why| Err(wrong(&format!("is malformed: {why}"))))
+    match &part.malformed {
+        Some(why) => Err(wrong(&format!("is malformed: {why}"))),
+        None => Ok(()),
+    }
 }

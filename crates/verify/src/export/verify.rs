@@ -15,11 +15,9 @@ use vidimus_protocol::{Digest, ReviewerId, State};
 use super::lines::{Lines, ReadError};
 use super::parts::{self, Expected};
 use super::report::{Check, Conclusion, Decider, Finding, Report, Row, Wrong};
-use super::{Header, MAX_HEADER, MAX_PART_LINE, MAX_TRAILER, PartLine, TYPE, Trailer, VERSION};
+use super::{Header, MAX_HEADER, MAX_PART_LINE, MAX_TRAILER, TYPE, Trailer, VERSION};
+use crate::parallel;
 use crate::replay::{Pushed, Replay, ReplayError};
-
-/// Leaves that are read before they are judged together.
-const WINDOW: u64 = 4096;
 
 /// How far a verification is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,19 +144,15 @@ impl<'a, R: BufRead> Run<'a, R> {
 
     fn leaves(&mut self, header: &Header, progress: &mut impl FnMut(Progress)) -> Result<(), Stop> {
         while self.replay.tree().size() < header.size {
-            let window = WINDOW.min(header.size - self.replay.tree().size());
+            let left = header.size - self.replay.tree().size();
             // What was read before the file broke off is judged first: the
             // first wrong entry is the better answer.
-            let mut leaves = Vec::new();
-            let read = (0..window).try_for_each(|_| {
-                leaves.push(self.lines.next(MAX_LEAF)?);
-                Ok::<_, ReadError>(())
-            });
+            let (leaves, broken) = self.lines.next_some(left, MAX_LEAF);
             let (expected, routes) = (&mut self.expected, &mut self.routes);
             self.replay
                 .push_all(&leaves, |pushed| note(pushed, expected, routes))
                 .map_err(|(index, why)| Stop::wrong(check_of(&why), Some(index), why))?;
-            read?;
+            broken.map_or(Ok(()), |error| Err(Stop::from(error)))?;
             progress(Progress {
                 entries: self.replay.tree().size(),
                 of: header.size,
@@ -202,15 +196,28 @@ impl<'a, R: BufRead> Run<'a, R> {
     fn check_parts(&mut self, header: &Header) -> Result<(), Stop> {
         let wrong = |(entry, why): (u64, String)| Stop::wrong(Check::Parts, Some(entry), why);
         let mut expected = std::mem::take(&mut self.expected).into_iter();
-        for _ in 0..header.parts {
-            let line = self.lines.next(MAX_PART_LINE)?;
-            let part: PartLine = strict::parse_canonical(&line, MAX_PART_LINE)
-                .map_err(|error| Stop::file(format!("a part's line is malformed: {error}")))?;
-            // What an entry commits to that cannot be read cannot be checked.
-            if self.replay.upgrade().is_none_or(|first| part.index < first) {
-                parts::check(&part, expected.next().as_ref()).map_err(wrong)?;
-                self.parts += 1;
-            }
+        let first_unknown = self.replay.upgrade();
+        let mut left = header.parts;
+        while left > 0 {
+            let (lines, broken) = self.lines.next_some(left, MAX_PART_LINE);
+            left -= u64::try_from(lines.len()).unwrap_or(left);
+            let checked = &mut self.parts;
+            parallel::for_each_in_order(
+                &lines,
+                |line| parts::read(line),
+                |part| {
+                    let part = part.map_err(|error| {
+                        Stop::file(format!("a part's line is malformed: {error}"))
+                    })?;
+                    // What an entry commits to that cannot be read cannot be checked.
+                    if first_unknown.is_none_or(|first| part.index < first) {
+                        parts::check(&part, expected.next().as_ref()).map_err(wrong)?;
+                        *checked += 1;
+                    }
+                    Ok::<_, Stop>(())
+                },
+            )?;
+            broken.map_or(Ok(()), |error| Err(Stop::from(error)))?;
         }
         match expected.next() {
             Some(missing) => Err(wrong(missing.missing())),
