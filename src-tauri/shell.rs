@@ -125,6 +125,9 @@ impl Listener for Clicks {
 
     fn failed(&self, why: String) {
         tracing::warn!("no notification: {why}");
+        if let Some(desk) = self.0.try_state::<Desk>() {
+            desk.console.notification_failed(&why);
+        }
     }
 }
 

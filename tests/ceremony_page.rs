@@ -1,6 +1,8 @@
 //! The personal gateway without a window: its pages in a real browser, with a
 //! virtual authenticator for a key.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use support::process::Process;

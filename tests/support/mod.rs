@@ -69,11 +69,10 @@ pub async fn within<T>(
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(
-            Instant::now() < deadline,
-            "waited {} s in vain for {what}",
-            patience.as_secs()
-        );
+        if Instant::now() >= deadline {
+            session::keep_evidence();
+            panic!("waited {} s in vain for {what}", patience.as_secs());
+        }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -16,6 +16,21 @@ use super::{until, within};
 /// Two sessions at a time would only slow each other down.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
+/// The display of the running test, for a last look when it fails.
+static LAST_LOOK: std::sync::Mutex<Option<(&str, String)>> = std::sync::Mutex::new(None);
+
+/// Keeps what the display shows now as `target/e2e/TEST/failed.png`.
+pub fn keep_evidence() {
+    let Some((name, display)) = LAST_LOOK.lock().unwrap().clone() else {
+        return;
+    };
+    let mut import = Command::new("import");
+    import.env("DISPLAY", display).args(["-window", "root"]);
+    import.arg(super::kept().join(name).join("failed.png"));
+    // The failure itself is what is reported.
+    let _no_picture = import.status();
+}
+
 /// Which program shows notifications.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Daemon {
@@ -48,6 +63,7 @@ impl Session {
             .prefix("vidimus-e2e-")
             .tempdir()
             .unwrap();
+        *LAST_LOOK.lock().unwrap() = None;
         let logs = super::kept().join(name);
         std::fs::create_dir_all(&logs).unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
@@ -171,6 +187,7 @@ impl Session {
         let mut display = Process::piped(xvfb, self.log("xvfb"));
         let number = display.line();
         assert!(!number.is_empty(), "no display: {}", display.printed());
+        *LAST_LOOK.lock().unwrap() = Some((self.name, format!(":{number}")));
         self.environment.push(("DISPLAY", format!(":{number}")));
         self.environment.push(("LIBGL_ALWAYS_SOFTWARE", "1".into()));
         self.environment.push(("NO_AT_BRIDGE", "1".into()));

@@ -90,12 +90,10 @@ impl Console {
         let (inbox, mut messages) = mpsc::unbounded_channel();
         let (published, view) = watch::channel(Arc::new(Published::starting()));
         let (sent, _) = broadcast::channel(BACKLOG);
-        let stopped = Arc::new(tokio::sync::Notify::new());
         let handle = Handle {
             inbox: inbox.clone(),
             view,
             sent: sent.clone(),
-            stopped: stopped.clone(),
         };
         let runtime = tokio::runtime::Handle::current();
         runtime.spawn(ticks(inbox.clone()));
@@ -111,10 +109,7 @@ impl Console {
         };
         std::thread::Builder::new()
             .name("console".into())
-            .spawn(move || {
-                Core::new(setting).run(&mut messages);
-                stopped.notify_one();
-            })
+            .spawn(move || Core::new(setting).run(&mut messages))
             .expect("the system has a thread left");
         handle
     }
@@ -136,7 +131,6 @@ pub struct Handle {
     inbox: mpsc::UnboundedSender<Message>,
     view: watch::Receiver<Arc<Published>>,
     sent: broadcast::Sender<Sent>,
-    stopped: Arc<tokio::sync::Notify>,
 }
 
 impl Handle {
@@ -194,11 +188,21 @@ impl Handle {
         });
     }
 
+    /// A notification could not be shown. The person is told in the window.
+    pub fn notification_failed(&self, why: &str) {
+        // A console that has stopped has nobody to tell.
+        let _stopped = self.inbox.send(Message::NoNotifications {
+            why: why.to_owned(),
+        });
+    }
+
     /// Stops the console and its gateway, and waits until they have.
     pub async fn stop(&self) {
-        if self.inbox.send(Message::Stop).is_ok() {
-            self.stopped.notified().await;
-        }
+        // It has stopped already when nobody takes the message.
+        let _stopped = self.inbox.send(Message::Stop);
+        let mut view = self.view.clone();
+        // The publisher goes last.
+        while view.changed().await.is_ok() {}
     }
 }
 

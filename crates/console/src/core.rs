@@ -94,6 +94,8 @@ pub(crate) enum Message {
     CeremonyEnded { serial: u64, end: End },
     /// No browser opened.
     NoBrowser { why: String },
+    /// The desktop shows no notifications.
+    NoNotifications { why: String },
     /// The whole-log verification goes on or is over.
     Verified(verification::Progress),
     /// The gateway's server ended.
@@ -286,6 +288,14 @@ impl Core {
                     "no_browser",
                     format!("No browser opened: {why}."),
                     "Copy the address of the page into a browser on this computer.",
+                ),
+            ),
+            Message::NoNotifications { why } => self.notice(
+                crate::view::Tone::Warning,
+                Problem::new(
+                    "no_notifications",
+                    format!("This desktop shows no notifications: {why}."),
+                    "Watch the inbox, or start a notification daemon.",
                 ),
             ),
             Message::Verified(progress) => self.verified(progress),
