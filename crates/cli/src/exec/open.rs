@@ -432,6 +432,9 @@ mod tests {
         assert_eq!(folder.path_now(), Some(folder.path.clone()));
         std::fs::rename(&path, parent.path().join("elsewhere")).unwrap();
         assert_ne!(folder.path_now(), Some(folder.path.clone()));
+        std::fs::remove_dir(parent.path().join("elsewhere")).unwrap();
+        std::fs::create_dir(parent.path().join("elsewhere (deleted)")).unwrap();
+        assert_eq!(folder.path_now(), None, "the kernel's words are no path");
         std::fs::write(&path, b"").unwrap();
         assert!(matches!(Folder::open(&path), Err(OpenError::NotFolder(_))));
     }

@@ -210,6 +210,8 @@ fn a_moved_folder_shows() {
     let plan = Plan::make(wanted).unwrap();
     std::fs::rename(place.path().join("work"), place.path().join("old")).unwrap();
     assert_ne!(plan.now().as_ref(), Ok(plan.action()), "nothing is there");
+    let lines = super::super::diff::differences(plan.action(), &plan.now().unwrap());
+    assert!(lines[0].starts_with("working directory"), "{lines:?}");
     std::fs::create_dir(place.path().join("work")).unwrap();
     assert_ne!(
         plan.now().as_ref(),

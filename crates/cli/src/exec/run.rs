@@ -5,9 +5,12 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::Pid;
 use vidimus_protocol::entry::Outcome;
 
@@ -26,7 +29,9 @@ pub(crate) struct Running {
     child: tokio::process::Child,
     started: Instant,
     tail: Arc<Mutex<Tail>>,
-    pumps: [Arc<Mutex<Pump>>; 2],
+    /// Set once the command itself has ended.
+    over: Arc<AtomicBool>,
+    pumps: [JoinHandle<()>; 2],
 }
 
 /// A command that has ended.
@@ -66,14 +71,16 @@ pub(crate) fn start(plan: &Plan, output: [OwnedFd; 2]) -> io::Result<Running> {
     // the end of output shows.
     drop((command, inherited));
     let tail = Arc::new(Mutex::new(Tail::default()));
+    let over = Arc::new(AtomicBool::new(false));
     let pumps = [
-        pump(stdout, to_stdout, &tail),
-        pump(stderr, to_stderr, &tail),
+        pump(stdout, to_stdout, &tail, &over),
+        pump(stderr, to_stderr, &tail, &over),
     ];
     Ok(Running {
         child,
         started,
         tail,
+        over,
         pumps,
     })
 }
@@ -114,16 +121,8 @@ impl Running {
     /// Waits until everything that was printed has been handed on. A
     /// descendant that keeps the pipes open does not hold this up for ever.
     async fn drain(&self) {
-        let ended = Instant::now();
-        loop {
-            let over = self.pumps.iter().all(|pump| {
-                let pump = lock(pump);
-                let idle = pump.since.elapsed() >= SILENCE || ended.elapsed() >= CHATTER;
-                pump.step == Step::Over || (pump.step == Step::Reading && idle)
-            });
-            if over {
-                return;
-            }
+        self.over.store(true, Ordering::Release);
+        while !self.pumps.iter().all(JoinHandle::is_finished) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
@@ -143,50 +142,73 @@ fn ended(status: ExitStatus) -> (Outcome, u8) {
     }
 }
 
-#[derive(Debug)]
-struct Pump {
-    step: Step,
-    since: Instant,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    Reading,
-    Writing,
-    Over,
-}
-
 /// Copies one stream, unbuffered, on a thread of its own: a terminal that is
 /// stopped must stop nothing else.
-fn pump(mut from: io::PipeReader, to: OwnedFd, tail: &Arc<Mutex<Tail>>) -> Arc<Mutex<Pump>> {
-    let state = Arc::new(Mutex::new(Pump {
-        step: Step::Reading,
-        since: Instant::now(),
-    }));
-    let (shared, tail) = (Arc::clone(&state), Arc::clone(tail));
+fn pump(
+    from: io::PipeReader,
+    to: OwnedFd,
+    tail: &Arc<Mutex<Tail>>,
+    over: &Arc<AtomicBool>,
+) -> JoinHandle<()> {
+    let (tail, over) = (Arc::clone(tail), Arc::clone(over));
     std::thread::spawn(move || {
-        let mut to = std::fs::File::from(to);
-        let mut buffer = vec![0; 64 << 10];
-        loop {
-            let got = match from.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(got) => got,
-                Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) => break,
-            };
-            set(&shared, Step::Writing);
-            lock(&tail).push(&buffer[..got]);
-            // Nobody reads ours any more: the command finds its own pipe
-            // closed, as it would without us.
-            if write_all(&mut to, &buffer[..got]).is_err() {
-                break;
-            }
-            set(&shared, Step::Reading);
+        // There is nobody to tell: the command finds its own pipe closed, as
+        // it would without us.
+        copy(from, to.into(), &tail, &over).ok();
+    })
+}
+
+/// Copies until the end of the stream. Once the command itself has ended,
+/// whatever lay in the pipe then is copied, and after that only what a
+/// descendant says without a long silence, for a while.
+fn copy(
+    mut from: io::PipeReader,
+    mut to: std::fs::File,
+    tail: &Mutex<Tail>,
+    over: &AtomicBool,
+) -> io::Result<()> {
+    let mut buffer = vec![0; 64 << 10];
+    let mut left: Option<u64> = None;
+    let mut since = None;
+    loop {
+        let over = over.load(Ordering::Acquire);
+        if over && left.is_none() {
+            left = Some(rustix::io::ioctl_fionread(&from)?);
         }
-        drop(from);
-        set(&shared, Step::Over);
-    });
-    state
+        if !readable(&from)? {
+            if over {
+                return Ok(());
+            }
+            continue;
+        }
+        let got = match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(got) => got,
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
+            Err(why) => return Err(why),
+        };
+        lock(tail).push(&buffer[..got]);
+        write_all(&mut to, &buffer[..got])?;
+        if let Some(left) = &mut left {
+            *left = left.saturating_sub(u64::try_from(got).expect("a buffer's length"));
+            let since = since.get_or_insert_with(Instant::now);
+            if *left == 0 && since.elapsed() >= CHATTER {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Whether there is something to read, or the end, before [`SILENCE`] is over.
+fn readable(from: &io::PipeReader) -> io::Result<bool> {
+    let mut wanted = [PollFd::new(from, PollFlags::IN)];
+    let silence = Timespec::try_from(SILENCE).expect("a part of a second");
+    loop {
+        match rustix::event::poll(&mut wanted, Some(&silence)) {
+            Err(rustix::io::Errno::INTR) => {}
+            other => return Ok(other? > 0),
+        }
+    }
 }
 
 fn write_all(to: &mut std::fs::File, mut bytes: &[u8]) -> io::Result<()> {
@@ -203,13 +225,6 @@ fn write_all(to: &mut std::fs::File, mut bytes: &[u8]) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn set(pump: &Mutex<Pump>, step: Step) {
-    *lock(pump) = Pump {
-        step,
-        since: Instant::now(),
-    };
 }
 
 /// Nothing panics while these are held, and what they hold stays sensible.

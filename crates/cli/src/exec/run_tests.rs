@@ -29,13 +29,13 @@ async fn printed(plan: &Plan) -> String {
 async fn a_program_gets_its_name_arguments_folder_and_environment() {
     let place = Place::new();
     place.copy("dash", "bin/myshell");
-    let code = "echo \"$0\" \"$1\"; pwd; env | sort; cat; readlink /proc/$$/exe";
+    let code = "echo \"$0\" \"$1\"; pwd; env | sort; cat; readlink /proc/$$/exe; tr '\\0' ' ' < /proc/$$/cmdline | cut -d' ' -f1";
     let output = printed(&place.plan(&["myshell", "-c", code, "zero", "one"])).await;
     let path = place.path().display().to_string();
     assert_eq!(
         output,
         format!(
-            "zero one\n{path}\nPATH={path}/bin:/usr/bin:/bin\nPWD={path}\n{path}/bin/myshell\n"
+            "zero one\n{path}\nPATH={path}/bin:/usr/bin:/bin\nPWD={path}\n{path}/bin/myshell\nmyshell\n"
         )
     );
 }
@@ -177,23 +177,22 @@ async fn a_program_that_vanished_for_the_kernel_fails_to_start() {
 }
 
 #[tokio::test]
-async fn a_signal_reaches_the_command() {
+async fn a_slow_reader_gets_everything() {
+    use std::io::Read as _;
     let place = Place::new();
-    let code = "trap 'echo got it; exit 3' USR1; echo ready > ready; while :; do sleep 0.05; done";
-    let plan = place.plan(&["sh", "-c", code]);
+    let plan = place.plan(&["head", "-c", "200000", "/dev/zero"]);
+    let (mut reader, writer) = io::pipe().unwrap();
+    let [_, errors] = nowhere();
+    let slow = std::thread::spawn(move || {
+        std::thread::sleep(SILENCE * 3);
+        let mut all = Vec::new();
+        reader.read_to_end(&mut all).unwrap();
+        all.len()
+    });
     let mut stops = Stops::listen().unwrap();
     let mut signals = Forwarded::listen(&mut stops).unwrap();
-    let running = start(&plan, nowhere()).unwrap();
-    let ready = place.path().join("ready");
-    let send = async move {
-        while !ready.exists() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        let own = rustix::process::getpid();
-        rustix::process::kill_process(own, rustix::process::Signal::USR1).unwrap();
-    };
-    let (ran, ()) = tokio::join!(running.finish(&mut signals), send);
-    let ran = ran.unwrap();
-    assert_eq!(ran.outcome, Outcome::Exited { code: 3 });
-    assert_eq!(ran.output, b"got it\n");
+    let running = start(&plan, [writer.into(), errors]).unwrap();
+    let ran = running.finish(&mut signals).await.unwrap();
+    assert_eq!(ran.outcome, Outcome::Exited { code: 0 });
+    assert_eq!(slow.join().unwrap(), 200_000);
 }

@@ -219,15 +219,19 @@ fn a_signal_withdraws() {
 fn a_signal_reaches_the_command() {
     let gateway = Gateway::start(Decide::Approve);
     let place = Place::connected(&gateway);
-    let code = "trap 'echo caught; exit 5' TERM; echo > ready; while :; do sleep 0.05; done";
+    let code = "trap 'echo one >&2' USR1; trap 'echo caught; exit 5' TERM
+        echo > ready; while :; do sleep 0.05; done";
     let child = place.start(&["--", "sh", "-c", code]);
     let begun = Instant::now();
     while !place.exists("ready") {
         assert!(begun.elapsed() < Duration::from_secs(60));
         std::thread::sleep(Duration::from_millis(5));
     }
+    signal(&child, "-USR1");
+    std::thread::sleep(Duration::from_millis(300));
     signal(&child, "-TERM");
     let ended = end(child);
+    assert!(ended.stderr.contains("one\n"), "{}", ended.stderr);
     ended.expect(5, "");
     assert_eq!(ended.stdout, "caught\n");
     assert_eq!(
