@@ -70,7 +70,12 @@ pub(crate) enum Message {
         result: Result<SessionView, ClientError>,
     },
     /// The feed of that number.
-    Feed { generation: u64, fed: sync::Fed },
+    Feed {
+        generation: u64,
+        fed: sync::Fed,
+        /// Makes room for the next one when this is handled.
+        _room: tokio::sync::OwnedSemaphorePermit,
+    },
     /// A part was fetched.
     Part {
         index: u64,
@@ -109,6 +114,11 @@ pub(crate) enum Message {
 /// Where the answer to a command goes.
 pub(crate) type Answer = oneshot::Sender<Result<Reply, Problem>>;
 
+fn answer(reply: Answer, result: Result<Reply, Problem>) {
+    // The front may be gone.
+    let _gone = reply.send(result);
+}
+
 /// What the console is started with.
 pub(crate) struct Setting {
     pub(crate) home: Home,
@@ -139,6 +149,8 @@ pub(crate) struct Core {
     authorised: HashSet<FrontId>,
     /// What each front has open, with what it was shown.
     opened: HashMap<FrontId, review::Opened>,
+    /// Answers that go out once the view that they speak of is published.
+    answers: Vec<(Answer, Result<Reply, Problem>)>,
     /// Reviews that wait for their parts.
     waiting: Vec<review::Waiting>,
     /// Actions with a program at the other end; `None` while not connected.
@@ -161,6 +173,7 @@ pub(crate) struct Core {
 pub(crate) struct Base {
     gateway: vidimus_gateway::Gateway,
     stop_serving: oneshot::Sender<()>,
+    server: JoinHandle<()>,
     client: vidimus_client::Gateway,
     mirror: Mirror,
     replay: Replay,
@@ -222,6 +235,7 @@ impl Core {
             ceremonies: 0,
             authorised: HashSet::new(),
             opened: HashMap::new(),
+            answers: Vec::new(),
             waiting: Vec::new(),
             present: None,
             last_present: HashMap::new(),
@@ -246,6 +260,9 @@ impl Core {
             }
             self.handle(message);
             self.publish();
+            for (reply, result) in self.answers.drain(..) {
+                answer(reply, result);
+            }
         }
         self.close();
     }
@@ -261,7 +278,9 @@ impl Core {
             Message::Keyring { token, pin } => self.keyring_answered(token, pin),
             Message::KeyringFailed { why } => self.no_keyring(&why),
             Message::Session { token, result } => self.session_answered(token, result),
-            Message::Feed { generation, fed } => self.fed(generation, fed),
+            Message::Feed {
+                generation, fed, ..
+            } => self.fed(generation, fed),
             Message::Part {
                 index,
                 name,

@@ -7,7 +7,7 @@ use crate::view::{CeremonyState, Command, Problem, Reply, Route};
 impl Core {
     pub(super) fn command(&mut self, command: Command, front: &FrontId, reply: Answer) {
         if let Err(problem) = self.may(&command, front) {
-            return answer(reply, Err(problem));
+            return self.answers.push((reply, Err(problem)));
         }
         let result = match command {
             // Answered by the handle; here for completeness.
@@ -38,7 +38,7 @@ impl Core {
             Command::Verify => self.verify(),
             Command::Export => return self.export(reply),
         };
-        answer(reply, result);
+        self.answers.push((reply, result));
     }
 
     /// A browser that is not signed in may set up, sign in, and handle the key
@@ -114,9 +114,4 @@ impl Core {
         }
         Ok(())
     }
-}
-
-pub(super) fn answer(reply: Answer, result: Result<Reply, Problem>) {
-    // The front may be gone.
-    let _gone = reply.send(result);
 }

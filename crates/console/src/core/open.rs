@@ -49,15 +49,15 @@ impl Core {
         let client = vidimus_client::Gateway::new(&url)
             .map_err(|error| Problem::local("The gateway's address cannot be used", error))?;
         let (stop_serving, stopped) = oneshot::channel::<()>();
-        let server = gateway.clone();
+        let served = gateway.clone();
         let extra = self.setting.web.clone().unwrap_or_default();
         let inbox = self.setting.inbox.clone();
-        self.setting.runtime.spawn(async move {
+        let server = self.setting.runtime.spawn(async move {
             let stop = async {
                 // Dropped or sent: both mean stop.
                 let _either = stopped.await;
             };
-            if let Err(error) = server.serve(extra, stop).await {
+            if let Err(error) = served.serve(extra, stop).await {
                 // The console may have stopped at the same time.
                 let _stopped = inbox.send(Message::Served {
                     why: error.to_string(),
@@ -67,6 +67,7 @@ impl Core {
         Ok(Base {
             gateway,
             stop_serving,
+            server,
             client,
             mirror,
             replay: Replay::new(),
@@ -140,9 +141,10 @@ impl Core {
             let leaves = match base.mirror.leaves(from..until) {
                 Ok(leaves) => leaves,
                 Err(error) => {
-                    let problem =
-                        Problem::local("The console's copy of the ledger cannot be read", error);
-                    self.notice(Tone::Danger, problem);
+                    // Not the log's doing, and nothing here can be shown.
+                    let problem = damaged(sentence(&error.to_string()));
+                    self.close();
+                    self.base = Err(Some(problem));
                     return;
                 }
             };
@@ -293,6 +295,11 @@ impl Core {
         if let Ok(base) = std::mem::replace(&mut self.base, Err(None)) {
             // It may have stopped already.
             let _stopped = base.stop_serving.send(());
+            // The next start needs the port and the folder. A server that does
+            // not end by then ends with the program.
+            // A timer is made inside the runtime only.
+            let end = async { tokio::time::timeout(SERVER_PATIENCE, base.server).await };
+            let _late = self.setting.runtime.block_on(end);
         }
     }
 
@@ -316,17 +323,21 @@ fn cannot_open(error: &vidimus_mirror::OpenError) -> Problem {
     match error {
         Mirror::InUse(_) => in_use(message),
         Mirror::Newer { .. } => Problem::new("upgrade_needed", message, "Install a newer Vidimus."),
-        Mirror::Changed { .. } | Mirror::NotAMirror(_) => Problem::new(
-            "copy_damaged",
-            message,
-            "Keep that file as evidence, put your backup in its place, then try again.",
-        ),
+        Mirror::Changed { .. } | Mirror::NotAMirror(_) => damaged(message),
         _ => Problem::new(
             "copy_unusable",
             message,
             "Check free disk space and file permissions, then try again.",
         ),
     }
+}
+
+fn damaged(message: String) -> Problem {
+    Problem::new(
+        "copy_damaged",
+        message,
+        "Keep the file mirror.db as evidence, put your backup in its place, then try again.",
+    )
 }
 
 fn in_use(message: String) -> Problem {
@@ -359,5 +370,7 @@ fn cannot_start(error: &OpenError) -> Problem {
     }
 }
 
+/// How long the server may take to stop.
+const SERVER_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a command may wait for a part that is on its way.
 pub(super) const PART_PATIENCE: Duration = Duration::from_secs(10);

@@ -10,7 +10,6 @@ use vidimus_protocol::id::ActionId;
 use vidimus_protocol::state::{ActionState, Life};
 use vidimus_protocol::{Digest, Leaf};
 
-use super::commands::answer;
 use super::open::PART_PATIENCE;
 use super::{Answer, Base, Core, now};
 use crate::act::sentence;
@@ -43,7 +42,7 @@ pub(crate) struct Waiting {
 impl Core {
     pub(super) fn open_action(&mut self, action: &str, front: &FrontId, reply: Answer) {
         let Ok(id) = action.parse::<ActionId>() else {
-            return answer(reply, Err(unknown_action()));
+            return self.answers.push((reply, Err(unknown_action())));
         };
         match self.show(id, front) {
             Err(problem) if problem.code == NOT_HERE && self.session.is_some() => {
@@ -55,7 +54,7 @@ impl Core {
                     until: Instant::now() + PART_PATIENCE,
                 });
             }
-            result => answer(reply, result),
+            result => self.answers.push((reply, result)),
         }
     }
 
@@ -78,7 +77,7 @@ impl Core {
         for waiting in std::mem::take(&mut self.waiting) {
             match self.show(waiting.action, &waiting.front) {
                 Err(problem) if problem.code == NOT_HERE => self.waiting.push(waiting),
-                result => answer(waiting.reply, result),
+                result => self.answers.push((waiting.reply, result)),
             }
         }
     }
@@ -90,7 +89,7 @@ impl Core {
             .partition(|waiting| now >= waiting.until);
         self.waiting = still;
         for waiting in late {
-            answer(waiting.reply, Err(not_here()));
+            self.answers.push((waiting.reply, Err(not_here())));
         }
         // Deadlines pass and runs fall silent without an entry.
         self.refresh_opened();

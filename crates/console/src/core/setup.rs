@@ -217,10 +217,12 @@ impl Core {
         let setup = ceremony.purpose == CeremonyPurpose::Setup;
         let logged = ceremony.unproven.is_some();
         let front = ceremony.front.clone();
-        if let After::OpenSession { token, expires_at } =
-            std::mem::replace(&mut ceremony.after, After::Nothing)
-        {
-            self.signed_in(setup, token, expires_at, front);
+        match std::mem::replace(&mut ceremony.after, After::Nothing) {
+            After::OpenSession { token, expires_at } => {
+                self.signed_in(setup, token, expires_at, front);
+            }
+            // Follows once it is proven.
+            after => ceremony.after = after,
         }
         if logged {
             self.prove_ceremony();

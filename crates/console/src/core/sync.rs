@@ -30,7 +30,7 @@ const MOST_FETCHES: usize = 32;
 /// Actions that are remembered as recent.
 const MOST_RECENT: usize = 64;
 /// The pin is copied to the keyring at most this often.
-const COPY_EVERY: Duration = Duration::from_secs(30);
+const COPY_EVERY: Duration = Duration::from_secs(5);
 /// An action that expires sooner than this presses.
 const PRESSING_MS: u64 = 120_000;
 

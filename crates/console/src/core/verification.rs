@@ -16,7 +16,6 @@ use vidimus_protocol::trust::TrustFile;
 use vidimus_protocol::{Digest, Leaf};
 use vidimus_verify::export::{self, Check, Conclusion, Report, Writer};
 
-use super::commands::answer;
 use super::{Answer, Core, Message, now};
 use crate::act::sentence;
 use crate::view::{Problem, Reply, Verification};
@@ -74,11 +73,11 @@ impl Core {
 
     pub(super) fn export(&mut self, reply: Answer) {
         let (Some(log), Ok(base)) = (self.log(), &self.base) else {
-            return answer(reply, Err(nothing_yet()));
+            return self.answers.push((reply, Err(nothing_yet())));
         };
         let size = base.mirror.size();
         if size == 0 {
-            return answer(reply, Err(nothing_yet()));
+            return self.answers.push((reply, Err(nothing_yet())));
         }
         let mirror = self.setting.home.mirror_file();
         let folder = download_folder(self.setting.home.data());
@@ -89,7 +88,7 @@ impl Core {
                     size,
                 })
                 .map_err(|error| Problem::local("The export could not be written", error));
-            answer(reply, result);
+            super::answer(reply, result);
         });
     }
 }

@@ -1,0 +1,152 @@
+//! What a console does not believe.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use support::{Computer, copy_folder};
+use vidimus_console::view::{Command, Connection, Phase, Tone, VerdictChoice};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_was_set_back_freezes_the_console_for_good() {
+    let computer = Computer::new();
+    let front = computer.set_up().await;
+    front
+        .until(|view| view.gateway.connection == Connection::Live)
+        .await;
+    front.0.stop().await;
+    let (gateway, kept) = (
+        computer.home().gateway_dir(),
+        computer.folder.path().join("kept"),
+    );
+    copy_folder(&gateway, &kept);
+
+    let front = computer.start().await;
+    front
+        .until(|view| view.gateway.connection == Connection::Live)
+        .await;
+    front.connect("builder").await;
+    front.0.stop().await;
+    std::fs::remove_dir_all(&gateway).unwrap();
+    copy_folder(&kept, &gateway);
+
+    let front = computer.start().await;
+    let view = front
+        .until(|view| matches!(view.phase, Phase::Frozen { .. }))
+        .await;
+    let Phase::Frozen {
+        evidence_path,
+        problem,
+    } = view.phase
+    else {
+        unreachable!()
+    };
+    assert!(problem.message.contains("set back"), "{problem:?}");
+    let evidence: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&evidence_path).unwrap()).unwrap();
+    let seen = evidence["seen"].as_array().unwrap();
+    assert_eq!(seen.len(), 2, "both checkpoints: {evidence}");
+    let refused = front
+        .ask(Command::ConnectAgent {
+            name: "other".into(),
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code, "frozen");
+    front.0.stop().await;
+
+    // A restart does not make it good.
+    let front = computer.start().await;
+    let phase = front.view().phase;
+    assert!(matches!(phase, Phase::Frozen { .. }), "{phase:?}");
+    front.0.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keyring_remembers_a_log_when_all_files_are_set_back() {
+    let computer = Computer::new();
+    let front = computer.set_up().await;
+    front
+        .until(|view| view.gateway.connection == Connection::Live)
+        .await;
+    front.0.stop().await;
+    let data = computer.home().data().to_owned();
+    let kept = computer.folder.path().join("kept");
+    copy_folder(&data, &kept);
+
+    let front = computer.start().await;
+    front.connect_when_live().await;
+    tokio::time::timeout(std::time::Duration::from_secs(60), async {
+        while !computer.keyring.pin_has_size(3) {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    })
+    .await
+    .unwrap();
+    front.0.stop().await;
+    std::fs::remove_dir_all(&data).unwrap();
+    copy_folder(&kept, &data);
+
+    let front = computer.start().await;
+    let view = front
+        .until(|view| matches!(view.phase, Phase::Frozen { .. }))
+        .await;
+    let Phase::Frozen { problem, .. } = view.phase else {
+        unreachable!()
+    };
+    assert!(problem.message.contains("keyring"), "{problem:?}");
+    front.0.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verdict_that_was_not_asked_for_here_is_pointed_out() {
+    let computer = Computer::new();
+    let (front, agent) = computer.with_agent().await;
+    let (action, _) = agent.propose("whose").await;
+    front.until(|view| view.inbox.len() == 1).await;
+    front.open(action).await;
+    front
+        .decide(action, VerdictChoice::Approve, "")
+        .await
+        .unwrap();
+    front.done().await;
+    front.0.stop().await;
+    // As if the verdict had been given elsewhere: the journal knows nothing.
+    let mirror = rusqlite::Connection::open(computer.home().mirror_file()).unwrap();
+    mirror.execute("DELETE FROM journal", []).unwrap();
+    drop(mirror);
+    let front = computer.start().await;
+    let view = front
+        .until(|view| {
+            view.notices
+                .iter()
+                .any(|notice| notice.tone == Tone::Danger)
+        })
+        .await;
+    assert!(view.notices[0].problem.message.contains("was it you?"));
+    front.0.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_was_changed_on_the_disk_is_not_shown() {
+    let computer = Computer::new();
+    let front = computer.set_up().await;
+    front
+        .until(|view| view.gateway.connection == Connection::Live)
+        .await;
+    front.0.stop().await;
+    let mirror = rusqlite::Connection::open(computer.home().mirror_file()).unwrap();
+    mirror
+        .execute(
+            "UPDATE leaves SET leaf = CAST(replace(CAST(leaf AS TEXT), 'Ada', 'Eve') AS BLOB) WHERE idx = 1",
+            [],
+        )
+        .unwrap();
+    drop(mirror);
+    let front = computer.start().await;
+    let view = front.view();
+    let Phase::Failed { problem } = view.phase else {
+        panic!("{:?}", view.phase)
+    };
+    assert_eq!(problem.code, "copy_damaged", "{problem:?}");
+    front.0.stop().await;
+}
