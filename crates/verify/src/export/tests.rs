@@ -172,6 +172,20 @@ fn every_missing_or_surplus_byte_refuses() {
     }
 }
 
+#[test]
+fn another_digest_or_something_after_it_refuses() {
+    let export = story().export();
+    let mut other = export.clone();
+    let digit = export.len() - 5;
+    other[digit] = if other[digit] == b'0' { b'1' } else { b'0' };
+    let wrong = refused(&other, None);
+    assert_eq!(wrong.check, Check::File);
+    assert!(wrong.why.contains("its digest is another"), "{}", wrong.why);
+    let longer = [export.as_slice(), b"\n"].concat();
+    let wrong = refused(&longer, None);
+    assert!(wrong.why.contains("after the last line"), "{}", wrong.why);
+}
+
 /// The digest over the file is no protection against who makes a new one.
 #[test]
 fn each_missing_doubled_or_moved_line_refuses_under_a_right_digest() {
@@ -210,7 +224,9 @@ fn each_wrong_header_refuses_under_a_right_digest() {
     assert_eq!(report.conclusion.exit_code(), 4);
     let earlier = story.checkpoint_at(story.size() - 1);
     let with_earlier = change_header(&export, |header| header.checkpoint = earlier);
-    assert_eq!(refused(&with_earlier, None).check, Check::Checkpoint);
+    let wrong = refused(&with_earlier, None);
+    assert_eq!(wrong.check, Check::Checkpoint);
+    assert!(wrong.why.contains("covers 11 entries"), "{}", wrong.why);
     let foreign = Story::new(2, Algorithm::EdDsa).checkpoint();
     let with_foreign = change_header(&export, |header| header.checkpoint = foreign);
     assert_eq!(refused(&with_foreign, None).check, Check::Checkpoint);
@@ -265,6 +281,18 @@ fn each_wrong_part_refuses_and_names_its_entry() {
     let without_last = change_header(&seal(&without_last), |header| header.parts -= 1);
     let wrong = refused(&without_last, None);
     assert_eq!((wrong.check, wrong.entry), (Check::Parts, Some(10)));
+}
+
+/// The commitment does not bind the size that stands beside it.
+#[test]
+fn a_part_of_another_size_than_its_entry_says_refuses() {
+    let mut story = Story::new(1, Algorithm::EdDsa);
+    let mut draft = story.proposal();
+    draft.leaf.parts[1].size += 1;
+    story.write(draft);
+    let wrong = refused(&story.export(), None);
+    assert_eq!((wrong.check, wrong.entry), (Check::Parts, Some(3)));
+    assert!(wrong.why.contains("type or size"), "{}", wrong.why);
 }
 
 /// Parts that are what was committed to and still make no sense.
