@@ -199,3 +199,93 @@ async fn a_session_outlives_the_window_and_the_history_outlives_the_session() {
         .await;
     third.sign_in().await;
 }
+
+#[tokio::test]
+async fn a_software_key_lives_behind_the_systems_own_prompt() {
+    let session = Session::desktop("software-key", Daemon::Xfce).await;
+    let window = Driver::window(&session, &support::console()).await;
+    window.write_anew(&id("setup-name"), "Ada").await;
+    window.click(&id("setup-software")).await;
+    let prompt = session.wait_for_window("choose a passphrase").await;
+    session.screenshot("prompt-new-passphrase");
+    // The two must be the same, and no prompt of the page knows either.
+    session
+        .type_into(&prompt, &["correct horse", "Tab", "wrong horse", "Return"])
+        .await;
+    session
+        .type_into(
+            &prompt,
+            &["correct horse", "Tab", "correct horse", "Return"],
+        )
+        .await;
+    window
+        .see("[data-testid='phase'][data-phase='ready']")
+        .await;
+    window.gone(&id("ceremony")).await;
+    window.see(&id("software-mark")).await;
+
+    window
+        .write_anew(&id("connect-agent-name"), "builder")
+        .await;
+    window.click(&id("connect-agent")).await;
+    let prompt = session
+        .wait_for_window("passphrase of your software key")
+        .await;
+    session
+        .type_into(&prompt, &["correct horse", "Return"])
+        .await;
+    window.gone(&id("ceremony")).await;
+    window.see(&id("try-command")).await;
+
+    // This daemon draws the buttons: the last one is *Deny*.
+    let mut command = session.command(support::vidimus());
+    command.args(["exec", "--", "/bin/echo", "never"]);
+    let mut held = session.start("exec", command);
+    let shown = session.wait_for_window("xfce4-notifyd").await;
+    tokio::time::sleep(std::time::Duration::from_millis(800)).await;
+    session.screenshot("notification-xfce");
+    session.click_right_below(&shown);
+    window.see(&id("confirm")).await;
+    window.says(&id("confirm"), "Deny this action").await;
+    assert!(held.ended().is_none(), "{}", held.printed());
+
+    // A wrong passphrase signs nothing; a cancelled prompt neither.
+    window.write(&id("confirm-reason"), "not now").await;
+    window.click(&id("confirm-ask-key")).await;
+    let prompt = session
+        .wait_for_window("passphrase of your software key")
+        .await;
+    session.type_into(&prompt, &["wrong horse", "Return"]).await;
+    let prompt = session
+        .wait_for_other_window(&prompt, "passphrase of your software key")
+        .await;
+    session.screenshot("prompt-wrong-passphrase");
+    session.type_into(&prompt, &["Escape"]).await;
+    window.says(&id("ceremony"), "Nothing happened").await;
+    assert!(held.ended().is_none(), "{}", held.printed());
+    window.click(&id("ceremony-cancel")).await;
+    window.click(&id("confirm-ask-key")).await;
+    let prompt = session
+        .wait_for_window("passphrase of your software key")
+        .await;
+    session
+        .type_into(&prompt, &["correct horse", "Return"])
+        .await;
+    assert_eq!(held.end().await.code(), Some(110), "{}", held.printed());
+    assert!(held.printed().contains("not now"), "{}", held.printed());
+}
+
+#[tokio::test]
+async fn without_a_notification_daemon_the_window_says_so() {
+    let session = Session::desktop("no-notifications", Daemon::None).await;
+    let window = Driver::window(&session, &support::console()).await;
+    let browser = Driver::browser(&session).await;
+    browser.add_key().await;
+    let person = person(&session, &window, &browser);
+    person.set_up("Ada").await;
+    person.connect_agent("builder").await;
+    let held = person.exec("exec", &["--", "/bin/echo", "unheard"]);
+    person.waiting(1).await;
+    window.says("main", "shows no notifications").await;
+    drop(held);
+}

@@ -277,6 +277,60 @@ impl Session {
         self.run(command);
     }
 
+    /// Waits for a window outside the web view, by words of its title.
+    pub async fn wait_for_window(&self, title: &str) -> String {
+        self.wait_for_other_window("", title).await
+    }
+
+    /// The same, for another window than `not`.
+    pub async fn wait_for_other_window(&self, not: &str, title: &str) -> String {
+        until(&format!("a window `{title}`"), async || {
+            let mut search = self.command("xdotool");
+            search.args(["search", "--onlyvisible", "--name", title]);
+            let found = String::from_utf8(search.output().unwrap().stdout).unwrap();
+            found
+                .lines()
+                .find(|window| *window != not)
+                .map(str::to_owned)
+        })
+        .await
+    }
+
+    /// Types texts and presses keys (`Tab`, `Return`, `Escape`) in a window.
+    pub async fn type_into(&self, window: &str, what: &[&str]) {
+        // A native window does not say when it has dealt with what came before.
+        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        let mut focus = self.command("xdotool");
+        focus.args(["windowfocus", "--sync", window]);
+        self.run(focus);
+        for &one in what {
+            let verb = match one {
+                "Tab" | "Return" | "Escape" => "key",
+                _ => "type",
+            };
+            let mut keys = self.command("xdotool");
+            keys.args([verb, "--delay", "20", one]);
+            self.run(keys);
+        }
+    }
+
+    /// Clicks the rightmost button in the lowest row of a window.
+    pub fn click_right_below(&self, window: &str) {
+        let mut ask = self.command("xdotool");
+        ask.args(["getwindowgeometry", "--shell", window]);
+        let geometry = self.run(ask);
+        let number = |name: &str| -> u32 {
+            let line = geometry.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap().parse().unwrap()
+        };
+        let mut click = self.command("xdotool");
+        click.args(["mousemove", "--window", window]);
+        click.arg((number("WIDTH=") - 60).to_string());
+        click.arg((number("HEIGHT=") - 30).to_string());
+        click.args(["click", "1"]);
+        self.run(click);
+    }
+
     /// Waits until somebody owns a name on the bus.
     async fn named(&self, name: &str) {
         let patience = std::time::Duration::from_secs(10);

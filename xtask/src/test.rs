@@ -13,6 +13,9 @@ use crate::{deep, node};
 /// The release build that the tests drive: the release's features and assertions, optimised less, for time.
 const RELEASE_PROFILE: &str = "ci-release";
 
+/// Leaves the window open to the tests. Never in a release.
+const WEBDRIVER: &str = "vidimus-desktop/webdriver";
+
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Also run the long tests (ignored ones with `deep` in their name) and write docs/DEEP.md
@@ -62,6 +65,8 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
             "build",
             "--locked",
             "--workspace",
+            "--features",
+            WEBDRIVER,
             "--bins",
             "--tests",
             "--examples",
@@ -74,6 +79,8 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
                 "test",
                 "--locked",
                 "--workspace",
+                "--features",
+                WEBDRIVER,
                 "--no-fail-fast",
             ]))
         });
