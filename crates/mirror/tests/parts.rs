@@ -92,6 +92,18 @@ fn what_is_not_committed_to_is_refused() {
 }
 
 #[test]
+fn a_size_that_is_not_the_contents_is_refused() {
+    let place = Place::new();
+    let mut log = Log::new(1, 1);
+    log.push_with_part_of_size("payload", &content("one"), 4);
+    let mirror = place.synced(&log, 2);
+    assert!(matches!(
+        mirror.put_part(1, "payload", &content("one")),
+        Err(PartError::Wrong { index: 1, .. })
+    ));
+}
+
+#[test]
 fn content_that_was_changed_on_the_disk_is_not_read() {
     for sql in [
         "UPDATE parts SET bytes = x'00' WHERE idx = 1",

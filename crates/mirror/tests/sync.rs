@@ -283,6 +283,24 @@ fn a_fork_is_proven_by_two_notes() {
     }
 }
 
+/// Two notes of one size are enough, whatever comes with them.
+#[test]
+fn a_fork_at_the_pins_size_needs_no_leaves() {
+    let (log, place) = (Log::new(1, 6), Place::new());
+    drop(place.synced(&log, 6));
+    let fork = forked(6);
+    let mut longer = fork.batch(6, 6);
+    longer.leaves.push(b"more".to_vec());
+    let mut garbled = fork.batch(0, 6);
+    garbled.leaves[5].push(b'?');
+    for batch in [longer, garbled] {
+        assert!(matches!(
+            refused(&place, place.open(), &batch),
+            SyncError::Fork { .. }
+        ));
+    }
+}
+
 #[test]
 fn an_acknowledgement_is_held_against_the_log() {
     let (log, place) = (Log::new(1, 9), Place::new());

@@ -130,11 +130,15 @@ impl Log {
 
     /// Appends an entry with a part; returns its position.
     pub fn push_with_part(&mut self, name: &str, content: &Content) -> u64 {
+        self.push_with_part_of_size(name, content, content.bytes.0.len() as u64)
+    }
+
+    pub fn push_with_part_of_size(&mut self, name: &str, content: &Content, size: u64) -> u64 {
         let commit = part::commit(&content.salt.0, &content.r#type, &content.bytes.0).unwrap();
         let part = PartRef {
             commit: Digest(commit),
             name: name.into(),
-            size: content.bytes.0.len() as u64,
+            size,
             r#type: content.r#type.clone(),
         };
         let data = PermitLapsed {
