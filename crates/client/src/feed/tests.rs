@@ -134,6 +134,7 @@ async fn resumes_where_the_caller_is() {
                 size.store(from + leaves.len() as u64, Ordering::SeqCst);
             }
             messages.push(message);
+            assert_eq!(feed.failures, 0, "a message ends the row of failures");
         }
     }
     assert_eq!(messages, [batch(3, 2), batch(5, 0), batch(5, 4)]);
@@ -206,7 +207,8 @@ async fn a_silent_gateway_is_given_up() {
     let mut feed = Feed::new(&gateway, || 0);
     feed.idle = Duration::from_millis(100);
     assert!(matches!(feed.next().await, FeedEvent::Connected));
-    let why = disconnected(feed.next().await);
+    let waited = timeout(IDLE / 4, feed.next()).await;
+    let why = disconnected(waited.unwrap());
     assert!(why.to_string().contains("silent"), "{why}");
 }
 
@@ -219,11 +221,19 @@ async fn what_is_no_feed_message_is_refused() {
         Frame::text(r#"{"is":"batch","checkpoint":"","consistency":[],"from":-1,"leaves":[]}"#),
         Frame::text("hello"),
         Frame::binary(serde_json::to_vec(&batch(0, 0)).unwrap()),
-        Frame::text(" ".repeat(MAX_MESSAGE + 1)),
     ] {
         let why = first_refusal(vec![Say::Frame(frame), Say::Nothing]).await;
         assert!(matches!(why, ClientError::Malformed { .. }), "{why:?}");
     }
+}
+
+/// It ends with the frame's head: the rest is never held in memory.
+#[tokio::test]
+async fn a_message_has_its_limit() {
+    let long = Frame::text(" ".repeat(MAX_MESSAGE + 1));
+    let why = first_refusal(vec![Say::Frame(long), Say::Nothing]).await;
+    let text = format!("a message has more than {MAX_MESSAGE} bytes");
+    assert!(why.to_string().ends_with(&text), "{why}");
 }
 
 #[tokio::test]
@@ -262,6 +272,7 @@ async fn without_a_gateway_it_tries_again_later_and_later() {
     drop(free);
     let gateway = Gateway::new(&format!("http://127.0.0.1:{port}")).unwrap();
     let mut feed = Feed::new(&gateway, || 0);
+    let begun = Instant::now();
     for failures in 1..=2 {
         match feed.next().await {
             FeedEvent::Disconnected {
@@ -272,6 +283,7 @@ async fn without_a_gateway_it_tries_again_later_and_later() {
         }
         assert_eq!(feed.failures, failures);
     }
+    assert!(begun.elapsed() >= SHORTEST);
 }
 
 #[test]
