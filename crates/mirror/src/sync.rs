@@ -145,7 +145,7 @@ impl Mirror {
         let hashes: Vec<Hash> = leaves.iter().map(|leaf| leaf_hash(leaf.as_ref())).collect();
         let size = self.size();
         let kept = self.swap(from, hashes);
-        if let Err(refused) = self.prove_grown(from, &kept, &shown, consistency) {
+        if let Err(refused) = self.prove_grown(from, &shown, consistency) {
             self.restore(from, kept);
             return Err(refused);
         }
@@ -188,13 +188,7 @@ impl Mirror {
 
     /// The tree with the new leaves is what the checkpoint says, and goes on
     /// where the pin is.
-    fn prove_grown(
-        &self,
-        from: u64,
-        kept: &[Hash],
-        shown: &Pin,
-        consistency: &[Digest],
-    ) -> Result<(), SyncError> {
+    fn prove_grown(&self, from: u64, shown: &Pin, consistency: &[Digest]) -> Result<(), SyncError> {
         let Pin { note, signed } = shown;
         let (size, root) = (signed.checkpoint.size, signed.checkpoint.root);
         let pinned = self.pin.as_ref();
@@ -228,16 +222,11 @@ impl Mirror {
             (false, ..) => return Err(SyncError::WrongLeaves),
             (true, ..) => {}
         }
-        // The leaves are those that were signed for. What was pinned, and what
-        // is stored, must be their beginning.
+        // The leaves are those that were signed for. What was pinned must be
+        // their beginning; what is stored is part of that.
         if let Some(pinned) = pinned {
             let old = &pinned.signed.checkpoint;
-            let overlap = (from..).zip(kept);
-            let continues = self.tree.root_at(old.size) == Some(old.root)
-                && overlap
-                    .into_iter()
-                    .all(|(index, hash)| self.tree.leaf(index) == Some(*hash));
-            if !continues {
+            if self.tree.root_at(old.size) != Some(old.root) {
                 return Err(SyncError::Fork {
                     pinned: pinned.note.clone(),
                     shown: note.clone(),
