@@ -139,7 +139,7 @@ async fn carry(draft: Draft, key: Key, tools: &Tools) -> Result<End, End> {
         serial: tools.serial,
         ceremony,
         url: page.clone(),
-        code: page.is_some().then(|| code(challenge)),
+        code: page.is_some().then(|| grouped(&started.code)),
     });
     if let Some(key) = software {
         let assertion = key.assert(&draft.rp_id, &software_origin(draft.log), &challenge);
@@ -261,11 +261,6 @@ pub(crate) fn sentence(text: &str) -> String {
         "."
     };
     format!("{first}{}{stop}", letters.as_str())
-}
-
-/// Six digits to compare with those on the page.
-pub(crate) fn code(challenge: Digest) -> String {
-    grouped(&vidimus_gateway::ceremony_code(challenge))
 }
 
 /// `123 456`.

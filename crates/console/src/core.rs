@@ -8,7 +8,9 @@
 mod acts;
 mod commands;
 mod feed;
+mod freeze;
 mod history;
+mod notify;
 mod open;
 mod review;
 mod setup;

@@ -60,47 +60,48 @@ async fn asset(Path(path): Path<String>) -> Response {
 async fn command(State(console): State<Handle>, headers: HeaderMap, body: Bytes) -> Response {
     let front = match asker(&headers) {
         Ok(front) => front,
-        Err(response) => return response,
+        Err(refusal) => return refusal.into_response(),
     };
     let command: Command = match strict::parse(&body, MAX_COMMAND) {
         Ok(command) => command,
         Err(error) => {
-            return refuse(
+            return Refusal(
                 StatusCode::BAD_REQUEST,
-                &Problem::new(
+                Problem::new(
                     "malformed_command",
                     format!("The page sent something else than a command: {error}."),
                     "Reload the page.",
                 ),
-            );
+            )
+            .into_response();
         }
     };
     match console.command(command, &front).await {
         Ok(reply) => Json(reply).into_response(),
         Err(problem) if problem.code == "sign_in_first" && !console.is_authorised(&front) => {
-            refuse(StatusCode::UNAUTHORIZED, &problem)
+            Refusal(StatusCode::UNAUTHORIZED, problem).into_response()
         }
-        Err(problem) => refuse(StatusCode::UNPROCESSABLE_ENTITY, &problem),
+        Err(problem) => Refusal(StatusCode::UNPROCESSABLE_ENTITY, problem).into_response(),
     }
 }
 
 /// Who asks: a page of this origin with its cookie, and nobody else.
-fn asker(headers: &HeaderMap) -> Result<FrontId, Response> {
+fn asker(headers: &HeaderMap) -> Result<FrontId, Refusal> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     // A form or an image of another site can send neither of the two.
     let marked = text("x-vidimus-console") == Some("1");
     let json = text("content-type").is_some_and(|kind| kind.starts_with("application/json"));
     if !marked || !json || !same_origin(headers) {
-        return Err(refuse(StatusCode::FORBIDDEN, &cross_origin()));
+        return Err(cross_origin());
     }
     visitor(headers)
 }
 
-fn visitor(headers: &HeaderMap) -> Result<FrontId, Response> {
+fn visitor(headers: &HeaderMap) -> Result<FrontId, Refusal> {
     Visitor::of(headers).map(Visitor::front).ok_or_else(|| {
-        refuse(
+        Refusal(
             StatusCode::UNAUTHORIZED,
-            &Problem::new(
+            Problem::new(
                 "no_cookie",
                 "This browser sent no cookie.",
                 "Allow cookies for this page, then reload it.",
@@ -126,11 +127,11 @@ async fn events(
     upgrade: WebSocketUpgrade,
 ) -> Response {
     if !same_origin(&headers) {
-        return refuse(StatusCode::FORBIDDEN, &cross_origin());
+        return cross_origin().into_response();
     }
     let front = match visitor(&headers) {
         Ok(front) => front,
-        Err(response) => return response,
+        Err(refusal) => return refusal.into_response(),
     };
     upgrade
         .max_message_size(4096)
@@ -160,14 +161,22 @@ async fn push(console: Handle, front: FrontId, mut socket: WebSocket) {
     }
 }
 
-fn cross_origin() -> Problem {
-    Problem::new(
-        "cross_origin",
-        "Only the console's own page may ask.",
-        "Open the console at its own address, http://localhost with its port.",
+fn cross_origin() -> Refusal {
+    Refusal(
+        StatusCode::FORBIDDEN,
+        Problem::new(
+            "cross_origin",
+            "Only the console's own page may ask.",
+            "Open the console at its own address, http://localhost with its port.",
+        ),
     )
 }
 
-fn refuse(status: StatusCode, problem: &Problem) -> Response {
-    (status, Json(problem)).into_response()
+/// A problem with its status.
+struct Refusal(StatusCode, Problem);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.0, Json(self.1)).into_response()
+    }
 }

@@ -4,56 +4,14 @@
 mod support;
 
 use futures_util::StreamExt as _;
-use reqwest::header::{COOKIE, ORIGIN, SET_COOKIE};
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::header::{COOKIE, ORIGIN};
+use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use support::{Computer, Front};
+use support::Computer;
+use support::browser::Browser;
+use support::passkey::Page;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use vidimus_console::view::{Phase, VerdictChoice};
-
-struct Browser {
-    http: Client,
-    url: String,
-    cookie: String,
-}
-
-impl Browser {
-    async fn open(front: &Front) -> Self {
-        let url = front.view().gateway.url;
-        let http = Client::builder().no_proxy().build().unwrap();
-        let page = http.get(format!("{url}/console")).send().await.unwrap();
-        assert_eq!(page.status(), StatusCode::OK);
-        let policy = page.headers()["content-security-policy"].to_str().unwrap();
-        assert!(policy.contains("frame-ancestors 'none'"));
-        let set = page.headers()[SET_COOKIE].to_str().unwrap().to_owned();
-        assert!(set.contains("HttpOnly") && set.contains("SameSite=Strict"));
-        let cookie = set.split(';').next().unwrap().to_owned();
-        Self { http, url, cookie }
-    }
-
-    fn post(&self, command: &Value) -> RequestBuilder {
-        self.http
-            .post(format!("{}/console/command", self.url))
-            .header("x-vidimus-console", "1")
-            .header(ORIGIN, &self.url)
-            .header(COOKIE, &self.cookie)
-            .header("content-type", "application/json")
-            .body(command.to_string())
-    }
-
-    async fn ask(&self, command: Value) -> (StatusCode, Value) {
-        read(self.post(&command).send().await.unwrap()).await
-    }
-}
-
-async fn read(response: Response) -> (StatusCode, Value) {
-    let status = response.status();
-    let bytes = response.bytes().await.unwrap();
-    (
-        status,
-        serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-    )
-}
+use vidimus_console::view::{ActionStatus, Command, Phase, Route, VerdictChoice};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_sees_nothing_and_decides_nothing() {
@@ -209,4 +167,105 @@ async fn events_come_to_the_page_alone() {
         assert!(tokio_tungstenite::connect_async(request).await.is_err());
     }
     front.0.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_decides_once_its_own_prompt_was_answered_with_the_key() {
+    let computer = Computer::new();
+    let front = computer.start().await;
+    front
+        .ask(Command::Setup {
+            name: "Ada".into(),
+            route: Route::Browser,
+        })
+        .await
+        .unwrap();
+    let prompt = front.view().ceremony.unwrap();
+    let url = prompt.url.unwrap();
+    assert_eq!(*computer.person.opened.lock().unwrap(), [url.clone()]);
+    let key = Page::at(&url).set_up(&prompt.code.unwrap()).await;
+    let view = front.done().await;
+    assert_eq!(view.phase, Phase::Ready);
+    front
+        .until(|view| {
+            view.reviewer
+                .as_ref()
+                .is_some_and(|it| it.route == Route::Browser)
+        })
+        .await;
+
+    front
+        .ask(Command::ConnectAgent {
+            name: "builder".into(),
+        })
+        .await
+        .unwrap();
+    let prompt = front.until(|view| has_page(view)).await.ceremony.unwrap();
+    let page = Page::at(&prompt.url.unwrap());
+    let code = page.shown().await["code"]
+        .as_str()
+        .unwrap()
+        .replace(' ', "");
+    assert_eq!(prompt.code.unwrap().replace(' ', ""), code);
+    page.sign(&key).await;
+    front.done().await;
+    let (action, _) = computer.agent("builder").propose("page").await;
+    front.until(|view| view.inbox.len() == 1).await;
+
+    let browser = Browser::open(&front).await;
+    let other = Browser::open(&front).await;
+    let (status, problem) = browser.ask(json!({"do": "sign_in"})).await;
+    assert_eq!(status, StatusCode::OK, "{problem}");
+    assert_eq!(
+        browser.view().await["inbox"],
+        json!([]),
+        "not before the key"
+    );
+    assert_eq!(other.view().await["ceremony"], Value::Null);
+    front.until(|view| has_page(view)).await;
+    let url = browser.view().await["ceremony"]["url"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    Page::at(&url).sign(&key).await;
+    front.done().await;
+    front
+        .until(|view| view.gateway.connection == vidimus_console::view::Connection::Live)
+        .await;
+    assert_eq!(browser.view().await["inbox"][0]["id"], action.to_string());
+    assert_eq!(other.view().await["inbox"], json!([]));
+
+    let decide =
+        json!({"do": "decide", "action": action.to_string(), "verdict": "approve", "reason": "ok"});
+    let (status, problem) = browser.ask(decide.clone()).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(problem["code"], "not_opened");
+    let open = json!({"do": "open_action", "action": action.to_string()});
+    let (status, _) = browser.ask(open).await;
+    assert_eq!(status, StatusCode::OK);
+    let (status, _) = other.ask(decide.clone()).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    let (status, problem) = browser.ask(decide).await;
+    assert_eq!(status, StatusCode::OK, "{problem}");
+    let url = front
+        .until(|view| has_page(view))
+        .await
+        .ceremony
+        .unwrap()
+        .url
+        .unwrap();
+    Page::at(&url).sign(&key).await;
+    let view = front.done().await;
+    assert_eq!(view.recent[0].status, ActionStatus::Approved);
+    let (status, _) = browser.ask(json!({"do": "sign_out"})).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(browser.view().await["recent"], json!([]));
+    front.0.stop().await;
+}
+
+fn has_page(view: &vidimus_console::view::ConsoleView) -> bool {
+    use vidimus_console::view::CeremonyState::Waiting;
+    view.ceremony
+        .as_ref()
+        .is_some_and(|it| it.state == Waiting && it.url.is_some())
 }

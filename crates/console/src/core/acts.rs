@@ -287,8 +287,11 @@ impl Core {
             .filter(|agent| self.setting.home.agent_profile(&agent.name).exists())
             .max_by_key(|agent| agent.entry.index)?;
         let program = self.vidimus.as_ref()?;
+        let home = self.setting.home.root().map_or_else(String::new, |root| {
+            format!(" --home {}", shell_word(&root.display().to_string()))
+        });
         Some(format!(
-            "{} exec --agent {} -- /usr/bin/env",
+            "{}{home} exec --agent {} -- /usr/bin/env",
             shell_word(&program.display().to_string()),
             agent.name
         ))

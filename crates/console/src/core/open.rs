@@ -16,13 +16,12 @@ use vidimus_protocol::trust::TrustFile;
 use vidimus_verify::replay::Replay;
 use zeroize::Zeroizing;
 
+use super::freeze::FROZEN;
 use super::{Base, Core, Message, Session, now};
 use crate::act::sentence;
 use crate::secrets;
 use crate::view::{Connection, Problem, Tone};
 
-/// Where the mirror keeps that the console is frozen.
-pub(super) const FROZEN: &str = "frozen";
 /// Leaves that are replayed at a time.
 const STRIDE: u64 = 4096;
 
@@ -85,7 +84,7 @@ impl Core {
         if let Some(kept) = base.mirror.get(FROZEN).ok().flatten()
             && let Some((path, text)) = kept.split_once('\n')
         {
-            let problem = super::sync::frozen_problem(text);
+            let problem = super::freeze::frozen_problem(text);
             self.frozen = Some((problem, path.into()));
         }
         let (theirs, ours) = (base.gateway.log(), base.mirror.log());

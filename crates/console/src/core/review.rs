@@ -92,7 +92,20 @@ impl Core {
             self.answers.push((waiting.reply, Err(not_here())));
         }
         // Deadlines pass and runs fall silent without an entry.
-        self.refresh_opened();
+        if self.has_aged() {
+            self.refresh_opened();
+        }
+    }
+
+    /// Whether an opened action stands elsewhere than was shown.
+    fn has_aged(&self) -> bool {
+        let Ok(base) = &self.base else { return false };
+        self.opened.values().any(|opened| {
+            base.state().action(&opened.action).is_some_and(|action| {
+                self.summary(base, action) != opened.shown.summary
+                    || self.blocked(action) != opened.shown.blocked
+            })
+        })
     }
 
     /// Pushes what changed of the opened actions.

@@ -261,7 +261,7 @@ impl Core {
                 );
                 let seen = crate::act::item(&**ack);
                 self.freeze(&what, &[seen]);
-                self.fail_ceremony(super::sync::frozen_problem(&what));
+                self.fail_ceremony(super::freeze::frozen_problem(&what));
             }
         }
     }

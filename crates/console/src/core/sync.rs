@@ -1,10 +1,9 @@
 //! The feed: prove, store, judge, show. In this order.
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use vidimus_client::ClientError;
-use vidimus_client::private::write_private;
 use vidimus_mirror::SyncError;
 use vidimus_protocol::Digest;
 use vidimus_protocol::action::{Action, Context};
@@ -12,27 +11,20 @@ use vidimus_protocol::api::Content;
 use vidimus_protocol::entry::{Data, Leaf};
 use vidimus_protocol::envelope::ActType;
 use vidimus_protocol::id::{ActionId, ReviewerId};
-use vidimus_protocol::state::Life;
 use vidimus_verify::replay::Pushed;
-use zeroize::Zeroizing;
 
-use super::open::{FROZEN, pin_name};
+use super::freeze::evidence_of;
 use super::{Base, Core, Message, now};
 use crate::act::sentence;
-use crate::hooks::{NotificationRequest, Urgency};
-use crate::inbox::{Headline, agent_name};
+use crate::inbox::Headline;
 use crate::safe_text;
-use crate::view::{Connection, Event, Problem, Tone, VerdictChoice};
+use crate::view::{Connection, Problem, Tone};
 use crate::words;
 
 /// Parts that are fetched at a time.
 const MOST_FETCHES: usize = 32;
 /// Actions that are remembered as recent.
 const MOST_RECENT: usize = 64;
-/// The pin is copied to the keyring at most this often.
-const COPY_EVERY: Duration = Duration::from_secs(5);
-/// An action that expires sooner than this presses.
-const PRESSING_MS: u64 = 120_000;
 
 /// What the feed brings.
 pub(crate) enum Fed {
@@ -314,160 +306,6 @@ impl Core {
             base.read_headline(id);
         }
     }
-
-    /// Raises notifications for what waits, and takes those back that do not.
-    fn notify(&mut self) {
-        let Ok(base) = &self.base else { return };
-        let state = base.state();
-        let pending: Vec<_> = state
-            .waiting()
-            .filter(|action| action.life() == Life::Pending)
-            .collect();
-        let over: Vec<_> = self
-            .notified
-            .iter()
-            .filter(|id| !pending.iter().any(|action| action.id == **id))
-            .copied()
-            .collect();
-        let mut raised = Vec::new();
-        for action in pending {
-            let Some(headline) = base.headlines.get(&action.id) else {
-                continue;
-            };
-            if self.notified.contains(&action.id) || now() >= action.expires_at {
-                continue;
-            }
-            let left_ms = action.expires_at.unix_ms().saturating_sub(now().unix_ms());
-            raised.push((
-                action.id,
-                NotificationRequest {
-                    action: action.id.to_string(),
-                    title: format!("{} asks to run a command", agent_name(state, &action.agent)),
-                    body: format!("{}\n{}", brief(&headline.title), brief(&headline.target)),
-                    urgency: if left_ms < PRESSING_MS {
-                        Urgency::Critical
-                    } else {
-                        Urgency::Normal
-                    },
-                },
-            ));
-        }
-        for id in over {
-            self.notified.remove(&id);
-            self.setting.hooks.withdraw(&id.to_string());
-        }
-        for (id, request) in raised {
-            self.notified.insert(id);
-            self.setting.hooks.notify(request);
-        }
-    }
-
-    pub(super) fn clicked(&mut self, action: String, choice: Option<VerdictChoice>) {
-        let known = action.parse::<ActionId>().is_ok_and(|id| {
-            self.base
-                .as_ref()
-                .is_ok_and(|base| base.state().action(&id).is_some())
-        });
-        if known {
-            self.send(
-                None,
-                Event::Show {
-                    action,
-                    confirm: choice,
-                },
-            );
-        }
-    }
-
-    /// Stops believing: keeps the evidence, and nothing is decided any more.
-    pub(super) fn freeze(&mut self, what: &str, notes: &[String]) {
-        let path = self
-            .setting
-            .home
-            .console_dir()
-            .join(format!("evidence-{}.json", now().unix_ms()));
-        let Ok(base) = &mut self.base else { return };
-        let pin = base.mirror.pin();
-        let evidence = serde_json::json!({
-            "log": base.mirror.log(),
-            "mirror_size": base.mirror.size(),
-            "pinned_size": pin.map(|pin| pin.checkpoint.size),
-            "pinned_root": pin.map(|pin| hex::encode(pin.checkpoint.root)),
-            "pinned_time_unix_s": pin.map(|pin| pin.time_unix_s),
-            "seen": notes,
-            "time": now(),
-            "type": "vidimus-evidence",
-            "what": what,
-        });
-        let text = format!("{evidence:#}\n");
-        if let Err(error) = write_private(&path, text.as_bytes()) {
-            let problem = Problem::local("The evidence could not be written", error);
-            self.notice(Tone::Danger, problem);
-        }
-        if let Ok(base) = &mut self.base
-            && let Err(error) = base
-                .mirror
-                .set(FROZEN, &format!("{}\n{what}", path.display()))
-        {
-            tracing::error!(%error, "cannot keep that the console is frozen");
-        }
-        self.frozen = Some((frozen_problem(what), path));
-        self.stop_feed();
-        self.connection = Connection::Offline {
-            since_unix_ms: now().unix_ms(),
-            retry_at_unix_ms: u64::MAX >> 11,
-            why: "The console is frozen and follows the gateway no longer.".into(),
-        };
-    }
-
-    /// A pin in the keyring that the log does not honour is a rollback: the
-    /// gateway and this console's own files were both set back. Before the
-    /// gateway has spoken a pin that is ahead proves nothing yet.
-    pub(super) fn check_keyring_pin(&mut self, live: bool) {
-        let (Some(note), Ok(base)) = (&self.keyring_pin, &self.base) else {
-            return;
-        };
-        let Some(opened) = base.mirror.open_note(note) else {
-            // Not signed by this log: whoever put it there proves nothing.
-            self.keyring_pin = None;
-            return;
-        };
-        let (size, root) = (opened.checkpoint.size, opened.checkpoint.root);
-        let honoured = base.replay.tree().root_at(size).map(|ours| ours == root);
-        match honoured {
-            Some(true) => self.keyring_pin = None,
-            None if !live => {}
-            Some(false) | None => {
-                let note = note.clone();
-                let what = format!(
-                    "The keyring remembers that this log had {size} entries. The ledger shown now is not that one: it was set back or replaced."
-                );
-                self.keyring_pin = None;
-                self.freeze(&what, &[note]);
-            }
-        }
-    }
-
-    /// Copies the pin to the keyring, now and then.
-    pub(super) fn copy_pin(&mut self) {
-        let (Ok(base), Some(log), None) = (&self.base, self.log(), &self.frozen) else {
-            return;
-        };
-        if self.keyring_pin.is_some() || self.connection != Connection::Live {
-            return;
-        }
-        let Some(note) = base.mirror.pin_note().map(str::to_owned) else {
-            return;
-        };
-        let size = base.replay.tree().size();
-        let due = self
-            .copied_pin
-            .is_none_or(|(at, copied)| copied != size && at.elapsed() >= COPY_EVERY);
-        if due {
-            self.copied_pin = Some((Instant::now(), size));
-            self.keep(pin_name(log), Some(Zeroizing::new(note)));
-        }
-    }
 }
 
 impl Base {
@@ -509,32 +347,4 @@ const JOURNAL_FROM: &str = "journal_from";
 
 fn journal_from(base: &Base) -> Option<u64> {
     base.mirror.get(JOURNAL_FROM).ok().flatten()?.parse().ok()
-}
-
-pub(super) fn frozen_problem(what: &str) -> Problem {
-    Problem::new(
-        "frozen",
-        what,
-        "Decide nothing. Keep the evidence file and an export, and find out who changed the ledger.",
-    )
-}
-
-/// The notes that prove what a sync error says.
-fn evidence_of(error: &SyncError, note: &str) -> Vec<String> {
-    match error {
-        SyncError::Rollback { pinned, shown } | SyncError::Fork { pinned, shown } => {
-            vec![pinned.clone(), shown.clone()]
-        }
-        _ => vec![note.to_owned()],
-    }
-}
-
-/// Text for a notification: one line, nothing hidden, cut with an ellipsis.
-fn brief(text: &str) -> String {
-    const LENGTH: usize = 160;
-    let flat = safe_text::flat(text);
-    match flat.char_indices().nth(LENGTH) {
-        Some((at, _)) => format!("{}…", &flat[..at]),
-        None => flat,
-    }
 }

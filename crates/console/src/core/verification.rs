@@ -22,6 +22,8 @@ use crate::view::{Problem, Reply, Verification};
 
 /// The screen is told this often.
 const TELL_EVERY: Duration = Duration::from_millis(100);
+/// How long what is on its way may take to arrive.
+const SETTLING: Duration = Duration::from_secs(5);
 /// Leaves that are read at a time.
 const STRIDE: u64 = 1024;
 
@@ -75,14 +77,13 @@ impl Core {
         let (Some(log), Ok(base)) = (self.log(), &self.base) else {
             return self.answers.push((reply, Err(nothing_yet())));
         };
-        let size = base.mirror.size();
-        if size == 0 {
+        if base.mirror.size() == 0 {
             return self.answers.push((reply, Err(nothing_yet())));
         }
         let mirror = self.setting.home.mirror_file();
         let folder = download_folder(self.setting.home.data());
         self.setting.runtime.spawn_blocking(move || {
-            let result = export_file(&mirror, &folder, log, size)
+            let result = export_file(&mirror, &folder, log)
                 .map(|(path, size)| Reply::Exported {
                     path: path.display().to_string(),
                     size,
@@ -104,10 +105,7 @@ impl Job {
     fn run(&self) -> anyhow::Result<Report> {
         let trust = TrustFile::parse(&std::fs::read(&self.trust)?)?;
         let mut file = tempfile::tempfile_in(&self.folder)?;
-        write_export(
-            &Mirror::open_read_only(&self.mirror)?,
-            BufWriter::new(&file),
-        )?;
+        write_export(&settled(&self.mirror)?, BufWriter::new(&file))?;
         file.rewind()?;
         let mut told = Instant::now();
         let report = export::verify(BufReader::new(file), Some(&trust), |at| {
@@ -125,6 +123,21 @@ impl Job {
     fn tell(&self, progress: Progress) {
         // The console may have stopped meanwhile.
         let _stopped = self.console.send(Message::Verified(progress));
+    }
+}
+
+/// The mirror at a moment at which nothing is on its way: parts follow their
+/// entries, and entries their checkpoint. What does not come within patience is
+/// missing, and for the verifier to name.
+fn settled(path: &Path) -> anyhow::Result<Mirror> {
+    let until = Instant::now() + SETTLING;
+    loop {
+        let mirror = Mirror::open_read_only(path)?;
+        let covered = mirror.pin().map(|pin| pin.checkpoint.size) == Some(mirror.size());
+        if (covered && mirror.missing_parts(1)?.is_empty()) || Instant::now() >= until {
+            return Ok(mirror);
+        }
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -175,14 +188,9 @@ fn write_export<W: Write>(mirror: &Mirror, out: W) -> anyhow::Result<W> {
     Ok(writer.finish()?)
 }
 
-fn export_file(
-    mirror: &Path,
-    folder: &Path,
-    log: Digest,
-    size: u64,
-) -> anyhow::Result<(PathBuf, u64)> {
-    let mirror = Mirror::open_read_only(mirror)?;
-    let name = format!("vidimus-{}-{size}", &log.to_string()[..8]);
+fn export_file(mirror: &Path, folder: &Path, log: Digest) -> anyhow::Result<(PathBuf, u64)> {
+    let mirror = settled(mirror)?;
+    let name = format!("vidimus-{}-{}", &log.to_string()[..8], mirror.size());
     let mut number = 1;
     let (path, file) = loop {
         let path = match number {

@@ -1,6 +1,9 @@
 //! A real console with its real gateway, driven like a front drives it.
 #![allow(dead_code, clippy::unwrap_used, unreachable_pub)]
 
+pub mod browser;
+pub mod passkey;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};

@@ -1,0 +1,89 @@
+//! Notifications: they bring an action up, and never decide.
+
+use vidimus_protocol::id::ActionId;
+use vidimus_protocol::state::Life;
+
+use super::{Core, now};
+use crate::hooks::{NotificationRequest, Urgency};
+use crate::inbox::agent_name;
+use crate::safe_text;
+use crate::view::{Event, VerdictChoice};
+
+/// An action that expires sooner than this presses.
+const PRESSING_MS: u64 = 120_000;
+
+impl Core {
+    /// Raises notifications for what waits, and takes those back that do not.
+    pub(super) fn notify(&mut self) {
+        let Ok(base) = &self.base else { return };
+        let state = base.state();
+        let pending: Vec<_> = state
+            .waiting()
+            .filter(|action| action.life() == Life::Pending)
+            .collect();
+        let over: Vec<_> = self
+            .notified
+            .iter()
+            .filter(|id| !pending.iter().any(|action| action.id == **id))
+            .copied()
+            .collect();
+        let mut raised = Vec::new();
+        for action in pending {
+            let Some(headline) = base.headlines.get(&action.id) else {
+                continue;
+            };
+            if self.notified.contains(&action.id) || now() >= action.expires_at {
+                continue;
+            }
+            let left_ms = action.expires_at.unix_ms().saturating_sub(now().unix_ms());
+            raised.push((
+                action.id,
+                NotificationRequest {
+                    action: action.id.to_string(),
+                    title: format!("{} asks to run a command", agent_name(state, &action.agent)),
+                    body: format!("{}\n{}", brief(&headline.title), brief(&headline.target)),
+                    urgency: if left_ms < PRESSING_MS {
+                        Urgency::Critical
+                    } else {
+                        Urgency::Normal
+                    },
+                },
+            ));
+        }
+        for id in over {
+            self.notified.remove(&id);
+            self.setting.hooks.withdraw(&id.to_string());
+        }
+        for (id, request) in raised {
+            self.notified.insert(id);
+            self.setting.hooks.notify(request);
+        }
+    }
+
+    pub(super) fn clicked(&mut self, action: String, choice: Option<VerdictChoice>) {
+        let known = action.parse::<ActionId>().is_ok_and(|id| {
+            self.base
+                .as_ref()
+                .is_ok_and(|base| base.state().action(&id).is_some())
+        });
+        if known {
+            self.send(
+                None,
+                Event::Show {
+                    action,
+                    confirm: choice,
+                },
+            );
+        }
+    }
+}
+
+/// Text for a notification: one line, nothing hidden, cut with an ellipsis.
+fn brief(text: &str) -> String {
+    const LENGTH: usize = 160;
+    let flat = safe_text::flat(text);
+    match flat.char_indices().nth(LENGTH) {
+        Some((at, _)) => format!("{}…", &flat[..at]),
+        None => flat,
+    }
+}
