@@ -9,13 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use vidimus_protocol::Digest;
 use vidimus_protocol::api::{Ack, CeremonyState, CeremonyView, StartCeremony};
 use vidimus_protocol::id::CeremonyId;
 use webauthn_rs::prelude::PasskeyRegistration;
 
 use crate::founding::{FoundingDraft, NewSession};
-use crate::keys::random_id;
+use crate::keys::{random, random_id};
 use crate::problem::Refusal;
 
 /// Life of an act's prompt: its envelope is good for as long.
@@ -24,8 +23,11 @@ const ACT_LIFE: Duration = Duration::from_secs(120);
 const FOUNDING_LIFE: Duration = Duration::from_secs(600);
 /// How long a result can be fetched.
 const KEPT: Duration = Duration::from_secs(60);
-/// Most prompts at a time.
-const MOST: usize = 64;
+/// Most prompts that wait for a key at a time, with a session and without one:
+/// whoever has no session cannot keep others from deciding.
+const MOST: usize = 32;
+/// Most prompts that are remembered, ended ones included.
+const MOST_KEPT: usize = 1024;
 /// Tries at the founding code.
 pub(crate) const TRIES: u32 = 5;
 
@@ -45,10 +47,7 @@ pub(crate) enum Step {
         session: NewSession,
     },
     /// Sign the founding.
-    Founding {
-        draft: Box<FoundingDraft>,
-        code: String,
-    },
+    Founding(Box<FoundingDraft>),
     /// Sign an act.
     Act(Box<StartCeremony>),
     /// Nothing more.
@@ -60,6 +59,10 @@ pub(crate) struct Ceremony {
     step: Mutex<Step>,
     view: watch::Sender<CeremonyView>,
     ends_at: Instant,
+    /// Six random digits that page and console both show.
+    code: String,
+    /// Whether somebody with a session began it.
+    session: bool,
 }
 
 impl Ceremony {
@@ -73,13 +76,18 @@ impl Ceremony {
         std::mem::replace(&mut *self.step(), Step::Over)
     }
 
-    /// The challenge that a key would answer now.
-    pub(crate) fn challenge(&self) -> Option<Digest> {
-        match &*self.step() {
-            Step::Founding { draft, .. } => Some(draft.envelope.challenge()),
-            Step::Act(start) => Some(start.envelope.challenge()),
+    /// Takes the step that a key answers, if it is at that step.
+    pub(crate) fn take_assertion(&self) -> Option<Step> {
+        let mut step = self.step();
+        match *step {
+            Step::Founding(_) | Step::Act(_) => Some(std::mem::replace(&mut *step, Step::Over)),
             Step::Code { .. } | Step::Registration { .. } | Step::Over => None,
         }
+    }
+
+    /// Six digits to compare.
+    pub(crate) fn code(&self) -> &str {
+        &self.code
     }
 
     /// How far it is.
@@ -128,20 +136,25 @@ impl Ceremony {
 pub(crate) struct Ceremonies(Mutex<HashMap<CeremonyId, Arc<Ceremony>>>);
 
 impl Ceremonies {
-    pub(crate) fn start(&self, step: Step) -> Result<CeremonyId, Refusal> {
+    /// Begins a prompt: its id, and the digits to compare.
+    pub(crate) fn start(&self, step: Step, session: bool) -> Result<(CeremonyId, String), Refusal> {
         let life = match &step {
             Step::Act(_) => ACT_LIFE,
             _ => FOUNDING_LIFE,
         };
         let mut all = self.all();
-        if all.len() >= MOST {
+        let waiting = all
+            .values()
+            .filter(|open| open.session == session && open.view().state == CeremonyState::Waiting);
+        if waiting.count() >= MOST || all.len() >= MOST_KEPT {
             return Err(Refusal::new(
                 429,
                 "too_many_ceremonies",
-                "too many key prompts are open: finish or cancel some",
+                "too many key prompts are open: finish or cancel some, or wait two minutes",
             ));
         }
         let id = CeremonyId::from_random(random_id());
+        let code = crate::digits(random());
         let view = CeremonyView {
             ack: None,
             problem: None,
@@ -151,9 +164,11 @@ impl Ceremonies {
             step: Mutex::new(step),
             view: watch::Sender::new(view),
             ends_at: Instant::now() + life,
+            code: code.clone(),
+            session,
         };
         all.insert(id, Arc::new(ceremony));
-        Ok(id)
+        Ok((id, code))
     }
 
     pub(crate) fn get(&self, id: CeremonyId) -> Result<Arc<Ceremony>, Refusal> {
@@ -187,7 +202,7 @@ impl Ceremonies {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use vidimus_protocol::Time;
+    use vidimus_protocol::{Digest, Time};
 
     fn code_step() -> Step {
         let session = NewSession {
@@ -205,7 +220,7 @@ mod tests {
     #[test]
     fn a_step_is_taken_once() {
         let all = Ceremonies::default();
-        let ceremony = all.get(all.start(code_step()).unwrap()).unwrap();
+        let ceremony = all.get(all.start(code_step(), true).unwrap().0).unwrap();
         assert!(matches!(ceremony.take(), Step::Code { .. }));
         assert!(matches!(ceremony.take(), Step::Over));
     }
@@ -213,11 +228,11 @@ mod tests {
     #[test]
     fn a_cancelled_prompt_stays_cancelled_and_a_finished_one_cannot_be_cancelled() {
         let all = Ceremonies::default();
-        let one = all.get(all.start(code_step()).unwrap()).unwrap();
+        let one = all.get(all.start(code_step(), true).unwrap().0).unwrap();
         one.cancel();
         assert_eq!(one.view().state, CeremonyState::Cancelled);
         assert!(matches!(one.take(), Step::Over));
-        let two = all.get(all.start(code_step()).unwrap()).unwrap();
+        let two = all.get(all.start(code_step(), true).unwrap().0).unwrap();
         two.end(Ok(None));
         two.cancel();
         assert_eq!(two.view().state, CeremonyState::Done);
@@ -227,11 +242,13 @@ mod tests {
     fn there_are_not_too_many() {
         let all = Ceremonies::default();
         for _ in 0..MOST {
-            all.start(code_step()).unwrap();
+            all.start(code_step(), false).unwrap();
         }
-        assert_eq!(
-            all.start(code_step()).unwrap_err().code,
-            "too_many_ceremonies"
-        );
+        let refused = all.start(code_step(), false).unwrap_err();
+        assert_eq!(refused.code, "too_many_ceremonies");
+        // Whoever has a session is not kept out, and an end makes room.
+        all.start(code_step(), true).unwrap();
+        all.all().values().for_each(|open| open.cancel());
+        all.start(code_step(), false).unwrap();
     }
 }

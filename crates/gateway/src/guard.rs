@@ -43,10 +43,17 @@ pub enum GuardError {
 }
 
 impl LastSigned {
+    /// Writes in place: a torn record reads as none, and the record of one log
+    /// only grows.
     pub(crate) fn write(&self, path: &Path) -> std::io::Result<()> {
-        let unfinished = path.with_extension("new");
-        std::fs::write(&unfinished, strict::canonical(self))?;
-        std::fs::rename(&unfinished, path)
+        use std::os::unix::fs::FileExt as _;
+        let mut options = std::fs::OpenOptions::new();
+        let file = options
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        file.write_all_at(&strict::canonical(self), 0)
     }
 
     /// Holds the ledger against the guard. A missing or torn guard lags

@@ -308,14 +308,14 @@ impl Gateway {
     /// [`Refusal`] when there is a log already, or the name is unfit.
     pub fn found(&self, name: &str, session: NewSession) -> Result<Founding, Refusal> {
         self.may_found(name)?;
-        let code = ceremony_code(keys::random());
+        let code = digits(keys::random());
         let step = Step::Code {
             code: code.clone(),
             tries: 0,
             name: name.to_owned(),
             session,
         };
-        let ceremony = self.0.ceremonies.start(step)?;
+        let (ceremony, _) = self.0.ceremonies.start(step, true)?;
         let url = format!("{}/c/{ceremony}", self.url());
         Ok(Founding {
             ceremony,
@@ -423,12 +423,10 @@ fn unexpected() -> Refusal {
     )
 }
 
-/// Six digits for people to compare: the first eight bytes of `value` modulo
-/// one million.
-#[must_use]
-pub fn ceremony_code(value: Digest) -> String {
+/// Six decimal digits out of random bytes.
+fn digits(random: Digest) -> String {
     let mut head = [0; 8];
-    head.copy_from_slice(&value.0[..8]);
+    head.copy_from_slice(&random.0[..8]);
     format!("{:06}", u64::from_be_bytes(head) % 1_000_000)
 }
 

@@ -4,6 +4,7 @@ mod actions;
 mod auth;
 mod ceremonies;
 mod feed;
+mod page;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -42,15 +43,12 @@ pub(crate) fn router(gateway: Gateway, extra: Router) -> Router {
             "/v1/ceremonies/{id}",
             get(ceremonies::view).delete(ceremonies::cancel),
         )
-        .route("/v1/ceremonies/{id}/page", get(ceremonies::page))
-        .route("/v1/ceremonies/{id}/code", post(ceremonies::code))
-        .route(
-            "/v1/ceremonies/{id}/registration",
-            post(ceremonies::registration),
-        )
+        .route("/v1/ceremonies/{id}/page", get(page::page))
+        .route("/v1/ceremonies/{id}/code", post(page::code))
+        .route("/v1/ceremonies/{id}/registration", post(page::registration))
         .route("/v1/ceremonies/{id}/assertion", post(ceremonies::assertion))
         .route("/.well-known/jwks.json", get(feed::jwks))
-        .route("/c/{file}", get(ceremonies::document))
+        .route("/c/{file}", get(page::document))
         .with_state(gateway.clone())
         .merge(extra)
         .fallback(async || Refusal::not_found("page"))
@@ -64,7 +62,11 @@ async fn guard(State(gateway): State<Gateway>, request: Request, next: Next) -> 
     if let Err(refusal) = check_origin(&gateway, request.headers()) {
         return refusal.into_response();
     }
+    let api = request.uri().path().starts_with("/v1/");
     let mut response = next.run(request).await;
+    if api {
+        response = as_problem(response);
+    }
     let headers = response.headers_mut();
     headers
         .entry(header::CACHE_CONTROL)
@@ -78,6 +80,23 @@ async fn guard(State(gateway): State<Gateway>, request: Request, next: Next) -> 
         HeaderValue::from_static("no-referrer"),
     );
     response
+}
+
+/// What the framework refuses by itself (method, query, upgrade) gets the one
+/// form of errors too.
+fn as_problem(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_problem = kind.is_some_and(|kind| kind.as_bytes() == b"application/problem+json");
+    if is_problem || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let words = status
+        .canonical_reason()
+        .unwrap_or("refused")
+        .to_lowercase();
+    let detail = format!("the request cannot be answered: {words}. See the API's description");
+    Refusal::new(status.as_u16(), "malformed", detail).into_response()
 }
 
 fn check_origin(gateway: &Gateway, headers: &HeaderMap) -> Result<(), Refusal> {
@@ -119,7 +138,8 @@ impl<S: Send + Sync, T: DeserializeOwned> axum::extract::FromRequest<S> for Stri
         let json = request
             .headers()
             .get(header::CONTENT_TYPE)
-            .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+            .and_then(|kind| kind.to_str().ok()?.split(';').next())
+            .is_some_and(|kind| kind.trim() == "application/json");
         if !json {
             return Err(Refusal::new(
                 415,

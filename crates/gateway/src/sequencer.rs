@@ -43,8 +43,8 @@ const SIGN_AGAIN_MS: u64 = 25_000;
 const TICK: Duration = Duration::from_millis(500);
 /// Life of a nonce, seconds.
 const NONCE_LIFE_S: u64 = 300;
-/// Most nonces at a time.
-const MOST_NONCES: usize = 10_000;
+/// Most nonces at a time, with a session and without one.
+const MOST_NONCES: usize = 1000;
 
 /// What can be asked of the sequencer.
 pub(crate) enum Request {
@@ -79,7 +79,10 @@ pub(crate) enum Request {
         assertion: Assertion,
     },
     EndSession(Digest),
-    Nonce,
+    /// A nonce; sessions have a share of their own.
+    Nonce {
+        session: bool,
+    },
 }
 
 /// What it answers, after the commit.
@@ -108,6 +111,12 @@ pub(crate) struct Job {
     pub(crate) reply: oneshot::Sender<Result<Answer, Refusal>>,
 }
 
+/// A nonce that nobody used yet.
+struct Nonce {
+    expires_at: Time,
+    session: bool,
+}
+
 /// The writer's own state: ahead of what is committed while a group is judged.
 pub(crate) struct Sequencer {
     replay: Replay,
@@ -116,12 +125,17 @@ pub(crate) struct Sequencer {
     keeper: Timekeeper,
     policy: Arc<dyn Policy>,
     permit_key: PermitSigner,
-    nonces: HashMap<Digest, Time>,
+    nonces: HashMap<Digest, Nonce>,
     batch: Batch,
     entries: Vec<Entry>,
     guard: PathBuf,
     signed_at: Time,
+    /// Entry time of what is being judged.
+    time: Option<Time>,
 }
+
+/// The sequencer ends: fail closed.
+struct Stop;
 
 impl Sequencer {
     pub(crate) fn new(
@@ -145,10 +159,12 @@ impl Sequencer {
             entries: Vec::new(),
             guard,
             signed_at: Time::default(),
+            time: None,
         }
     }
 
-    /// Runs until every sender is gone.
+    /// Runs until every sender is gone, or until memory and disk cannot be
+    /// brought in line: then nothing more is logged until a restart.
     pub(crate) fn run(mut self, jobs: &Receiver<Job>) {
         loop {
             let first = match jobs.recv_timeout(TICK) {
@@ -158,19 +174,31 @@ impl Sequencer {
             };
             let more = jobs.try_iter().take(GROUP - 1);
             let group: Vec<Job> = first.into_iter().chain(more).collect();
-            self.group(group);
+            if let Err(Stop) = self.group(group) {
+                return;
+            }
         }
     }
 
-    fn group(&mut self, jobs: Vec<Job>) {
-        if let Err(refusal) = self.log_what_is_due() {
+    fn group(&mut self, jobs: Vec<Job>) -> Result<(), Stop> {
+        let mut whole = self.judge_whole(Self::log_what_is_due);
+        if let Err(refusal) = &whole.0 {
             tracing::warn!(%refusal, "what is due cannot be logged");
         }
         let mut judged = Vec::with_capacity(jobs.len());
         for Job { request, reply } in jobs {
-            judged.push((reply, self.judge(request)));
+            let (result, is_whole) = self.judge_whole(|sequencer| sequencer.judge(request));
+            whole.1 &= is_whole;
+            judged.push((reply, result));
         }
-        let committed = self.commit();
+        let committed = if whole.1 {
+            self.commit()
+        } else {
+            self.start_over().map(|()| Err(inconsistent()))
+        };
+        let Ok(committed) = committed else {
+            return Err(Stop);
+        };
         for (reply, wanted) in judged {
             let answer = match (&committed, wanted) {
                 (_, Err(refusal)) => Err(refusal),
@@ -180,6 +208,21 @@ impl Sequencer {
             // A requester that went away has nothing to be told.
             let _ = reply.send(answer);
         }
+        Ok(())
+    }
+
+    /// Judges one thing at one time. Whether it is whole: a refusal after its
+    /// first entry was made would leave half of it behind.
+    fn judge_whole<T>(
+        &mut self,
+        judge: impl FnOnce(&mut Self) -> Result<T, Refusal>,
+    ) -> (Result<T, Refusal>, bool) {
+        let before = self.batch.leaves.len();
+        self.time = None;
+        let result = judge(self);
+        self.time = None;
+        let whole = result.is_ok() || self.batch.leaves.len() == before;
+        (result, whole)
     }
 
     fn judge(&mut self, request: Request) -> Result<Wanted, Refusal> {
@@ -203,7 +246,7 @@ impl Sequencer {
                 self.batch.ended_sessions.push(token_hash);
                 Ok(Wanted::Nothing)
             }
-            Request::Nonce => self.nonce(),
+            Request::Nonce { session } => self.nonce(session),
         }
     }
 
@@ -216,10 +259,14 @@ impl Sequencer {
         }
     }
 
-    fn nonce(&mut self) -> Result<Wanted, Refusal> {
+    fn nonce(&mut self, session: bool) -> Result<Wanted, Refusal> {
         let now = self.keeper.wall();
-        self.nonces.retain(|_, expires_at| now < *expires_at);
-        if self.nonces.len() >= MOST_NONCES {
+        self.nonces.retain(|_, nonce| now < nonce.expires_at);
+        let alike = self
+            .nonces
+            .values()
+            .filter(|nonce| nonce.session == session);
+        if alike.count() >= MOST_NONCES {
             return Err(Refusal::new(
                 429,
                 "too_many_nonces",
@@ -228,7 +275,13 @@ impl Sequencer {
         }
         let nonce = random();
         let expires_at = now.plus_seconds(NONCE_LIFE_S);
-        self.nonces.insert(nonce, expires_at);
+        self.nonces.insert(
+            nonce,
+            Nonce {
+                expires_at,
+                session,
+            },
+        );
         Ok(Wanted::Nonce(NonceReply { expires_at, nonce }))
     }
 
@@ -253,10 +306,17 @@ impl Sequencer {
         Ok(())
     }
 
-    fn now(&self) -> Result<Time, Refusal> {
-        self.keeper
+    /// The entry time of what is being judged: one time for all its entries.
+    fn now(&mut self) -> Result<Time, Refusal> {
+        if let Some(time) = self.time {
+            return Ok(time);
+        }
+        let time = self
+            .keeper
             .entry_time(self.replay.state().last_time())
-            .map_err(|fault| Refusal::unavailable("clock", fault.to_string()))
+            .map_err(|fault| Refusal::unavailable("clock", fault.to_string()))?;
+        self.time = Some(time);
+        Ok(time)
     }
 
     /// The choke point: no entry is made anywhere else.
@@ -271,8 +331,9 @@ impl Sequencer {
             .iter()
             .map(|(name, content)| part_ref(name, content))
             .collect::<Result<Vec<_>, _>>()?;
+        let time = self.now()?;
         let leaf = Leaf {
-            time: self.now()?,
+            time,
             actor,
             refs,
             data,
@@ -313,7 +374,7 @@ impl Sequencer {
     }
 
     /// Writes what was judged, signs it, makes it visible.
-    fn commit(&mut self) -> Result<(), Refusal> {
+    fn commit(&mut self) -> Result<Result<(), Refusal>, Stop> {
         let now = self.keeper.wall();
         let batch = std::mem::take(&mut self.batch);
         let news = News {
@@ -324,39 +385,47 @@ impl Sequencer {
         let aged =
             now.distance_ms(self.signed_at) >= SIGN_AGAIN_MS && self.replay.tree().size() > 0;
         if batch.is_empty() && !aged {
-            return Ok(());
+            return Ok(Ok(()));
         }
-        if !batch.is_empty()
-            && let Err(error) = self.store.commit(&batch)
-        {
+        if batch.is_empty() {
+            // Signed only while the clocks agree: a stale checkpoint says so by itself.
+            if let Err(refusal) = self.now() {
+                return Ok(Err(refusal));
+            }
+        } else if let Err(error) = self.store.commit(&batch) {
             tracing::error!(%error, "nothing of this group was written");
-            self.start_over();
-            return Err(Refusal::unavailable(
+            self.start_over()?;
+            return Ok(Err(Refusal::unavailable(
                 "store",
-                format!(
-                    "nothing was logged: {error}. Free disk space or mend the disk, then try again"
-                ),
-            ));
+                "nothing was logged: the disk is full or broken. Free space or mend it, then try again",
+            )));
         }
-        // Signed only while the clocks agree: a stale checkpoint says so by itself.
-        if let Err(refusal) = self.now()
-            && batch.is_empty()
-        {
-            return Err(refusal);
+        match self.shared.publish(news, now) {
+            Ok(Some(signed)) => {
+                self.signed_at = now;
+                self.note_guard(&signed);
+            }
+            Ok(None) => {}
+            Err(refusal) => {
+                tracing::error!(%refusal, "stopping: what is committed cannot be shown");
+                return Err(Stop);
+            }
         }
-        if let Some(signed) = self.shared.publish(news, now)? {
-            self.signed_at = now;
-            self.note_guard(&signed);
-        }
-        Ok(())
+        Ok(Ok(()))
     }
 
-    /// Reads the log back after a failed write: what is on disk counts.
-    fn start_over(&mut self) {
+    /// Forgets what was judged and reads the log back: what is on disk counts.
+    fn start_over(&mut self) -> Result<(), Stop> {
+        self.batch = Batch::default();
+        self.entries.clear();
         match crate::rebuild(&self.store) {
-            Ok(replay) => self.replay = replay,
+            Ok(replay) => {
+                self.replay = replay;
+                Ok(())
+            }
             Err(error) => {
-                tracing::error!(%error, "the ledger cannot be read back; restart the gateway")
+                tracing::error!(%error, "stopping: the ledger cannot be read back");
+                Err(Stop)
             }
         }
     }
@@ -374,7 +443,7 @@ impl Sequencer {
     }
 }
 
-fn part_ref(name: &str, content: &Content) -> Result<PartRef, Refusal> {
+pub(crate) fn part_ref(name: &str, content: &Content) -> Result<PartRef, Refusal> {
     let commit = vidimus_ledger::part::commit(&content.salt.0, &content.r#type, &content.bytes.0)
         .map_err(|error| {
         Refusal::not_acceptable("wrong_parts", format!("part `{name}`: {error}"))
@@ -385,6 +454,13 @@ fn part_ref(name: &str, content: &Content) -> Result<PartRef, Refusal> {
         size: u64::try_from(content.bytes.0.len()).unwrap_or(u64::MAX),
         r#type: content.r#type.clone(),
     })
+}
+
+fn inconsistent() -> Refusal {
+    Refusal::unavailable(
+        "inconsistent",
+        "half of a request could not be logged, so nothing was: try again",
+    )
 }
 
 /// What the verifier says about an entry that is about to be made.

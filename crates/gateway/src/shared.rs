@@ -165,6 +165,16 @@ impl Shared {
             .cloned()
     }
 
+    /// Sessions whose time is over.
+    pub(crate) fn sessions_over(&self, now: Time) -> Vec<Digest> {
+        let committed = self.read();
+        let over = committed
+            .sessions
+            .values()
+            .filter(|session| now >= session.expires_at);
+        over.map(|session| session.token_hash).collect()
+    }
+
     /// The session with that token, unless it ended.
     pub(crate) fn session(&self, token_hash: Digest, now: Time) -> Option<Session> {
         self.read()
@@ -177,6 +187,10 @@ impl Shared {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        Self::unavailable("store", error.to_string())
+        tracing::error!(%error, "the store cannot be read");
+        Self::unavailable(
+            "store",
+            "the ledger cannot be read: see the gateway's log, mend the disk, then try again",
+        )
     }
 }

@@ -188,6 +188,8 @@ pub struct VerdictExtras {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CeremonyStarted {
+    /// Six random digits that the page shows too, for people to compare.
+    pub code: String,
     /// The ceremony; its page is `/c/{id}`.
     pub ceremony: CeremonyId,
 }

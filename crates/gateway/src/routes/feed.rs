@@ -214,7 +214,7 @@ async fn next_batch(gateway: Gateway, from: u64) -> Result<(Option<FeedMessage>,
                 .read()
                 .tree
                 .consistency_proof(from, end)
-                .unwrap_or_default(),
+                .map_err(|_| crate::unexpected())?,
         };
         let batch = checkpoint.map(|checkpoint| FeedMessage::Batch {
             checkpoint,

@@ -5,8 +5,8 @@ use vidimus_protocol::Violation;
 use vidimus_protocol::action::{Action, Context, OUTPUT_TYPE};
 use vidimus_protocol::api::{Propose, Redeem, ReportOutcome};
 use vidimus_protocol::entry::{
-    Completed, Data, PermitIssued, PermitLapsed, PermitRedeemed, Proposed, Ref, Resolution,
-    Resolved,
+    Completed, Data, Outcome, PermitIssued, PermitLapsed, PermitRedeemed, Proposed, Ref,
+    Resolution, Resolved,
 };
 use vidimus_protocol::id::{ActionId, Actor, AgentId, PermitId};
 use vidimus_protocol::permit::MAX_LIFE_S;
@@ -187,6 +187,12 @@ impl Sequencer {
                 Err(Violation::NotRunning.into())
             };
         }
+        if matches!(&report.outcome, Outcome::FailedToStart { why } if why.len() > 500) {
+            return Err(Refusal::not_acceptable(
+                "why_too_long",
+                "`why` has at most 500 bytes: shorten it",
+            ));
+        }
         if report
             .output
             .as_ref()
@@ -234,13 +240,14 @@ impl Sequencer {
         resolution: Resolution,
         actor: Actor,
     ) -> Result<Ref, Refusal> {
+        let now = self.now()?;
         let action = self.known(id)?;
         let refs = std::iter::once(action.proposal)
             .chain(action.verdicts.iter().map(|given| given.entry))
             .collect();
         let use_s = action.evaluation.use_s;
         let use_before = match resolution {
-            Resolution::Approved => Some(self.now()?.plus_seconds(use_s)),
+            Resolution::Approved => Some(now.plus_seconds(use_s)),
             _ => None,
         };
         let data = Data::ActionResolved(Box::new(Resolved {
@@ -254,6 +261,7 @@ impl Sequencer {
     }
 
     fn issue(&mut self, id: ActionId) -> Result<Ref, Refusal> {
+        let now = self.now()?;
         let action = self.known(id)?;
         let resolved = action.resolved.as_ref().ok_or(Violation::NotApproved)?;
         let use_before = resolved.use_before.ok_or(Violation::NotApproved)?;
@@ -263,7 +271,6 @@ impl Sequencer {
             .state()
             .agent(&action.agent)
             .ok_or(Violation::UnknownAgent)?;
-        let now = self.now()?;
         if now >= use_before {
             return Err(Refusal::new(
                 410,

@@ -48,30 +48,15 @@ impl Sequencer {
             })),
             parts: Vec::new(),
         };
-        let written = self
-            .append(&draft.opened, Vec::new())
-            .and_then(|(opened, _)| {
-                let time = self.now()?;
-                let (entry, _) = self.append(&enrolled(time), Vec::new())?;
-                Ok(vec![opened.index, entry.index])
-            });
-        match written {
-            Ok(entries) => {
-                self.batch.sessions.push(Session {
-                    token_hash: draft.session.token_hash,
-                    reviewer,
-                    expires_at: draft.session.expires_at,
-                });
-                Ok(Wanted::Entries(entries))
-            }
-            Err(refusal) => {
-                // Half a founding leaves nothing behind.
-                self.batch = crate::store::Batch::default();
-                self.entries.clear();
-                self.start_over();
-                Err(refusal)
-            }
-        }
+        let (opened, _) = self.append(&draft.opened, Vec::new())?;
+        let time = self.now()?;
+        let (entry, _) = self.append(&enrolled(time), Vec::new())?;
+        self.batch.sessions.push(Session {
+            token_hash: draft.session.token_hash,
+            reviewer,
+            expires_at: draft.session.expires_at,
+        });
+        Ok(Wanted::Entries(vec![opened.index, entry.index]))
     }
 
     pub(super) fn act(
@@ -80,7 +65,7 @@ impl Sequencer {
         assertion: Assertion,
     ) -> Result<Wanted, Refusal> {
         let taken = self.nonces.remove(&start.envelope.nonce);
-        if taken.is_none_or(|expires_at| self.keeper.wall() >= expires_at) {
+        if taken.is_none_or(|nonce| self.keeper.wall() >= nonce.expires_at) {
             return Err(Violation::NonceReused.into());
         }
         match start.envelope.r#type {
@@ -99,10 +84,10 @@ impl Sequencer {
         assertion: &Assertion,
     ) -> Result<Wanted, Refusal> {
         let signed: Signed<SessionItem> = only(signed_items(start, assertion)?)?;
+        let now = self.now()?;
         let state = self.replay.state();
         let log = state.log().ok_or(Violation::NotOpened)?;
         let envelope = &signed.envelope;
-        let now = self.now()?;
         check_envelope(envelope, ActType::SessionOpened, log.id, now)?;
         let key = state
             .credential(&assertion.credential_id)
@@ -127,6 +112,8 @@ impl Sequencer {
             reviewer: envelope.signer,
             expires_at: item.expires_at,
         };
+        let over = self.shared.sessions_over(now);
+        self.batch.ended_sessions.extend(over);
         self.batch.sessions.push(session);
         Ok(Wanted::Nothing)
     }

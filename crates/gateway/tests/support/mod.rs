@@ -147,6 +147,11 @@ pub fn random32() -> Digest {
     Digest(bytes)
 }
 
+/// A token as a console makes it.
+pub fn token() -> String {
+    Blob(random32().0.to_vec()).to_string()
+}
+
 pub fn random16() -> [u8; 16] {
     random32().0[..16].try_into().unwrap()
 }
@@ -206,7 +211,7 @@ impl Fresh {
 
     /// Registers a key on the page's routes, up to the second prompt.
     pub async fn register(&self, now: Time) -> (Passkey, String, String, Value) {
-        let session = random32().to_string();
+        let session = token();
         let opens = NewSession {
             token_hash: token_hash(&session),
             expires_at: now.plus_seconds(3600),
@@ -551,7 +556,7 @@ impl World {
         if started.status >= 400 {
             return started;
         }
-        let CeremonyStarted { ceremony } = started.json();
+        let CeremonyStarted { ceremony, .. } = started.json();
         let assertion = assert_with(
             key,
             &self.gateway.url(),
@@ -570,7 +575,7 @@ impl World {
     }
 
     pub async fn sign_in(&self) -> String {
-        let token = random32().to_string();
+        let token = token();
         let item = SessionItem {
             expires_at: now().plus_seconds(3600),
             token_hash: token_hash(&token),
@@ -594,7 +599,7 @@ impl World {
     }
 
     pub async fn connect(&self) -> Held {
-        let token = random32().to_string();
+        let token = token();
         let item = AgentItem {
             agent: AgentId::from_random(random16()),
             executor: ExecutorId::from_random(random16()),

@@ -162,7 +162,9 @@ impl State {
         if item.owner != signed.envelope.signer {
             return Err(Violation::NotTheOwner);
         }
-        if self.agents.contains_key(&item.agent) {
+        // A token names one agent.
+        let known = |agent: &Agent| agent.id == item.agent || agent.token_hash == item.token_hash;
+        if self.agents.values().any(known) {
             return Err(Violation::AgentExists);
         }
         if !name_is_fit(&item.name) {

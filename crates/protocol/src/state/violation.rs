@@ -62,8 +62,8 @@ pub enum Violation {
     /// A second enrolment of a key, or one that `log.opened` does not name.
     #[error("the key is not the founder's key that `log.opened` names")]
     NotTheFoundersKey,
-    /// An agent id used before.
-    #[error("an agent with this id is registered already")]
+    /// An agent's id or token used before.
+    #[error("an agent with this id or token is registered already")]
     AgentExists,
     /// An empty or overlong name.
     #[error("a name must have 1 to 80 characters and no control characters")]

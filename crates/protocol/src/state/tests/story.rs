@@ -232,7 +232,11 @@ impl Story {
             executor: executor(),
             name: "builder".into(),
             owner: founder(),
-            token_hash: Digest([5; 32]),
+            token_hash: if id == agent() {
+                Digest([5; 32])
+            } else {
+                Digest([6; 32])
+            },
         };
         let data = AgentRegistered {
             signed: self.signed(ActType::AgentRegistered, item),

@@ -135,6 +135,14 @@ cases! { ACTS:
         let again = story.registered();
         instead(story, entry, again);
     };
+    AgentExists, "another agent with the same token", ActionProposed, |story, entry| {
+        let token_hash = story.state.agents().next().unwrap().token_hash;
+        let mut again = story.registered_as(AgentId::from_random([0x22; 16]));
+        if let Data::AgentRegistered(data) = &mut again.data {
+            data.signed.item.token_hash = token_hash;
+        }
+        instead(story, entry, again);
+    };
     BadName, "81 characters", AgentRegistered, |_, entry| {
         data!(entry, AgentRegistered).signed.item.name = "é".repeat(81);
     };

@@ -1,0 +1,334 @@
+//! The page of a key prompt: what it shows, and the steps of a registration.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use vidimus_protocol::action::Action;
+use vidimus_protocol::api::{CeremonyState, StartCeremony};
+use vidimus_protocol::envelope::{ActType, AgentItem, SessionItem, Verdict, VerdictItem};
+use vidimus_protocol::id::CeremonyId;
+use vidimus_protocol::{Blob, Digest, Violation};
+use webauthn_rs::prelude::{CreationChallengeResponse, RegisterPublicKeyCredential};
+
+use super::Strict;
+use super::actions::id;
+use super::auth::NoAgent;
+use super::ceremonies::{item, out_of_order};
+use super::feed::off_the_async_threads;
+use crate::Gateway;
+use crate::ceremonies::{Step, TRIES};
+use crate::founding::{Opening, RP_ID};
+use crate::problem::Refusal;
+
+/// What the page shows and may do next.
+#[derive(Serialize)]
+pub(super) struct Page {
+    /// `setup`, or the act's type.
+    purpose: &'static str,
+    /// `code`, `registration`, `assertion`, or how it ended.
+    step: &'static str,
+    /// Code to compare with the console; none while it is to be typed.
+    code: Option<String>,
+    /// What is signed, in words.
+    statement: Vec<Line>,
+    /// What the key is asked.
+    request: Option<KeyRequest>,
+}
+
+/// One labelled line of the statement.
+#[derive(Serialize)]
+struct Line {
+    label: &'static str,
+    value: String,
+}
+
+/// Options of `navigator.credentials.get`.
+#[derive(Serialize)]
+pub(super) struct KeyRequest {
+    challenge: Blob,
+    rp_id: &'static str,
+    credentials: Vec<Blob>,
+}
+
+impl KeyRequest {
+    fn new(challenge: Digest, credentials: Vec<Blob>) -> Self {
+        Self {
+            challenge: Blob(challenge.0.to_vec()),
+            rp_id: RP_ID,
+            credentials,
+        }
+    }
+}
+
+pub(super) async fn page(
+    State(gateway): State<Gateway>,
+    _anybody: NoAgent,
+    Path(ceremony): Path<String>,
+) -> Result<Json<Page>, Refusal> {
+    let ceremony = gateway.0.ceremonies.get(id::<CeremonyId>(&ceremony)?)?;
+    let over = match ceremony.view().state {
+        CeremonyState::Waiting => None,
+        CeremonyState::Done => Some("done"),
+        CeremonyState::Cancelled => Some("cancelled"),
+        CeremonyState::Failed => Some("failed"),
+    };
+    let setup = |step, request| Page {
+        purpose: "setup",
+        step,
+        code: None,
+        statement: Vec::new(),
+        request,
+    };
+    let start = match &*ceremony.step() {
+        _ if over.is_some() => return Ok(Json(setup(over.unwrap_or_default(), None))),
+        Step::Code { .. } => return Ok(Json(setup("code", None))),
+        Step::Registration { .. } => return Ok(Json(setup("registration", None))),
+        Step::Founding(draft) => {
+            let request = KeyRequest::new(draft.envelope.challenge(), vec![draft.credential_id()]);
+            return Ok(Json(setup("assertion", Some(request))));
+        }
+        Step::Over => return Ok(Json(setup("busy", None))),
+        Step::Act(start) => start.clone(),
+    };
+    let challenge = start.envelope.challenge();
+    let credentials = {
+        let committed = gateway.0.shared.read();
+        committed
+            .state
+            .credentials()
+            .filter(|key| key.reviewer == start.envelope.signer)
+            .map(|key| key.id.clone())
+            .collect()
+    };
+    Ok(Json(Page {
+        purpose: start.envelope.r#type.as_str(),
+        step: "assertion",
+        code: Some(ceremony.code().to_owned()),
+        statement: statement(gateway.clone(), *start).await?,
+        request: Some(KeyRequest::new(challenge, credentials)),
+    }))
+}
+
+/// The item in words. The display trusts the gateway here; the console shows
+/// the same from bytes that it verified.
+async fn statement(gateway: Gateway, start: StartCeremony) -> Result<Vec<Line>, Refusal> {
+    let text = start.items.first().map(String::as_str).unwrap_or_default();
+    match start.envelope.r#type {
+        ActType::VerdictGiven => {
+            let reason = start.verdict.map(|extras| extras.reason.bytes.0);
+            verdict_lines(gateway, &item(text)?, &reason.unwrap_or_default()).await
+        }
+        ActType::AgentRegistered => Ok(vec![Line::new("Agent", &item::<AgentItem>(text)?.name)]),
+        ActType::SessionOpened => {
+            let until = item::<SessionItem>(text)?.expires_at;
+            Ok(vec![Line::new("Until", &until.to_string())])
+        }
+        ActType::CredentialEnrolled => Err(Violation::WrongActType.into()),
+    }
+}
+
+async fn verdict_lines(
+    gateway: Gateway,
+    item: &VerdictItem,
+    reason: &[u8],
+) -> Result<Vec<Line>, Refusal> {
+    let proposal = {
+        let committed = gateway.0.shared.read();
+        let action = committed.state.action(&item.action);
+        action.ok_or(Violation::UnknownAction)?.proposal.index
+    };
+    let payload =
+        off_the_async_threads(move || Ok(gateway.0.shared.store().part(proposal, "payload")?))
+            .await?;
+    let bytes = payload
+        .ok_or_else(|| Refusal::not_found("payload"))?
+        .bytes
+        .0;
+    let command = Action::parse(&bytes).map_err(Refusal::malformed)?.payload;
+    let verdict = match item.verdict {
+        Verdict::Approve => "Approve: it runs once",
+        Verdict::Deny => "Deny: it does not run",
+    };
+    let arguments: Vec<_> = command
+        .argv
+        .iter()
+        .map(|text| format!("\"{}\"", plain(text)))
+        .collect();
+    let mut lines = vec![
+        Line::new("Verdict", verdict),
+        Line::new("Program", &command.program.path),
+        Line::new("Arguments", &arguments.join(" ")),
+        Line::new("Folder", &command.cwd),
+    ];
+    if let Some(interpreter) = &command.interpreter {
+        lines.push(Line::new("Interpreter", &interpreter.file.path));
+    }
+    if let Some(script) = &command.script {
+        lines.push(Line::new(
+            "Script",
+            &format!("{} ({})", script.file.path, script.file.sha256),
+        ));
+    }
+    for file in &command.files {
+        lines.push(Line::new("File", &file.file.path));
+    }
+    for var in &command.env {
+        let value = var.value.as_deref().unwrap_or("(bound, not shown)");
+        lines.push(Line::new("Environment", &format!("{}={value}", var.name)));
+    }
+    lines.push(Line::new("Reason", &String::from_utf8_lossy(reason)));
+    lines.push(Line::new("Digest", &item.action_digest.to_string()));
+    Ok(lines)
+}
+
+impl Line {
+    fn new(label: &'static str, value: &str) -> Self {
+        let value = plain(value);
+        Self { label, value }
+    }
+}
+
+/// Text in which nothing can hide: whatever is no visible ASCII or letter of
+/// some script stands as its escape.
+fn plain(text: &str) -> String {
+    let visible = |c: char| c == ' ' || c.is_ascii_graphic() || c.is_alphanumeric();
+    let escape = |c: char| {
+        if visible(c) {
+            c.to_string()
+        } else {
+            c.escape_unicode().to_string()
+        }
+    };
+    text.chars().map(escape).collect()
+}
+
+/// `POST …/code`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TypedCode {
+    code: String,
+}
+
+pub(super) async fn code(
+    State(gateway): State<Gateway>,
+    _anybody: NoAgent,
+    Path(ceremony): Path<String>,
+    Strict(typed): Strict<TypedCode>,
+) -> Result<Json<CreationChallengeResponse>, Refusal> {
+    let ceremony = gateway.0.ceremonies.get(id(&ceremony)?)?;
+    let mut step = ceremony.step();
+    let Step::Code {
+        code,
+        tries,
+        name,
+        session,
+    } = &mut *step
+    else {
+        return Err(out_of_order());
+    };
+    let digits: String = typed
+        .code
+        .chars()
+        .filter(|typed| !typed.is_whitespace())
+        .collect();
+    let right =
+        aws_lc_rs::constant_time::verify_slices_are_equal(digits.as_bytes(), code.as_bytes())
+            .is_ok();
+    if !right {
+        *tries += 1;
+        let left = TRIES.saturating_sub(*tries);
+        if left > 0 {
+            return Err(Refusal::forbidden(format!(
+                "this is not the code that the console shows: {left} tries left"
+            )));
+        }
+        drop(step);
+        let refusal = Refusal::forbidden("too many wrong codes: start again from the console");
+        ceremony.end(Err(refusal.clone()));
+        return Err(refusal);
+    }
+    let (options, state) = gateway.0.relying_party.start(name)?;
+    let (name, session) = (name.clone(), *session);
+    *step = Step::Registration {
+        state: Box::new(state),
+        name,
+        session,
+    };
+    Ok(Json(options))
+}
+
+pub(super) async fn registration(
+    State(gateway): State<Gateway>,
+    _anybody: NoAgent,
+    Path(ceremony): Path<String>,
+    Strict(credential): Strict<RegisterPublicKeyCredential>,
+) -> Result<Json<KeyRequest>, Refusal> {
+    let ceremony = gateway.0.ceremonies.get(id(&ceremony)?)?;
+    let mut step = ceremony.step();
+    let Step::Registration {
+        state,
+        name,
+        session,
+    } = &*step
+    else {
+        return Err(out_of_order());
+    };
+    let registered = gateway.0.relying_party.finish(&credential, state)?;
+    let now = gateway.0.clock.wall();
+    let opening = Opening::new(
+        &gateway.0.premises,
+        name,
+        registered.credential_id.clone(),
+        registered.public_key,
+        now,
+    );
+    let draft = Box::new(opening.enrol(registered.registration, *session, now));
+    let challenge = draft.envelope.challenge();
+    *step = Step::Founding(draft);
+    Ok(Json(KeyRequest::new(
+        challenge,
+        vec![registered.credential_id],
+    )))
+}
+
+const PAGE: &str = include_str!("../../ceremony/ceremony.html");
+const SCRIPT: &str = include_str!("../../ceremony/ceremony.js");
+const STYLE: &str = include_str!("../../ceremony/ceremony.css");
+const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                   base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// `/c/{id}` is the page; its script and style stand beside it.
+pub(super) async fn document(Path(file): Path<String>) -> Result<Response, Refusal> {
+    let (kind, text) = match file.as_str() {
+        "ceremony.js" => ("text/javascript; charset=utf-8", SCRIPT),
+        "ceremony.css" => ("text/css; charset=utf-8", STYLE),
+        _ => {
+            id::<CeremonyId>(&file).map_err(|_| Refusal::not_found("page"))?;
+            ("text/html; charset=utf-8", PAGE)
+        }
+    };
+    Ok((
+        [
+            (header::CONTENT_TYPE, kind),
+            (header::CONTENT_SECURITY_POLICY, CSP),
+        ],
+        text,
+    )
+        .into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_hides_in_a_line() {
+        assert_eq!(plain("rm -rf été"), "rm -rf été");
+        assert_eq!(
+            plain("a\u{202e}b\u{200b}\n\u{1b}[2J"),
+            "a\\u{202e}b\\u{200b}\\u{a}\\u{1b}[2J"
+        );
+    }
+}
