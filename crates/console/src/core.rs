@@ -28,7 +28,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use vidimus_client::{AgentProfile, ClientError, Home, Token};
 use vidimus_mirror::Mirror;
-use vidimus_protocol::api::{Ack, Content, SessionView};
+use vidimus_protocol::api::{Ack, Content, FeedMessage, SessionView};
 use vidimus_protocol::envelope::ActType;
 use vidimus_protocol::id::{ActionId, CeremonyId};
 use vidimus_protocol::state::Route;
@@ -78,6 +78,8 @@ pub(crate) enum Message {
         /// Makes room for the next one when this is handled.
         _room: tokio::sync::OwnedSemaphorePermit,
     },
+    /// The gateway of this process said what stands in its log.
+    Copied(Result<Option<FeedMessage>, vidimus_gateway::Refusal>),
     /// A part was fetched.
     Part {
         index: u64,
@@ -283,6 +285,7 @@ impl Core {
             Message::Feed {
                 generation, fed, ..
             } => self.fed(generation, fed),
+            Message::Copied(result) => self.copied(result),
             Message::Part {
                 index,
                 name,
@@ -328,6 +331,7 @@ impl Core {
 
     fn tick(&mut self) {
         self.ceremony_late();
+        self.notice_founding();
         self.give_up_waiting();
         self.session_over();
         self.copy_pin();

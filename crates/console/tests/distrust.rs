@@ -150,3 +150,35 @@ async fn a_copy_that_was_changed_on_the_disk_is_not_shown() {
     assert_eq!(problem.code, "copy_damaged", "{problem:?}");
     front.0.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_copy_is_made_anew_and_holds_nothing_against_its_owner() {
+    let computer = Computer::new();
+    let (front, agent) = computer.with_agent().await;
+    let (action, _) = agent.propose("lost").await;
+    front.until(|view| view.inbox.len() == 1).await;
+    front.open(action).await;
+    front.decide(action, VerdictChoice::Deny, "").await.unwrap();
+    front.done().await;
+    front.ask(Command::SignOut).await.unwrap();
+    front.0.stop().await;
+    for file in ["mirror.db", "mirror.db-wal", "mirror.db-shm"] {
+        let file = computer.home().console_dir().join(file);
+        assert!(std::fs::remove_file(&file).is_ok() || !file.exists());
+    }
+
+    let front = computer.start().await;
+    let view = front.until(|view| view.reviewer.is_some()).await;
+    assert_eq!(view.phase, Phase::SignedOut);
+    front.ask(Command::SignIn).await.unwrap();
+    front.done().await;
+    let view = front
+        .until(|view| view.gateway.connection == Connection::Live && view.recent.len() == 1)
+        .await;
+    let alarms = view
+        .notices
+        .iter()
+        .filter(|notice| notice.tone == Tone::Danger);
+    assert_eq!(alarms.count(), 0, "{:?}", view.notices);
+    front.0.stop().await;
+}

@@ -182,7 +182,7 @@ async fn a_browser_decides_once_its_own_prompt_was_answered_with_the_key() {
         .unwrap();
     let prompt = front.view().ceremony.unwrap();
     let url = prompt.url.unwrap();
-    assert_eq!(*computer.person.opened.lock().unwrap(), [url.clone()]);
+    assert_eq!(computer.person.opened.lock().unwrap()[0], url);
     let key = Page::at(&url).set_up(&prompt.code.unwrap()).await;
     let view = front.done().await;
     assert_eq!(view.phase, Phase::Ready);
@@ -200,7 +200,7 @@ async fn a_browser_decides_once_its_own_prompt_was_answered_with_the_key() {
         })
         .await
         .unwrap();
-    let prompt = front.until(|view| has_page(view)).await.ceremony.unwrap();
+    let prompt = front.until(has_page).await.ceremony.unwrap();
     let page = Page::at(&prompt.url.unwrap());
     let code = page.shown().await["code"]
         .as_str()
@@ -222,7 +222,7 @@ async fn a_browser_decides_once_its_own_prompt_was_answered_with_the_key() {
         "not before the key"
     );
     assert_eq!(other.view().await["ceremony"], Value::Null);
-    front.until(|view| has_page(view)).await;
+    front.until(has_page).await;
     let url = browser.view().await["ceremony"]["url"]
         .as_str()
         .unwrap()
@@ -247,13 +247,7 @@ async fn a_browser_decides_once_its_own_prompt_was_answered_with_the_key() {
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     let (status, problem) = browser.ask(decide).await;
     assert_eq!(status, StatusCode::OK, "{problem}");
-    let url = front
-        .until(|view| has_page(view))
-        .await
-        .ceremony
-        .unwrap()
-        .url
-        .unwrap();
+    let url = front.until(has_page).await.ceremony.unwrap().url.unwrap();
     Page::at(&url).sign(&key).await;
     let view = front.done().await;
     assert_eq!(view.recent[0].status, ActionStatus::Approved);

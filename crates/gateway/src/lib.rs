@@ -36,7 +36,7 @@ use tokio::sync::{Semaphore, oneshot};
 use vidimus_ledger::note::SigningKey;
 use vidimus_ledger::tree::MemoryTree;
 use vidimus_policy::{Personal, Policy};
-use vidimus_protocol::api::{Ack, CeremonyState, CeremonyView};
+use vidimus_protocol::api::{Ack, CeremonyState, CeremonyView, FeedMessage};
 use vidimus_protocol::id::CeremonyId;
 use vidimus_protocol::state::name_is_fit;
 use vidimus_protocol::{Digest, State};
@@ -359,6 +359,17 @@ impl Gateway {
         let ceremony = self.0.ceremonies.get(id).ok()?;
         ceremony.cancel();
         Some(ceremony.view().state)
+    }
+
+    /// What the feed would say to a console of this very process that has
+    /// `from` entries, before anybody is signed in: a console without a copy
+    /// of the log does not know whose key to ask for.
+    ///
+    /// # Errors
+    /// [`Refusal`] when the ledger cannot be read.
+    pub async fn batch(&self, from: u64) -> Result<Option<FeedMessage>, Refusal> {
+        let (message, _) = routes::feed::next_batch(self.clone(), from).await?;
+        Ok(message)
     }
 
     /// Resolves when the gateway stops.

@@ -3,7 +3,7 @@
 mod actions;
 mod auth;
 mod ceremonies;
-mod feed;
+pub(crate) mod feed;
 mod page;
 
 use axum::Router;

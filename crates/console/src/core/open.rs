@@ -10,9 +10,9 @@ use vidimus_client::private::{private_folder, write_private};
 use vidimus_client::{ClientError, Token};
 use vidimus_gateway::{Config as GatewayConfig, Gateway, OpenError, PortError};
 use vidimus_mirror::Mirror;
-use vidimus_protocol::Digest;
 use vidimus_protocol::api::SessionView;
 use vidimus_protocol::trust::TrustFile;
+use vidimus_protocol::{Digest, Time};
 use vidimus_verify::replay::Replay;
 use zeroize::Zeroizing;
 
@@ -20,7 +20,7 @@ use super::freeze::FROZEN;
 use super::{Base, Core, Message, Session, now};
 use crate::act::sentence;
 use crate::secrets;
-use crate::view::{Connection, Problem, Tone};
+use crate::view::{CeremonyState, Connection, Problem, Tone};
 
 /// Leaves that are replayed at a time.
 const STRIDE: u64 = 4096;
@@ -104,7 +104,46 @@ impl Core {
             }
         }
         self.replay_mirror();
+        self.copy_without_session();
         self.ask_keyring();
+    }
+
+    /// A log without a copy of it: founded by a prompt that was given up in the
+    /// same moment.
+    pub(super) fn notice_founding(&mut self) {
+        let prompting = self.ceremony.as_ref().is_some_and(|ceremony| {
+            matches!(
+                ceremony.state,
+                CeremonyState::Waiting | CeremonyState::Proving
+            )
+        });
+        let Ok(base) = &self.base else { return };
+        if let (None, Some(log), false) = (base.mirror.log(), base.gateway.log(), prompting) {
+            self.adopt(log, true);
+            self.copy_without_session();
+        }
+    }
+
+    /// An empty copy is filled from the gateway of this process: who may sign
+    /// in stands in it. What comes is proven and judged like any batch.
+    fn copy_without_session(&mut self) {
+        let Ok(base) = &self.base else { return };
+        if base.mirror.log().is_none() || base.mirror.size() > 0 || self.frozen.is_some() {
+            return;
+        }
+        let gateway = base.gateway.clone();
+        self.spawn(async move {
+            // A gateway signs its first checkpoint moments after its start.
+            let mut result = gateway.batch(0).await;
+            for _ in 0..COPY_TRIES {
+                if !matches!(result, Ok(None)) {
+                    break;
+                }
+                tokio::time::sleep(COPY_PAUSE).await;
+                result = gateway.batch(0).await;
+            }
+            Message::Copied(result)
+        });
     }
 
     /// Takes a log as the one that this console follows. The gateway runs in
@@ -113,9 +152,7 @@ impl Core {
         let trust = self.setting.home.trust_file();
         let Ok(base) = &mut self.base else { return };
         let adopted = base.mirror.adopt(log).map_err(|error| error.to_string());
-        if founded_here {
-            base.start_journal(0);
-        }
+        base.start_journal(if founded_here { Time::default() } else { now() });
         let written = adopted.and_then(|()| {
             write_private(&trust, &TrustFile::new(log).to_bytes())
                 .map_err(|error| error.to_string())
@@ -221,12 +258,7 @@ impl Core {
     }
 
     /// Signs in: keeps the token and starts the feed.
-    pub(super) fn open_session(
-        &mut self,
-        token: Token,
-        expires_at: vidimus_protocol::Time,
-        fresh: bool,
-    ) {
+    pub(super) fn open_session(&mut self, token: Token, expires_at: Time, fresh: bool) {
         if fresh && let Some(log) = self.log() {
             let text = Zeroizing::new(token.expose().to_owned());
             self.keep(session_name(log), Some(text));
@@ -369,6 +401,9 @@ fn cannot_start(error: &OpenError) -> Problem {
     }
 }
 
+/// How often, and after what pause, the gateway's own log is asked for.
+const COPY_TRIES: u32 = 50;
+const COPY_PAUSE: Duration = Duration::from_millis(200);
 /// How long the server may take to stop.
 const SERVER_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a command may wait for a part that is on its way.

@@ -4,13 +4,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use vidimus_client::ClientError;
+use vidimus_gateway::Refusal;
 use vidimus_mirror::SyncError;
-use vidimus_protocol::Digest;
 use vidimus_protocol::action::{Action, Context};
-use vidimus_protocol::api::Content;
+use vidimus_protocol::api::{Content, FeedMessage};
 use vidimus_protocol::entry::{Data, Leaf};
 use vidimus_protocol::envelope::ActType;
 use vidimus_protocol::id::{ActionId, ReviewerId};
+use vidimus_protocol::{Digest, Time};
 use vidimus_verify::replay::Pushed;
 
 use super::freeze::evidence_of;
@@ -61,7 +62,12 @@ impl Core {
                 consistency,
                 from,
                 leaves,
-            } => self.batch(&checkpoint, &consistency, from, &leaves),
+            } => {
+                if self.batch(&checkpoint, &consistency, from, &leaves) {
+                    self.connection = Connection::Live;
+                    self.settle();
+                }
+            }
             Fed::Present(actions) => {
                 let now = now();
                 for action in &actions {
@@ -90,8 +96,34 @@ impl Core {
         };
     }
 
-    fn batch(&mut self, note: &str, consistency: &[Digest], from: u64, leaves: &[String]) {
-        let Ok(base) = &mut self.base else { return };
+    /// The gateway of this process filled an empty copy.
+    pub(super) fn copied(&mut self, result: Result<Option<FeedMessage>, Refusal>) {
+        match result {
+            Ok(Some(FeedMessage::Batch {
+                checkpoint,
+                consistency,
+                from,
+                leaves,
+            })) => {
+                // A feed may have been faster.
+                let empty = self.base.as_ref().is_ok_and(|base| base.mirror.size() == 0);
+                if empty {
+                    self.batch(&checkpoint, &consistency, from, &leaves);
+                }
+            }
+            Ok(_) => {}
+            Err(refusal) => {
+                let problem = Problem::local("The gateway's log cannot be read", refusal);
+                self.notice(Tone::Danger, problem);
+            }
+        }
+    }
+
+    /// Proves, stores and judges. Whether all of it held.
+    fn batch(&mut self, note: &str, consistency: &[Digest], from: u64, leaves: &[String]) -> bool {
+        let Ok(base) = &mut self.base else {
+            return false;
+        };
         match base.mirror.apply(from, leaves, note, consistency) {
             Ok(_) => {}
             Err(SyncError::Store(error)) => {
@@ -100,32 +132,32 @@ impl Core {
                 let problem =
                     Problem::local("The console's copy of the ledger cannot be written", error);
                 self.notice(Tone::Danger, problem);
-                return;
+                return false;
             }
-            Err(SyncError::Gap { .. } | SyncError::NotAdopted) => return self.start_feed(),
+            Err(SyncError::Gap { .. } | SyncError::NotAdopted) => {
+                self.start_feed();
+                return false;
+            }
             Err(error) => {
                 let evidence = evidence_of(&error, note);
-                return self.freeze(&sentence(&error.to_string()), &evidence);
+                self.freeze(&sentence(&error.to_string()), &evidence);
+                return false;
             }
         }
-        if journal_from(base).is_none() {
-            // The copy was lost and starts anew: what stands in the log
-            // already was journalled nowhere else.
-            base.start_journal(base.mirror.size());
-        }
         let known = base.replay.tree().size();
-        let fresh: Vec<Vec<u8>> = match base.mirror.leaves(known..base.mirror.size()) {
-            Ok(fresh) => fresh,
+        match base.mirror.leaves(known..base.mirror.size()) {
+            Ok(fresh) => self.judge(&fresh),
             Err(error) => {
                 let problem =
                     Problem::local("The console's copy of the ledger cannot be read", error);
-                return self.notice(Tone::Danger, problem);
+                self.notice(Tone::Danger, problem);
+                false
             }
-        };
-        if !self.judge(&fresh) {
-            return;
         }
-        self.connection = Connection::Live;
+    }
+
+    /// What follows from entries that are proven and judged.
+    fn settle(&mut self) {
         self.check_keyring_pin(true);
         self.look_at_parts();
         self.prove_ceremony();
@@ -192,9 +224,8 @@ impl Core {
         };
         let envelope = &data.signed.envelope;
         let Ok(base) = &self.base else { return };
-        let journal_from = journal_from(base);
-        if Some(envelope.signer) != self.reviewer() || journal_from.is_none_or(|from| index < from)
-        {
+        let journalled = journal_since(base).is_some_and(|since| leaf.time >= since);
+        if Some(envelope.signer) != self.reviewer() || !journalled {
             return;
         }
         // Not readable counts as not ours: it is better to ask once too often.
@@ -309,10 +340,11 @@ impl Core {
 }
 
 impl Base {
-    /// From this entry on every act of this console is journalled.
-    pub(super) fn start_journal(&mut self, from: u64) {
-        if let Err(error) = self.mirror.set(JOURNAL_FROM, &from.to_string()) {
-            tracing::error!(%error, "cannot keep where the journal starts");
+    /// Every act of this console since then is journalled. A copy that was lost
+    /// and starts anew knows nothing of what was decided here before.
+    pub(super) fn start_journal(&mut self, since: Time) {
+        if let Err(error) = self.mirror.set(JOURNAL_SINCE, &since.to_string()) {
+            tracing::error!(%error, "cannot keep since when there is a journal");
         }
     }
 
@@ -342,9 +374,9 @@ impl Base {
     }
 }
 
-/// Where the mirror keeps from which entry on there is a journal.
-const JOURNAL_FROM: &str = "journal_from";
+/// Where the mirror keeps since when there is a journal.
+const JOURNAL_SINCE: &str = "journal_since";
 
-fn journal_from(base: &Base) -> Option<u64> {
-    base.mirror.get(JOURNAL_FROM).ok().flatten()?.parse().ok()
+fn journal_since(base: &Base) -> Option<Time> {
+    base.mirror.get(JOURNAL_SINCE).ok().flatten()?.parse().ok()
 }

@@ -180,7 +180,10 @@ impl Feed {
 }
 
 /// The next message for a console at size `from`, and the size it ends at.
-async fn next_batch(gateway: Gateway, from: u64) -> Result<(Option<FeedMessage>, u64), Refusal> {
+pub(crate) async fn next_batch(
+    gateway: Gateway,
+    from: u64,
+) -> Result<(Option<FeedMessage>, u64), Refusal> {
     off_the_async_threads(move || {
         let shared = &gateway.0.shared;
         let (size, newest) = {
