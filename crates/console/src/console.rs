@@ -248,7 +248,7 @@ impl Subscription {
 }
 
 impl Published {
-    fn starting() -> Self {
+    pub(crate) fn starting() -> Self {
         Self {
             view: ConsoleView {
                 front: Front::Desktop,

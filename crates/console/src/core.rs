@@ -380,3 +380,6 @@ pub(crate) fn now() -> Time {
         .unwrap_or_default();
     Time::from_unix_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
+
+#[cfg(test)]
+mod tests;
