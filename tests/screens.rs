@@ -9,24 +9,43 @@ use serde_json::{Value, json};
 
 use support::session::{Daemon, Session};
 use support::steps::{Person, Screen, Way};
+use support::until;
 use support::webdriver::{Driver, id};
 
 const SIZES: [(u32, u32); 2] = [(1100, 700), (1600, 1000)];
 
+/// Gives the window a size, as a person does with its frame.
+async fn resize(session: &Session, window: &Driver, (width, height): (u32, u32)) -> String {
+    let frame = session.wait_for_window("^(\\(\\d+\\) )?Vidimus$").await;
+    let mut command = session.command("xdotool");
+    command.args([
+        "windowsize",
+        &frame,
+        &width.to_string(),
+        &height.to_string(),
+    ]);
+    session.run(command);
+    until("the page to fill the window", async || {
+        let size = window.script("return [innerWidth, innerHeight]", json!([]));
+        (size.await == json!([width, height])).then_some(())
+    })
+    .await;
+    frame
+}
+
 /// Keeps a picture of what is shown, at both sizes.
-async fn picture(window: &Driver, name: &str) {
+async fn picture(session: &Session, window: &Driver, name: &str) {
     for (width, height) in SIZES {
-        window.resize(width, height).await;
+        let frame = resize(session, window, (width, height)).await;
         let overflow = "const page = document.documentElement; \
                         return page.scrollWidth - page.clientWidth";
         let overflow: Value = window.script(overflow, json!([])).await;
         assert_eq!(overflow, json!(0), "{name} at {width}×{height}");
-        window
-            .screenshot(&format!("screen-{name}-{width}x{height}"))
-            .await;
+        // The page has been laid out; the picture is of what was drawn.
+        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+        session.picture_of(&frame, &format!("screen-{name}-{width}x{height}"));
     }
-    let (width, height) = SIZES[0];
-    window.resize(width, height).await;
+    resize(session, window, SIZES[0]).await;
 }
 
 #[tokio::test]
@@ -42,20 +61,20 @@ async fn nothing_runs_out_of_the_window() {
         way: Way::Opens,
     };
     window.see("[data-phase='setup']").await;
-    picture(&window, "setup").await;
+    picture(&session, &window, "setup").await;
 
     person.begin_setup("Ada Lovelace").await;
-    picture(&window, "setup-code").await;
+    picture(&session, &window, "setup-code").await;
     browser.screenshot("page-code").await;
     person.type_code(&person.shown_code().await).await;
     person.make_key().await;
     browser.screenshot("page-second-prompt").await;
     person.sign().await;
     person.settled("ready").await;
-    picture(&window, "inbox-first").await;
+    picture(&session, &window, "inbox-first").await;
 
     person.connect_agent("claude-code").await;
-    picture(&window, "inbox-empty").await;
+    picture(&session, &window, "inbox-empty").await;
 
     let script = session.path("work/deploy.sh");
     let lines = "#!/bin/sh\nset -eu\necho \"deploying to $1\"\nprintf 'done\\n'\n";
@@ -67,42 +86,46 @@ async fn nothing_runs_out_of_the_window() {
     let odd = "echo \u{202e}gnp.txt \u{200b}&& rm -rf /tmp/caf\u{0435}";
     let _odd = person.exec("odd", &["--", "/bin/sh", "-c", odd]);
     person.waiting(2).await;
-    picture(&window, "inbox-waiting").await;
+    picture(&session, &window, "inbox-waiting").await;
     session.screenshot("screen-desktop-with-notifications");
+    // They would lie on the large window.
+    let mut close = session.command("dunstctl");
+    close.arg("close-all");
+    session.run(close);
 
     window.click(".pending[data-testid='inbox-row']").await;
     window.see(&id("review-approve")).await;
-    picture(&window, "review").await;
+    picture(&session, &window, "review").await;
     window.click(&id("review-approve")).await;
     window.see(&id("confirm")).await;
-    picture(&window, "confirm").await;
+    picture(&session, &window, "confirm").await;
     let page = person.ask_for_key(&id("confirm-ask-key")).await;
     browser.go(&page).await;
     browser.see(&id("use-key")).await;
-    picture(&window, "ask-key").await;
+    picture(&session, &window, "ask-key").await;
     browser.screenshot("page-verdict").await;
     person.use_key(&page).await;
     person.settled("ready").await;
     assert_eq!(deploy.end().await.code(), Some(0), "{}", deploy.printed());
     person.stands("completed").await;
-    picture(&window, "review-completed").await;
+    picture(&session, &window, "review-completed").await;
 
     window.click(&id("nav-inbox")).await;
     window.click(".pending[data-testid='inbox-row']").await;
     window.see(&id("marks")).await;
-    picture(&window, "review-marks").await;
+    picture(&session, &window, "review-marks").await;
 
     window.click(&id("nav-history")).await;
     window.click(&id("verify")).await;
     window
         .see("[data-testid='verify-result'][data-state='passed']")
         .await;
-    picture(&window, "history").await;
+    picture(&session, &window, "history").await;
     window
         .click("[data-testid='history-row'][data-index='3']")
         .await;
     window.see(&id("entry")).await;
-    picture(&window, "history-entry").await;
+    picture(&session, &window, "history-entry").await;
     window.click(&id("nav-help")).await;
-    picture(&window, "help").await;
+    picture(&session, &window, "help").await;
 }

@@ -173,6 +173,13 @@ impl Session {
         .await
     }
 
+    /// Keeps what one window shows as `target/e2e/NAME.png`.
+    pub fn picture_of(&self, window: &str, name: &str) {
+        let mut import = self.command("import");
+        import.args(["-window", window]).arg(shot(name));
+        self.run(import);
+    }
+
     /// Keeps what the display shows as `target/e2e/NAME.png`.
     pub fn screenshot(&self, name: &str) {
         let mut import = self.command("import");

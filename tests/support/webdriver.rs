@@ -94,7 +94,11 @@ impl Driver {
         capabilities: Value,
         patience: Duration,
     ) -> Result<Self, Refused> {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(COMMAND)
+            .build()
+            .unwrap();
         let base = format!("http://127.0.0.1:{port}");
         within(Duration::from_secs(10), "the driver", async || {
             http.get(format!("{base}/status")).send().await.ok()
@@ -239,14 +243,6 @@ impl Driver {
         let field = self.see(css).await;
         let path = format!("/element/{}/value", field.0);
         self.post(&path, json!({ "text": text })).await;
-    }
-
-    /// Sets the size of the window.
-    pub async fn resize(&self, width: u32, height: u32) {
-        self.post("/window/rect", json!({ "width": width, "height": height }))
-            .await;
-        // The page is laid out anew in its own time.
-        tokio::time::sleep(Duration::from_millis(300)).await;
     }
 
     /// Keeps what the page shows as `target/e2e/NAME.png`.
