@@ -77,7 +77,7 @@ async fn the_first_key_wants_the_code_and_both_prompts() {
     let console = person.console.look().await;
     console.see("[data-phase='setup']").await;
     console
-        .says(&id("display-trust"), "display trusts the gateway")
+        .says(&id("display-trust"), "Display trusts the gateway")
         .await;
 
     // The code is in the terminal, never on the page.
@@ -155,7 +155,7 @@ async fn a_browser_enrols_reviews_and_decides() {
     // Another browser is a stranger here.
     let console = person.console.look().await;
     console
-        .says(&id("display-trust"), "display trusts the gateway")
+        .says(&id("display-trust"), "Display trusts the gateway")
         .await;
     console.click(&id("sign-out")).await;
     console.see("[data-phase='signed_out']").await;
@@ -172,7 +172,7 @@ async fn a_browser_enrols_reviews_and_decides() {
     let console = person.console.look().await;
     console.says(&id("confirm"), "/bin/echo").await;
     console
-        .says(&id("confirm"), "display trusts the gateway")
+        .says(&id("confirm"), "Display trusts the gateway")
         .await;
     let statement = person.confirm("").await;
     assert!(statement.contains("/bin/echo"), "{statement}");

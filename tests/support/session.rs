@@ -270,11 +270,6 @@ impl Session {
         self.named("org.freedesktop.Notifications").await;
     }
 
-    /// Ends the notification daemon.
-    pub fn stop_daemon(&mut self) {
-        self.daemon = None;
-    }
-
     /// Chooses a button of the newest notification, as a person would with
     /// dunst's menu.
     pub fn choose_button(&self, label: &str) {
