@@ -203,7 +203,7 @@ impl Sequencer {
             let answer = match (&committed, wanted) {
                 (_, Err(refusal)) => Err(refusal),
                 (Err(refusal), Ok(_)) => Err(refusal.clone()),
-                (Ok(()), Ok(wanted)) => self.answer(wanted),
+                (Ok(fresh), Ok(wanted)) => self.answer(wanted, fresh),
             };
             // A requester that went away has nothing to be told.
             let _ = reply.send(answer);
@@ -250,9 +250,9 @@ impl Sequencer {
         }
     }
 
-    fn answer(&self, wanted: Wanted) -> Result<Answer, Refusal> {
+    fn answer(&self, wanted: Wanted, fresh: &[(u64, Vec<u8>)]) -> Result<Answer, Refusal> {
         match wanted {
-            Wanted::Entries(indexes) => self.shared.acknowledge(&indexes).map(Answer::Ack),
+            Wanted::Entries(indexes) => self.shared.acknowledge(&indexes, fresh).map(Answer::Ack),
             Wanted::Permit(action) => self.signed_permit(action).map(Answer::Permit),
             Wanted::Nonce(nonce) => Ok(Answer::Nonce(nonce)),
             Wanted::Nothing => Ok(Answer::Done),
@@ -373,8 +373,8 @@ impl Sequencer {
         Ok((reference, pushed.effect))
     }
 
-    /// Writes what was judged, signs it, makes it visible.
-    fn commit(&mut self) -> Result<Result<(), Refusal>, Stop> {
+    /// Writes what was judged, signs it, makes it visible. Returns the leaves.
+    fn commit(&mut self) -> Result<Result<Vec<(u64, Vec<u8>)>, Refusal>, Stop> {
         let now = self.keeper.wall();
         let batch = std::mem::take(&mut self.batch);
         let news = News {
@@ -385,7 +385,7 @@ impl Sequencer {
         let aged =
             now.distance_ms(self.signed_at) >= SIGN_AGAIN_MS && self.replay.tree().size() > 0;
         if batch.is_empty() && !aged {
-            return Ok(Ok(()));
+            return Ok(Ok(Vec::new()));
         }
         if batch.is_empty() {
             // Signed only while the clocks agree: a stale checkpoint says so by itself.
@@ -411,7 +411,7 @@ impl Sequencer {
                 return Err(Stop);
             }
         }
-        Ok(Ok(()))
+        Ok(Ok(batch.leaves))
     }
 
     /// Forgets what was judged and reads the log back: what is on disk counts.

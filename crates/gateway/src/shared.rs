@@ -122,31 +122,37 @@ impl Shared {
         ))
     }
 
-    /// Proves committed entries. Blocking.
-    pub(crate) fn acknowledge(&self, indexes: &[u64]) -> Result<Ack, Refusal> {
+    /// Proves committed entries; `fresh` are leaves that need not be read back,
+    /// sorted by position. Blocking.
+    pub(crate) fn acknowledge(
+        &self,
+        indexes: &[u64],
+        fresh: &[(u64, Vec<u8>)],
+    ) -> Result<Ack, Refusal> {
         let gone = || Refusal::unavailable("inconsistent", "the committed log cannot be read back");
         let (checkpoint, proofs) = {
             let committed = self.read();
             let size = committed.tree.size();
-            let proofs: Result<Vec<_>, _> = indexes
-                .iter()
-                .map(|index| committed.tree.inclusion_proof(*index, size))
-                .collect();
+            let prove = |index: &u64| committed.tree.inclusion_proof(*index, size);
+            let proofs: Result<Vec<_>, _> = indexes.iter().map(prove).collect();
             (
                 committed.checkpoint.clone().ok_or_else(gone)?,
                 proofs.map_err(|_| gone())?,
             )
         };
-        let store = self.store();
+        let leaf = |index: u64| match fresh.binary_search_by_key(&index, |(at, _)| *at) {
+            Ok(at) => String::from_utf8(fresh[at].1.clone()).map_err(|_| gone()),
+            Err(_) => self.store().leaf(index)?.ok_or_else(gone),
+        };
         let entries = indexes
             .iter()
             .zip(proofs)
             .map(|(index, proof)| {
-                let leaf = store.leaf(*index)?.ok_or_else(gone)?;
+                let proof = proof.into_iter().map(Digest).collect();
                 Ok(Proven {
                     index: *index,
-                    leaf,
-                    proof: proof.into_iter().map(Digest).collect(),
+                    leaf: leaf(*index)?,
+                    proof,
                 })
             })
             .collect::<Result<_, Refusal>>()?;
