@@ -91,7 +91,7 @@ pub enum SoftwareKeyError {
 }
 
 impl SoftwareKey {
-    /// Makes a new key. It is in memory only, until [`Self::store`].
+    /// Makes a new key. It is in memory only, until [`UnstoredKey::store`].
     ///
     /// # Errors
     /// [`SoftwareKeyError::Library`] when there is no randomness.

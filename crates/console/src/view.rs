@@ -337,7 +337,7 @@ pub struct CommandView {
     pub interpreter: Option<FileView>,
     /// The script handed to the program, with its text.
     pub script: Option<ScriptView>,
-    /// Arguments as an array, argv[0] first.
+    /// Arguments as an array, `argv[0]` first.
     pub argv: Vec<SafeText>,
     /// Working directory.
     pub cwd: SafeText,

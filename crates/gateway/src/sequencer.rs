@@ -33,7 +33,7 @@ use crate::founding::FoundingDraft;
 use crate::keys::random;
 use crate::problem::Refusal;
 use crate::shared::{News, Shared};
-use crate::store::{Batch, Store, StoredPart};
+use crate::store::{Batch, Leaves, Store, StoredPart};
 
 /// Most requests in one commit.
 const GROUP: usize = 256;
@@ -250,7 +250,7 @@ impl Sequencer {
         }
     }
 
-    fn answer(&self, wanted: Wanted, fresh: &[(u64, Vec<u8>)]) -> Result<Answer, Refusal> {
+    fn answer(&self, wanted: Wanted, fresh: &Leaves) -> Result<Answer, Refusal> {
         match wanted {
             Wanted::Entries(indexes) => self.shared.acknowledge(&indexes, fresh).map(Answer::Ack),
             Wanted::Permit(action) => self.signed_permit(action).map(Answer::Permit),
@@ -374,7 +374,7 @@ impl Sequencer {
     }
 
     /// Writes what was judged, signs it, makes it visible. Returns the leaves.
-    fn commit(&mut self) -> Result<Result<Vec<(u64, Vec<u8>)>, Refusal>, Stop> {
+    fn commit(&mut self) -> Result<Result<Leaves, Refusal>, Stop> {
         let now = self.keeper.wall();
         let batch = std::mem::take(&mut self.batch);
         let news = News {

@@ -59,10 +59,13 @@ pub(crate) struct Session {
     pub(crate) expires_at: Time,
 }
 
+/// Leaves with their positions, in order.
+pub(crate) type Leaves = Vec<(u64, Vec<u8>)>;
+
 /// Everything that one group commit writes.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    pub(crate) leaves: Vec<(u64, Vec<u8>)>,
+    pub(crate) leaves: Leaves,
     pub(crate) parts: Vec<StoredPart>,
     pub(crate) sessions: Vec<Session>,
     pub(crate) ended_sessions: Vec<Digest>,
