@@ -180,3 +180,33 @@ impl IntoResponse for Refusal {
         (self.0, Json(self.1)).into_response()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn only_a_page_of_the_very_host_that_is_asked_is_of_this_origin() {
+        let origin = |origin: Option<&str>, host: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().unwrap());
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, origin.parse().unwrap());
+            }
+            same_origin(&headers)
+        };
+        assert!(origin(Some("http://localhost:8478"), "localhost:8478"));
+        for (page, host) in [
+            (None, "localhost:8478"),
+            (Some("null"), "localhost:8478"),
+            (Some("http://localhost:8479"), "localhost:8478"),
+            (Some("https://localhost:8478"), "localhost:8478"),
+            (Some("http://localhost:8478.evil.example"), "localhost:8478"),
+            // A name that resolves to loopback speaks for itself only.
+            (Some("http://evil.example:8478"), "evil.example:8478"),
+        ] {
+            assert!(!origin(page, host), "{page:?} {host}");
+        }
+    }
+}

@@ -213,6 +213,12 @@ async fn a_denial_with_a_wrong_passphrase_first_and_a_cancelled_prompt() {
     let (action, _) = agent.propose("no").await;
     front.until(|view| !view.inbox.is_empty()).await;
     front.open(action).await;
+    let (other, _) = agent.propose("unread").await;
+    front.until(|view| view.inbox.len() == 2).await;
+    let refused = front.decide(other, VerdictChoice::Deny, "").await;
+    assert_eq!(refused.unwrap_err().code, "not_opened");
+    agent.gateway.withdraw(other).await.unwrap();
+    front.until(|view| view.inbox.len() == 1).await;
     *computer.person.passphrases.lock().unwrap() = vec![None];
     front.decide(action, VerdictChoice::Deny, "").await.unwrap();
     front
