@@ -196,7 +196,7 @@ impl Action {
     /// # Errors
     /// [`ActionError`] when the bytes are not canonical or a rule is broken.
     pub fn parse(bytes: &[u8]) -> Result<Self, ActionError> {
-        let action: Self = strict::parse_canonical(bytes, MAX_PAYLOAD)?;
+        let action: Self = strict::parse_ordered(bytes, MAX_PAYLOAD)?;
         action.check().map_err(ActionError::Rule)?;
         Ok(action)
     }
@@ -212,7 +212,16 @@ impl Action {
         let arguments = command.argv.len();
         let names = |position: u32| usize::try_from(position).is_ok_and(|at| at < arguments);
         let absolute = |file: &File| file.path.starts_with('/');
+        let files = std::iter::once(&command.program)
+            .chain(command.interpreter.iter().map(|found| &found.file))
+            .chain(command.script.iter().map(|script| &script.file))
+            .chain(command.files.iter().map(|named| &named.file));
+        let mut sizes = files.map(|file| file.size);
         let rules = [
+            (
+                sizes.all(|size| size <= strict::MAX_SAFE),
+                "a size is above 2^53 - 1",
+            ),
             (arguments > 0, "`argv` is empty"),
             (
                 command.argv.iter().all(|text| !text.contains('\0')),
@@ -290,7 +299,7 @@ impl Context {
     /// # Errors
     /// [`StrictError`] when the bytes are not canonical.
     pub fn parse(bytes: &[u8]) -> Result<Self, StrictError> {
-        strict::parse_canonical(bytes, MAX_CONTEXT)
+        strict::parse_ordered(bytes, MAX_CONTEXT)
     }
 
     /// The canonical bytes: the content of the `context` part.
@@ -356,6 +365,43 @@ mod tests {
     #[test]
     fn round_trip() {
         assert_eq!(Action::parse(&sample().to_bytes()), Ok(sample()));
+    }
+
+    #[test]
+    fn fields_stand_in_order_and_other_spellings_are_refused() {
+        let mut action = sample();
+        let program = action.payload.program.clone();
+        action.payload.files.push(ArgFile {
+            argument: 2,
+            file: program,
+        });
+        let bytes = action.to_bytes();
+        assert_eq!(serde_json::to_vec(&action).unwrap(), bytes);
+        let text = String::from_utf8(bytes).unwrap();
+        for (what, other) in [
+            ("space", text.replacen(':', ": ", 1)),
+            ("twice", text.replacen('{', r#"{"kind":"command","#, 1)),
+            ("escape", text.replacen("bash", r"b\u0061sh", 1)),
+            (
+                "null",
+                text.replacen(r#""files""#, r#""interpreter":null,"files""#, 1),
+            ),
+            ("unknown", text.replacen('{', r#"{"a":1,"#, 1)),
+        ] {
+            assert!(
+                matches!(Action::parse(other.as_bytes()), Err(ActionError::Strict(_))),
+                "{what}"
+            );
+        }
+        action.payload.program.size = strict::MAX_SAFE + 1;
+        let bytes = serde_json::to_vec(&action).unwrap();
+        assert!(Action::parse(&bytes).is_err());
+        let context = Context {
+            intent: Some("é".into()),
+            on_behalf_of: Some("a".into()),
+            run: Some("r".into()),
+        };
+        assert_eq!(serde_json::to_vec(&context).unwrap(), context.to_bytes());
     }
 
     #[test]

@@ -72,6 +72,25 @@ pub fn parse_canonical<T: DeserializeOwned + Serialize>(
     Ok(value)
 }
 
+/// [`parse_canonical`] for a type whose fields stand in alphabetical order and
+/// whose integers are checked by the caller: then bytes that equal its plain
+/// serialisation are canonical, and only others need the long way.
+///
+/// # Errors
+/// Any [`StrictError`].
+pub(crate) fn parse_ordered<T: DeserializeOwned + Serialize>(
+    bytes: &[u8],
+    limit: usize,
+) -> Result<T, StrictError> {
+    if bytes.len() <= limit
+        && let Ok(value) = serde_json::from_slice::<T>(bytes)
+        && serde_json::to_vec(&value).is_ok_and(|plain| plain == bytes)
+    {
+        return Ok(value);
+    }
+    parse_canonical(bytes, limit)
+}
+
 /// The RFC 8785 bytes of a value of ours.
 ///
 /// # Panics

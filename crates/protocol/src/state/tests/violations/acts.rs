@@ -136,7 +136,7 @@ cases! { ACTS:
         instead(story, entry, again);
     };
     AgentExists, "another agent with the same token", ActionProposed, |story, entry| {
-        let token_hash = story.state.agents().next().unwrap().token_hash;
+        let token_hash = story.state.agents().next().expect("one is registered").token_hash;
         let mut again = story.registered_as(AgentId::from_random([0x22; 16]));
         if let Data::AgentRegistered(data) = &mut again.data {
             data.signed.item.token_hash = token_hash;
