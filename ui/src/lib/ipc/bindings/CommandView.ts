@@ -21,7 +21,7 @@ interpreter: FileView | null,
  */
 script: ScriptView | null, 
 /**
- * Arguments as an array, argv[0] first.
+ * Arguments as an array, `argv[0]` first.
  */
 argv: Array<SafeText>, 
 /**
