@@ -13,7 +13,8 @@ use vidimus_protocol::ActionId;
     arg_required_else_help = true,
     subcommand_required = true,
     disable_help_subcommand = true,
-    after_help = "Start with `vidimus-console`: it sets up your key and connects an agent.\n\
+    after_help = "Start with `vidimus-console`, or without a display with `vidimus gateway --personal`:\n\
+                  it sets up your key and connects an agent.\n\
                   Then put `vidimus exec --` in front of a command."
 )]
 pub(crate) struct Cli {
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Write the console's copy of the ledger into one file that anybody can check.
     Export(ExportArgs),
+    /// Serve agents and the console's page on this computer, without a window.
+    Gateway(GatewayArgs),
 }
 
 const EXEC_HELP: &str = "\
@@ -109,6 +112,13 @@ pub(crate) struct ExportArgs {
     /// Where to write, instead of standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GatewayArgs {
+    /// For one person, who decides on what his own agents propose.
+    #[arg(long, required = true)]
+    pub(crate) personal: bool,
 }
 
 fn seconds(text: &str) -> Result<u64, String> {

@@ -6,6 +6,7 @@
 mod args;
 mod exec;
 mod export;
+mod gateway;
 mod out;
 mod random;
 mod stop;
@@ -35,14 +36,18 @@ fn run(cli: Cli) -> Result<u8, Stop> {
     match cli.command {
         Command::Exec(args) => {
             let home = home()?;
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .enable_all()
-                .build()
-                .map_err(Stop::internal)?;
-            runtime.block_on(exec::run(args, &home))
+            runtime()?.block_on(exec::run(args, &home))
         }
         Command::Verify(args) => verify::run(&args),
         Command::Export(args) => export::run(&args, &home()?),
+        // The only profile that this version serves, so it is said and not asked.
+        Command::Gateway(_) => runtime()?.block_on(gateway::run(home()?)),
     }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Stop> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Stop::internal)
 }

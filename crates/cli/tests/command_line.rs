@@ -25,7 +25,7 @@ fn help_names_every_command_and_code() {
     let bare = vidimus(&[]);
     let help = vidimus(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
-    for name in ["exec", "verify", "export", "--home"] {
+    for name in ["exec", "verify", "export", "gateway", "--home"] {
         assert!(text(&help.stdout).contains(name), "{name}");
         assert!(text(&bare.stderr).contains(name), "{name}");
     }
@@ -44,6 +44,7 @@ fn wrong_usage_has_its_code() {
         &["exec", "--ttl", "15", "--", "true"],
         &["exec", "--resume", "x"],
         &["verify"],
+        &["gateway"],
         &["verify", "/no/such/file"],
     ] {
         assert_eq!(vidimus(words).status.code(), Some(2), "{words:?}");

@@ -117,7 +117,7 @@ fn problem(agent: &str, error: &ClientError) -> Stop {
         ClientError::Unreachable { url, why, .. } => Stop::new(
             code::UNREACHABLE,
             format!(
-                "the gateway at {url} does not answer ({}). Start it: open `vidimus-console`",
+                "the gateway at {url} does not answer ({}). Start it: open `vidimus-console`, or run `vidimus gateway --personal`",
                 visible(why)
             ),
         ),

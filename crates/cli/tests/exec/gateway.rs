@@ -46,6 +46,8 @@ pub struct Faults {
     pub log_other_payload: bool,
     /// The proof bundle is of another action.
     pub other_bundle: bool,
+    /// The permit names another digest than the log.
+    pub other_permit: bool,
     /// The token is not known.
     pub unknown_token: bool,
 }
@@ -424,6 +426,10 @@ impl World {
                 sub: self.story.agent,
             }
         });
+        let mut claims = claims;
+        if self.faults.other_permit {
+            claims.authorization_details[0].digest = Digest([1; 32]);
+        }
         self.story.permit_signer().sign(&claims)
     }
 }

@@ -159,11 +159,16 @@ fn a_lying_gateway_releases_nothing() {
         assert!(!place.exists("mark"));
         assert!(failed_to_start(&gateway).contains("proof does not hold"));
     }
-    let gateway = Gateway::start(Decide::Approve);
-    gateway.world().faults.other_bundle = true;
-    let place = Place::connected(&gateway);
-    place.exec(&TOUCH).expect(118, "another action");
-    assert!(!place.exists("mark"));
+    for fault in 0..2 {
+        let gateway = Gateway::start(Decide::Approve);
+        gateway.world().faults.other_bundle = fault == 0;
+        gateway.world().faults.other_permit = fault == 1;
+        let place = Place::connected(&gateway);
+        place.exec(&TOUCH).expect(118, "another action");
+        assert!(!place.exists("mark"));
+        let action = gateway.world().proposals[0].action;
+        assert!(!place.home.exec_state(action).exists(), "it is used up");
+    }
 }
 
 #[test]
