@@ -5,6 +5,7 @@ use std::fs;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::packages::{self, BENCH, COMPILE};
 use crate::shell::{Workspace, call};
 
 const PAGE: &str = "docs/BENCHMARKS.md";
@@ -12,6 +13,7 @@ const BEGIN: &str = "<!-- bench:begin -->";
 const END: &str = "<!-- bench:end -->";
 
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    packages::ensure(&[COMPILE, BENCH])?;
     let folder = workspace.target.join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     let file = folder.join("report.json");

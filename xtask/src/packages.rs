@@ -49,6 +49,12 @@ pub(crate) const SESSION: &[Package] = &[package(
     "`xdg-open`: opens the key ceremony in your browser",
 )];
 
+/// What measuring needs.
+pub(crate) const BENCH: &[Package] = &[package(
+    "strace",
+    "counts how often a program waits for the disk",
+)];
+
 /// What the tests need to drive a real window, browser, notification daemon and keyring.
 pub(crate) const TEST: &[Package] = &[
     package("xvfb", "a display for the window, without a screen"),
@@ -262,7 +268,7 @@ mod tests {
 
     #[test]
     fn every_package_says_why() {
-        let all = [COMPILE, DESKTOP, SESSION, TEST].concat();
+        let all = [COMPILE, DESKTOP, SESSION, BENCH, TEST].concat();
         assert!(all.iter().all(|package| !package.why.is_empty()));
     }
 }
