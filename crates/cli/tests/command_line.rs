@@ -144,11 +144,28 @@ fn export_writes_what_the_console_has_and_verify_takes_it() {
     // The console still has it open.
     let whole = export();
     assert_eq!(whole.status.code(), Some(0), "{}", text(&whole.stderr));
-    assert_eq!(std::fs::read(&out).unwrap(), story.export());
+    let exported = story.export();
+    assert_eq!(std::fs::read(&out).unwrap(), exported);
     let trust = files.write("trust", &story.trust().to_bytes());
     let good = vidimus(&["verify", "--trust", &trust, out.to_str().unwrap()]);
     assert_eq!(good.status.code(), Some(0), "{}", text(&good.stdout));
     assert_eq!(export().status.code(), Some(2), "nothing is written over");
+    // A crash between pinning and storing leaves the pin ahead.
+    drop(mirror);
+    story.propose();
+    let ahead = story.checkpoint();
+    let db = rusqlite::Connection::open(home.mirror_file()).unwrap();
+    let pinned = "UPDATE pins SET note = ?1 WHERE role = 'newest'";
+    db.execute(pinned, [&ahead]).unwrap();
+    std::fs::remove_file(&out).unwrap();
+    let behind = export();
+    assert_eq!(behind.status.code(), Some(70));
+    assert!(
+        text(&behind.stderr).contains("9 of 10 entries are here"),
+        "{}",
+        text(&behind.stderr)
+    );
+    db.execute(pinned, [&note]).unwrap();
     let piped = vidimus(&["--home", home.root().unwrap().to_str().unwrap(), "export"]);
-    assert_eq!(piped.stdout, story.export());
+    assert_eq!(piped.stdout, exported);
 }

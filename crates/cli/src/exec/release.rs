@@ -51,7 +51,10 @@ impl Release<'_> {
     pub(crate) async fn run(self, stops: &mut Stops) -> Result<u8, Stop> {
         let digest = self.expect_approved()?;
         let permit = self.permit().await?;
-        if stops.came().await {
+        // Before anything is started: a signal must never end us and leave the
+        // command behind.
+        let mut signals = Forwarded::listen(stops).map_err(Stop::internal)?;
+        if signals.stop_came().await {
             return Err(Stop::new(
                 code::WITHDRAWN,
                 "stopped after the approval, before the start; nothing has run, and the permit lapses unused",
@@ -59,8 +62,8 @@ impl Release<'_> {
         }
         let bundle = self.redeem(digest, &permit).await?;
         // From here on the action is used up, whatever happens.
-        match self.start(digest, &permit, &bundle, stops).await {
-            Ok(running) => self.finish(running, stops).await,
+        match self.start(digest, &permit, &bundle, &mut signals).await {
+            Ok(running) => self.finish(running, &mut signals).await,
             Err(stop) => {
                 let outcome = Outcome::FailedToStart {
                     why: shorten(&stop.words, MAX_WHY),
@@ -165,7 +168,7 @@ impl Release<'_> {
         digest: Digest,
         permit: &str,
         bundle: &Bundle,
-        stops: &mut Stops,
+        signals: &mut Forwarded<'_>,
     ) -> Result<run::Running, Stop> {
         let report = self.prove(digest, permit, bundle)?;
         let names: Vec<_> = report
@@ -174,7 +177,7 @@ impl Release<'_> {
             .map(|one| visible(&one.name))
             .collect();
         say(&format!("approved by {}; starting", names.join(", ")));
-        if stops.came().await {
+        if signals.stop_came().await {
             return Err(Stop::new(
                 code::WITHDRAWN,
                 "stopped before the start; nothing has run, and the permit is used",
@@ -248,10 +251,9 @@ impl Release<'_> {
         .map_err(|why| why.to_string())
     }
 
-    async fn finish(&self, running: run::Running, stops: &mut Stops) -> Result<u8, Stop> {
-        let mut signals = Forwarded::listen(stops).map_err(Stop::internal)?;
+    async fn finish(&self, running: run::Running, signals: &mut Forwarded<'_>) -> Result<u8, Stop> {
         let ran = tokio::select! {
-            ran = running.finish(&mut signals) => ran,
+            ran = running.finish(signals) => ran,
             never = self.be_present() => match never {},
         };
         let ran = ran.map_err(|why| {

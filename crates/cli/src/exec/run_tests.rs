@@ -196,3 +196,13 @@ async fn a_slow_reader_gets_everything() {
     assert_eq!(ran.outcome, Outcome::Exited { code: 0 });
     assert_eq!(slow.join().unwrap(), 200_000);
 }
+
+#[tokio::test]
+async fn a_talking_descendant_does_not_hold_the_end_up_for_ever() {
+    let place = Place::new();
+    let begun = Instant::now();
+    let code = "(while :; do echo x; sleep 0.05; done) & echo done";
+    let ran = run(&place.plan(&["sh", "-c", code])).await;
+    assert!(ran.duration < CHATTER, "the command itself ended at once");
+    assert!((CHATTER..CHATTER * 4).contains(&begun.elapsed()));
+}

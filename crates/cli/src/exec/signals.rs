@@ -30,15 +30,6 @@ impl Stops {
             _ = self.hang_up.recv() => {}
         }
     }
-
-    /// Whether one has come already.
-    pub(crate) async fn came(&mut self) -> bool {
-        tokio::select! {
-            biased;
-            () = self.next() => true,
-            () = std::future::ready(()) => false,
-        }
-    }
 }
 
 /// Signals that a running command gets from us.
@@ -49,7 +40,7 @@ pub(crate) struct Forwarded<'a> {
 }
 
 impl<'a> Forwarded<'a> {
-    /// Takes over from `stops`.
+    /// Takes over from `stops`. From now on none of these signals ends us.
     pub(crate) fn listen(stops: &'a mut Stops) -> io::Result<Self> {
         Ok(Self {
             stops,
@@ -59,6 +50,15 @@ impl<'a> Forwarded<'a> {
                 signal(SignalKind::user_defined2())?,
             ],
         })
+    }
+
+    /// Whether something has come that ends the waiting.
+    pub(crate) async fn stop_came(&mut self) -> bool {
+        tokio::select! {
+            biased;
+            () = self.stops.next() => true,
+            () = std::future::ready(()) => false,
+        }
     }
 
     /// The next signal to hand on. A terminal's own interrupt and quit reach

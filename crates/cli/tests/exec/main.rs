@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use gateway::{Decide, Gateway};
 use place::{Ended, Place};
-use vidimus_protocol::Digest;
+use vidimus_client::AgentProfile;
 use vidimus_protocol::action::{Action, Context};
 use vidimus_protocol::entry::Outcome;
 use vidimus_protocol::trust::TrustFile;
+use vidimus_protocol::{AgentId, Digest, ExecutorId};
 use vidimus_verify::cose::Algorithm;
 use vidimus_verify::testkit::Story;
 
@@ -192,6 +193,33 @@ fn a_log_of_somebody_else_releases_nothing() {
 }
 
 #[test]
+fn an_approval_of_another_agents_action_releases_nothing() {
+    let gateway = Gateway::start(Decide::Approve);
+    let place = Place::connected(&gateway);
+    let path = place.home.agent_profile("coder");
+    let profile = AgentProfile::load(&path).unwrap();
+    let other = AgentProfile {
+        agent: AgentId::from_random([9; 16]),
+        ..profile.clone()
+    };
+    other.save(&path).unwrap();
+    place.exec(&TOUCH).expect(118, "for another agent");
+    let gateway = Gateway::start(Decide::Approve);
+    let other = AgentProfile {
+        executor: ExecutorId::from_random([9; 16]),
+        url: format!("http://127.0.0.1:{}", gateway.port)
+            .parse()
+            .unwrap(),
+        ..profile
+    };
+    other.save(&path).unwrap();
+    place
+        .exec(&TOUCH)
+        .expect(118, "the permit is for the executor");
+    assert!(!place.exists("mark"));
+}
+
+#[test]
 fn a_log_that_goes_back_releases_nothing() {
     let gateway = Gateway::start(Decide::Approve);
     let place = Place::connected(&gateway);
@@ -227,11 +255,7 @@ fn a_signal_reaches_the_command() {
     let code = "trap 'echo one >&2' USR1; trap 'echo caught; exit 5' TERM
         echo > ready; while :; do sleep 0.05; done";
     let child = place.start(&["--", "sh", "-c", code]);
-    let begun = Instant::now();
-    while !place.exists("ready") {
-        assert!(begun.elapsed() < Duration::from_secs(60));
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    place.wait_for("ready");
     signal(&child, "-USR1");
     std::thread::sleep(Duration::from_millis(300));
     signal(&child, "-TERM");
@@ -351,9 +375,7 @@ fn a_redeemed_action_is_unknown_and_never_run_again() {
     let place = Place::connected(&gateway);
     let mut child = place.start(&["--", "sh", "-c", "echo x >> mark; sleep 60"]);
     gateway.wait("redeemed", |world| world.redemptions > 0);
-    while !place.exists("mark") {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    place.wait_for("mark");
     child.kill().unwrap();
     child.wait().unwrap();
     let id = gateway.world().proposals[0].action.to_string();

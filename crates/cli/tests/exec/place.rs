@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use vidimus_client::{AgentProfile, Home};
 use vidimus_protocol::trust::TrustFile;
@@ -66,6 +67,15 @@ impl Place {
 
     pub fn exists(&self, name: &str) -> bool {
         self.work().join(name).exists()
+    }
+
+    /// Waits until the command has written a file.
+    pub fn wait_for(&self, name: &str) {
+        let begun = Instant::now();
+        while !self.exists(name) {
+            assert!(begun.elapsed() < Duration::from_secs(60), "no `{name}`");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// `vidimus exec` with these words, in the working folder.
