@@ -45,14 +45,10 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// The canonical bytes. Its fields stand in order, so plain serialisation
-    /// gives them; the tests hold it against the canonicaliser.
-    ///
-    /// # Panics
-    /// Never: an envelope holds strings only.
+    /// The canonical bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("an envelope holds strings only")
+        strict::ordered(self)
     }
 
     /// The WebAuthn challenge.
@@ -227,7 +223,7 @@ impl Seen {
     /// `SHA-256("vidimus/seen/v1\0" ‖ JCS(seen))`.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        sha256(&[b"vidimus/seen/v1\0", &strict::canonical(self)])
+        sha256(&[b"vidimus/seen/v1\0", &strict::ordered(self)])
     }
 }
 
@@ -318,6 +314,50 @@ mod tests {
             envelope.challenge(),
             sha256(&[b"vidimus/verdict.given/v1\0", &envelope.to_bytes()])
         );
+    }
+
+    #[test]
+    fn fields_of_what_is_signed_stand_in_order() {
+        let (digest, time) = (Digest([1; 32]), Time::from_unix_ms(1));
+        let reviewer = ReviewerId::from_random([2; 16]);
+        fn holds<T: Serialize>(value: &T) {
+            assert_eq!(strict::ordered(value), strict::canonical(value));
+        }
+        let parts = vec![SeenPart {
+            commit: digest,
+            name: "é\n\u{7f}".into(),
+        }];
+        holds(&Seen {
+            parts,
+            renderer: "r".into(),
+        });
+        holds(&VerdictItem {
+            action: ActionId::from_random([3; 16]),
+            action_digest: digest,
+            expires_at: time,
+            proposal_leaf: digest,
+            reason_commit: digest,
+            seen: digest,
+            verdict: Verdict::Deny,
+        });
+        holds(&EnrolmentItem {
+            attestation: digest,
+            credential_id: Blob(vec![1]),
+            name: "n".into(),
+            public_key: Blob(vec![2]),
+            reviewer,
+        });
+        holds(&AgentItem {
+            agent: AgentId::from_random([4; 16]),
+            executor: ExecutorId::from_random([5; 16]),
+            name: "n".into(),
+            owner: reviewer,
+            token_hash: digest,
+        });
+        holds(&SessionItem {
+            expires_at: time,
+            token_hash: digest,
+        });
     }
 
     #[test]

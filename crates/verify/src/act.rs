@@ -70,7 +70,7 @@ fn check_item<I: Serialize>(signed: &Signed<I>) -> Result<(), ActError> {
     if !(1..=MAX_ITEMS).contains(&signed.count) {
         return Err(ActError::ItemCount);
     }
-    let item = leaf_hash(&strict::canonical(&signed.item));
+    let item = leaf_hash(&strict::ordered(&signed.item));
     let path: Vec<Hash> = signed.path.iter().map(|node| node.0).collect();
     let root = &signed.envelope.items_root.0;
     proof::verify_inclusion(&item, signed.index, signed.count, &path, root).map_err(ActError::Item)
