@@ -65,11 +65,16 @@ async fn started(console: &Handle) -> anyhow::Result<String> {
 
 fn greeting(url: &str) -> String {
     let port = url.rsplit(':').next().unwrap_or_default();
+    let user = std::env::var("USER").unwrap_or_else(|_| "USER".to_owned());
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
     format!(
         "Vidimus runs on this computer, for one person.\n\
          \n\
-         Open:          {url}/console\n\
-         From elsewhere: ssh -L {port}:localhost:{port} USER@THIS-COMPUTER\n\
+         Open:           {url}/console\n\
+         From elsewhere: ssh -L {port}:localhost:{port} {user}@{host}\n\
          and open the same address there. The port must be the same: it is part of your key's address.\n\
          \n\
          The first key wants a code. It will be shown here, in this terminal.\n\

@@ -48,15 +48,19 @@ impl Policy for Personal {
         let command = match proposal.action.kind {
             ActionKind::Command => &proposal.action.payload,
         };
-        let refusal = wait.is_zero().then_some("it leaves no time to decide");
+        let refusal = wait.is_zero().then_some("It leaves no time to decide.");
         let (decision, quorum, reason) = match refusal {
-            Some(why) => (Decision::Refuse, 0, format!("refused: {why}")),
+            Some(why) => (Decision::Refuse, 0, why.to_owned()),
             None if command.uid == 0 => (
                 Decision::Ask,
                 1,
-                "every command waits for its owner; this one runs as root".into(),
+                "Every command waits for its owner; this one runs as root.".into(),
             ),
-            None => (Decision::Ask, 1, "every command waits for its owner".into()),
+            None => (
+                Decision::Ask,
+                1,
+                "Every command waits for its owner.".into(),
+            ),
         };
         Evaluation {
             decision,

@@ -50,7 +50,7 @@ fn choose(home: &Home, wanted: Option<&str>) -> Result<PathBuf, Stop> {
     match (path, wanted, files.as_slice()) {
         (Some(path), ..) if files.contains(&path) => Ok(path),
         (_, _, []) => not_set_up(
-            "no agent is connected here. Connect one in the console: open `vidimus-console` and choose *Connect an agent*".into(),
+            "no agent is connected here. Connect one in the console: open `vidimus-console` (without a display: run `vidimus gateway --personal`) and choose *Connect an agent*".into(),
         ),
         (_, Some(wanted), known) => not_set_up(format!(
             "no agent `{}` is connected here; connected: {}",
