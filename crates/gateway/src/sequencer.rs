@@ -130,6 +130,8 @@ pub(crate) struct Sequencer {
     entries: Vec<Entry>,
     guard: PathBuf,
     signed_at: Time,
+    /// What the guard does not know yet.
+    signed: Option<Checkpoint>,
     /// Entry time of what is being judged.
     time: Option<Time>,
 }
@@ -159,6 +161,7 @@ impl Sequencer {
             entries: Vec::new(),
             guard,
             signed_at: Time::default(),
+            signed: None,
             time: None,
         }
     }
@@ -207,6 +210,9 @@ impl Sequencer {
             };
             // A requester that went away has nothing to be told.
             let _ = reply.send(answer);
+        }
+        if let Some(signed) = self.signed.take() {
+            self.note_guard(&signed);
         }
         Ok(())
     }
@@ -403,7 +409,7 @@ impl Sequencer {
         match self.shared.publish(news, now) {
             Ok(Some(signed)) => {
                 self.signed_at = now;
-                self.note_guard(&signed);
+                self.signed = Some(signed);
             }
             Ok(None) => {}
             Err(refusal) => {
@@ -430,8 +436,8 @@ impl Sequencer {
         }
     }
 
-    /// The guard may lag behind the ledger and never leads it, so it needs no
-    /// sync of its own.
+    /// The guard may lag behind the ledger and never leads it, so nobody waits
+    /// for it and it needs no sync of its own.
     fn note_guard(&self, signed: &Checkpoint) {
         let guard = crate::guard::LastSigned {
             root: Digest(signed.root),
