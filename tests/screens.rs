@@ -106,7 +106,20 @@ async fn nothing_runs_out_of_the_window() {
     browser.screenshot("page-verdict").await;
     person.use_key(&page).await;
     person.settled("ready").await;
-    assert_eq!(deploy.end().await.code(), Some(0), "{}", deploy.printed());
+    let mut ended = deploy.end().await.code();
+    if ended == Some(115) {
+        // The pictures took longer than a command without a terminal waits.
+        let printed = deploy.printed();
+        let action = printed
+            .split_whitespace()
+            .find(|word| word.starts_with("act_"));
+        let action = action
+            .expect("a pending answer names the action")
+            .to_owned();
+        deploy = person.exec("deploy-resumed", &["--resume", &action]);
+        ended = deploy.end().await.code();
+    }
+    assert_eq!(ended, Some(0), "{}", deploy.printed());
     person.stands("completed").await;
     picture(&session, &window, "review-completed").await;
 
