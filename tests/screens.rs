@@ -83,6 +83,8 @@ async fn nothing_runs_out_of_the_window() {
     std::fs::set_permissions(&script, mode).unwrap();
     let why = "Deploy the fix for the checkout page that was merged this morning.";
     let mut deploy = person.exec("deploy", &["--why", why, "--", "./deploy.sh", "production"]);
+    // The older one stands first.
+    person.waiting(1).await;
     let odd = "echo \u{202e}gnp.txt \u{200b}&& rm -rf /tmp/caf\u{0435}";
     let _odd = person.exec("odd", &["--", "/bin/sh", "-c", odd]);
     person.waiting(2).await;
