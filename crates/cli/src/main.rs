@@ -15,6 +15,7 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tokio::runtime::{Builder, Runtime};
 use vidimus_client::home::Home;
 
 use args::{Cli, Command};
@@ -36,18 +37,18 @@ fn run(cli: Cli) -> Result<u8, Stop> {
     match cli.command {
         Command::Exec(args) => {
             let home = home()?;
-            runtime()?.block_on(exec::run(args, &home))
+            runtime(Builder::new_multi_thread())?.block_on(exec::run(args, &home))
         }
         Command::Verify(args) => verify::run(&args),
         Command::Export(args) => export::run(&args, &home()?),
         // The only profile that this version serves, so it is said and not asked.
-        Command::Gateway(_) => runtime()?.block_on(gateway::run(home()?)),
+        // The ledger has a thread of its own: one more is enough for requests.
+        Command::Gateway(_) => {
+            runtime(Builder::new_current_thread())?.block_on(gateway::run(home()?))
+        }
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Stop> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Stop::internal)
+fn runtime(mut builder: Builder) -> Result<Runtime, Stop> {
+    builder.enable_all().build().map_err(Stop::internal)
 }

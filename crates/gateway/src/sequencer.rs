@@ -184,6 +184,7 @@ impl Sequencer {
     }
 
     fn group(&mut self, jobs: Vec<Job>) -> Result<(), Stop> {
+        let nobody_waits = jobs.is_empty();
         let mut whole = self.judge_whole(Self::log_what_is_due);
         if let Err(refusal) = &whole.0 {
             tracing::warn!(%refusal, "what is due cannot be logged");
@@ -213,6 +214,9 @@ impl Sequencer {
         }
         if let Some(signed) = self.signed.take() {
             self.note_guard(&signed);
+        }
+        if let Err(error) = self.store.tidy(nobody_waits) {
+            tracing::warn!(%error, "the write-ahead log could not be shortened");
         }
         Ok(())
     }

@@ -30,18 +30,28 @@ pub enum StoreError {
 
 const LAYOUT: i64 = 1;
 
+/// Leaves and parts only ever grow at their end, so that a commit writes few
+/// pages: the ids of parts follow from their entry
+/// ([`first_part_id`]).
 const SCHEMA: &str = "
     CREATE TABLE leaves (idx INTEGER PRIMARY KEY, leaf BLOB NOT NULL) STRICT;
     CREATE TABLE parts (
-        idx INTEGER NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL,
-        salt BLOB NOT NULL, bytes BLOB NOT NULL,
-        PRIMARY KEY (idx, name)
-    ) STRICT, WITHOUT ROWID;
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL,
+        salt BLOB NOT NULL, bytes BLOB NOT NULL
+    ) STRICT;
     CREATE TABLE sessions (
         token_hash BLOB PRIMARY KEY, reviewer TEXT NOT NULL, expires_at TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE filler (bytes BLOB NOT NULL) STRICT;
+    INSERT INTO filler VALUES (x'');
     PRAGMA user_version = 1;
 ";
+
+/// Pages that the write-ahead log has room for: beyond them it grows.
+const WAL_PAGES: usize = 1024;
+const PAGE: usize = 4096;
+/// Most parts of an entry.
+const MOST_PARTS: i64 = 8;
 
 /// A part on its way into the store.
 #[derive(Clone, Debug)]
@@ -75,10 +85,21 @@ impl Batch {
     pub(crate) fn is_empty(&self) -> bool {
         self.leaves.is_empty() && self.sessions.is_empty() && self.ended_sessions.is_empty()
     }
+
+    /// About how many pages its commit writes.
+    fn pages(&self) -> usize {
+        let leaves = self.leaves.iter().map(|(_, leaf)| leaf.len());
+        let parts = self.parts.iter().map(|part| part.content.bytes.0.len());
+        4 + leaves.chain(parts).sum::<usize>() / PAGE
+    }
 }
 
 /// A connection to the file.
-pub(crate) struct Store(Connection);
+pub(crate) struct Store {
+    connection: Connection,
+    /// About how many pages the write-ahead log has, since it last began.
+    wal_pages: usize,
+}
 
 impl Store {
     /// Opens the file for writing, creating it (0600) when it is missing.
@@ -100,7 +121,40 @@ impl Store {
             LAYOUT => {}
             found => return Err(StoreError::Layout { found }),
         }
-        Ok(Self(connection))
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        // Writes the log once to its full length. A commit then overwrites,
+        // which takes a disk half as long as making a file longer.
+        let bytes = WAL_PAGES * PAGE;
+        connection.execute(&format!("UPDATE filler SET bytes = zeroblob({bytes})"), [])?;
+        let mut store = Self {
+            connection,
+            wal_pages: WAL_PAGES,
+        };
+        store.restart_wal()?;
+        Ok(store)
+    }
+
+    /// Lets the write-ahead log begin again at its start, when it is full or,
+    /// while nobody waits, worth it. Commits leave it to this call.
+    pub(crate) fn tidy(&mut self, nobody_waits: bool) -> Result<(), StoreError> {
+        let most = if nobody_waits {
+            WAL_PAGES / 8
+        } else {
+            WAL_PAGES
+        };
+        if self.wal_pages > most {
+            self.restart_wal()?;
+        }
+        Ok(())
+    }
+
+    /// Copies what was committed from the write-ahead log into the file.
+    fn restart_wal(&mut self) -> Result<(), StoreError> {
+        // Where a reader is in the way, the next time does the rest.
+        self.connection
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        self.wal_pages = 0;
+        Ok(())
     }
 
     /// Opens a second connection that only reads.
@@ -110,12 +164,15 @@ impl Store {
             rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
-        Ok(Self(connection))
+        Ok(Self {
+            connection,
+            wal_pages: 0,
+        })
     }
 
     /// Writes a batch durably, or nothing of it.
     pub(crate) fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        let transaction = self.0.transaction()?;
+        let transaction = self.connection.transaction()?;
         {
             let mut leaf = transaction.prepare_cached("INSERT INTO leaves VALUES (?1, ?2)")?;
             for (index, bytes) in &batch.leaves {
@@ -123,18 +180,20 @@ impl Store {
             }
             let mut part =
                 transaction.prepare_cached("INSERT INTO parts VALUES (?1, ?2, ?3, ?4, ?5)")?;
+            let mut id = 0;
             for StoredPart {
                 index,
                 name,
                 content,
             } in &batch.parts
             {
+                id = (id + 1).max(first_part_id(*index));
                 let Content {
                     bytes,
                     salt,
                     r#type,
                 } = content;
-                part.execute(params![sql(*index), name, r#type, salt.0, bytes.0])?;
+                part.execute(params![id, name, r#type, salt.0, bytes.0])?;
             }
             let mut session = transaction
                 .prepare_cached("INSERT OR REPLACE INTO sessions VALUES (?1, ?2, ?3)")?;
@@ -152,6 +211,7 @@ impl Store {
             }
         }
         transaction.commit()?;
+        self.wal_pages += batch.pages();
         Ok(())
     }
 
@@ -162,7 +222,7 @@ impl Store {
     ) -> Result<(), E> {
         let sqlite = |error: rusqlite::Error| E::from(StoreError::from(error));
         let mut statement = self
-            .0
+            .connection
             .prepare("SELECT leaf FROM leaves ORDER BY idx")
             .map_err(sqlite)?;
         let mut rows = statement.query([]).map_err(sqlite)?;
@@ -185,7 +245,7 @@ impl Store {
         bytes: usize,
     ) -> Result<Vec<String>, StoreError> {
         let mut statement = self
-            .0
+            .connection
             .prepare_cached("SELECT leaf FROM leaves WHERE idx >= ?1 ORDER BY idx LIMIT ?2")?;
         let mut rows = statement.query(params![sql(from), sql(most)])?;
         let mut leaves = Vec::new();
@@ -209,11 +269,12 @@ impl Store {
 
     /// One part.
     pub(crate) fn part(&self, index: u64, name: &str) -> Result<Option<Content>, StoreError> {
-        let mut statement = self
-            .0
-            .prepare_cached("SELECT type, salt, bytes FROM parts WHERE idx = ?1 AND name = ?2")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT type, salt, bytes FROM parts WHERE id >= ?1 AND id < ?2 AND name = ?3",
+        )?;
+        let first = first_part_id(index);
         let content = statement
-            .query_row(params![sql(index), name], |row| {
+            .query_row(params![first, first + MOST_PARTS, name], |row| {
                 Ok(Content {
                     r#type: row.get(0)?,
                     salt: Digest(row.get(1)?),
@@ -227,7 +288,7 @@ impl Store {
     /// Every open session.
     pub(crate) fn sessions(&self) -> Result<Vec<Session>, StoreError> {
         let mut statement = self
-            .0
+            .connection
             .prepare("SELECT token_hash, reviewer, expires_at FROM sessions")?;
         let rows = statement.query_map([], |row| {
             Ok((
@@ -247,6 +308,11 @@ impl Store {
         })
         .collect()
     }
+}
+
+/// The parts of an entry have the ids from this one on, [`MOST_PARTS`] at most.
+fn first_part_id(index: u64) -> i64 {
+    sql(index).saturating_mul(MOST_PARTS)
 }
 
 /// Positions stay below 2^53, so they fit SQLite's integers.

@@ -209,7 +209,7 @@ impl VerifierKey {
             name: name.to_owned(),
             public_key: public_key.ok_or_else(|| KeyError::Type(name.to_owned()))?,
         };
-        if id != hex::encode(key.key_id(ED25519_TYPE).to_be_bytes()) {
+        if id != const_hex::encode(key.key_id(ED25519_TYPE).to_be_bytes()) {
             return Err(KeyError::Id(name.to_owned()));
         }
         Ok(key)

@@ -47,7 +47,7 @@ fn golden() -> Checkpoint {
     Checkpoint {
         origin: ORIGIN.to_owned(),
         size: 8,
-        root: hex::decode("5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328")
+        root: const_hex::decode("5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328")
             .unwrap()
             .try_into()
             .unwrap(),

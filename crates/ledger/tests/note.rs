@@ -93,7 +93,7 @@ fn golden_keys() {
     assert_eq!(parsed, key.verifier());
     assert_eq!(parsed.name(), ORIGIN);
     assert_eq!(
-        hex::encode(parsed.public_key()),
+        const_hex::encode(parsed.public_key()),
         "03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8"
     );
 }

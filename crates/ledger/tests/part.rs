@@ -9,7 +9,7 @@ const SPEC: &str = include_str!("../../../docs/spec/tree.md");
 #[test]
 fn golden_part_commitments() {
     let commit =
-        |salt: &[u8; 32], kind, bytes| hex::encode(part::commit(salt, kind, bytes).unwrap());
+        |salt: &[u8; 32], kind, bytes| const_hex::encode(part::commit(salt, kind, bytes).unwrap());
     let hello = "2b62988d6668e4c97a6c8f8670363b8374d8357d3fdd0756095c3d91591f0aae";
     let nothing = "9e13b8773ef9d56ee21e715098a05867cb15f0627829920525b408d09bef33c0";
     assert_eq!(

@@ -114,7 +114,7 @@ const CONSISTENCY: [(u64, u64, &[&str]); 5] = [
 const MAX_LEAVES: u64 = 100;
 
 fn hash(text: &str) -> Hash {
-    hex::decode(text).unwrap().try_into().unwrap()
+    const_hex::decode(text).unwrap().try_into().unwrap()
 }
 
 fn hashes(texts: &[&str]) -> Vec<Hash> {
@@ -124,7 +124,7 @@ fn hashes(texts: &[&str]) -> Vec<Hash> {
 fn published() -> MemoryTree {
     LEAVES
         .iter()
-        .map(|leaf| leaf_hash(&hex::decode(leaf).unwrap()))
+        .map(|leaf| leaf_hash(&const_hex::decode(leaf).unwrap()))
         .collect()
 }
 

@@ -33,20 +33,25 @@ impl FromStr for Digest {
     type Err = DigestError;
 
     fn from_str(text: &str) -> Result<Self, DigestError> {
-        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        // A prefix `0x` and upper case are other spellings.
+        if text.len() != 64 || text.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(DigestError);
         }
         let mut out = [0; 32];
-        hex::decode_to_slice(text, &mut out).map_err(|_| DigestError)?;
+        const_hex::decode_to_slice(text, &mut out).map_err(|_| DigestError)?;
         Ok(Self(out))
+    }
+}
+
+impl Digest {
+    fn text(&self) -> const_hex::Buffer<32> {
+        const_hex::const_encode(&self.0)
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; 64];
-        hex::encode_to_slice(self.0, &mut text).expect("64 is twice 32");
-        f.write_str(std::str::from_utf8(&text).expect("hex is ASCII"))
+        f.write_str(self.text().as_str())
     }
 }
 
@@ -58,7 +63,7 @@ impl fmt::Debug for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.text().as_str())
     }
 }
 
@@ -88,9 +93,15 @@ impl FromStr for Blob {
     }
 }
 
+impl Blob {
+    fn text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(&self.0)
+    }
+}
+
 impl fmt::Display for Blob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&URL_SAFE_NO_PAD.encode(&self.0))
+        f.write_str(&self.text())
     }
 }
 
@@ -102,7 +113,7 @@ impl fmt::Debug for Blob {
 
 impl Serialize for Blob {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.text())
     }
 }
 
@@ -110,6 +121,11 @@ impl<'de> Deserialize<'de> for Blob {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_str(FromStrVisitor::new("base64url without padding"))
     }
+}
+
+/// Text that was written in ASCII.
+pub(crate) fn ascii(text: &[u8]) -> &str {
+    std::str::from_utf8(text).expect("it was written in ASCII")
 }
 
 /// Reads any `FromStr` from a JSON string without allocating it first.
@@ -155,6 +171,8 @@ mod tests {
         assert!("00FF".repeat(16).parse::<Digest>().is_err());
         assert!("00".repeat(31).parse::<Digest>().is_err());
         assert!("0g".repeat(32).parse::<Digest>().is_err());
+        assert!(format!("0x{text}").parse::<Digest>().is_err());
+        assert!(format!("0x{}", "00".repeat(31)).parse::<Digest>().is_err());
     }
 
     #[test]

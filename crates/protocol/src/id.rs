@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::bytes::FromStrVisitor;
+use crate::bytes::{FromStrVisitor, ascii};
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
@@ -27,6 +27,17 @@ fn encode(bytes: [u8; 16]) -> [u8; 26] {
     out
 }
 
+/// The alphabet the other way round; what is not in it is above 31.
+const DIGITS: [u8; 256] = {
+    let mut digits = [u8::MAX; 256];
+    let mut digit = 0;
+    while digit < ALPHABET.len() {
+        digits[ALPHABET[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    digits
+};
+
 fn decode(text: &str) -> Option<[u8; 16]> {
     let text = text.as_bytes();
     // 26 characters carry 130 bits: the first may use three of its five.
@@ -35,8 +46,11 @@ fn decode(text: &str) -> Option<[u8; 16]> {
     }
     let mut value: u128 = 0;
     for character in text {
-        let digit = ALPHABET.iter().position(|known| known == character)?;
-        value = value << 5 | u128::try_from(digit).ok()?;
+        let digit = DIGITS[usize::from(*character)];
+        if digit > 31 {
+            return None;
+        }
+        value = value << 5 | u128::from(digit);
     }
     Some(value.to_be_bytes())
 }
@@ -56,12 +70,18 @@ macro_rules! id {
             pub fn from_random(bytes: [u8; 16]) -> Self {
                 Self(bytes)
             }
+
+            fn text(self) -> [u8; 30] {
+                let mut text = [0; 30];
+                text[..4].copy_from_slice($prefix.as_bytes());
+                text[4..].copy_from_slice(&encode(self.0));
+                text
+            }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str($prefix)?;
-                f.write_str(std::str::from_utf8(&encode(self.0)).expect("the alphabet is ASCII"))
+                f.write_str(ascii(&self.text()))
             }
         }
 
@@ -84,7 +104,7 @@ macro_rules! id {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str(ascii(&self.text()))
             }
         }
 
@@ -164,7 +184,11 @@ impl FromStr for Actor {
 
 impl Serialize for Actor {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self {
+            Self::Gateway => serializer.serialize_str("gateway"),
+            Self::Agent(id) => id.serialize(serializer),
+            Self::Reviewer(id) => id.serialize(serializer),
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::fmt;
+use std::io;
 
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Serialize, de::DeserializeOwned};
@@ -78,17 +79,38 @@ pub fn parse_canonical<T: DeserializeOwned + Serialize>(
 ///
 /// # Errors
 /// Any [`StrictError`].
-pub(crate) fn parse_ordered<T: DeserializeOwned + Serialize>(
+pub fn parse_ordered<T: DeserializeOwned + Serialize>(
     bytes: &[u8],
     limit: usize,
 ) -> Result<T, StrictError> {
     if bytes.len() <= limit
-        && let Ok(value) = serde_json::from_slice::<T>(bytes)
-        && serde_json::to_vec(&value).is_ok_and(|plain| plain == bytes)
+        && let Ok(text) = std::str::from_utf8(bytes)
+        && let Ok(value) = serde_json::from_str::<T>(text)
+        && is_ordered(&value, bytes)
     {
         return Ok(value);
     }
     parse_canonical(bytes, limit)
+}
+
+/// Whether `bytes` are the plain serialisation of `value`.
+pub(crate) fn is_ordered<T: Serialize>(value: &T, bytes: &[u8]) -> bool {
+    struct Rest<'a>(&'a [u8]);
+
+    impl io::Write for Rest<'_> {
+        fn write(&mut self, written: &[u8]) -> io::Result<usize> {
+            let rest = self.0.strip_prefix(written);
+            self.0 = rest.ok_or(io::ErrorKind::InvalidData)?;
+            Ok(written.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let mut rest = Rest(bytes);
+    serde_json::to_writer(&mut rest, value).is_ok() && rest.0.is_empty()
 }
 
 /// The RFC 8785 bytes of a value of ours.

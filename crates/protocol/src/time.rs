@@ -1,11 +1,13 @@
 //! Points in time: RFC 3339, UTC, milliseconds, always 24 characters.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
+use chrono::{DateTime, Datelike as _, NaiveDate, Timelike as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::bytes::FromStrVisitor;
+use crate::bytes::{FromStrVisitor, ascii};
 
 /// Milliseconds since the Unix epoch, written like `2026-11-21T09:30:00.000Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -13,6 +15,16 @@ pub struct Time(u64);
 
 /// The last millisecond of the year 9999, the last that RFC 3339 can write.
 const LAST: u64 = 253_402_300_799_999;
+
+/// The one spelling, with its digits as zeros, and where each number stands.
+const FORM: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
+const YEAR: Range<usize> = 0..4;
+const MONTH: Range<usize> = 5..7;
+const DAY: Range<usize> = 8..10;
+const HOUR: Range<usize> = 11..13;
+const MINUTE: Range<usize> = 14..16;
+const SECOND: Range<usize> = 17..19;
+const MS: Range<usize> = 20..23;
 
 impl Time {
     /// From milliseconds since the Unix epoch; capped at the end of year 9999.
@@ -49,40 +61,60 @@ impl FromStr for Time {
     type Err = TimeError;
 
     fn from_str(text: &str) -> Result<Self, TimeError> {
-        let parsed = chrono::DateTime::parse_from_rfc3339(text).map_err(|_| TimeError)?;
-        let ms = u64::try_from(parsed.timestamp_millis()).map_err(|_| TimeError)?;
-        let time = Self(ms);
-        // One time, one spelling: leap seconds, offsets and other precisions end here.
-        if ms > LAST || time.to_string() != text {
+        let text = text.as_bytes();
+        let fits = |(given, form): (&u8, &u8)| match form {
+            b'0' => given.is_ascii_digit(),
+            form => given == form,
+        };
+        if text.len() != FORM.len() || !text.iter().zip(FORM).all(fits) {
             return Err(TimeError);
         }
-        Ok(time)
+        let number = |at: Range<usize>| {
+            let digits = text[at].iter().map(|digit| u32::from(digit - b'0'));
+            digits.fold(0, |number, digit| number * 10 + digit)
+        };
+        let year = i32::try_from(number(YEAR)).map_err(|_| TimeError)?;
+        NaiveDate::from_ymd_opt(year, number(MONTH), number(DAY))
+            .and_then(|date| {
+                date.and_hms_milli_opt(number(HOUR), number(MINUTE), number(SECOND), number(MS))
+            })
+            .and_then(|time| u64::try_from(time.and_utc().timestamp_millis()).ok())
+            .map(Self)
+            .ok_or(TimeError)
+    }
+}
+
+impl Time {
+    fn text(self) -> [u8; FORM.len()] {
+        let ms = i64::try_from(self.0).expect("before year 10000");
+        let time = DateTime::from_timestamp_millis(ms).expect("before year 10000");
+        let mut text = *FORM;
+        let mut put = |at: Range<usize>, mut number: u32| {
+            for digit in text[at].iter_mut().rev() {
+                *digit = b'0' + u8::try_from(number % 10).expect("one digit");
+                number /= 10;
+            }
+        };
+        put(YEAR, time.year().unsigned_abs());
+        put(MONTH, time.month());
+        put(DAY, time.day());
+        put(HOUR, time.hour());
+        put(MINUTE, time.minute());
+        put(SECOND, time.second());
+        put(MS, time.timestamp_subsec_millis());
+        text
     }
 }
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let days = self.0 / 86_400_000;
-        let in_day = self.0 % 86_400_000;
-        let date =
-            chrono::NaiveDate::from_epoch_days(i32::try_from(days).expect("before year 10000"))
-                .expect("before year 10000");
-        let (seconds, ms) = (in_day / 1000, in_day % 1000);
-        let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        use chrono::Datelike as _;
-        write!(
-            f,
-            "{:04}-{:02}-{:02}T{hours:02}:{minutes:02}:{seconds:02}.{ms:03}Z",
-            date.year(),
-            date.month(),
-            date.day(),
-        )
+        f.write_str(ascii(&self.text()))
     }
 }
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(ascii(&self.text()))
     }
 }
 
@@ -111,6 +143,10 @@ mod tests {
             "2026-11-21T10:30:00.000+01:00",
             "2026-11-21t09:30:00.000z",
             "2026-11-21T09:30:60.000Z",
+            "2026-02-29T09:30:00.000Z",
+            "2026-11-21T24:00:00.000Z",
+            "+026-11-21T09:30:00.000Z",
+            "2026-11-21T09:30:00.0é",
             "1969-12-31T23:59:59.999Z",
             "",
         ] {

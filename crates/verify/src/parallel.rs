@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 
 /// Items that one thread works on at a time.
-const CHUNK: usize = 64;
+const CHUNK: usize = 128;
 
 /// Calls `work` for each item on any thread, and `take` for each result on
 /// this one, in the items' order. The first error ends it.
@@ -23,7 +23,7 @@ pub(crate) fn for_each_in_order<T: Sync, R: Send, E>(
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         // Bounded, so that results do not pile up before a slow taker.
-        let (send, receive) = mpsc::sync_channel(workers);
+        let (send, receive) = mpsc::sync_channel(8 * workers);
         for _ in 0..workers {
             let (send, next, work) = (send.clone(), &next, &work);
             scope.spawn(move || {

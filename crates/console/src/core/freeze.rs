@@ -29,7 +29,7 @@ impl Core {
             "log": base.mirror.log(),
             "mirror_size": base.mirror.size(),
             "pinned_size": pin.map(|pin| pin.checkpoint.size),
-            "pinned_root": pin.map(|pin| hex::encode(pin.checkpoint.root)),
+            "pinned_root": pin.map(|pin| const_hex::encode(pin.checkpoint.root)),
             "pinned_time_unix_s": pin.map(|pin| pin.time_unix_s),
             "seen": notes,
             "time": now(),

@@ -107,7 +107,7 @@ impl Core {
                 let pin = base.mirror.pin()?;
                 Some(CheckpointView {
                     size: pin.checkpoint.size,
-                    root: hex::encode(pin.checkpoint.root),
+                    root: const_hex::encode(pin.checkpoint.root),
                     time_unix_ms: pin.time_unix_s.saturating_mul(1000),
                 })
             }),

@@ -108,7 +108,11 @@ impl Leaf {
     /// Never: a leaf holds only what JSON can write.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let frame = Frame {
+        strict::ordered(&self.frame())
+    }
+
+    fn frame(&self) -> Frame<'_, &Data> {
+        Frame {
             actor: self.actor,
             data: &self.data,
             kind: self.kind().as_str(),
@@ -116,8 +120,7 @@ impl Leaf {
             refs: (&self.refs).into(),
             time: self.time,
             v: 1,
-        };
-        serde_json::to_vec(&frame).expect("a leaf holds only what JSON can write")
+        }
     }
 
     /// Reads a leaf.
@@ -137,7 +140,7 @@ impl Leaf {
         // again slowly, to say why.
         if let Some(leaf) = Self::parse_known(bytes)
             && leaf.numbers_are_safe()
-            && leaf.to_bytes() == bytes
+            && strict::is_ordered(&leaf.frame(), bytes)
         {
             return Ok(Parsed::Known(leaf));
         }
@@ -145,7 +148,8 @@ impl Leaf {
     }
 
     fn parse_known(bytes: &[u8]) -> Option<Self> {
-        let frame: Frame<'_, &RawValue> = serde_json::from_slice(bytes).ok()?;
+        let text = std::str::from_utf8(bytes).ok()?;
+        let frame: Frame<'_, &RawValue> = serde_json::from_str(text).ok()?;
         let kind = Kind::from_text(frame.kind).filter(|_| frame.v == 1)?;
         let data = Data::parse(kind, frame.data.get()).ok()?;
         Some(Self {

@@ -35,7 +35,10 @@ pub(super) struct ReadPart {
 
 /// Reads a line: any number of them at a time.
 pub(super) fn read(line: &[u8]) -> Result<ReadPart, StrictError> {
-    let part = parse(line)?;
+    let part: PartLine = strict::parse_ordered(line, MAX_PART_LINE)?;
+    if part.index > strict::MAX_SAFE {
+        return Err(StrictError::UnsafeNumber(part.index.to_string()));
+    }
     let bytes = &part.bytes.0;
     let commit = part::commit(&part.salt.0, &part.r#type, bytes);
     let malformed = match part.name.as_str() {
@@ -55,18 +58,6 @@ pub(super) fn read(line: &[u8]) -> Result<ReadPart, StrictError> {
         commit: commit.ok().map(Digest),
         malformed,
     })
-}
-
-/// Equal bytes after a typed round trip are canonical: the fields stand in
-/// order. Whatever differs is read again slowly, to say why.
-fn parse(line: &[u8]) -> Result<PartLine, StrictError> {
-    if let Ok(part) = serde_json::from_slice::<PartLine>(line)
-        && part.index <= strict::MAX_SAFE
-        && serde_json::to_vec(&part).is_ok_and(|bytes| bytes == line)
-    {
-        return Ok(part);
-    }
-    strict::parse_canonical(line, MAX_PART_LINE)
 }
 
 /// Checks the next part against the next expected one. An error names the

@@ -34,7 +34,7 @@ pub struct Progress {
 /// # Errors
 /// Only when the file cannot be read. What is wrong with it stands in the
 /// report.
-pub fn verify<R: BufRead>(
+pub fn verify<R: BufRead + Send>(
     reader: R,
     trust: Option<&TrustFile>,
     mut progress: impl FnMut(Progress),
@@ -94,7 +94,7 @@ struct Run<'a, R> {
     checkpoint: Option<SignedCheckpoint>,
 }
 
-impl<'a, R: BufRead> Run<'a, R> {
+impl<'a, R: BufRead + Send> Run<'a, R> {
     fn new(lines: Lines<R>, trust: Option<&'a TrustFile>) -> Self {
         Self {
             lines,
@@ -143,21 +143,19 @@ impl<'a, R: BufRead> Run<'a, R> {
     }
 
     fn leaves(&mut self, header: &Header, progress: &mut impl FnMut(Progress)) -> Result<(), Stop> {
-        while self.replay.tree().size() < header.size {
-            let left = header.size - self.replay.tree().size();
-            // What was read before the file broke off is judged first: the
-            // first wrong entry is the better answer.
-            let (leaves, broken) = self.lines.next_some(left, MAX_LEAF);
-            let (expected, routes) = (&mut self.expected, &mut self.routes);
-            self.replay
-                .push_all(&leaves, |pushed| note(pushed, expected, routes))
+        let (replay, expected, routes) = (&mut self.replay, &mut self.expected, &mut self.routes);
+        // What was read before the file broke off is judged first: the first
+        // wrong entry is the better answer.
+        self.lines.each_window(header.size, MAX_LEAF, |leaves| {
+            replay
+                .push_all(leaves, |pushed| note(pushed, expected, routes))
                 .map_err(|(index, why)| Stop::wrong(check_of(&why), Some(index), why))?;
-            broken.map_or(Ok(()), |error| Err(Stop::from(error)))?;
             progress(Progress {
-                entries: self.replay.tree().size(),
+                entries: replay.tree().size(),
                 of: header.size,
             });
-        }
+            Ok::<_, Stop>(())
+        })?;
         self.passed.extend([Check::Entries, Check::Signatures]);
         if self.log_id() == Some(header.log) {
             Ok(())
@@ -197,28 +195,25 @@ impl<'a, R: BufRead> Run<'a, R> {
         let wrong = |(entry, why): (u64, String)| Stop::wrong(Check::Parts, Some(entry), why);
         let mut expected = std::mem::take(&mut self.expected).into_iter();
         let first_unknown = self.replay.upgrade();
-        let mut left = header.parts;
-        while left > 0 {
-            let (lines, broken) = self.lines.next_some(left, MAX_PART_LINE);
-            left -= u64::try_from(lines.len()).unwrap_or(left);
-            let checked = &mut self.parts;
-            parallel::for_each_in_order(
-                &lines,
-                |line| parts::read(line),
-                |part| {
-                    let part = part.map_err(|error| {
-                        Stop::file(format!("a part's line is malformed: {error}"))
-                    })?;
-                    // What an entry commits to that cannot be read cannot be checked.
-                    if first_unknown.is_none_or(|first| part.index < first) {
-                        parts::check(&part, expected.next().as_ref()).map_err(wrong)?;
-                        *checked += 1;
-                    }
-                    Ok::<_, Stop>(())
-                },
-            )?;
-            broken.map_or(Ok(()), |error| Err(Stop::from(error)))?;
-        }
+        let checked = &mut self.parts;
+        self.lines
+            .each_window(header.parts, MAX_PART_LINE, |lines| {
+                parallel::for_each_in_order(
+                    lines,
+                    |line| parts::read(line),
+                    |part| {
+                        let part = part.map_err(|error| {
+                            Stop::file(format!("a part's line is malformed: {error}"))
+                        })?;
+                        // What an entry commits to that cannot be read cannot be checked.
+                        if first_unknown.is_none_or(|first| part.index < first) {
+                            parts::check(&part, expected.next().as_ref()).map_err(wrong)?;
+                            *checked += 1;
+                        }
+                        Ok::<_, Stop>(())
+                    },
+                )
+            })?;
         match expected.next() {
             Some(missing) => Err(wrong(missing.missing())),
             None => {
