@@ -32,7 +32,7 @@ pub struct State {
     log: Option<Log>,
     credentials: HashMap<Blob, Credential>,
     agents: HashMap<AgentId, Agent>,
-    actions: HashMap<ActionId, ActionState>,
+    actions: HashMap<ActionId, Box<ActionState>>,
     permits: HashSet<PermitId>,
     nonces: HashMap<Digest, UsedNonce>,
     /// Next deadline of each action that has one.
@@ -176,19 +176,17 @@ impl State {
     /// The action with that id.
     #[must_use]
     pub fn action(&self, id: &ActionId) -> Option<&ActionState> {
-        self.actions.get(id)
+        self.actions.get(id).map(Box::as_ref)
     }
 
     /// Every action, in no order.
     pub fn actions(&self) -> impl Iterator<Item = &ActionState> {
-        self.actions.values()
+        self.actions.values().map(Box::as_ref)
     }
 
     /// Actions that wait for people or hold a permit, what ends first on top.
     pub fn waiting(&self) -> impl Iterator<Item = &ActionState> {
-        self.deadlines
-            .iter()
-            .filter_map(|(_, id)| self.actions.get(id))
+        self.deadlines.iter().filter_map(|(_, id)| self.action(id))
     }
 
     fn opened(&self) -> Result<&Log, Violation> {

@@ -5,6 +5,8 @@
 //! Out of scope: parts, checkpoints and trust (see [`crate::export`]).
 //! Spec: `docs/spec/export.md`.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use vidimus_ledger::tree::MemoryTree;
 use vidimus_protocol::entry::Leaf;
 use vidimus_protocol::state::{Effect, Route};
@@ -14,12 +16,11 @@ pub use crate::judge::{EnrolmentError, ReplayError};
 pub use crate::opening::OpeningError;
 
 use crate::act;
-use crate::judge::{Judge, Judged, Read};
+use crate::judge::{Judge, Judged, Keys, Read};
 use crate::parallel;
 
-/// Entries that are judged before others are read ahead, so that the keys
-/// which a log starts with are known.
-const FIRST: u64 = 16;
+/// Leaves that one thread works on at a time.
+const CHUNK: usize = 64;
 
 /// A log, replayed up to some entry.
 #[derive(Debug, Default)]
@@ -72,26 +73,43 @@ impl Replay {
     pub fn push_all<L: AsRef<[u8]> + Sync>(
         &mut self,
         leaves: &[L],
-        mut each: impl FnMut(Pushed),
+        each: impl FnMut(Pushed) + Send,
     ) -> Result<(), (u64, ReplayError)> {
-        let first = usize::try_from(FIRST.saturating_sub(self.tree.size()))
-            .map_or(leaves.len(), |first| first.min(leaves.len()));
-        let (first, rest) = leaves.split_at(first);
-        let mut take = |replay: &mut Self, read| {
-            let index = replay.tree.size();
-            let pushed = replay.take(read).map_err(|error| (index, error))?;
-            each(pushed);
-            Ok(())
-        };
-        for leaf in first {
-            let read = self.judge.keys().read(leaf.as_ref());
-            take(self, read)?;
-        }
-        let keys = self.judge.keys();
+        let mut chunks = leaves.chunks(CHUNK);
+        self.push_chunks(
+            |chunk: &mut &[L]| {
+                *chunk = chunks.next().unwrap_or_default();
+                Ok(!chunk.is_empty())
+            },
+            |chunk, keys| chunk.iter().map(|leaf| keys.read(leaf.as_ref())).collect(),
+            each,
+        )
+    }
+
+    /// [`Replay::push_all`] for leaves that `fill` brings by and by, as for
+    /// [`parallel::for_each_in_order`].
+    pub(crate) fn push_chunks<C: Default, E: From<(u64, ReplayError)> + Send>(
+        &mut self,
+        fill: impl FnMut(&mut C) -> Result<bool, E> + Send,
+        read: impl Fn(&C, &Keys) -> Vec<Read> + Sync,
+        mut each: impl FnMut(Pushed) + Send,
+    ) -> Result<(), E> {
+        // What was read before its key was known is verified in its turn.
+        let keys = Mutex::new(self.judge.keys());
+        let known = || keys.lock().unwrap_or_else(PoisonError::into_inner);
         parallel::for_each_in_order(
-            rest,
-            |leaf| keys.read(leaf.as_ref()),
-            |read| take(self, read),
+            fill,
+            |chunk| {
+                let keys = Arc::clone(&known());
+                read(chunk, &keys)
+            },
+            |read| {
+                let index = self.tree.size();
+                let pushed = self.take(read).map_err(|error| (index, error))?;
+                *known() = self.judge.keys();
+                each(pushed);
+                Ok(())
+            },
         )
     }
 

@@ -225,7 +225,7 @@ impl State {
             Decision::Refuse => Some(Effect::Resolve(data.action, Resolution::Refused)),
         };
         self.deadlines.insert((action.expires_at, action.id));
-        self.actions.insert(action.id, action);
+        self.actions.insert(action.id, Box::new(action));
         Ok(effect)
     }
 
@@ -477,7 +477,7 @@ impl State {
     }
 
     fn known(&self, id: ActionId) -> Result<&ActionState, Violation> {
-        self.actions.get(&id).ok_or(Violation::UnknownAction)
+        self.action(&id).ok_or(Violation::UnknownAction)
     }
 
     fn pending(&self, id: ActionId) -> Result<&ActionState, Violation> {

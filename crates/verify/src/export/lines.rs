@@ -1,14 +1,12 @@
 //! The lines of an export, with the digest over those that were read.
 
 use std::io::{self, BufRead, Read as _};
-use std::sync::mpsc;
-use std::thread;
 
 use aws_lc_rs::digest;
 use vidimus_protocol::Digest;
 
-/// Bytes of lines that are read before they are worked on together.
-const WINDOW_BYTES: usize = 8 << 20;
+/// Bytes of lines that one thread works on at a time.
+const WINDOW_BYTES: usize = 64 << 10;
 
 /// Why the next line cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +31,7 @@ pub(super) struct Lines<R> {
 
 /// Lines that are worked on together.
 #[derive(Default)]
-struct Window {
+pub(super) struct Window {
     bytes: Vec<u8>,
     /// Where each line ends, behind its line end.
     ends: Vec<usize>,
@@ -41,12 +39,10 @@ struct Window {
 
 impl Window {
     /// The lines, without their ends.
-    fn lines(&self) -> Vec<&[u8]> {
+    pub(super) fn lines(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts
-            .zip(&self.ends)
-            .map(|(start, end)| &self.bytes[start..end - 1])
-            .collect()
+        let line = |(start, end): (usize, &usize)| &self.bytes[start..end - 1];
+        starts.zip(&self.ends).map(line)
     }
 }
 
@@ -67,57 +63,23 @@ impl<R: BufRead> Lines<R> {
         Ok(line)
     }
 
-    /// Hands the next `count` lines of at most `most` bytes to `work`, many at
-    /// a time, and reads ahead meanwhile. They may end in an error; what was
-    /// read before it is handed over all the same.
-    pub(super) fn each_window<E: From<ReadError>>(
+    /// Fills a window with the next lines of at most `most` bytes, counting
+    /// `left` down. Whether there were any; an error comes behind those that
+    /// are in the window.
+    pub(super) fn fill(
         &mut self,
-        count: u64,
+        window: &mut Window,
+        left: &mut u64,
         most: usize,
-        mut work: impl FnMut(&[&[u8]]) -> Result<(), E>,
-    ) -> Result<(), E>
-    where
-        R: Send,
-    {
-        thread::scope(|scope| {
-            let (send, receive) = mpsc::sync_channel(1);
-            // Memory that was read into is used again.
-            let (give_back, used) = mpsc::channel::<Window>();
-            scope.spawn(move || {
-                let mut left = count;
-                while left > 0 {
-                    let mut window = used.try_recv().unwrap_or_default();
-                    let broken = self.fill(&mut window, left, most).err();
-                    left -= u64::try_from(window.ends.len()).unwrap_or(left);
-                    let ends = broken.is_some();
-                    // Nobody listens any more once an error was found.
-                    if send.send((window, broken)).is_err() || ends {
-                        break;
-                    }
-                }
-            });
-            for (window, broken) in receive {
-                work(&window.lines())?;
-                broken.map_or(Ok(()), |error| Err(E::from(error)))?;
-                // Nobody wants it any more once everything was read.
-                let _ = give_back.send(window);
-            }
-            Ok(())
-        })
-    }
-
-    /// Reads the next lines, at most `left` and about [`WINDOW_BYTES`].
-    fn fill(&mut self, window: &mut Window, left: u64, most: usize) -> Result<(), ReadError> {
+    ) -> Result<bool, ReadError> {
         window.bytes.clear();
         window.ends.clear();
-        for _ in 0..left {
+        while *left > 0 && window.bytes.len() < WINDOW_BYTES {
             self.append(most, &mut window.bytes)?;
             window.ends.push(window.bytes.len());
-            if window.bytes.len() >= WINDOW_BYTES {
-                break;
-            }
+            *left -= 1;
         }
-        Ok(())
+        Ok(!window.ends.is_empty())
     }
 
     /// Reads the next line with its end behind what `bytes` holds.

@@ -12,12 +12,15 @@ use vidimus_protocol::strict;
 use vidimus_protocol::trust::TrustFile;
 use vidimus_protocol::{Digest, ReviewerId, State};
 
-use super::lines::{Lines, ReadError};
+use super::lines::{Lines, ReadError, Window};
 use super::parts::{self, Expected};
 use super::report::{Check, Conclusion, Decider, Finding, Report, Row, Wrong};
 use super::{Header, MAX_HEADER, MAX_PART_LINE, MAX_TRAILER, TYPE, Trailer, VERSION};
 use crate::parallel;
 use crate::replay::{Pushed, Replay, ReplayError};
+
+/// Entries from one [`Progress`] to the next.
+const PROGRESS: u64 = 1024;
 
 /// How far a verification is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +40,7 @@ pub struct Progress {
 pub fn verify<R: BufRead + Send>(
     reader: R,
     trust: Option<&TrustFile>,
-    mut progress: impl FnMut(Progress),
+    mut progress: impl FnMut(Progress) + Send,
 ) -> io::Result<Report> {
     let mut run = Run::new(Lines::new(reader), trust);
     let stop = match run.all(&mut progress) {
@@ -70,6 +73,12 @@ impl Stop {
 
     fn file(why: impl ToString) -> Self {
         Self::wrong(Check::File, None, why)
+    }
+}
+
+impl From<(u64, ReplayError)> for Stop {
+    fn from((index, why): (u64, ReplayError)) -> Self {
+        Self::wrong(check_of(&why), Some(index), why)
     }
 }
 
@@ -108,7 +117,7 @@ impl<'a, R: BufRead + Send> Run<'a, R> {
         }
     }
 
-    fn all(&mut self, progress: &mut impl FnMut(Progress)) -> Result<(), Stop> {
+    fn all(&mut self, progress: &mut (impl FnMut(Progress) + Send)) -> Result<(), Stop> {
         let header = self.header()?;
         self.leaves(&header, progress)?;
         self.check_checkpoint(&header)?;
@@ -142,20 +151,27 @@ impl<'a, R: BufRead + Send> Run<'a, R> {
         Ok(header)
     }
 
-    fn leaves(&mut self, header: &Header, progress: &mut impl FnMut(Progress)) -> Result<(), Stop> {
-        let (replay, expected, routes) = (&mut self.replay, &mut self.expected, &mut self.routes);
+    fn leaves(
+        &mut self,
+        header: &Header,
+        progress: &mut (impl FnMut(Progress) + Send),
+    ) -> Result<(), Stop> {
+        let (lines, expected, routes) = (&mut self.lines, &mut self.expected, &mut self.routes);
+        let of = header.size;
+        let mut left = of;
         // What was read before the file broke off is judged first: the first
         // wrong entry is the better answer.
-        self.lines.each_window(header.size, MAX_LEAF, |leaves| {
-            replay
-                .push_all(leaves, |pushed| note(pushed, expected, routes))
-                .map_err(|(index, why)| Stop::wrong(check_of(&why), Some(index), why))?;
-            progress(Progress {
-                entries: replay.tree().size(),
-                of: header.size,
-            });
-            Ok::<_, Stop>(())
-        })?;
+        self.replay.push_chunks(
+            |window| Ok::<_, Stop>(lines.fill(window, &mut left, MAX_LEAF)?),
+            |window: &Window, keys| window.lines().map(|leaf| keys.read(leaf)).collect(),
+            |pushed| {
+                let entries = pushed.index + 1;
+                note(pushed, expected, routes);
+                if entries.is_multiple_of(PROGRESS) || entries == of {
+                    progress(Progress { entries, of });
+                }
+            },
+        )?;
         self.passed.extend([Check::Entries, Check::Signatures]);
         if self.log_id() == Some(header.log) {
             Ok(())
@@ -195,25 +211,22 @@ impl<'a, R: BufRead + Send> Run<'a, R> {
         let wrong = |(entry, why): (u64, String)| Stop::wrong(Check::Parts, Some(entry), why);
         let mut expected = std::mem::take(&mut self.expected).into_iter();
         let first_unknown = self.replay.upgrade();
-        let checked = &mut self.parts;
-        self.lines
-            .each_window(header.parts, MAX_PART_LINE, |lines| {
-                parallel::for_each_in_order(
-                    lines,
-                    |line| parts::read(line),
-                    |part| {
-                        let part = part.map_err(|error| {
-                            Stop::file(format!("a part's line is malformed: {error}"))
-                        })?;
-                        // What an entry commits to that cannot be read cannot be checked.
-                        if first_unknown.is_none_or(|first| part.index < first) {
-                            parts::check(&part, expected.next().as_ref()).map_err(wrong)?;
-                            *checked += 1;
-                        }
-                        Ok::<_, Stop>(())
-                    },
-                )
-            })?;
+        let (lines, checked) = (&mut self.lines, &mut self.parts);
+        let mut left = header.parts;
+        parallel::for_each_in_order(
+            |window| Ok::<_, Stop>(lines.fill(window, &mut left, MAX_PART_LINE)?),
+            |window: &Window| window.lines().map(parts::read).collect(),
+            |part| {
+                let part = part
+                    .map_err(|error| Stop::file(format!("a part's line is malformed: {error}")))?;
+                // What an entry commits to that cannot be read cannot be checked.
+                if first_unknown.is_none_or(|first| part.index < first) {
+                    parts::check(&part, expected.next().as_ref()).map_err(wrong)?;
+                    *checked += 1;
+                }
+                Ok(())
+            },
+        )?;
         match expected.next() {
             Some(missing) => Err(wrong(missing.missing())),
             None => {
