@@ -128,7 +128,7 @@ mod tests {
                     return Err(broken);
                 }
                 next = chunk.end;
-                Ok(!chunk.is_empty())
+                Ok(chunk.start < chunk.end)
             },
             |chunk| chunk.clone().map(|item| 2 * item).collect(),
             |double| {

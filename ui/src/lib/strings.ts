@@ -44,6 +44,25 @@ export function statusWords(status: ActionStatus): { label: string; tone: BadgeT
   }
 }
 
+/** The title over what the command is, was or would have been. */
+export function statementTitle(status: ActionStatus): string {
+  switch (status.is) {
+    case 'pending':
+    case 'approved':
+    case 'permit_lapsed':
+      return 'What will run';
+    case 'running':
+      return 'What is running';
+    case 'completed':
+      return 'What ran';
+    case 'failed_to_start':
+    case 'unknown':
+      return 'What was to run';
+    default:
+      return 'What did not run';
+  }
+}
+
 /** The title of a key prompt. */
 export function ceremonyTitle(purpose: CeremonyPurpose): string {
   switch (purpose.is) {

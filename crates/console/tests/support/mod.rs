@@ -2,6 +2,8 @@
 #![allow(dead_code, clippy::unwrap_used, unreachable_pub)]
 
 pub mod browser;
+#[path = "../../../gateway/tests/support/passkey.rs"]
+mod key;
 pub mod passkey;
 
 use std::collections::HashMap;

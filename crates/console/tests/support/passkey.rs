@@ -1,47 +1,11 @@
 //! A person with a passkey, on the gateway's page.
 
-use async_trait::async_trait;
-use passkey::authenticator::{Authenticator, UiHint, UserCheck, UserValidationMethod};
-use passkey::client::{Client, DefaultClientData};
-use passkey::crypto::aws_lc_rs::AwsLcRsBackend;
-use passkey::types::ctap2::{Aaguid, Ctap2Error, get_assertion};
-use passkey::types::{Passkey, webauthn};
+use ::passkey::client::{Client, DefaultClientData};
+use ::passkey::types::{Passkey, webauthn};
 use serde_json::{Value, json};
-use vidimus_protocol::envelope::Assertion;
-use vidimus_protocol::{Blob, sha256};
+use vidimus_protocol::{Blob, Digest};
 
-/// Always there, always verified.
-#[derive(Clone)]
-struct Touch;
-
-#[async_trait]
-impl UserValidationMethod for Touch {
-    type PasskeyItem = Passkey;
-
-    async fn check_user<'a>(
-        &self,
-        _hint: UiHint<'a, Passkey>,
-        presence: bool,
-        verification: bool,
-    ) -> Result<UserCheck, Ctap2Error> {
-        Ok(UserCheck {
-            presence,
-            verification,
-        })
-    }
-
-    fn is_presence_enabled(&self) -> bool {
-        true
-    }
-
-    fn is_verification_enabled(&self) -> Option<bool> {
-        Some(true)
-    }
-}
-
-fn authenticator(store: Option<Passkey>) -> Authenticator<Option<Passkey>, Touch, AwsLcRsBackend> {
-    Authenticator::new(Aaguid::new_empty(), store, Touch, AwsLcRsBackend)
-}
+use super::key::{Forgery, assert_with, authenticator};
 
 /// The page at `url` (`ORIGIN/c/ID`).
 pub struct Page {
@@ -79,7 +43,7 @@ impl Page {
     /// Sets up the first key.
     pub async fn set_up(&self, code: &str) -> Passkey {
         let options = self.post("code", &json!({ "code": code })).await;
-        let mut client = Client::new(authenticator(None)).allows_insecure_localhost(true);
+        let mut client = Client::new(authenticator(None, true)).allows_insecure_localhost(true);
         let request: webauthn::CredentialCreationOptions = serde_json::from_value(options).unwrap();
         let origin = reqwest::Url::parse(&self.origin).unwrap();
         let made = client
@@ -107,31 +71,9 @@ impl Page {
     }
 
     async fn answer(&self, key: &Passkey, challenge: &Value) {
-        let client_data = serde_json::to_vec(&json!({
-            "type": "webauthn.get",
-            "challenge": challenge,
-            "origin": self.origin,
-            "crossOrigin": false,
-        }))
-        .unwrap();
-        let response = authenticator(Some(key.clone()))
-            .get_assertion(get_assertion::Request {
-                rp_id: "localhost".into(),
-                client_data_hash: sha256(&[&client_data]).0.to_vec().into(),
-                allow_list: None,
-                extensions: None,
-                options: get_assertion::Options { up: true, uv: true },
-                pin_auth: None,
-                pin_protocol: None,
-            })
-            .await
-            .unwrap();
-        let assertion = Assertion {
-            authenticator_data: Blob(response.auth_data.to_vec()),
-            client_data_json: Blob(client_data),
-            credential_id: Blob(key.credential_id.to_vec()),
-            signature: Blob(response.signature.to_vec()),
-        };
+        let challenge: Blob = serde_json::from_value(challenge.clone()).unwrap();
+        let challenge = Digest(challenge.0.try_into().unwrap());
+        let assertion = assert_with(key, &self.origin, challenge, &Forgery::default()).await;
         let view = self
             .post("assertion", &json!({ "assertion": assertion }))
             .await;

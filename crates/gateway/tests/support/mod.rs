@@ -1,15 +1,15 @@
 //! A real gateway on loopback, a person with a software passkey, an agent.
-#![allow(dead_code, clippy::unwrap_used, unreachable_pub)]
+// Each test uses a part of it.
+#![allow(dead_code, unused_imports, clippy::unwrap_used, unreachable_pub)]
+
+mod drafts;
+mod passkey;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use passkey::authenticator::{Authenticator, UiHint, UserCheck, UserValidationMethod};
-use passkey::client::{Client, DefaultClientData};
-use passkey::crypto::aws_lc_rs::AwsLcRsBackend;
-use passkey::types::ctap2::{Aaguid, Ctap2Error, get_assertion};
-use passkey::types::{Passkey, webauthn};
+use ::passkey::client::{Client, DefaultClientData};
+use ::passkey::types::{Passkey, webauthn};
 use reqwest::Method;
 use serde_json::{Value, json};
 use vidimus_gateway::{Config, Gateway, NewSession};
@@ -17,78 +17,19 @@ use vidimus_ledger::checkpoint;
 use vidimus_ledger::note::VerifierKey;
 use vidimus_ledger::tree::{leaf_hash, root_of};
 use vidimus_policy::Personal;
-use vidimus_protocol::action::{
-    Action, ActionKind, Command, Context, File, PAYLOAD_TYPE, Stdin, Target,
-};
 use vidimus_protocol::api::{
-    Ack, CeremonyStarted, Content, NonceReply, Problem, Propose, StartCeremony, VerdictExtras,
+    Ack, CeremonyStarted, NonceReply, Problem, Propose, StartCeremony, VerdictExtras,
 };
 use vidimus_protocol::entry::{Data, Leaf, Parsed, PartRef};
 use vidimus_protocol::envelope::{
-    ActType, AgentItem, Assertion, Decimal, Envelope, Seen, SeenPart, SessionItem, Verdict,
-    VerdictItem, token_hash,
+    ActType, AgentItem, Decimal, Envelope, Seen, SeenPart, SessionItem, Verdict, VerdictItem,
+    token_hash,
 };
 use vidimus_protocol::id::ExecutorId;
-use vidimus_protocol::{ActionId, AgentId, Blob, Digest, ReviewerId, Time, sha256, strict};
+use vidimus_protocol::{ActionId, AgentId, Blob, Digest, ReviewerId, Time, strict};
 
-/// Does what its owner wants, with or without verifying him.
-#[derive(Clone)]
-pub struct Touch {
-    pub verifies: bool,
-}
-
-#[async_trait]
-impl UserValidationMethod for Touch {
-    type PasskeyItem = Passkey;
-
-    async fn check_user<'a>(
-        &self,
-        _hint: UiHint<'a, Passkey>,
-        presence: bool,
-        _verification: bool,
-    ) -> Result<UserCheck, Ctap2Error> {
-        Ok(UserCheck {
-            presence,
-            verification: self.verifies,
-        })
-    }
-
-    fn is_presence_enabled(&self) -> bool {
-        true
-    }
-
-    fn is_verification_enabled(&self) -> Option<bool> {
-        Some(true)
-    }
-}
-
-pub fn authenticator(
-    store: Option<Passkey>,
-    verifies: bool,
-) -> Authenticator<Option<Passkey>, Touch, AwsLcRsBackend> {
-    Authenticator::new(
-        Aaguid::new_empty(),
-        store,
-        Touch { verifies },
-        AwsLcRsBackend,
-    )
-}
-
-/// Changes one thing of an assertion before the key signs.
-#[derive(Clone)]
-pub struct Forgery {
-    pub client_data: fn(&mut Value),
-    pub verifies: bool,
-}
-
-impl Default for Forgery {
-    fn default() -> Self {
-        Self {
-            client_data: |_| {},
-            verifies: true,
-        }
-    }
-}
+pub use drafts::{Draft, action, commit, content, proposal};
+pub use passkey::{Forgery, assert_with, authenticator};
 
 pub struct World {
     pub gateway: Gateway,
@@ -321,133 +262,6 @@ async fn call(
     Reply {
         status: response.status().as_u16(),
         body: response.bytes().await.unwrap().to_vec(),
-    }
-}
-
-/// The key's answer to a challenge, with one thing forged.
-pub async fn assert_with(
-    key: &Passkey,
-    origin: &str,
-    challenge: Digest,
-    forgery: &Forgery,
-) -> Assertion {
-    let mut data = json!({
-        "type": "webauthn.get",
-        "challenge": Blob(challenge.0.to_vec()).to_string(),
-        "origin": origin,
-        "crossOrigin": false,
-    });
-    (forgery.client_data)(&mut data);
-    let client_data = serde_json::to_vec(&data).unwrap();
-    let mut authenticator = authenticator(Some(key.clone()), forgery.verifies);
-    let response = authenticator
-        .get_assertion(get_assertion::Request {
-            rp_id: "localhost".into(),
-            client_data_hash: sha256(&[&client_data]).0.to_vec().into(),
-            allow_list: None,
-            extensions: None,
-            options: get_assertion::Options {
-                up: true,
-                uv: forgery.verifies,
-            },
-            pin_auth: None,
-            pin_protocol: None,
-        })
-        .await
-        .unwrap();
-    Assertion {
-        authenticator_data: Blob(response.auth_data.to_vec()),
-        client_data_json: Blob(client_data),
-        credential_id: Blob(key.credential_id.to_vec()),
-        signature: Blob(response.signature.to_vec()),
-    }
-}
-
-pub fn action(argv: &[&str]) -> Action {
-    Action {
-        kind: ActionKind::Command,
-        payload: Command {
-            argv: argv.iter().map(|text| (*text).to_owned()).collect(),
-            cwd: "/srv".into(),
-            env: vec![],
-            files: vec![],
-            interpreter: None,
-            not_bound: vec![],
-            program: File {
-                path: "/usr/bin/true".into(),
-                sha256: Digest([1; 32]),
-                size: 1,
-            },
-            script: None,
-            stdin: Stdin::Null,
-            uid: 1000,
-            user: "ada".into(),
-        },
-        target: Target {
-            environment: "local".into(),
-            resource: "/srv".into(),
-            system: "host".into(),
-        },
-    }
-}
-
-pub fn content(r#type: &str, bytes: &[u8]) -> Content {
-    Content {
-        bytes: Blob(bytes.to_vec()),
-        salt: random32(),
-        r#type: r#type.to_owned(),
-    }
-}
-
-pub fn commit(content: &Content) -> Digest {
-    Digest(
-        vidimus_ledger::part::commit(&content.salt.0, &content.r#type, &content.bytes.0).unwrap(),
-    )
-}
-
-pub fn proposal(argv: &[&str]) -> Propose {
-    Propose {
-        action: ActionId::from_random(random16()),
-        context: Some(content(
-            vidimus_protocol::action::CONTEXT_TYPE,
-            &Context {
-                intent: Some("because".into()),
-                ..Context::default()
-            }
-            .to_bytes(),
-        )),
-        payload: content(PAYLOAD_TYPE, &action(argv).to_bytes()),
-        ttl_s: None,
-    }
-}
-
-/// A verdict on its way: everything that can be forged before it is signed.
-#[derive(Clone)]
-pub struct Draft {
-    pub envelope: Envelope,
-    pub item: VerdictItem,
-    pub extras: VerdictExtras,
-}
-
-impl Draft {
-    /// Brings root and commits in line with the rest.
-    pub fn seal(mut self) -> Self {
-        self.item.reason_commit = commit(&self.extras.reason);
-        self.item.seen = self.extras.seen.digest();
-        self.root()
-    }
-
-    pub fn root(mut self) -> Self {
-        self.envelope.items_root = Digest(root_of(&[leaf_hash(&strict::canonical(&self.item))]));
-        self
-    }
-
-    pub fn start(&self) -> StartCeremony {
-        StartCeremony {
-            envelope: self.envelope.clone(),
-            items: vec![String::from_utf8(strict::canonical(&self.item)).unwrap()],
-            verdict: Some(self.extras.clone()),
-        }
     }
 }
 

@@ -1,0 +1,255 @@
+//! Who may ask what, requests that are hostile, and what must not leak.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use support::{World, commit, leaf};
+use vidimus_protocol::api::Propose;
+use vidimus_protocol::envelope::Verdict;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agents_token_decides_nothing_and_a_session_proposes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    let agent = world.connect().await;
+    let (propose, ack) = world.propose(&agent, &["deploy"]).await;
+    let start = world.draft(&ack, Verdict::Approve, "").await.start();
+    let body = serde_json::to_value(&start).unwrap();
+    let started: Value = world
+        .call(
+            Method::POST,
+            "/v1/ceremonies",
+            Some(&world.session),
+            Some(&body),
+        )
+        .await
+        .json();
+    let ceremony = format!("/v1/ceremonies/{}", started["ceremony"].as_str().unwrap());
+    let deciding = [
+        (Method::POST, "/v1/nonces".to_owned(), None),
+        (
+            Method::POST,
+            "/v1/ceremonies".to_owned(),
+            Some(body.clone()),
+        ),
+        (Method::GET, ceremony.clone(), None),
+        (Method::GET, format!("{ceremony}/page"), None),
+        (Method::DELETE, ceremony.clone(), None),
+        (
+            Method::POST,
+            format!("{ceremony}/code"),
+            Some(json!({ "code": "1" })),
+        ),
+        (
+            Method::POST,
+            format!("{ceremony}/registration"),
+            Some(json!({})),
+        ),
+        (
+            Method::POST,
+            format!("{ceremony}/assertion"),
+            Some(json!({})),
+        ),
+        (Method::GET, "/v1/session".to_owned(), None),
+        (Method::DELETE, "/v1/session".to_owned(), None),
+        (
+            Method::GET,
+            format!("/v1/parts/{}/payload", ack.entries[0].index),
+            None,
+        ),
+    ];
+    for (method, path, body) in deciding {
+        let reply = world
+            .call(method.clone(), &path, Some(&agent.token), body.as_ref())
+            .await;
+        assert_eq!(reply.refused(), "forbidden", "{method} {path}");
+    }
+    let feed = world
+        .http
+        .get(format!("{}/v1/feed?from=0", world.gateway.url()))
+        .bearer_auth(&agent.token)
+        .header("connection", "upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    assert_eq!(feed.send().await.unwrap().status(), 403);
+
+    let action = propose.action;
+    for (method, path) in [
+        (Method::POST, "/v1/actions".to_owned()),
+        (Method::GET, format!("/v1/actions/{action}")),
+        (Method::POST, format!("/v1/actions/{action}/withdraw")),
+        (Method::POST, format!("/v1/actions/{action}/permit")),
+        (Method::POST, format!("/v1/actions/{action}/redeem")),
+        (Method::POST, format!("/v1/actions/{action}/outcome")),
+        (Method::GET, "/v1/agent".to_owned()),
+    ] {
+        for token in [None, Some(world.session.as_str()), Some("nonsense")] {
+            let reply = world.call(method.clone(), &path, token, None).await;
+            assert_eq!(reply.refused(), "unauthorised", "{method} {path} {token:?}");
+        }
+    }
+    // Nobody without a session begins a verdict.
+    assert_eq!(
+        world
+            .call(Method::POST, "/v1/ceremonies", None, Some(&body))
+            .await
+            .refused(),
+        "unauthorised"
+    );
+    assert_eq!(world.status(&agent, action).await["status"], "pending");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_requests_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    let agent = world.connect().await;
+    let url = world.gateway.url();
+    let good = serde_json::to_string(&support::proposal(&["x"])).unwrap();
+    let send = |body: String| {
+        world
+            .http
+            .post(format!("{url}/v1/actions"))
+            .bearer_auth(&agent.token)
+            .header("content-type", "application/json")
+            .body(body)
+    };
+    for (what, body, status) in [
+        (
+            "duplicate key",
+            good.replacen('{', r#"{"ttl_s":1,"ttl_s":2,"#, 1),
+            400,
+        ),
+        (
+            "unknown field",
+            good.replacen('{', r#"{"approved":true,"#, 1),
+            400,
+        ),
+        (
+            "unsafe number",
+            good.replacen('{', r#"{"ttl_s":9007199254740993,"#, 1),
+            400,
+        ),
+        ("float", good.replacen('{', r#"{"ttl_s":1.5,"#, 1), 400),
+        ("no JSON", "hello".to_owned(), 400),
+        (
+            "deep",
+            format!("{}{}", "[".repeat(100), "]".repeat(100)),
+            400,
+        ),
+        ("too long", format!("\"{}\"", "a".repeat(3 << 20)), 413),
+    ] {
+        match send(body).send().await {
+            Ok(reply) => assert_eq!(reply.status(), status, "{what}"),
+            // A body that is not read to its end may end the connection first.
+            Err(error) => assert_eq!((what, error.is_request()), ("too long", true)),
+        }
+    }
+    let typed = world
+        .http
+        .post(format!("{url}/v1/actions"))
+        .bearer_auth(&agent.token)
+        .header("content-type", "text/plain")
+        .body(good);
+    assert_eq!(typed.send().await.unwrap().status(), 415);
+    for (what, spoil) in [
+        (
+            "not canonical",
+            (|bytes: &mut Vec<u8>| bytes.push(b' ')) as fn(&mut Vec<u8>),
+        ),
+        ("not an action", |bytes| *bytes = b"{}".to_vec()),
+    ] {
+        let mut propose = support::proposal(&["x"]);
+        spoil(&mut propose.payload.bytes.0);
+        assert_eq!(
+            world
+                .post("/v1/actions", &agent.token, &propose)
+                .await
+                .refused(),
+            "bad_payload",
+            "{what}"
+        );
+    }
+    // What the framework refuses has the one form of errors too.
+    let action = support::proposal(&["x"]).action;
+    for (method, path) in [
+        (Method::GET, format!("/v1/actions/{action}?wait=soon")),
+        (Method::GET, format!("/v1/actions/{action}?until=1")),
+        (Method::PUT, "/v1/actions".to_owned()),
+        (Method::GET, "/v1/actions/nonsense".to_owned()),
+    ] {
+        let reply = world.call(method, &path, Some(&agent.token), None).await;
+        assert_eq!(reply.refused(), "malformed", "{path}");
+    }
+    // The same id for something else.
+    let (propose, _) = world.propose(&agent, &["x"]).await;
+    let other = Propose {
+        action: propose.action,
+        ..support::proposal(&["y"])
+    };
+    assert_eq!(
+        world
+            .post("/v1/actions", &agent.token, &other)
+            .await
+            .refused(),
+        "action_exists"
+    );
+
+    // Pages of other origins, and names that resolve here.
+    for (header, value, status) in [
+        ("origin", "http://evil.example", 403),
+        ("origin", "null", 403),
+        ("host", "evil.example", 421),
+        ("host", "localhost", 421),
+    ] {
+        let reply = world
+            .http
+            .get(format!("{url}/v1/log"))
+            .header(header, value)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(reply.status(), status, "{header}: {value}");
+    }
+    let own = world
+        .http
+        .get(format!("{url}/v1/log"))
+        .header("origin", &url)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(own.status(), 200);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_are_not_in_the_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    let agent = world.connect().await;
+    let (propose, ack) = world
+        .propose(&agent, &["deploy", "--marker-in-payload"])
+        .await;
+    world
+        .decide(&ack, Verdict::Approve, "marker-in-reason")
+        .await;
+    let permit: Value = world.permit(&agent, propose.action).await.json();
+    let leaves = World::leaves(folder.path()).join("\n");
+    for secret in [
+        &world.session,
+        &agent.token,
+        permit["permit"].as_str().unwrap(),
+        "--marker-in-payload",
+        "marker-in-reason",
+        &propose.payload.salt.to_string(),
+    ] {
+        assert!(!leaves.contains(secret), "{secret} stands in a leaf");
+    }
+    assert!(leaves.contains(&commit(&propose.payload).to_string()));
+    assert_eq!(leaf(&ack, 0).parts.len(), 2);
+    world.stop().await;
+}

@@ -1,0 +1,108 @@
+//! A software passkey, honest or not.
+
+use ::passkey::authenticator::{Authenticator, UiHint, UserCheck, UserValidationMethod};
+use ::passkey::crypto::aws_lc_rs::AwsLcRsBackend;
+use ::passkey::types::Passkey;
+use ::passkey::types::ctap2::{Aaguid, Ctap2Error, get_assertion};
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use vidimus_protocol::envelope::Assertion;
+use vidimus_protocol::{Blob, Digest, sha256};
+
+/// Does what its owner wants, with or without verifying him.
+#[derive(Clone)]
+pub struct Touch {
+    pub verifies: bool,
+}
+
+#[async_trait]
+impl UserValidationMethod for Touch {
+    type PasskeyItem = Passkey;
+
+    async fn check_user<'a>(
+        &self,
+        _hint: UiHint<'a, Passkey>,
+        presence: bool,
+        _verification: bool,
+    ) -> Result<UserCheck, Ctap2Error> {
+        Ok(UserCheck {
+            presence,
+            verification: self.verifies,
+        })
+    }
+
+    fn is_presence_enabled(&self) -> bool {
+        true
+    }
+
+    fn is_verification_enabled(&self) -> Option<bool> {
+        Some(true)
+    }
+}
+
+pub fn authenticator(
+    store: Option<Passkey>,
+    verifies: bool,
+) -> Authenticator<Option<Passkey>, Touch, AwsLcRsBackend> {
+    Authenticator::new(
+        Aaguid::new_empty(),
+        store,
+        Touch { verifies },
+        AwsLcRsBackend,
+    )
+}
+
+/// Changes one thing of an assertion before the key signs.
+#[derive(Clone)]
+pub struct Forgery {
+    pub client_data: fn(&mut Value),
+    pub verifies: bool,
+}
+
+impl Default for Forgery {
+    fn default() -> Self {
+        Self {
+            client_data: |_| {},
+            verifies: true,
+        }
+    }
+}
+
+/// The key's answer to a challenge, with one thing forged.
+pub async fn assert_with(
+    key: &Passkey,
+    origin: &str,
+    challenge: Digest,
+    forgery: &Forgery,
+) -> Assertion {
+    let mut data = json!({
+        "type": "webauthn.get",
+        "challenge": Blob(challenge.0.to_vec()).to_string(),
+        "origin": origin,
+        "crossOrigin": false,
+    });
+    (forgery.client_data)(&mut data);
+    let client_data = serde_json::to_vec(&data).unwrap();
+    let mut authenticator = authenticator(Some(key.clone()), forgery.verifies);
+    let response = authenticator
+        .get_assertion(get_assertion::Request {
+            rp_id: "localhost".into(),
+            client_data_hash: sha256(&[&client_data]).0.to_vec().into(),
+            allow_list: None,
+            extensions: None,
+            options: get_assertion::Options {
+                up: true,
+                uv: forgery.verifies,
+            },
+            pin_auth: None,
+            pin_protocol: None,
+        })
+        .await
+        .unwrap();
+    Assertion {
+        authenticator_data: Blob(response.auth_data.to_vec()),
+        client_data_json: Blob(client_data),
+        credential_id: Blob(key.credential_id.to_vec()),
+        signature: Blob(response.signature.to_vec()),
+    }
+}
