@@ -185,4 +185,22 @@ mod tests {
             Err(PortError::Record { .. })
         ));
     }
+
+    #[test]
+    fn nobody_outside_reaches_it_and_nobody_else_is_localhost() {
+        let folder = tempfile::tempdir().unwrap();
+        let bound = Loopback::bind(&folder.path().join("port")).unwrap();
+        for listener in &bound.listeners {
+            assert!(listener.local_addr().unwrap().ip().is_loopback());
+        }
+        drop(bound);
+        let Ok(other) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) else {
+            return; // This machine has no IPv6, so `localhost` cannot mean it.
+        };
+        let port = other.local_addr().unwrap().port();
+        assert!(matches!(
+            Loopback::bind_port(port),
+            Err(PortError::Busy { .. })
+        ));
+    }
 }

@@ -8,7 +8,7 @@ mod page;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -67,7 +67,12 @@ async fn guard(State(gateway): State<Gateway>, request: Request, next: Next) -> 
     if api {
         response = as_problem(response);
     }
+    let ends = response.status() == StatusCode::PAYLOAD_TOO_LARGE;
     let headers = response.headers_mut();
+    if ends {
+        // The rest of the body is not read: nothing can follow it here.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));

@@ -31,8 +31,7 @@ pub enum StoreError {
 const LAYOUT: i64 = 1;
 
 /// Leaves and parts only ever grow at their end, so that a commit writes few
-/// pages: the ids of parts follow from their entry
-/// ([`first_part_id`]).
+/// pages: the ids of parts follow from their entry ([`first_part_id`]).
 const SCHEMA: &str = "
     CREATE TABLE leaves (idx INTEGER PRIMARY KEY, leaf BLOB NOT NULL) STRICT;
     CREATE TABLE parts (
@@ -50,7 +49,7 @@ const SCHEMA: &str = "
 /// Pages that the write-ahead log has room for: beyond them it grows.
 const WAL_PAGES: usize = 1024;
 const PAGE: usize = 4096;
-/// Most parts of an entry.
+/// Room for the parts of an entry; the reducer takes two at most.
 const MOST_PARTS: i64 = 8;
 
 /// A part on its way into the store.
@@ -318,4 +317,75 @@ fn first_part_id(index: u64) -> i64 {
 /// Positions stay below 2^53, so they fit SQLite's integers.
 fn sql(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn entry(index: u64) -> Batch {
+        let part = |name: &str| StoredPart {
+            index,
+            name: name.to_owned(),
+            content: Content {
+                bytes: Blob(format!("{name} of {index}").into_bytes()),
+                salt: Digest([7; 32]),
+                r#type: "text/plain".to_owned(),
+            },
+        };
+        Batch {
+            leaves: vec![(index, vec![b'x'; 500])],
+            parts: vec![part("context"), part("payload")],
+            ..Batch::default()
+        }
+    }
+
+    #[test]
+    fn the_write_ahead_log_begins_again_and_nothing_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let wal = folder.path().join("ledger.db-wal");
+        let mut store = Store::open(&path).unwrap();
+        let full = std::fs::metadata(&wal).unwrap().len();
+        assert!(full > u64::try_from(WAL_PAGES * PAGE).unwrap());
+        // First under load, then with pauses.
+        for index in 0..400 {
+            store.commit(&entry(index)).unwrap();
+            store.tidy(index > 300).unwrap();
+        }
+        assert_eq!(std::fs::metadata(&wal).unwrap().len(), full);
+
+        let check = |store: &Store| {
+            assert_eq!(store.leaves(0, 2000, usize::MAX).unwrap().len(), 400);
+            for index in [0, 1, 399] {
+                let part = store.part(index, "payload").unwrap().unwrap();
+                assert_eq!(part.bytes.0, format!("payload of {index}").into_bytes());
+                assert_eq!(store.part(index, "reason").unwrap(), None);
+            }
+        };
+        check(&store);
+        check(&Store::open_reader(&path).unwrap());
+        drop(store);
+        check(&Store::open(&path).unwrap());
+    }
+
+    #[test]
+    fn a_ledger_is_its_owners_and_of_this_layout() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let store = Store::open(&path).unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        store
+            .connection
+            .pragma_update(None, "user_version", LAYOUT + 1)
+            .unwrap();
+        drop(store);
+        assert!(matches!(
+            Store::open(&path).err(),
+            Some(StoreError::Layout { found }) if found == LAYOUT + 1
+        ));
+    }
 }

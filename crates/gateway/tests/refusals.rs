@@ -7,8 +7,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use support::{Draft, Forgery, World, commit, content, now, random16, random32};
 use vidimus_ledger::tree::{leaf_hash, root_of};
-use vidimus_protocol::api::{Ack, Propose};
-use vidimus_protocol::envelope::{ActType, Assertion, Decimal, SessionItem, Verdict, token_hash};
+use vidimus_protocol::api::{Ack, Propose, StartCeremony};
+use vidimus_protocol::envelope::{
+    ActType, Assertion, Decimal, Envelope, SessionItem, Verdict, token_hash,
+};
 use vidimus_protocol::{ActionId, Blob, Digest, ReviewerId, Time};
 
 struct Case {
@@ -49,6 +51,10 @@ async fn every_forged_verdict_is_refused_and_the_action_stays_pending() {
         case("changed reason", "wrong_reason", |mut draft| {
             draft.extras.reason = content("text/plain;charset=utf-8", b"something else");
             draft
+        }),
+        case("a reason that is no text", "wrong_reason", |mut draft| {
+            draft.extras.reason = content("text/plain;charset=utf-8", b"\xff");
+            draft.seal()
         }),
         case("changed digest", "wrong_proposal", |mut draft| {
             draft.item.action_digest = random32();
@@ -213,6 +219,38 @@ async fn an_envelope_has_one_try_and_one_type() {
         .await;
     assert_eq!(replayed.refused(), "nonce_used");
 
+    // A prompt is answered once, and what is done cannot be cancelled.
+    let item = SessionItem {
+        expires_at: now().plus_seconds(60),
+        token_hash: token_hash("once"),
+    };
+    let start = world.one(ActType::SessionOpened, &item).await;
+    let body = serde_json::to_value(&start).unwrap();
+    let started: Value = world
+        .call(Method::POST, "/v1/ceremonies", None, Some(&body))
+        .await
+        .json();
+    let prompt = format!("/v1/ceremonies/{}", started["ceremony"].as_str().unwrap());
+    let assertion = support::assert_with(
+        &world.key,
+        &world.gateway.url(),
+        start.envelope.challenge(),
+        &Forgery::default(),
+    )
+    .await;
+    let answer = json!({ "assertion": assertion });
+    let path = format!("{prompt}/assertion");
+    let done: Value = world
+        .call(Method::POST, &path, None, Some(&answer))
+        .await
+        .json();
+    assert_eq!(done["state"], "done");
+    let again = world.call(Method::POST, &path, None, Some(&answer)).await;
+    assert_eq!(again.refused(), "out_of_order");
+    world.call(Method::DELETE, &prompt, None, None).await;
+    let still: Value = world.call(Method::GET, &prompt, None, None).await.json();
+    assert_eq!(still["state"], "done");
+
     // A sign-in cannot be used as a verdict, nor a verdict as a sign-in.
     let mut start = world.draft(&ack, Verdict::Approve, "").await.start();
     start.envelope.r#type = ActType::SessionOpened;
@@ -261,6 +299,181 @@ async fn an_envelope_has_one_try_and_one_type() {
         world.act(None, &start, &Forgery::default()).await.refused(),
         "session_too_long"
     );
+    world.stop().await;
+}
+
+/// Sessions do not stand in the ledger, so nobody but the gateway checks a sign-in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_sign_in_opens_no_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    world.connect().await;
+    let first = leaf_hash(World::leaves(folder.path())[0].as_bytes());
+    let good = || SessionItem {
+        expires_at: now().plus_seconds(3600),
+        token_hash: token_hash("forged"),
+    };
+    let over = SessionItem {
+        expires_at: now(),
+        ..good()
+    };
+    let forged = |client_data: fn(&mut Value), verifies| Forgery {
+        client_data,
+        verifies,
+    };
+    let honest = Forgery::default;
+    let elsewhere: fn(&mut Value) = |data| data["origin"] = json!("http://localhost:1");
+    type Forge<'a> = &'a dyn Fn(&mut Envelope);
+    let cases: [(&str, &str, SessionItem, Forge<'_>, Forgery); 10] = [
+        (
+            "not verified",
+            "unverifiable",
+            good(),
+            &|_| {},
+            forged(|_| {}, false),
+        ),
+        (
+            "wrong origin",
+            "unverifiable",
+            good(),
+            &|_| {},
+            forged(elsewhere, true),
+        ),
+        ("over already", "session_too_long", over, &|_| {}, honest()),
+        (
+            "for somebody else",
+            "foreign_credential",
+            good(),
+            &|envelope| envelope.signer = ReviewerId::from_random(random16()),
+            honest(),
+        ),
+        (
+            "pinned before its key",
+            "stale_pin",
+            good(),
+            &|envelope| {
+                envelope.pinned_size = Decimal(1);
+                envelope.pinned_root = Digest(root_of(&[first]));
+            },
+            honest(),
+        ),
+        (
+            "invented pin",
+            "unverifiable",
+            good(),
+            &|envelope| envelope.pinned_root = random32(),
+            honest(),
+        ),
+        (
+            "pin beyond the log",
+            "unverifiable",
+            good(),
+            &|envelope| envelope.pinned_size = Decimal(1000),
+            honest(),
+        ),
+        (
+            "another log",
+            "other_log",
+            good(),
+            &|envelope| envelope.log = random32(),
+            honest(),
+        ),
+        (
+            "invented nonce",
+            "nonce_used",
+            good(),
+            &|envelope| envelope.nonce = random32(),
+            honest(),
+        ),
+        (
+            "envelope expired",
+            "envelope_expired",
+            good(),
+            &|envelope| envelope.expires_at = envelope.issued_at,
+            honest(),
+        ),
+    ];
+    for (what, code, item, forge, forgery) in cases {
+        let mut start = world.one(ActType::SessionOpened, &item).await;
+        forge(&mut start.envelope);
+        let refused = world.act(None, &start, &forgery).await.refused();
+        assert_eq!(refused, code, "{what}");
+    }
+    assert_eq!(
+        world.get("/v1/session", "forged").await.refused(),
+        "unauthorised"
+    );
+
+    // A session that ended stays over, and an open one open, after a restart.
+    let (open, ended) = (world.sign_in().await, world.sign_in().await);
+    let gone = world.call(Method::DELETE, "/v1/session", Some(&ended), None);
+    assert_eq!(gone.await.status, 204);
+    world.stop().await;
+    let fresh = support::serve(support::config(folder.path()));
+    for (token, status) in [(&open, 200), (&ended, 401)] {
+        let url = format!("{}/v1/session", fresh.gateway.url());
+        let reply = fresh.http.get(url).bearer_auth(token).send().await;
+        assert_eq!(reply.unwrap().status(), status);
+    }
+    fresh.stop().await;
+}
+
+/// What the page would show is checked before there is a page.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_count_is_not_shown_to_a_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    let agent = world.connect().await;
+    let (_, ack) = world.propose(&agent, &["deploy"]).await;
+    let good = world.draft(&ack, Verdict::Approve, "fine").await;
+    let start = async |what: &str, start: &StartCeremony, code: &str| {
+        let body = serde_json::to_value(start).unwrap();
+        let session = Some(world.session.as_str());
+        let reply = world.call(Method::POST, "/v1/ceremonies", session, Some(&body));
+        assert_eq!(reply.await.refused(), code, "{what}");
+    };
+
+    let mut draft = good.clone();
+    draft.envelope.signer = ReviewerId::from_random(random16());
+    start("somebody else", &draft.start(), "foreign_credential").await;
+    let mut draft = good.clone();
+    draft.item.action_digest = random32();
+    start("another payload", &draft.root().start(), "wrong_proposal").await;
+    let mut draft = good.clone();
+    draft.extras.reason = content("text/plain;charset=utf-8", b"other");
+    start("another reason", &draft.start(), "wrong_reason").await;
+    let mut draft = good.clone();
+    draft.extras.seen.renderer = "liar/1".into();
+    start("something else seen", &draft.start(), "wrong_seen").await;
+    let mut several = good.start();
+    several.items.push(several.items[0].clone());
+    start("two items", &several, "item_count").await;
+    several.items.clear();
+    start("no item", &several, "item_count").await;
+    for act in [ActType::AgentRegistered, ActType::SessionOpened] {
+        let wrong = world.one(act, &json!({ "name": "x" })).await;
+        start("an item of another shape", &wrong, "malformed").await;
+    }
+    // An agent does not sign in.
+    let item = SessionItem {
+        expires_at: now().plus_seconds(60),
+        token_hash: token_hash("x"),
+    };
+    let sign_in = world.one(ActType::SessionOpened, &item).await;
+    let by_agent = world
+        .act(Some(&agent.token), &sign_in, &Forgery::default())
+        .await;
+    assert_eq!(by_agent.refused(), "forbidden");
+
+    world.decide(&ack, Verdict::Deny, "no").await;
+    let late = world.draft(&ack, Verdict::Approve, "").await.start();
+    start("decided already", &late, "not_pending").await;
+    let opens = vidimus_gateway::NewSession {
+        token_hash: token_hash("y"),
+        expires_at: now().plus_seconds(60),
+    };
+    let again = world.gateway.found("Eve", opens).err().unwrap();
+    assert_eq!(again.code, "already_set_up");
     world.stop().await;
 }
 
@@ -397,8 +610,22 @@ async fn a_permit_runs_one_thing_once() {
     }
     // Another agent's token does not even see the action.
     let stranger = world.connect().await;
+    let outcome =
+        json!({ "outcome": { "exited": { "code": 0 } }, "duration_ms": 1, "output_omitted": 0 });
+    let nothing = json!({});
+    for (verb, body) in [
+        ("redeem", &good),
+        ("permit", &nothing),
+        ("withdraw", &nothing),
+        ("outcome", &outcome),
+    ] {
+        let path = format!("/v1/actions/{}/{verb}", propose.action);
+        let refused = world.post(&path, &stranger.token, body).await.refused();
+        assert_eq!(refused, "unknown_action", "{verb}");
+    }
+    let path_of_view = format!("/v1/actions/{}", propose.action);
     assert_eq!(
-        world.post(&path, &stranger.token, &good).await.refused(),
+        world.get(&path_of_view, &stranger.token).await.refused(),
         "unknown_action"
     );
 
@@ -430,6 +657,22 @@ async fn a_permit_runs_one_thing_once() {
         "not_running"
     );
     let path = format!("/v1/actions/{}/outcome", propose.action);
+    let long = json!({ "failed_to_start": { "why": "x".repeat(501) } });
+    let typed = content("text/html", b"<b>done</b>");
+    for (what, field, value, code) in [
+        ("a long why", "outcome", long, "why_too_long"),
+        (
+            "output of another type",
+            "output",
+            serde_json::to_value(typed).unwrap(),
+            "wrong_parts",
+        ),
+    ] {
+        let mut wrong = report.clone();
+        wrong[field] = value;
+        let refused = world.post(&path, &agent.token, &wrong).await.refused();
+        assert_eq!(refused, code, "{what}");
+    }
     let _: Ack = world.post(&path, &agent.token, &report).await.json();
     let changed =
         json!({ "duration_ms": 1, "outcome": { "exited": { "code": 1 } }, "output_omitted": 0 });

@@ -199,6 +199,19 @@ async fn hostile_requests_are_refused_by_name() {
         "action_exists"
     );
 
+    // The same proposal of another agent, and with another context.
+    let stranger = world.connect().await;
+    let same = world.post("/v1/actions", &stranger.token, &propose).await;
+    assert_eq!(same.refused(), "action_exists");
+    let mut other = propose.clone();
+    other.context = None;
+    let other = world.post("/v1/actions", &agent.token, &other).await;
+    assert_eq!(other.refused(), "action_exists");
+    let mut torn = support::proposal(&["x"]);
+    torn.context.as_mut().unwrap().bytes.0.push(b' ');
+    let torn = world.post("/v1/actions", &agent.token, &torn).await;
+    assert_eq!(torn.refused(), "bad_context");
+
     // Pages of other origins, and names that resolve here.
     for (header, value, status) in [
         ("origin", "http://evil.example", 403),
@@ -251,5 +264,63 @@ async fn secrets_are_not_in_the_ledger() {
     }
     assert!(leaves.contains(&commit(&propose.payload).to_string()));
     assert_eq!(leaf(&ack, 0).parts.len(), 2);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_for_this_gateways_pages_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    let url = world.gateway.url();
+    for path in ["/v1/log", "/c/ceremony.js", "/nothing"] {
+        let reply = world.http.get(format!("{url}{path}")).send().await.unwrap();
+        for (header, value) in [
+            ("cache-control", "no-store"),
+            ("referrer-policy", "no-referrer"),
+            ("x-content-type-options", "nosniff"),
+        ] {
+            assert_eq!(reply.headers()[header], value, "{path}");
+        }
+    }
+    let page = world.http.get(format!("{url}/c/ceremony.js")).send().await;
+    let policy = page.unwrap().headers()["content-security-policy"].clone();
+    for rule in ["default-src 'none'", "frame-ancestors 'none'"] {
+        assert!(policy.to_str().unwrap().contains(rule), "{policy:?}");
+    }
+
+    // A request that names no host at all.
+    let address = url.trim_start_matches("http://").to_owned();
+    let reply = tokio::task::spawn_blocking(move || {
+        use std::io::{Read as _, Write as _};
+        let mut socket = std::net::TcpStream::connect(address).unwrap();
+        socket.write_all(b"GET /v1/log HTTP/1.0\r\n\r\n").unwrap();
+        let mut reply = String::new();
+        socket.read_to_string(&mut reply).unwrap();
+        reply
+    });
+    let reply = reply.await.unwrap();
+    assert!(reply.starts_with("HTTP/1.0 421"), "{reply}");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_fills_the_gateway() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    let (agent, other) = (world.connect().await, world.connect().await);
+    for _ in 0..1000 {
+        world.propose(&agent, &["again"]).await;
+    }
+    let propose = support::proposal(&["again"]);
+    let more = world.post("/v1/actions", &agent.token, &propose).await;
+    assert_eq!(more.refused(), "too_many_pending");
+    // Another agent is not kept out.
+    world.propose(&other, &["deploy"]).await;
+
+    let nonce = async |token| world.call(Method::POST, "/v1/nonces", token, None).await;
+    while nonce(None).await.status == 200 {}
+    assert_eq!(nonce(None).await.refused(), "too_many_nonces");
+    // Nor is whoever has a session.
+    assert_eq!(nonce(Some(world.session.as_str())).await.status, 200);
     world.stop().await;
 }

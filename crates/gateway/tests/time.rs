@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{World, commit, leaf, serve};
+use support::{Forgery, World, commit, leaf, serve};
 use vidimus_gateway::Clock;
 use vidimus_protocol::Time;
 use vidimus_protocol::api::Ack;
@@ -189,5 +189,35 @@ async fn a_turned_clock_stops_signing_and_nothing_is_lost() {
             .await
             .json();
     }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_and_a_nonce_run_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let hands = Hands::new();
+    let fresh = serve(support::config_with(folder.path(), hands.clone()));
+    let world = fresh.found(hands.wall()).await;
+    let agent = connect(&world, &hands).await;
+    let (_, ack) = world.propose(&agent, &["deploy"]).await;
+    let mut draft = world
+        .draft_at(&ack, Verdict::Approve, "", hands.wall())
+        .await;
+
+    hands.pass(Duration::from_secs(301));
+    draft.envelope.issued_at = hands.wall();
+    draft.envelope.expires_at = hands.wall().plus_seconds(120);
+    let late = world
+        .act(Some(&world.session), &draft.start(), &Forgery::default())
+        .await;
+    assert_eq!(late.refused(), "nonce_used");
+
+    let session: Value = world.get("/v1/session", &world.session).await.json();
+    assert!(session["expires_at"].is_string());
+    hands.pass(Duration::from_hours(1));
+    assert_eq!(
+        world.get("/v1/session", &world.session).await.refused(),
+        "unauthorised"
+    );
     world.stop().await;
 }

@@ -15,6 +15,9 @@ use vidimus_protocol::id::Actor;
 use vidimus_protocol::{Leaf, Time};
 use zeroize::Zeroizing;
 
+#[path = "../../../gateway/tests/support/port.rs"]
+mod port;
+
 use super::*;
 use crate::hooks::{NotificationRequest, PassphraseAsk};
 use crate::secrets::NoKeyring;
@@ -52,11 +55,7 @@ impl Bench {
     fn set_up(runtime: &tokio::runtime::Runtime) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path());
-        vidimus_client::private::private_folder(&home.gateway_dir()).unwrap();
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        std::fs::write(home.gateway_dir().join("port"), format!("{port}\n")).unwrap();
-        drop(free);
+        port::reserve(&home.gateway_dir());
         let (sender, inbox) = mpsc::unbounded_channel();
         let mut core = Core::new(Setting {
             home,

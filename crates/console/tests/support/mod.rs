@@ -5,6 +5,8 @@ pub mod browser;
 #[path = "../../../gateway/tests/support/passkey.rs"]
 mod key;
 pub mod passkey;
+#[path = "../../../gateway/tests/support/port.rs"]
+mod port;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -117,12 +119,7 @@ pub struct Computer {
 impl Computer {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // Each computer has a port of its own, also after a restart.
-        let gateway = Home::at(folder.path()).gateway_dir();
-        vidimus_client::private::private_folder(&gateway).unwrap();
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        std::fs::write(gateway.join("port"), format!("{port}\n")).unwrap();
+        port::reserve(&Home::at(folder.path()).gateway_dir());
         Self {
             folder,
             person: Arc::default(),

@@ -4,6 +4,7 @@
 
 mod drafts;
 mod passkey;
+mod port;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +17,6 @@ use vidimus_gateway::{Config, Gateway, NewSession};
 use vidimus_ledger::checkpoint;
 use vidimus_ledger::note::VerifierKey;
 use vidimus_ledger::tree::{leaf_hash, root_of};
-use vidimus_policy::Personal;
 use vidimus_protocol::api::{
     Ack, CeremonyStarted, NonceReply, Problem, Propose, StartCeremony, VerdictExtras,
 };
@@ -105,14 +105,14 @@ pub fn now() -> Time {
 }
 
 pub fn config(dir: &Path) -> Config {
+    port::reserve(dir);
     Config::personal(dir.to_owned())
 }
 
 pub fn config_with(dir: &Path, clock: Arc<dyn vidimus_gateway::Clock>) -> Config {
     Config {
-        dir: dir.to_owned(),
         clock,
-        policy: Arc::new(Personal),
+        ..config(dir)
     }
 }
 
