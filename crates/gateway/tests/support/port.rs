@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::path::Path;
 
 /// Records a free port for the gateway in `dir`, unless one is recorded.
-pub fn reserve(dir: &Path) {
+pub(super) fn reserve(dir: &Path) {
     vidimus_client::private::private_folder(dir).unwrap();
     let record = dir.join("port");
     if !record.exists() {
