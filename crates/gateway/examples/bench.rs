@@ -46,15 +46,15 @@ async fn main() {
     };
     let (out, vidimus) = (value("--out"), value("--vidimus"));
     let folder = tempfile::tempdir_in(out.parent().unwrap()).unwrap();
+    let machine = json!({
+        "processors": std::thread::available_parallelism().map_or(1, usize::from),
+        "system": std::fs::read_to_string("/proc/version").unwrap_or_default().split(" (").next(),
+    });
     let verification = full_verification();
     let release = verdict_to_child(folder.path(), &vidimus).await;
     // Last, since it keeps to one processor.
     let proposals = durable_proposals(folder.path()).await;
     let rows = [proposals, verification, release];
-    let machine = json!({
-        "processors": std::thread::available_parallelism().map_or(1, usize::from),
-        "system": std::fs::read_to_string("/proc/version").unwrap_or_default().split(" (").next(),
-    });
     let report = json!({ "machine": machine, "rows": rows });
     std::fs::write(out, serde_json::to_vec_pretty(&report).unwrap()).unwrap();
 }

@@ -250,5 +250,39 @@ mod tests {
         all.start(code_step(), true).unwrap();
         all.all().values().for_each(|open| open.cancel());
         all.start(code_step(), false).unwrap();
+        while all.all().len() < MOST_KEPT {
+            let (id, _) = all.start(code_step(), false).unwrap();
+            all.get(id).unwrap().cancel();
+        }
+        let refused = all.start(code_step(), true).unwrap_err();
+        assert_eq!(refused.code, "too_many_ceremonies");
+    }
+
+    #[test]
+    fn one_that_is_being_answered_is_not_cancelled() {
+        let all = Ceremonies::default();
+        let one = all.get(all.start(code_step(), true).unwrap().0).unwrap();
+        drop(one.take());
+        one.cancel();
+        assert_eq!(one.view().state, CeremonyState::Waiting);
+    }
+
+    #[test]
+    fn an_old_one_ends_and_is_forgotten_later() {
+        let all = Ceremonies::default();
+        let over_for = |time: Duration| {
+            let (id, _) = all.start(code_step(), true).unwrap();
+            let mut open = all.0.lock().unwrap();
+            let made = Arc::into_inner(open.remove(&id).unwrap()).unwrap();
+            let aged = Ceremony {
+                ends_at: Instant::now().checked_sub(time).unwrap(),
+                ..made
+            };
+            open.insert(id, Arc::new(aged));
+            id
+        };
+        let late = all.get(over_for(Duration::ZERO)).unwrap().view();
+        assert_eq!(late.problem.unwrap().code, "ceremony_expired");
+        assert!(all.get(over_for(KEPT)).is_err());
     }
 }

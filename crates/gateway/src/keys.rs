@@ -137,10 +137,12 @@ mod tests {
             0o600
         );
         assert_eq!(Keys::open(&path, true).unwrap().nonce, first.nonce);
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(
-            Keys::open(&path, true),
-            Err(KeysError::Exposed { .. })
-        ));
+        for mode in [0o640, 0o620, 0o604, 0o602] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert!(matches!(
+                Keys::open(&path, true),
+                Err(KeysError::Exposed { .. })
+            ));
+        }
     }
 }

@@ -481,3 +481,23 @@ fn read_back(store: &Store) -> Result<(Replay, State, MemoryTree), OpenError> {
     let (state, tree) = (replay.state().clone(), replay.tree().clone());
     Ok((replay, state, tree))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[tokio::test]
+    async fn it_is_its_owners_and_says_when_it_is_busy() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("a/b");
+        let gateway = Gateway::open(Config::personal(dir.clone())).unwrap();
+        let mode = std::fs::metadata(&dir).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        let most = u32::try_from(MOST_IN_FLIGHT).unwrap();
+        let _all = gateway.0.in_flight.try_acquire_many(most).unwrap();
+        let refused = gateway.ask(Request::Nonce { session: true }).await;
+        assert_eq!(refused.err().unwrap().code, "busy");
+    }
+}

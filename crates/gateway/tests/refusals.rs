@@ -676,6 +676,12 @@ async fn a_permit_runs_one_thing_once() {
     let _: Ack = world.post(&path, &agent.token, &report).await.json();
     let changed =
         json!({ "duration_ms": 1, "outcome": { "exited": { "code": 1 } }, "output_omitted": 0 });
+    let mut slower = report.clone();
+    slower["duration_ms"] = json!(2);
+    assert_eq!(
+        world.post(&path, &agent.token, &slower).await.refused(),
+        "not_running"
+    );
     assert_eq!(
         world.post(&path, &agent.token, &changed).await.refused(),
         "not_running"

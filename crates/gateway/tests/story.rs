@@ -3,12 +3,15 @@
 
 mod support;
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
-use support::{World, commit, leaf};
-use vidimus_protocol::api::Ack;
+use support::{World, commit, leaf, serve};
+use vidimus_protocol::Blob;
+use vidimus_protocol::api::{Ack, FeedMessage};
 use vidimus_protocol::entry::{Data, Kind, Outcome, Resolution};
-use vidimus_protocol::envelope::Verdict;
+use vidimus_protocol::envelope::{Verdict, token_hash};
 use vidimus_verify::replay::Replay;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -255,5 +258,74 @@ async fn a_founding_that_is_cancelled_half_way_leaves_nothing() {
         world.gateway.found("Eve", opens("b")).is_err(),
         "there is one founding"
     );
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_answers_its_own_challenge() {
+    let folder = tempfile::tempdir().unwrap();
+    let fresh = serve(support::config(folder.path()));
+    let opens = vidimus_gateway::NewSession {
+        token_hash: token_hash("a"),
+        expires_at: support::now().plus_seconds(60),
+    };
+    assert_eq!(
+        fresh.gateway.found(" Ada", opens).unwrap_err().code,
+        "bad_name"
+    );
+    let founding = fresh.gateway.found("Ada", opens).unwrap();
+    let base = format!("/v1/ceremonies/{}", founding.ceremony);
+    let code = json!({ "code": founding.code });
+    let mut options: Value = fresh
+        .call(Method::POST, &format!("{base}/code"), Some(&code))
+        .await
+        .json();
+    options["publicKey"]["challenge"] = json!(Blob(vec![0; 32]).to_string());
+    let created = support::register_with(&fresh.gateway.url(), options)
+        .await
+        .1;
+    let path = format!("{base}/registration");
+    let refused = fresh.call(Method::POST, &path, Some(&created)).await;
+    assert_eq!(refused.refused(), "registration_refused");
+    fresh.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_ends_with_its_session() {
+    use std::io::{Read as _, Write as _};
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    // Whoever claims more than there is sees how much there is.
+    let Some(FeedMessage::Batch { leaves, .. }) = world.gateway.batch(1000).await.unwrap() else {
+        panic!("no batch")
+    };
+    assert!(leaves.is_empty());
+
+    let session = world.sign_in().await;
+    let port = world.gateway.port();
+    let mut socket = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let request = format!(
+        "GET /v1/feed?from=0 HTTP/1.1\r\nHost: localhost:{port}\r\n\
+         Authorization: Bearer {session}\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    socket.write_all(request.as_bytes()).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    world
+        .call(Method::DELETE, "/v1/session", Some(&session), None)
+        .await;
+    let told = tokio::task::spawn_blocking(move || {
+        let (mut all, mut some) = (Vec::new(), [0; 4096]);
+        while !all.ends_with(b"unauthorised") {
+            match socket.read(&mut some) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => all.extend(&some[..count]),
+            }
+        }
+        all
+    });
+    assert!(told.await.unwrap().ends_with(b"unauthorised"));
     world.stop().await;
 }

@@ -6,13 +6,14 @@ mod support;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use support::{Forgery, World, commit, leaf, serve};
 use vidimus_gateway::Clock;
 use vidimus_protocol::Time;
 use vidimus_protocol::api::Ack;
 use vidimus_protocol::entry::Kind;
-use vidimus_protocol::envelope::Verdict;
+use vidimus_protocol::envelope::{ActType, SessionItem, Verdict, token_hash};
 
 /// A clock whose hands the test moves.
 struct Hands(Mutex<(u64, Duration)>);
@@ -211,6 +212,44 @@ async fn a_session_and_a_nonce_run_out() {
         .act(Some(&world.session), &draft.start(), &Forgery::default())
         .await;
     assert_eq!(late.refused(), "nonce_used");
+
+    // An envelope that runs out between page and key.
+    let item = SessionItem {
+        expires_at: hands.wall().plus_seconds(1000),
+        token_hash: token_hash("late"),
+    };
+    let mut start = world.one(ActType::SessionOpened, &item).await;
+    start.envelope.issued_at = hands.wall();
+    start.envelope.expires_at = hands.wall().plus_seconds(60);
+    let body = serde_json::to_value(&start).unwrap();
+    let started: Value = world
+        .call(Method::POST, "/v1/ceremonies", None, Some(&body))
+        .await
+        .json();
+    hands.pass(Duration::from_secs(61));
+    let assertion = support::assert_with(
+        &world.key,
+        &world.gateway.url(),
+        start.envelope.challenge(),
+        &Forgery::default(),
+    )
+    .await;
+    let path = format!(
+        "/v1/ceremonies/{}/assertion",
+        started["ceremony"].as_str().unwrap()
+    );
+    let body = json!({ "assertion": assertion });
+    let late = world.call(Method::POST, &path, None, Some(&body)).await;
+    assert_eq!(late.refused(), "envelope_expired");
+
+    // Unused nonces make room again.
+    let nonce = async || world.call(Method::POST, "/v1/nonces", None, None).await;
+    for _ in 0..1000 {
+        nonce().await;
+    }
+    assert_eq!(nonce().await.refused(), "too_many_nonces");
+    hands.pass(Duration::from_secs(301));
+    assert_eq!(nonce().await.status, 200);
 
     let session: Value = world.get("/v1/session", &world.session).await.json();
     assert!(session["expires_at"].is_string());

@@ -1,11 +1,10 @@
 //! A person with a passkey, on the gateway's page.
 
-use ::passkey::client::{Client, DefaultClientData};
-use ::passkey::types::{Passkey, webauthn};
+use ::passkey::types::Passkey;
 use serde_json::{Value, json};
 use vidimus_protocol::{Blob, Digest};
 
-use super::key::{Forgery, assert_with, authenticator};
+use super::key::{Forgery, assert_with, register_with};
 
 /// The page at `url` (`ORIGIN/c/ID`).
 pub struct Page {
@@ -43,23 +42,8 @@ impl Page {
     /// Sets up the first key.
     pub async fn set_up(&self, code: &str) -> Passkey {
         let options = self.post("code", &json!({ "code": code })).await;
-        let mut client = Client::new(authenticator(None, true)).allows_insecure_localhost(true);
-        let request: webauthn::CredentialCreationOptions = serde_json::from_value(options).unwrap();
-        let origin = reqwest::Url::parse(&self.origin).unwrap();
-        let made = client
-            .register(&origin, request, DefaultClientData)
-            .await
-            .unwrap();
-        let text = |bytes: &[u8]| Blob(bytes.to_vec()).to_string();
-        let made = json!({
-            "id": made.id, "rawId": text(&made.raw_id), "type": "public-key",
-            "response": {
-                "attestationObject": text(&made.response.attestation_object),
-                "clientDataJSON": text(&made.response.client_data_json),
-            },
-        });
+        let (key, made) = register_with(&self.origin, options).await;
         let request = self.post("registration", &made).await;
-        let key = client.authenticator().store().clone().unwrap();
         self.answer(&key, &request["challenge"]).await;
         key
     }

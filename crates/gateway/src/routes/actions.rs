@@ -233,3 +233,14 @@ async fn reason(
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_longer_than_that() {
+        let long = Wait { wait: u64::MAX };
+        assert_eq!(long.duration(), Duration::from_secs(MAX_WAIT_S));
+    }
+}

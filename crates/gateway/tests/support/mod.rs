@@ -9,11 +9,10 @@ mod port;
 use std::path::Path;
 use std::sync::Arc;
 
-use ::passkey::client::{Client, DefaultClientData};
-use ::passkey::types::{Passkey, webauthn};
+use ::passkey::types::Passkey;
 use reqwest::Method;
 use serde_json::{Value, json};
-use vidimus_gateway::{Config, Gateway, NewSession};
+use vidimus_gateway::{Config, Gateway, NewSession, OpenError};
 use vidimus_ledger::checkpoint;
 use vidimus_ledger::note::VerifierKey;
 use vidimus_ledger::tree::{leaf_hash, root_of};
@@ -29,7 +28,7 @@ use vidimus_protocol::id::ExecutorId;
 use vidimus_protocol::{ActionId, AgentId, Blob, Digest, ReviewerId, Time, strict};
 
 pub use drafts::{Draft, action, commit, content, proposal};
-pub use passkey::{Forgery, assert_with, authenticator};
+pub use passkey::{Forgery, assert_with, register_with};
 
 pub struct World {
     pub gateway: Gateway,
@@ -124,8 +123,26 @@ pub struct Fresh {
     served: tokio::task::JoinHandle<()>,
 }
 
+/// Opens it once the gateway before it has let go of its folder.
+pub fn open(config: &Config) -> Gateway {
+    for _ in 0..250 {
+        let config = Config {
+            dir: config.dir.clone(),
+            clock: config.clock.clone(),
+            policy: config.policy.clone(),
+        };
+        match Gateway::open(config) {
+            Err(OpenError::InUse { .. }) => {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("the folder is still in use after five seconds");
+}
+
 pub fn serve(config: Config) -> Fresh {
-    let gateway = Gateway::open(config).unwrap();
+    let gateway = open(&config);
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let serving = gateway.clone().serve(axum::Router::new(), async {
         let _ = stopped.await;
@@ -167,21 +184,7 @@ impl Fresh {
             )
             .await
             .json();
-        let mut client = Client::new(authenticator(None, true)).allows_insecure_localhost(true);
-        let request: webauthn::CredentialCreationOptions = serde_json::from_value(options).unwrap();
-        let url = reqwest::Url::parse(&self.gateway.url()).unwrap();
-        let created = client
-            .register(&url, request, DefaultClientData)
-            .await
-            .unwrap();
-        let text = |bytes: &[u8]| Blob(bytes.to_vec()).to_string();
-        let created = json!({
-            "id": created.id, "rawId": text(&created.raw_id), "type": "public-key",
-            "response": {
-                "attestationObject": text(&created.response.attestation_object),
-                "clientDataJSON": text(&created.response.client_data_json),
-            },
-        });
+        let (key, created) = register_with(&self.gateway.url(), options).await;
         let request: Value = self
             .call(
                 Method::POST,
@@ -190,7 +193,6 @@ impl Fresh {
             )
             .await
             .json();
-        let key = client.authenticator().store().clone().unwrap();
         (key, session, base, request)
     }
 

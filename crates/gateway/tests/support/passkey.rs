@@ -1,9 +1,10 @@
 //! A software passkey, honest or not.
 
 use ::passkey::authenticator::{Authenticator, UiHint, UserCheck, UserValidationMethod};
+use ::passkey::client::{Client, DefaultClientData};
 use ::passkey::crypto::aws_lc_rs::AwsLcRsBackend;
-use ::passkey::types::Passkey;
 use ::passkey::types::ctap2::{Aaguid, Ctap2Error, get_assertion};
+use ::passkey::types::{Passkey, webauthn};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use vidimus_protocol::envelope::Assertion;
@@ -40,7 +41,7 @@ impl UserValidationMethod for Touch {
     }
 }
 
-pub fn authenticator(
+fn authenticator(
     store: Option<Passkey>,
     verifies: bool,
 ) -> Authenticator<Option<Passkey>, Touch, AwsLcRsBackend> {
@@ -66,6 +67,26 @@ impl Default for Forgery {
             verifies: true,
         }
     }
+}
+
+/// A new key, and what the page sends of it.
+pub async fn register_with(origin: &str, options: Value) -> (Passkey, Value) {
+    let mut client = Client::new(authenticator(None, true)).allows_insecure_localhost(true);
+    let request: webauthn::CredentialCreationOptions = serde_json::from_value(options).unwrap();
+    let origin = reqwest::Url::parse(origin).unwrap();
+    let made = client
+        .register(&origin, request, DefaultClientData)
+        .await
+        .unwrap();
+    let text = |bytes: &[u8]| Blob(bytes.to_vec()).to_string();
+    let created = json!({
+        "id": made.id, "rawId": text(&made.raw_id), "type": "public-key",
+        "response": {
+            "attestationObject": text(&made.response.attestation_object),
+            "clientDataJSON": text(&made.response.client_data_json),
+        },
+    });
+    (client.authenticator().store().clone().unwrap(), created)
 }
 
 /// The key's answer to a challenge, with one thing forged.
