@@ -28,7 +28,7 @@ pub enum StoreError {
     Damaged(String),
 }
 
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
 
 /// Leaves and parts only ever grow at their end, so that a commit writes few
 /// pages: the ids of parts follow from their entry ([`first_part_id`]).
@@ -43,7 +43,7 @@ const SCHEMA: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE filler (bytes BLOB NOT NULL) STRICT;
     INSERT INTO filler VALUES (x'');
-    PRAGMA user_version = 1;
+    PRAGMA user_version = 2;
 ";
 
 /// Pages that the write-ahead log has room for: beyond them it grows.
