@@ -173,7 +173,10 @@ async fn a_turned_clock_stops_signing_and_nothing_is_lost() {
     let fresh = serve(support::config_with(folder.path(), hands.clone()));
     let world = fresh.found(hands.wall()).await;
     let agent = connect(&world, &hands).await;
+    let checkpoint =
+        async || -> Value { world.call(Method::GET, "/v1/log", None, None).await.json() };
     for turned in [-3_600_000, 3_600_000] {
+        let signed = checkpoint().await;
         hands.turn(turned);
         let propose = support::proposal(&["x"]);
         assert_eq!(
@@ -184,6 +187,8 @@ async fn a_turned_clock_stops_signing_and_nothing_is_lost() {
             "clock",
             "{turned}"
         );
+        // It is old by either clock, and not signed anew.
+        assert_eq!(checkpoint().await, signed, "{turned}");
         hands.turn(-turned);
         let _: Ack = world
             .post("/v1/actions", &agent.token, &propose)
