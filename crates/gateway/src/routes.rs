@@ -7,6 +7,7 @@ pub(crate) mod feed;
 mod page;
 
 use axum::Router;
+use axum::body::HttpBody as _;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -152,15 +153,20 @@ impl<S: Send + Sync, T: DeserializeOwned> axum::extract::FromRequest<S> for Stri
                 "send `Content-Type: application/json`",
             ));
         }
+        let too_long = || {
+            Refusal::new(
+                413,
+                "too_long",
+                format!("a body has at most {MAX_BODY} bytes"),
+            )
+        };
+        // One that says how long it is need not be read to be refused.
+        if request.body().size_hint().lower() > MAX_BODY as u64 {
+            return Err(too_long());
+        }
         let body = axum::body::Bytes::from_request(request, state)
             .await
-            .map_err(|_| {
-                Refusal::new(
-                    413,
-                    "too_long",
-                    format!("a body has at most {MAX_BODY} bytes"),
-                )
-            })?;
+            .map_err(|_| too_long())?;
         strict::parse(&body, MAX_BODY)
             .map(Self)
             .map_err(Refusal::malformed)
