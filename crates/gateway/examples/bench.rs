@@ -301,35 +301,19 @@ async fn verdict_to_child(folder: &Path, vidimus: &Path) -> Value {
         let ack = wait_for_proposal(&home.gateway_dir()).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
         let draft = world.draft(&ack, Verdict::Approve, "").await;
-        let body = serde_json::to_value(draft.start()).unwrap();
-        let path = "/v1/ceremonies";
-        let started: Value = world
-            .call(
-                reqwest::Method::POST,
-                path,
-                Some(&world.session),
-                Some(&body),
-            )
+        let start = draft.start();
+        let prompt = world
+            .begin(Some(&world.session), &start)
             .await
-            .json();
-        let challenge = draft.envelope.challenge();
-        let assertion = support::assert_with(
-            &world.key,
-            &world.gateway.url(),
-            challenge,
-            &Forgery::default(),
-        )
-        .await;
-        let path = format!(
-            "/v1/ceremonies/{}/assertion",
-            started["ceremony"].as_str().unwrap()
-        );
+            .ok()
+            .unwrap();
+        let answer = world.answer(&world.key, &start, &Forgery::default()).await;
+        let path = format!("{prompt}/assertion");
         let sent = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap();
-        let body = json!({ "assertion": assertion });
         let _: Value = world
-            .call(reqwest::Method::POST, &path, None, Some(&body))
+            .call(reqwest::Method::POST, &path, None, Some(&answer))
             .await
             .json();
         assert!(held.wait().await.unwrap().success(), "exec ran the command");

@@ -8,9 +8,7 @@ use serde_json::{Value, json};
 use support::{Draft, Forgery, World, commit, content, now, random16, random32};
 use vidimus_ledger::tree::{leaf_hash, root_of};
 use vidimus_protocol::api::{Ack, Propose, StartCeremony};
-use vidimus_protocol::envelope::{
-    ActType, Assertion, Decimal, Envelope, SessionItem, Verdict, token_hash,
-};
+use vidimus_protocol::envelope::{ActType, Decimal, Envelope, SessionItem, Verdict, token_hash};
 use vidimus_protocol::{ActionId, Blob, Digest, ReviewerId, Time};
 
 struct Case {
@@ -225,20 +223,8 @@ async fn an_envelope_has_one_try_and_one_type() {
         token_hash: token_hash("once"),
     };
     let start = world.one(ActType::SessionOpened, &item).await;
-    let body = serde_json::to_value(&start).unwrap();
-    let started: Value = world
-        .call(Method::POST, "/v1/ceremonies", None, Some(&body))
-        .await
-        .json();
-    let prompt = format!("/v1/ceremonies/{}", started["ceremony"].as_str().unwrap());
-    let assertion = support::assert_with(
-        &world.key,
-        &world.gateway.url(),
-        start.envelope.challenge(),
-        &Forgery::default(),
-    )
-    .await;
-    let answer = json!({ "assertion": assertion });
+    let prompt = world.begin(None, &start).await.ok().unwrap();
+    let answer = world.answer(&world.key, &start, &Forgery::default()).await;
     let path = format!("{prompt}/assertion");
     let done: Value = world
         .call(Method::POST, &path, None, Some(&answer))
@@ -427,10 +413,8 @@ async fn what_cannot_count_is_not_shown_to_a_key() {
     let (_, ack) = world.propose(&agent, &["deploy"]).await;
     let good = world.draft(&ack, Verdict::Approve, "fine").await;
     let start = async |what: &str, start: &StartCeremony, code: &str| {
-        let body = serde_json::to_value(start).unwrap();
-        let session = Some(world.session.as_str());
-        let reply = world.call(Method::POST, "/v1/ceremonies", session, Some(&body));
-        assert_eq!(reply.await.refused(), code, "{what}");
+        let begun = world.begin(Some(&world.session), start).await;
+        assert_eq!(begun.err().unwrap().refused(), code, "{what}");
     };
 
     let mut draft = good.clone();
@@ -496,40 +480,16 @@ async fn a_foreign_key_decides_nothing() {
     assert_eq!(reply.refused(), "unknown_credential");
 
     // Another key under the right key's id.
-    let draft = world.draft(&ack, Verdict::Approve, "").await;
-    let body = serde_json::to_value(draft.start()).unwrap();
-    let started: Value = world
-        .call(
-            Method::POST,
-            "/v1/ceremonies",
-            Some(&world.session),
-            Some(&body),
-        )
+    let start = world.draft(&ack, Verdict::Approve, "").await.start();
+    let prompt = world
+        .begin(Some(&world.session), &start)
         .await
-        .json();
-    let signed = support::assert_with(
-        &other.key,
-        &world.gateway.url(),
-        draft.envelope.challenge(),
-        &Forgery::default(),
-    )
-    .await;
-    let forged = Assertion {
-        credential_id: Blob(world.key.credential_id.to_vec()),
-        ..signed
-    };
-    let path = format!(
-        "/v1/ceremonies/{}/assertion",
-        started["ceremony"].as_str().unwrap()
-    );
-    let reply = world
-        .call(
-            Method::POST,
-            &path,
-            None,
-            Some(&json!({ "assertion": forged })),
-        )
-        .await;
+        .ok()
+        .unwrap();
+    let mut forged = world.answer(&other.key, &start, &Forgery::default()).await;
+    forged["assertion"]["credential_id"] = json!(Blob(world.key.credential_id.to_vec()));
+    let path = format!("{prompt}/assertion");
+    let reply = world.call(Method::POST, &path, None, Some(&forged)).await;
     assert_eq!(reply.refused(), "unverifiable");
 
     // An envelope made for the other gateway's log.

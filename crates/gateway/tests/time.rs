@@ -226,25 +226,11 @@ async fn a_session_and_a_nonce_run_out() {
     let mut start = world.one(ActType::SessionOpened, &item).await;
     start.envelope.issued_at = hands.wall();
     start.envelope.expires_at = hands.wall().plus_seconds(60);
-    let body = serde_json::to_value(&start).unwrap();
-    let started: Value = world
-        .call(Method::POST, "/v1/ceremonies", None, Some(&body))
-        .await
-        .json();
+    let prompt = world.begin(None, &start).await.ok().unwrap();
     hands.pass(Duration::from_secs(61));
-    let assertion = support::assert_with(
-        &world.key,
-        &world.gateway.url(),
-        start.envelope.challenge(),
-        &Forgery::default(),
-    )
-    .await;
-    let path = format!(
-        "/v1/ceremonies/{}/assertion",
-        started["ceremony"].as_str().unwrap()
-    );
-    let body = json!({ "assertion": assertion });
-    let late = world.call(Method::POST, &path, None, Some(&body)).await;
+    let answer = world.answer(&world.key, &start, &Forgery::default()).await;
+    let path = format!("{prompt}/assertion");
+    let late = world.call(Method::POST, &path, None, Some(&answer)).await;
     assert_eq!(late.refused(), "envelope_expired");
 
     // Unused nonces make room again.

@@ -365,29 +365,40 @@ impl World {
         start: &StartCeremony,
         forgery: &Forgery,
     ) -> Reply {
+        match self.begin(token, start).await {
+            Ok(prompt) => {
+                let answer = self.answer(key, start, forgery).await;
+                self.call(
+                    Method::POST,
+                    &format!("{prompt}/assertion"),
+                    None,
+                    Some(&answer),
+                )
+                .await
+            }
+            Err(refused) => refused,
+        }
+    }
+
+    /// Begins a key prompt: its path, or the refusal.
+    pub async fn begin(&self, token: Option<&str>, start: &StartCeremony) -> Result<String, Reply> {
         let body = serde_json::to_value(start).unwrap();
         let started = self
             .call(Method::POST, "/v1/ceremonies", token, Some(&body))
             .await;
         if started.status >= 400 {
-            return started;
+            return Err(started);
         }
         let CeremonyStarted { ceremony, .. } = started.json();
-        let assertion = assert_with(
-            key,
-            &self.gateway.url(),
-            start.envelope.challenge(),
-            forgery,
-        )
-        .await;
-        let path = format!("/v1/ceremonies/{ceremony}/assertion");
-        self.call(
-            Method::POST,
-            &path,
-            None,
-            Some(&json!({ "assertion": assertion })),
-        )
-        .await
+        Ok(format!("/v1/ceremonies/{ceremony}"))
+    }
+
+    /// What the page sends when the key has answered.
+    pub async fn answer(&self, key: &Passkey, start: &StartCeremony, forgery: &Forgery) -> Value {
+        let origin = self.gateway.url();
+        let challenge = start.envelope.challenge();
+        let assertion = assert_with(key, &origin, challenge, forgery).await;
+        json!({ "assertion": assertion })
     }
 
     pub async fn sign_in(&self) -> String {
