@@ -1,9 +1,7 @@
 //! What is sent: proposals, and verdicts that can be forged before they are signed.
 
 use vidimus_ledger::tree::{leaf_hash, root_of};
-use vidimus_protocol::action::{
-    Action, ActionKind, Command, Context, File, PAYLOAD_TYPE, Stdin, Target,
-};
+use vidimus_protocol::action::{Action, Context, PAYLOAD_TYPE};
 use vidimus_protocol::api::{Content, Propose, StartCeremony, VerdictExtras};
 use vidimus_protocol::envelope::{Envelope, VerdictItem};
 use vidimus_protocol::{ActionId, Blob, Digest, strict};
@@ -11,31 +9,9 @@ use vidimus_protocol::{ActionId, Blob, Digest, strict};
 use super::{random16, random32};
 
 pub fn action(argv: &[&str]) -> Action {
-    Action {
-        kind: ActionKind::Command,
-        payload: Command {
-            argv: argv.iter().map(|text| (*text).to_owned()).collect(),
-            cwd: "/srv".into(),
-            env: vec![],
-            files: vec![],
-            interpreter: None,
-            not_bound: vec![],
-            program: File {
-                path: "/usr/bin/true".into(),
-                sha256: Digest([1; 32]),
-                size: 1,
-            },
-            script: None,
-            stdin: Stdin::Null,
-            uid: 1000,
-            user: "ada".into(),
-        },
-        target: Target {
-            environment: "local".into(),
-            resource: "/srv".into(),
-            system: "host".into(),
-        },
-    }
+    let mut action = vidimus_verify::testkit::sample_action(0);
+    action.payload.argv = argv.iter().map(|text| (*text).to_owned()).collect();
+    action
 }
 
 pub fn content(r#type: &str, bytes: &[u8]) -> Content {
