@@ -30,6 +30,8 @@ pub(crate) enum Command {
     /// Ask for approval of a command, wait, and run exactly what was approved.
     #[command(after_long_help = EXEC_HELP)]
     Exec(ExecArgs),
+    /// Answer a reviewer's question about a waiting action.
+    Answer(AnswerArgs),
     /// Check an export of the ledger, without trusting whoever made it.
     #[command(after_long_help = VERIFY_HELP)]
     Verify(VerifyArgs),
@@ -75,9 +77,18 @@ pub(crate) struct ExecArgs {
     /// Pass this environment variable too; its value is bound, not shown.
     #[arg(long, value_name = "NAME", conflicts_with = "resume")]
     pub(crate) secret: Vec<String>,
-    /// Pass standard input on. What arrives there is not bound.
-    #[arg(long, conflicts_with = "resume")]
-    pub(crate) stdin: bool,
+    /// Give the command standard input: read to its end first, shown and bound
+    /// (the default), or passed on as it comes, unseen and not bound.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HOW",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "bound",
+        conflicts_with = "resume"
+    )]
+    pub(crate) stdin: Option<StdinMode>,
     /// Hand a script over by its name instead of as a sealed copy, so that it
     /// finds its own folder. It is checked again just before the start.
     #[arg(long, conflicts_with = "resume")]
@@ -95,6 +106,31 @@ pub(crate) struct ExecArgs {
         value_name = "COMMAND"
     )]
     pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AnswerArgs {
+    /// Which agent answers, when several are connected.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// Ledger entry of the question, when several are open. The oldest otherwise.
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) question: Option<u64>,
+    /// The action.
+    #[arg(value_name = "ID")]
+    pub(crate) action: ActionId,
+    /// The answer. The reviewer sees it as a claim of yours.
+    #[arg(value_name = "TEXT")]
+    pub(crate) text: String,
+}
+
+/// What happens to standard input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum StdinMode {
+    /// Read to its end before anything is proposed, shown and bound.
+    Bound,
+    /// Passed on while the command runs; not bound.
+    Inherited,
 }
 
 #[derive(Debug, Args)]

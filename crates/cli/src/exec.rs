@@ -8,6 +8,7 @@ mod ask;
 mod clock;
 mod diff;
 mod env;
+mod input;
 mod interpreter;
 mod newest;
 mod not_bound;
@@ -16,7 +17,7 @@ mod plan;
 mod release;
 mod run;
 mod saved;
-mod setup;
+pub(crate) mod setup;
 mod shebang;
 mod signals;
 mod tail;
@@ -24,21 +25,22 @@ mod who;
 mod words;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::time::Instant;
 use vidimus_client::home::Home;
-use vidimus_protocol::action::{Action, CONTEXT_TYPE, Context, PAYLOAD_TYPE, Stdin};
+use vidimus_protocol::action::{Action, CONTEXT_TYPE, Context, PAYLOAD_TYPE};
 use vidimus_protocol::api::{Content, Propose};
 use vidimus_protocol::{ActionId, Blob, Digest, Time};
 
-use crate::args::ExecArgs;
+use crate::args::{ExecArgs, StdinMode};
 use crate::out::{self, detail, say};
 use crate::random;
 use crate::stop::{Stop, code};
 use ask::Asking;
 use env::Environment;
+use input::Input;
 use newest::Newest;
 use plan::{Plan, Wanted};
 use release::Release;
@@ -87,7 +89,7 @@ impl Surroundings<'_> {
         let wanted = wanted(&args)?;
         let plan = Plan::make(wanted).map_err(|why| Stop::new(code::USAGE, why.to_string()))?;
         let setup = Setup::load(self.home, args.agent.as_deref())?;
-        let approved = plan.action().clone();
+        let approved = plan.action();
         let payload = Content {
             bytes: Blob(approved.to_bytes()),
             salt: random::digest()?,
@@ -103,7 +105,7 @@ impl Surroundings<'_> {
         let salts = plan.environment().salts();
         let saved = Saved::new(propose, &setup.profile.name, args.script_by_name, salts);
         say("asking for approval of");
-        for line in words::asked(&approved, saved.action, digest) {
+        for line in plan.asked(saved.action, digest) {
             detail(&line);
         }
         if plan.script_asks_for_its_place() {
@@ -111,8 +113,9 @@ impl Surroundings<'_> {
                 "the script seems to look for its own folder; it runs from a sealed copy, so `$0` does not lead there. `--script-by-name` hands it over by its name",
             );
         }
+        let input = plan.input().to_keep().map_err(Stop::internal)?;
         let file = saved
-            .write(&self.home.exec_state(saved.action))
+            .write(&self.home.exec_state(saved.action), input.as_deref())
             .map_err(Stop::internal)?;
         let case = Case {
             setup,
@@ -165,7 +168,8 @@ impl Surroundings<'_> {
         let plan = match &case.plan {
             Some(plan) => plan,
             None => {
-                anew = plan_again(&case.approved, &case.saved)?;
+                let input = saved::input_path(&self.home.exec_state(case.saved.action));
+                anew = plan_again(&case.approved, &case.saved, &input)?;
                 &anew
             }
         };
@@ -180,12 +184,16 @@ impl Surroundings<'_> {
     }
 
     async fn approval(&mut self, case: &Case) -> Result<(), Stop> {
-        let resume = self.resume_line(case.saved.action);
+        let id = case.saved.action.to_string();
+        let resume = self.line(&["exec", "--resume", &id]);
+        let answer = self.line(&["answer", &id, "TEXT"]);
         let mut asking = Asking {
             setup: &case.setup,
             saved: &case.saved,
             digest: case.digest,
             resume: &resume,
+            answer: &answer,
+            heard: 0,
             stops: &mut self.stops,
             patience: self.patience,
         };
@@ -195,6 +203,7 @@ impl Surroundings<'_> {
             if let Some(end) = ask::decided(&view) {
                 return end;
             }
+            asking.hear(&view);
             view.expires_at
         } else {
             asking.propose().await?
@@ -202,14 +211,15 @@ impl Surroundings<'_> {
         asking.approval(expires_at).await
     }
 
-    fn resume_line(&self, id: ActionId) -> String {
+    /// A command line with the very program and home folder of this run.
+    fn line(&self, words: &[&str]) -> String {
         let program = std::env::args_os().next().map(PathBuf::from);
         let program = program
             .filter(|path| path.components().count() > 1)
             .and_then(|path| std::path::absolute(path).ok())
             .map_or_else(|| "vidimus".into(), |path| path.display().to_string());
         let home = self.home.root().map(|path| path.display().to_string());
-        words::resume_line(&program, home.as_deref(), id)
+        words::own_line(&program, home.as_deref(), words)
     }
 }
 
@@ -233,10 +243,10 @@ fn wanted(args: &ExecArgs) -> Result<Wanted, Stop> {
         cwd: std::env::current_dir()
             .map_err(|why| usage(format!("the working directory cannot be read: {why}")))?,
         environment,
-        stdin: if args.stdin {
-            Stdin::Inherited
-        } else {
-            Stdin::Null
+        stdin: match args.stdin {
+            None => Input::Null,
+            Some(StdinMode::Inherited) => Input::Inherited,
+            Some(StdinMode::Bound) => Input::spool().map_err(|why| usage(why.to_string()))?,
         },
         script_by_name: args.script_by_name,
     })
@@ -260,21 +270,23 @@ fn claims(args: &ExecArgs) -> Result<Option<Content>, Stop> {
 }
 
 /// Builds the plan of an approved action from what is there now.
-fn plan_again(approved: &Action, saved: &Saved) -> Result<Plan, Stop> {
+fn plan_again(approved: &Action, saved: &Saved, input: &Path) -> Result<Plan, Stop> {
     let changed = |why: String| {
         Stop::new(
             code::CHANGED,
             format!("what was approved cannot run any more; nothing has run. {why}"),
         )
     };
-    let command = &approved.payload;
+    let command = approved
+        .command()
+        .ok_or_else(|| changed("It is no command.".into()))?;
     let environment = Environment::restore(command, &saved.secrets, |name| std::env::var_os(name))
         .map_err(|why| changed(why.to_string()))?;
     let wanted = Wanted {
         argv: command.argv.clone(),
         cwd: command.cwd.clone().into(),
         environment,
-        stdin: command.stdin,
+        stdin: Input::again(&command.stdin, input).map_err(|why| changed(why.to_string()))?,
         script_by_name: saved.script_by_name,
     };
     Plan::make(wanted).map_err(|why| changed(why.to_string()))

@@ -3,6 +3,7 @@
 //! One module for each subcommand; `args` is the command line, `stop` the exit
 //! codes, `out` the one place that prints.
 
+mod answer;
 mod args;
 mod exec;
 mod export;
@@ -38,6 +39,10 @@ fn run(cli: Cli) -> Result<u8, Stop> {
         Command::Exec(args) => {
             let home = home()?;
             runtime(Builder::new_multi_thread())?.block_on(exec::run(args, &home))
+        }
+        Command::Answer(args) => {
+            let home = home()?;
+            runtime(Builder::new_current_thread())?.block_on(answer::run(args, &home))
         }
         Command::Verify(args) => verify::run(&args),
         Command::Export(args) => export::run(&args, &home()?),

@@ -12,7 +12,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use vidimus_protocol::api::{
     Ack, ActionView, AgentView, Bundle, CeremonyStarted, CeremonyView, Content, LogView,
     NonceReply, PermitReply, Problem, Propose, Redeem, ReportOutcome, SessionView, StartCeremony,
-    SubmitAssertion,
+    SubmitAssertion, WriteAnswer, WriteNote,
 };
 use vidimus_protocol::id::CeremonyId;
 use vidimus_protocol::{ActionId, strict};
@@ -127,12 +127,57 @@ impl Gateway {
         self.post("/v1/actions", propose).await
     }
 
-    /// `GET /v1/actions/{id}` (agent): waits up to `wait_s` seconds for a change.
+    /// `GET /v1/actions/{id}` (agent): waits up to `wait_s` seconds for another
+    /// status, or for more than the `questions` that are known already.
     ///
     /// # Errors
     /// [`ClientError`]
-    pub async fn action(&self, action: ActionId, wait_s: u64) -> Result<ActionView, ClientError> {
-        self.wait(&format!("/v1/actions/{action}"), wait_s).await
+    pub async fn action(
+        &self,
+        action: ActionId,
+        wait_s: u64,
+        questions: Option<usize>,
+    ) -> Result<ActionView, ClientError> {
+        let mut path = format!("/v1/actions/{action}?wait={wait_s}");
+        if let Some(questions) = questions {
+            path = format!("{path}&questions={questions}");
+        }
+        self.wait(&path, wait_s).await
+    }
+
+    /// `POST /v1/actions/{id}/answers` (agent).
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn answer(&self, action: ActionId, answer: &WriteAnswer) -> Result<Ack, ClientError> {
+        self.post(&format!("/v1/actions/{action}/answers"), answer)
+            .await
+    }
+
+    /// `POST /v1/actions/{id}/take` (session).
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn take(&self, action: ActionId) -> Result<Ack, ClientError> {
+        self.post_empty(&format!("/v1/actions/{action}/take")).await
+    }
+
+    /// `POST /v1/actions/{id}/questions` (session).
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn ask_agent(&self, action: ActionId, note: &WriteNote) -> Result<Ack, ClientError> {
+        self.post(&format!("/v1/actions/{action}/questions"), note)
+            .await
+    }
+
+    /// `POST /v1/actions/{id}/flags` (session).
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn flag(&self, action: ActionId, note: &WriteNote) -> Result<Ack, ClientError> {
+        self.post(&format!("/v1/actions/{action}/flags"), note)
+            .await
     }
 
     /// `POST /v1/actions/{id}/withdraw` (agent).
@@ -219,7 +264,7 @@ impl Gateway {
         ceremony: CeremonyId,
         wait_s: u64,
     ) -> Result<CeremonyView, ClientError> {
-        self.wait(&format!("/v1/ceremonies/{ceremony}"), wait_s)
+        self.wait(&format!("/v1/ceremonies/{ceremony}?wait={wait_s}"), wait_s)
             .await
     }
 
@@ -280,9 +325,8 @@ impl Gateway {
     }
 
     async fn wait<T: DeserializeOwned>(&self, path: &str, wait_s: u64) -> Result<T, ClientError> {
-        let path = format!("{path}?wait={wait_s}");
         let limit = ANSWER.saturating_add(Duration::from_secs(wait_s));
-        self.ask(Method::GET, &path, None, limit).await
+        self.ask(Method::GET, path, None, limit).await
     }
 
     async fn post<T: DeserializeOwned>(

@@ -10,6 +10,8 @@ mod commands;
 mod feed;
 mod freeze;
 mod history;
+mod look_back;
+mod notes;
 mod notify;
 mod open;
 mod review;
@@ -103,6 +105,11 @@ pub(crate) enum Message {
     CeremonyEnded { serial: u64, end: End },
     /// No browser opened.
     NoBrowser { why: String },
+    /// The gateway answered to something said beside deciding.
+    Said {
+        reply: Answer,
+        result: Result<Ack, ClientError>,
+    },
     /// The desktop shows no notifications.
     NoNotifications { why: String },
     /// The whole-log verification goes on or is over.
@@ -314,6 +321,7 @@ impl Core {
                     "Copy the address of the page into a browser on this computer.",
                 ),
             ),
+            Message::Said { reply, result } => self.said(reply, result),
             Message::NoNotifications { why } => self.notice(
                 crate::view::Tone::Warning,
                 Problem::new(

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use vidimus_protocol::action::{Action, Context};
+use vidimus_protocol::action::{Action, Context, Payload};
 use vidimus_protocol::entry::{Outcome, Resolution};
 use vidimus_protocol::id::{ActionId, AgentId, ReviewerId};
 use vidimus_protocol::state::{ActionState, Life, PermitStatus};
@@ -21,16 +21,42 @@ pub(crate) struct Headline {
     pub(crate) title: String,
     pub(crate) target: String,
     pub(crate) intent: Option<String>,
+    /// The same for actions that do the same to the same thing.
+    pub(crate) likeness: [String; 4],
 }
 
 impl Headline {
     pub(crate) fn new(action: &Action, context: Option<&Context>) -> Self {
         Self {
-            title: render::command_line(&action.payload),
+            title: render::title(action),
             target: render::target_line(action),
             intent: context.and_then(|context| context.intent.clone()),
+            likeness: likeness(action),
         }
     }
+}
+
+/// For a command: host, program and its first word that is no option. For a
+/// change: system, resource and operation.
+fn likeness(action: &Action) -> [String; 4] {
+    let (what, how, rest) = match &action.payload {
+        Payload::Command(command) => (
+            action.target.system.as_str(),
+            command.program.path.as_str(),
+            command
+                .argv
+                .iter()
+                .skip(1)
+                .find(|word| !word.starts_with('-'))
+                .map_or("", String::as_str),
+        ),
+        Payload::Json(change) => (
+            action.target.system.as_str(),
+            action.target.resource.as_str(),
+            change.operation.as_str(),
+        ),
+    };
+    [action.kind().as_str(), what, how, rest].map(str::to_owned)
 }
 
 /// Headlines by action.
@@ -138,6 +164,10 @@ pub(crate) fn status(action: &ActionState, hints: Hints) -> ActionStatus {
             Some(Outcome::FailedToStart { why }) => ActionStatus::FailedToStart {
                 why: safe_text::prose(why),
             },
+            Some(Outcome::Succeeded {}) => ActionStatus::Succeeded,
+            Some(Outcome::Failed { why }) => ActionStatus::Failed {
+                why: safe_text::prose(why),
+            },
             None => ActionStatus::Unknown,
         },
     }
@@ -193,6 +223,7 @@ mod tests {
                 ttl_s: 900,
                 use_s: 600,
             },
+            notes: vec![],
             verdicts: vec![],
             resolved: None,
             permits: vec![],

@@ -4,15 +4,22 @@
 //! Three origins stay apart: what the agent claims, what Vidimus computed, what
 //! the policy says.
 
+mod change;
+
 use vidimus_protocol::Time;
-use vidimus_protocol::action::{self, Action, Command, Context, Stdin};
+use vidimus_protocol::action::{self, Action, Command, Context, Payload, Stdin};
 use vidimus_protocol::entry::{Decision, Evaluation};
 
 use crate::safe_text;
-use crate::view::{CommandView, EnvView, Fact, FileView, SafeText, ScriptView};
+use crate::view::{
+    CommandView, EnvView, Fact, FileView, InputView, SafeText, ScriptView, WhatView,
+};
 
 /// Name and version that a verdict's `seen` records.
 pub const RENDERER: &str = concat!("vidimus-console/", env!("CARGO_PKG_VERSION"));
+
+/// What stands in place of a text that is not part of the payload.
+const NO_TEXT: &str = "Not UTF-8 text, or larger than 256 KiB. Its content is bound by its digest, but you cannot read it here.";
 
 /// The command in one line, quoted as a shell would want it.
 ///
@@ -31,16 +38,38 @@ pub fn command_line(command: &Command) -> String {
     words.join(" ")
 }
 
-/// Host and folder in one line.
+/// What will run, in one line.
+#[must_use]
+pub fn title(action: &Action) -> String {
+    match &action.payload {
+        Payload::Command(command) => command_line(command),
+        Payload::Json(change) => change.operation.clone(),
+    }
+}
+
+/// Where it runs, in one line: for a command, host and folder.
 #[must_use]
 pub fn target_line(action: &Action) -> String {
-    format!("{}:{}", action.target.system, action.payload.cwd)
+    let target = &action.target;
+    match &action.payload {
+        Payload::Command(command) => format!("{}:{}", target.system, command.cwd),
+        Payload::Json(_) => format!(
+            "{} · {} · {}",
+            target.system, target.resource, target.environment
+        ),
+    }
 }
 
 /// What will run.
 #[must_use]
-pub fn command(action: &Action) -> CommandView {
-    let command = &action.payload;
+pub fn what(action: &Action) -> WhatView {
+    match &action.payload {
+        Payload::Command(of) => WhatView::Command(command(of)),
+        Payload::Json(of) => WhatView::Change(change::view(of, &action.target)),
+    }
+}
+
+fn command(command: &Command) -> CommandView {
     CommandView {
         program: file(&command.program),
         interpreter: command
@@ -50,12 +79,13 @@ pub fn command(action: &Action) -> CommandView {
         script: command.script.as_ref().map(|script| ScriptView {
             file: file(&script.file),
             lines: script.text.as_deref().map(safe_text::lines),
-            omitted: script.text.is_none().then(|| {
-                "Not UTF-8 text, or larger than 256 KiB. Its content is bound by its digest, but you cannot read it here."
-                    .into()
-            }),
+            omitted: script.text.is_none().then(|| NO_TEXT.into()),
         }),
-        argv: command.argv.iter().map(|word| safe_text::code(word)).collect(),
+        argv: command
+            .argv
+            .iter()
+            .map(|word| safe_text::code(word))
+            .collect(),
         cwd: safe_text::code(&command.cwd),
         env: command
             .env
@@ -65,7 +95,20 @@ pub fn command(action: &Action) -> CommandView {
                 value: var.value.as_deref().map(safe_text::code),
             })
             .collect(),
-        files: command.files.iter().map(|named| file(&named.file)).collect(),
+        input: match &command.stdin {
+            Stdin::Null | Stdin::Inherited => None,
+            Stdin::Bound(input) => Some(InputView {
+                size: input.size,
+                sha256: input.sha256.to_string(),
+                lines: input.text.as_deref().map(safe_text::lines),
+                omitted: input.text.is_none().then(|| NO_TEXT.into()),
+            }),
+        },
+        files: command
+            .files
+            .iter()
+            .map(|named| file(&named.file))
+            .collect(),
         not_bound: command
             .not_bound
             .iter()
@@ -108,33 +151,22 @@ pub struct Known {
 /// What Vidimus computed.
 #[must_use]
 pub fn computed(action: &Action, known: &Known) -> Vec<Fact> {
-    let command = &action.payload;
-    let mut facts = vec![
+    let mut facts = match &action.payload {
+        Payload::Command(command) => oddities(command, action),
+        Payload::Json(_) => Vec::new(),
+    };
+    facts.extend([
         fact(
             "Agent",
             safe_text::prose(&format!("{} ({})", known.agent, known.agent_id)),
             false,
         ),
         fact("Acts for", safe_text::prose(&known.owner), false),
-        fact("Host", safe_text::code(&action.target.system), true),
-        fact(
-            "Environment",
-            safe_text::code(&action.target.environment),
-            true,
-        ),
-        fact(
-            "Runs as",
-            safe_text::code(&format!("{} (uid {})", command.user, command.uid)),
-            true,
-        ),
-        fact(
-            "Standard input",
-            safe_text::prose(match command.stdin {
-                Stdin::Null => "empty",
-                Stdin::Inherited => "whatever the agent's terminal or pipe sends: not bound",
-            }),
-            false,
-        ),
+    ]);
+    if let Payload::Command(command) = &action.payload {
+        facts.extend(surroundings(command, action));
+    }
+    facts.extend([
         fact(
             "Proposed",
             safe_text::prose(&time_words(known.proposed_at)),
@@ -149,38 +181,48 @@ pub fn computed(action: &Action, known: &Known) -> Vec<Fact> {
             )),
             false,
         ),
-    ];
-    if !called_by_its_name(command) {
-        facts.insert(
-            0,
-            fact(
-                "Called as",
-                safe_text::code(command.argv.first().map_or("", String::as_str)),
-                true,
-            ),
-        );
-    }
-    if action.target.resource != command.cwd {
-        facts.insert(
-            0,
-            fact(
-                "Says it acts on",
-                safe_text::code(&action.target.resource),
-                true,
-            ),
-        );
-    }
-    if let Some(argument) = command
+    ]);
+    facts
+}
+
+/// What is not as it seems at first sight.
+fn oddities(command: &Command, action: &Action) -> Vec<Fact> {
+    let argument = command
         .interpreter
         .as_ref()
         .and_then(|interpreter| interpreter.argument.as_deref())
-    {
-        facts.insert(
-            0,
-            fact("Interpreter argument", safe_text::code(argument), true),
-        );
-    }
-    facts
+        .map(|argument| ("Interpreter argument", argument));
+    let resource = (action.target.resource != command.cwd)
+        .then_some(("Says it acts on", action.target.resource.as_str()));
+    let called = (!called_by_its_name(command))
+        .then_some(("Called as", command.argv.first().map_or("", String::as_str)));
+    [argument, resource, called]
+        .into_iter()
+        .flatten()
+        .map(|(label, value)| fact(label, safe_text::code(value), true))
+        .collect()
+}
+
+fn surroundings(command: &Command, action: &Action) -> [Fact; 4] {
+    let input = match &command.stdin {
+        Stdin::Null => "empty",
+        Stdin::Inherited => "whatever the agent's terminal or pipe sends: not bound",
+        Stdin::Bound(_) => "bound, shown beside the arguments",
+    };
+    [
+        fact("Host", safe_text::code(&action.target.system), true),
+        fact(
+            "Environment",
+            safe_text::code(&action.target.environment),
+            true,
+        ),
+        fact(
+            "Runs as",
+            safe_text::code(&format!("{} (uid {})", command.user, command.uid)),
+            true,
+        ),
+        fact("Standard input", safe_text::prose(input), false),
+    ]
 }
 
 /// What the policy says.
@@ -212,9 +254,36 @@ pub fn policy(evaluation: &Evaluation) -> Vec<Fact> {
     facts
 }
 
+/// What happens if nobody decides, for people who wonder whether to get up.
+#[must_use]
+pub fn on_expiry(expires_at: Time, quorum: u64) -> String {
+    let nobody = if quorum == 1 {
+        "nobody decides"
+    } else {
+        "too few people decide"
+    };
+    format!(
+        "If {nobody} until {}, it does not run. The agent is told that it expired, not that it was denied, and may ask again.",
+        time_words(expires_at)
+    )
+}
+
 /// Marks in everything that is shown for review.
 #[must_use]
-pub fn marks(view: &CommandView, facts: &[&[Fact]]) -> u32 {
+pub fn marks(what: &WhatView, facts: &[&[Fact]]) -> u32 {
+    let of_what = match what {
+        WhatView::Command(view) => command_marks(view),
+        WhatView::Change(view) => change::marks(view),
+    };
+    facts
+        .iter()
+        .copied()
+        .flatten()
+        .map(|fact| fact.value.marks())
+        .fold(of_what, u32::saturating_add)
+}
+
+fn command_marks(view: &CommandView) -> u32 {
     let file = |file: &FileView| file.path.marks();
     let lines = |lines: &[SafeText]| {
         lines
@@ -236,11 +305,7 @@ pub fn marks(view: &CommandView, facts: &[&[Fact]]) -> u32 {
             .marks()
             .saturating_add(var.value.as_ref().map_or(0, SafeText::marks))
     });
-    let facts = facts
-        .iter()
-        .copied()
-        .flatten()
-        .map(|fact| fact.value.marks());
+    let input = view.input.as_ref().and_then(|input| input.lines.as_deref());
     [
         file(&view.program),
         script,
@@ -251,7 +316,7 @@ pub fn marks(view: &CommandView, facts: &[&[Fact]]) -> u32 {
     .chain(view.interpreter.as_ref().map(file))
     .chain(view.files.iter().map(file))
     .chain(env)
-    .chain(facts)
+    .chain(input.map(lines))
     .fold(0, u32::saturating_add)
 }
 
@@ -317,14 +382,13 @@ fn fact(label: &str, value: SafeText, mono: bool) -> Fact {
 pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use vidimus_protocol::action::{ActionKind, EnvVar, File, Script, Target};
+    use vidimus_protocol::action::{EnvVar, File, Input, Script, Target};
     use vidimus_protocol::{Digest, sha256};
 
     /// `bash deploy.sh prod` in `/srv`.
     pub(crate) fn sample(script: &str) -> Action {
         Action {
-            kind: ActionKind::Command,
-            payload: Command {
+            payload: Payload::Command(Box::new(Command {
                 argv: vec!["bash".into(), "deploy.sh".into(), "prod".into()],
                 cwd: "/srv".into(),
                 env: vec![
@@ -359,12 +423,26 @@ pub(crate) mod tests {
                 stdin: Stdin::Null,
                 uid: 0,
                 user: "root".into(),
-            },
+            })),
             target: Target {
                 environment: "local".into(),
                 resource: "/srv".into(),
                 system: "box".into(),
             },
+        }
+    }
+
+    fn command_of(action: &mut Action) -> &mut Command {
+        match &mut action.payload {
+            Payload::Command(command) => command,
+            Payload::Json(_) => panic!("the sample is a command"),
+        }
+    }
+
+    fn shown(action: &Action) -> CommandView {
+        match what(action) {
+            WhatView::Command(view) => view,
+            WhatView::Change(_) => panic!("the sample is a command"),
         }
     }
 
@@ -378,7 +456,7 @@ pub(crate) mod tests {
         }
     }
 
-    fn plain(text: &SafeText) -> String {
+    pub(crate) fn plain(text: &SafeText) -> String {
         text.spans
             .iter()
             .map(|span| match span {
@@ -391,18 +469,15 @@ pub(crate) mod tests {
     #[test]
     fn the_title_names_what_is_executed() {
         let mut action = sample("echo\n");
-        assert_eq!(command_line(&action.payload), "bash deploy.sh prod");
-        action.payload.argv = vec![
+        assert_eq!(title(&action), "bash deploy.sh prod");
+        command_of(&mut action).argv = vec![
             "ls".into(),
             "a b".into(),
             "it's".into(),
             "".into(),
             "$(x)".into(),
         ];
-        assert_eq!(
-            command_line(&action.payload),
-            r"/bin/bash 'a b' 'it'\''s' '' '$(x)'"
-        );
+        assert_eq!(title(&action), r"/bin/bash 'a b' 'it'\''s' '' '$(x)'");
         let facts = computed(&action, &known());
         assert_eq!(facts[0].label, "Called as");
         assert_eq!(plain(&facts[0].value), "ls");
@@ -410,7 +485,7 @@ pub(crate) mod tests {
 
     #[test]
     fn everything_bound_is_shown_and_secrets_are_not() {
-        let view = command(&sample("a\n\tb\n"));
+        let view = shown(&sample("a\n\tb\n"));
         let script = view.script.unwrap();
         assert_eq!(
             script.lines.unwrap().iter().map(plain).collect::<Vec<_>>(),
@@ -423,10 +498,49 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn bound_input_is_shown_and_its_marks_count() {
+        let mut action = sample("x");
+        let text = "yes\u{200b}\n";
+        command_of(&mut action).stdin = Stdin::Bound(Box::new(Input {
+            sha256: sha256(&[text.as_bytes()]),
+            size: 7,
+            text: Some(text.into()),
+        }));
+        let input = shown(&action).input.unwrap();
+        assert_eq!(input.lines.unwrap().len(), 1);
+        assert_eq!(marks(&what(&action), &[]), 1);
+        let Stdin::Bound(input) = &mut command_of(&mut action).stdin else {
+            panic!("it is bound");
+        };
+        input.text = None;
+        assert!(shown(&action).input.unwrap().omitted.is_some());
+    }
+
+    #[test]
+    fn a_change_has_a_title_and_a_place() {
+        let change = action::Change {
+            after: Some(1.into()),
+            before: None,
+            operation: "rotate_key".into(),
+        };
+        let action = Action {
+            payload: Payload::Json(Box::new(change)),
+            target: sample("x").target,
+        };
+        assert_eq!(title(&action), "rotate_key");
+        assert_eq!(target_line(&action), "box · /srv · local");
+        let labels: Vec<_> = computed(&action, &known())
+            .into_iter()
+            .map(|fact| fact.label)
+            .collect();
+        assert_eq!(labels, ["Agent", "Acts for", "Proposed", "Signed bytes"]);
+    }
+
+    #[test]
     fn a_script_without_text_says_why() {
         let mut action = sample("x");
-        action.payload.script.as_mut().unwrap().text = None;
-        let script = command(&action).script.unwrap();
+        command_of(&mut action).script.as_mut().unwrap().text = None;
+        let script = shown(&action).script.unwrap();
         assert!(script.lines.is_none() && script.omitted.is_some());
     }
 
@@ -446,16 +560,16 @@ pub(crate) mod tests {
     #[test]
     fn marks_are_counted_everywhere() {
         let mut action = sample("ok\n\u{202e}evil\u{200b}\n");
-        action.payload.argv[2] = "pr\u{43e}d".into();
-        action.payload.env[0].value = Some("/root ".into());
-        action.payload.cwd = "/s\u{ad}rv".into();
+        command_of(&mut action).argv[2] = "pr\u{43e}d".into();
+        command_of(&mut action).env[0].value = Some("/root ".into());
+        command_of(&mut action).cwd = "/s\u{ad}rv".into();
         let context = Context {
             intent: Some("trust\u{200d} me".into()),
             ..Context::default()
         };
         let facts = claims(Some(&context));
-        assert_eq!(marks(&command(&action), &[&facts]), 6);
-        assert_eq!(marks(&command(&sample("ok")), &[]), 0);
+        assert_eq!(marks(&what(&action), &[&facts]), 6);
+        assert_eq!(marks(&what(&sample("ok")), &[]), 0);
     }
 
     #[test]

@@ -283,6 +283,13 @@ pub enum ActionStatus {
         /// Why.
         why: SafeText,
     },
+    /// It was done, as its agent reports.
+    Succeeded,
+    /// It was not done, or not whole, as its agent reports.
+    Failed {
+        /// Why.
+        why: SafeText,
+    },
     /// Redeemed, and no outcome was reported. Never retried.
     Unknown,
     /// A person denied it.
@@ -305,7 +312,7 @@ pub struct ReviewView {
     /// The list view of it.
     pub summary: ActionSummary,
     /// What will run, computed by Vidimus from the bytes that are signed.
-    pub command: CommandView,
+    pub what: WhatView,
     /// What the agent says about it. Never trusted.
     pub claims: Vec<Fact>,
     /// What Vidimus computed.
@@ -320,10 +327,119 @@ pub struct ReviewView {
     pub entry: u64,
     /// Why it cannot be decided here now, if so.
     pub blocked: Option<Problem>,
+    /// What happens if nobody decides.
+    pub on_expiry: String,
+    /// Who looks after it, in the gateway's words.
+    pub taken: Option<TakenView>,
+    /// What reviewers asked, oldest first.
+    pub questions: Vec<QuestionView>,
+    /// What reviewers flagged, oldest first.
+    pub flags: Vec<NoteView>,
+    /// The last action like it, of any agent.
+    pub like: Option<LikeView>,
+    /// The agent's actions before it, newest first.
+    pub earlier: Vec<ActionSummary>,
     /// What happened to it so far, oldest first.
     pub timeline: Vec<TimelineItem>,
     /// What it printed last, once reported.
     pub output: Option<OutputView>,
+}
+
+/// Who looks after an action.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct TakenView {
+    /// The person.
+    pub by: String,
+    /// Whether that is the person at this console.
+    pub me: bool,
+    /// Since when.
+    pub at_unix_ms: u64,
+}
+
+/// What a reviewer wrote. The gateway's word that it was this person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct NoteView {
+    /// Ledger entry.
+    pub entry: u64,
+    /// The person.
+    pub by: String,
+    /// When.
+    pub at_unix_ms: u64,
+    /// The words; `None` while they are on their way.
+    pub text: Option<SafeText>,
+}
+
+/// A question to the agent, with its answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct QuestionView {
+    /// The question.
+    pub question: NoteView,
+    /// The agent's answer: a claim.
+    pub answer: Option<NoteView>,
+}
+
+/// An earlier action that is like this one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct LikeView {
+    /// The action.
+    pub summary: ActionSummary,
+    /// In what it is like this one, in words.
+    pub alike: String,
+}
+
+/// What will run, by kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case", tag = "is", content = "value")]
+#[ts(export)]
+pub enum WhatView {
+    /// A program with its arguments.
+    Command(CommandView),
+    /// A change in the proposer's own words.
+    Change(ChangeView),
+}
+
+/// A change in the proposer's own words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct ChangeView {
+    /// What is done.
+    pub operation: SafeText,
+    /// Where: the machine or service.
+    pub system: SafeText,
+    /// Where: what is acted on.
+    pub resource: SafeText,
+    /// Where: e.g. production.
+    pub environment: SafeText,
+    /// Key paths that differ, in order; at most 200.
+    pub differences: Vec<Difference>,
+    /// Key paths that differ beyond those.
+    pub more_differences: u32,
+    /// The whole of what the agent says is there now, indented for reading.
+    pub before: Option<Vec<SafeText>>,
+    /// The whole of what will be there.
+    pub after: Option<Vec<SafeText>>,
+}
+
+/// One key path that differs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct Difference {
+    /// The path, e.g. `rules[2].port`; empty for the whole.
+    pub path: SafeText,
+    /// What is there now; `None` when nothing is.
+    pub before: Option<SafeText>,
+    /// What will be there; `None` when nothing will.
+    pub after: Option<SafeText>,
 }
 
 /// What will run.
@@ -343,6 +459,8 @@ pub struct CommandView {
     pub cwd: SafeText,
     /// Environment, sorted by name; everything else is cleared.
     pub env: Vec<EnvView>,
+    /// Standard input, when it is bound.
+    pub input: Option<InputView>,
     /// Files named by arguments whose content is bound.
     pub files: Vec<FileView>,
     /// What is not bound, in words.
@@ -371,6 +489,21 @@ pub struct ScriptView {
     pub file: FileView,
     /// Its lines, complete, or `None` when the text is not part of the
     /// proposal (then `omitted` says why).
+    pub lines: Option<Vec<SafeText>>,
+    /// Why the text is missing.
+    pub omitted: Option<String>,
+}
+
+/// Standard input with its text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct InputView {
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 of the content.
+    pub sha256: String,
+    /// Its lines, complete, or `None` when `omitted` says why.
     pub lines: Option<Vec<SafeText>>,
     /// Why the text is missing.
     pub omitted: Option<String>,
@@ -411,8 +544,9 @@ pub struct TimelineItem {
     pub time_unix_ms: u64,
     /// What happened, in words.
     pub text: String,
-    /// The reviewer's reason, if this is a verdict with one.
-    pub reason: Option<SafeText>,
+    /// What was written with it: a verdict's reason, a question, an answer, a
+    /// remark.
+    pub words: Option<SafeText>,
 }
 
 /// The tail of what it printed.
@@ -652,6 +786,25 @@ pub enum Command {
         verdict: VerdictChoice,
         /// The reason, told to the agent. May be empty.
         reason: String,
+    },
+    /// Say that one looks after an action.
+    Take {
+        /// Action id.
+        action: String,
+    },
+    /// Ask its agent something. Decides nothing.
+    Ask {
+        /// Action id.
+        action: String,
+        /// The question.
+        text: String,
+    },
+    /// Remark that something is wrong with it. Decides nothing.
+    Flag {
+        /// Action id.
+        action: String,
+        /// What.
+        text: String,
     },
     /// A page of the history.
     History {

@@ -3,7 +3,7 @@
 use vidimus_protocol::State;
 use vidimus_protocol::entry::{Data, Leaf, Outcome, Resolution};
 use vidimus_protocol::envelope::Verdict;
-use vidimus_protocol::id::ActionId;
+use vidimus_protocol::id::{ActionId, Actor};
 
 use crate::inbox::{Headlines, agent_name, reviewer_name, signal_name};
 use crate::render::{duration_words, time_words};
@@ -15,6 +15,10 @@ pub(crate) fn action_of(leaf: &Leaf) -> Option<ActionId> {
     match &leaf.data {
         Data::LogOpened(_) | Data::CredentialEnrolled(_) | Data::AgentRegistered(_) => None,
         Data::ActionProposed(data) => Some(data.action),
+        Data::ActionTaken(data) => Some(data.action),
+        Data::ActionAsked(data) => Some(data.action),
+        Data::ActionAnswered(data) => Some(data.action),
+        Data::ActionFlagged(data) => Some(data.action),
         Data::VerdictGiven(data) => Some(data.signed.item.action),
         Data::ActionResolved(data) => Some(data.action),
         Data::PermitIssued(data) => Some(data.action),
@@ -47,6 +51,10 @@ pub(crate) fn step(leaf: &Leaf, state: &State) -> String {
             safe_text::flat(&data.signed.item.name)
         ),
         Data::ActionProposed(data) => format!("{} proposed it.", agent_name(state, &data.agent)),
+        Data::ActionTaken(_) => format!("{} took it.", actor_name(state, leaf)),
+        Data::ActionAsked(_) => format!("{} asked the agent.", actor_name(state, leaf)),
+        Data::ActionAnswered(_) => format!("{} answered.", actor_name(state, leaf)),
+        Data::ActionFlagged(_) => format!("{} flagged it.", actor_name(state, leaf)),
         Data::VerdictGiven(data) => format!(
             "{} {} it.",
             reviewer_name(state, data.signed.envelope.signer),
@@ -84,8 +92,20 @@ pub(crate) fn step(leaf: &Leaf, state: &State) -> String {
                 Outcome::FailedToStart { why } => {
                     format!("It could not be started: {}.", safe_text::flat(why))
                 }
+                Outcome::Succeeded {} => format!("It was done after {took}, says the agent."),
+                Outcome::Failed { why } => {
+                    format!("It failed after {took}: {}.", safe_text::flat(why))
+                }
             }
         }
+    }
+}
+
+fn actor_name(state: &State, leaf: &Leaf) -> String {
+    match leaf.actor {
+        Actor::Gateway => "The gateway".into(),
+        Actor::Agent(agent) => agent_name(state, &agent),
+        Actor::Reviewer(reviewer) => reviewer_name(state, reviewer),
     }
 }
 
@@ -111,7 +131,6 @@ mod tests {
     use crate::inbox::Headline;
     use vidimus_protocol::Time;
     use vidimus_protocol::entry::{Completed, Resolved};
-    use vidimus_protocol::id::Actor;
 
     fn leaf(data: Data) -> Leaf {
         Leaf {
@@ -177,6 +196,7 @@ mod tests {
                 title: "rm \u{202e}x".into(),
                 target: String::new(),
                 intent: None,
+                likeness: Default::default(),
             },
         );
         assert_eq!(row(&done, &state, &headlines).marks(), 1);

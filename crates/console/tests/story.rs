@@ -90,7 +90,7 @@ async fn an_action_is_held_approved_run_and_verified() {
         view.notices
     );
 
-    let told = agent.gateway.action(action, 0).await.unwrap();
+    let told = agent.gateway.action(action, 0, None).await.unwrap();
     assert_eq!(told.status, GatewayStatus::Approved);
     let permit = agent.gateway.permit(action).await.unwrap().permit;
     let redeem = Redeem {
@@ -132,7 +132,7 @@ async fn an_action_is_held_approved_run_and_verified() {
         steps.last().copied(),
         Some("It ended with exit code 3 after 0.0 s.")
     );
-    assert_eq!(review.timeline[1].reason.as_ref().unwrap().marks(), 0);
+    assert_eq!(review.timeline[1].words.as_ref().unwrap().marks(), 0);
 
     verify_and_export(&front).await;
     front.0.stop().await;
@@ -238,7 +238,7 @@ async fn a_denial_with_a_wrong_passphrase_first_and_a_cancelled_prompt() {
         .unwrap();
     let view = front.done().await;
     assert_eq!(view.recent[0].status, ActionStatus::Denied);
-    let told = agent.gateway.action(action, 0).await.unwrap();
+    let told = agent.gateway.action(action, 0, None).await.unwrap();
     assert_eq!(told.reason.unwrap().bytes.0, b"not today");
     let asked = computer.person.asked.lock().unwrap().clone();
     let problem = asked.last().unwrap().problem.clone().unwrap();
@@ -317,7 +317,7 @@ async fn a_click_on_a_notification_shows_and_decides_nothing() {
     let (shown, confirm) = shown.await.unwrap();
     assert_eq!(shown, action.to_string());
     assert_eq!(confirm, Some(VerdictChoice::Approve));
-    let told = agent.gateway.action(action, 1).await.unwrap();
+    let told = agent.gateway.action(action, 1, None).await.unwrap();
     assert_eq!(told.status, GatewayStatus::Pending);
     front.0.stop().await;
 }

@@ -80,6 +80,9 @@ impl From<Violation> for Refusal {
         use Violation as V;
         let (status, code) = match violation {
             V::UnknownAction => (404, "unknown_action"),
+            V::NoSuchQuestion => (409, "no_such_question"),
+            V::TooManyNotes => (429, "too_many_notes"),
+            V::WrongOutcome => (422, "wrong_outcome"),
             V::TooLate => (410, "too_late"),
             V::EnvelopeExpired => (410, "envelope_expired"),
             V::NotPending => (409, "not_pending"),

@@ -4,6 +4,7 @@ mod actions;
 mod auth;
 mod ceremonies;
 pub(crate) mod feed;
+mod notes;
 mod page;
 
 use axum::Router;
@@ -30,6 +31,10 @@ pub(crate) fn router(gateway: Gateway, extra: Router) -> Router {
         .route("/v1/actions/{id}/permit", post(actions::permit))
         .route("/v1/actions/{id}/redeem", post(actions::redeem))
         .route("/v1/actions/{id}/outcome", post(actions::report))
+        .route("/v1/actions/{id}/take", post(notes::take))
+        .route("/v1/actions/{id}/questions", post(notes::ask))
+        .route("/v1/actions/{id}/answers", post(notes::answer))
+        .route("/v1/actions/{id}/flags", post(notes::flag))
         .route("/v1/agent", get(actions::agent))
         .route("/v1/log", get(feed::log))
         .route("/v1/feed", get(feed::feed))

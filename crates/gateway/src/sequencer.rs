@@ -7,6 +7,7 @@
 
 mod actions;
 mod acts;
+mod notes;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -18,11 +19,11 @@ use tokio::sync::oneshot;
 use vidimus_ledger::checkpoint::Checkpoint;
 use vidimus_policy::Policy;
 use vidimus_protocol::api::{
-    Ack, Content, NonceReply, Propose, Redeem, ReportOutcome, StartCeremony,
+    Ack, Content, NonceReply, Propose, Redeem, ReportOutcome, StartCeremony, WriteAnswer,
 };
 use vidimus_protocol::entry::{Data, Entry, Leaf, PartRef, Ref};
 use vidimus_protocol::envelope::Assertion;
-use vidimus_protocol::id::{ActionId, Actor, AgentId};
+use vidimus_protocol::id::{ActionId, Actor, AgentId, ReviewerId};
 use vidimus_protocol::state::{Due, Effect};
 use vidimus_protocol::{Digest, Time, entry};
 use vidimus_verify::permit::PermitSigner;
@@ -73,6 +74,25 @@ pub(crate) enum Request {
         agent: AgentId,
         action: ActionId,
         report: Box<ReportOutcome>,
+    },
+    Take {
+        reviewer: ReviewerId,
+        action: ActionId,
+    },
+    Ask {
+        reviewer: ReviewerId,
+        action: ActionId,
+        text: Box<Content>,
+    },
+    Answer {
+        agent: AgentId,
+        action: ActionId,
+        answer: Box<WriteAnswer>,
+    },
+    Flag {
+        reviewer: ReviewerId,
+        action: ActionId,
+        text: Box<Content>,
     },
     Act {
         start: Box<StartCeremony>,
@@ -251,6 +271,22 @@ impl Sequencer {
                 action,
                 report,
             } => self.report(agent, action, *report),
+            Request::Take { reviewer, action } => self.take(reviewer, action),
+            Request::Ask {
+                reviewer,
+                action,
+                text,
+            } => self.question(reviewer, action, *text),
+            Request::Answer {
+                agent,
+                action,
+                answer,
+            } => self.answer_question(agent, action, answer.question, answer.text),
+            Request::Flag {
+                reviewer,
+                action,
+                text,
+            } => self.flag(reviewer, action, *text),
             Request::Act { start, assertion } => self.act(*start, assertion),
             Request::EndSession(token_hash) => {
                 self.batch.ended_sessions.push(token_hash);

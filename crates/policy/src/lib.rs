@@ -2,13 +2,13 @@
 //!
 //! The [`Policy`] interface stands between the gateway and the rules, so that
 //! a policy engine can fill it. Today there is one built-in rule set for the
-//! personal profile: every command waits for its agent's owner.
+//! personal profile: everything waits for its agent's owner.
 //!
 //! Out of scope: who exactly decided (the reducer in `vidimus-protocol`).
 
 use std::time::Duration;
 
-use vidimus_protocol::action::{Action, ActionKind};
+use vidimus_protocol::action::Action;
 use vidimus_protocol::entry::{Decision, Evaluation};
 
 /// Longest time that an action may wait for a decision.
@@ -45,21 +45,22 @@ impl Personal {
 impl Policy for Personal {
     fn evaluate(&self, proposal: &Proposal<'_>) -> Evaluation {
         let wait = proposal.wait.unwrap_or(USUAL_WAIT).min(LONGEST_WAIT);
-        let command = match proposal.action.kind {
-            ActionKind::Command => &proposal.action.payload,
-        };
+        let as_root = proposal
+            .action
+            .command()
+            .is_some_and(|command| command.uid == 0);
         let refusal = wait.is_zero().then_some("It leaves no time to decide.");
         let (decision, quorum, reason) = match refusal {
             Some(why) => (Decision::Refuse, 0, why.to_owned()),
-            None if command.uid == 0 => (
+            None if as_root => (
                 Decision::Ask,
                 1,
-                "Every command waits for its owner; this one runs as root.".into(),
+                "Everything waits for its agent's owner; this runs as root.".into(),
             ),
             None => (
                 Decision::Ask,
                 1,
-                "Every command waits for its owner.".into(),
+                "Everything waits for its agent's owner.".into(),
             ),
         };
         Evaluation {
@@ -77,7 +78,15 @@ impl Policy for Personal {
 mod tests {
     use super::*;
     use vidimus_protocol::Digest;
-    use vidimus_protocol::action::{Command, File, Stdin, Target};
+    use vidimus_protocol::action::{Change, Command, File, Payload, Stdin, Target};
+
+    fn target() -> Target {
+        Target {
+            environment: "local".into(),
+            resource: "/".into(),
+            system: "host".into(),
+        }
+    }
 
     fn evaluate(uid: u32, wait: Option<Duration>) -> Evaluation {
         let file = File {
@@ -86,8 +95,7 @@ mod tests {
             size: 1,
         };
         let action = Action {
-            kind: ActionKind::Command,
-            payload: Command {
+            payload: Payload::Command(Box::new(Command {
                 argv: vec!["true".into()],
                 cwd: "/".into(),
                 env: vec![],
@@ -99,12 +107,8 @@ mod tests {
                 stdin: Stdin::Null,
                 uid,
                 user: "somebody".into(),
-            },
-            target: Target {
-                environment: "local".into(),
-                resource: "/".into(),
-                system: "host".into(),
-            },
+            })),
+            target: target(),
         };
         Personal.evaluate(&Proposal {
             action: &action,
@@ -120,6 +124,23 @@ mod tests {
             assert_eq!(evaluation.ttl_s, 900);
         }
         assert!(evaluate(0, None).reasons[0].contains("root"));
+    }
+
+    #[test]
+    fn a_change_asks_too() {
+        let action = Action {
+            payload: Payload::Json(Box::new(Change {
+                after: Some(true.into()),
+                before: None,
+                operation: "enable".into(),
+            })),
+            target: target(),
+        };
+        let evaluation = Personal.evaluate(&Proposal {
+            action: &action,
+            wait: None,
+        });
+        assert_eq!((evaluation.decision, evaluation.quorum), (Decision::Ask, 1));
     }
 
     #[test]

@@ -4,7 +4,10 @@
 //! `payload` part, and that part's salted commit is the action digest. One
 //! salt, one formula. Spec: `docs/spec/action.md`.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::ser::SerializeStruct as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::bytes::Digest;
 use crate::strict::{self, StrictError};
@@ -13,8 +16,9 @@ use crate::strict::{self, StrictError};
 pub const PAYLOAD_TYPE: &str = "application/vidimus-action+json";
 /// Content type of the `context` part.
 pub const CONTEXT_TYPE: &str = "application/vidimus-context+json";
-/// Content type of a `reason` part.
-pub const REASON_TYPE: &str = "text/plain;charset=utf-8";
+/// Content type of what people and agents write: `reason`, `question`,
+/// `answer`, `remark`.
+pub const TEXT_TYPE: &str = "text/plain;charset=utf-8";
 /// Content type of an `output` part.
 pub const OUTPUT_TYPE: &str = "application/octet-stream";
 /// Content type under which a secret value is committed to.
@@ -24,29 +28,49 @@ pub const SECRET_TYPE: &str = "application/vidimus-secret";
 pub const MAX_PAYLOAD: usize = 1 << 20;
 /// Most bytes of a `context` part.
 pub const MAX_CONTEXT: usize = 64 << 10;
-/// Most bytes of a `reason` part.
-pub const MAX_REASON: usize = 4 << 10;
+/// Most bytes of such a text.
+pub const MAX_TEXT: usize = 4 << 10;
 /// Most bytes of an `output` part.
 pub const MAX_OUTPUT: usize = 256 << 10;
 
-/// One action.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// One action: `{"kind", "payload", "target"}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {
-    /// What sort of action; says how `payload` is read.
-    pub kind: ActionKind,
     /// What runs.
-    pub payload: Command,
+    pub payload: Payload,
     /// Where it runs.
     pub target: Target,
 }
 
-/// Sorts of action.
+/// What runs, by kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Payload {
+    /// A program with its arguments.
+    Command(Box<Command>),
+    /// A change in words of its own.
+    Json(Box<Change>),
+}
+
+/// Sorts of action; says how `payload` is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActionKind {
     /// A program with its arguments.
     Command,
+    /// A change in words of its own.
+    Json,
+}
+
+impl ActionKind {
+    /// Its text in an action and in a leaf.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Json => "json",
+        }
+    }
 }
 
 /// Where an action runs.
@@ -155,14 +179,47 @@ pub struct EnvVar {
 }
 
 /// Where standard input comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stdin {
     /// Empty.
     Null,
     /// Whatever `vidimus exec` has; its content is not bound.
     Inherited,
+    /// Bytes that were read to their end before the proposal.
+    Bound(Box<Input>),
 }
+
+/// Standard input, bound by content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// SHA-256 of the bytes.
+    pub sha256: Digest,
+    /// Bytes.
+    pub size: u64,
+    /// The bytes, when they are UTF-8 and at most 256 KiB.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub text: Option<String>,
+}
+
+/// A change that the proposer describes in JSON of its own and carries out
+/// itself. It has something before, something after, or both.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// What will be there. Absent when it is removed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub after: Option<serde_json::Value>,
+    /// What is there now. Absent when it is made, or nothing is replaced.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub before: Option<serde_json::Value>,
+    /// What is done, in a word or a line, e.g. `rotate_key`.
+    pub operation: String,
+}
+
+/// Most bytes of a [`Change`]'s operation.
+pub const MAX_OPERATION: usize = 200;
 
 /// What the agent says about its action. Claims, never facts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -197,8 +254,34 @@ impl Action {
     /// [`ActionError`] when the bytes are not canonical or a rule is broken.
     pub fn parse(bytes: &[u8]) -> Result<Self, ActionError> {
         let action: Self = strict::parse_ordered(bytes, MAX_PAYLOAD)?;
-        action.check().map_err(ActionError::Rule)?;
+        match &action.payload {
+            Payload::Command(command) => command.check(),
+            Payload::Json(change) => {
+                // Keys and numbers of the proposer's own are not ours to order.
+                strict::parse_canonical::<Self>(bytes, MAX_PAYLOAD)?;
+                change.check()
+            }
+        }
+        .map_err(ActionError::Rule)?;
         Ok(action)
+    }
+
+    /// The command, if it is one.
+    #[must_use]
+    pub fn command(&self) -> Option<&Command> {
+        match &self.payload {
+            Payload::Command(command) => Some(command),
+            Payload::Json(_) => None,
+        }
+    }
+
+    /// What sort of action.
+    #[must_use]
+    pub fn kind(&self) -> ActionKind {
+        match self.payload {
+            Payload::Command(_) => ActionKind::Command,
+            Payload::Json(_) => ActionKind::Json,
+        }
     }
 
     /// The canonical bytes: the content of the `payload` part.
@@ -206,9 +289,64 @@ impl Action {
     pub fn to_bytes(&self) -> Vec<u8> {
         strict::canonical(self)
     }
+}
 
+impl Serialize for Action {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut action = serializer.serialize_struct("Action", 3)?;
+        action.serialize_field("kind", &self.kind())?;
+        action.serialize_field("payload", &self.payload)?;
+        action.serialize_field("target", &self.target)?;
+        action.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Action {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Raw {
+            kind: ActionKind,
+            payload: Box<RawValue>,
+            target: Target,
+        }
+        let raw = Raw::deserialize(deserializer)?;
+        let payload = raw.payload.get();
+        let payload = match raw.kind {
+            ActionKind::Command => serde_json::from_str(payload).map(Payload::Command),
+            ActionKind::Json => serde_json::from_str(payload).map(Payload::Json),
+        }
+        .map_err(D::Error::custom)?;
+        Ok(Self {
+            payload,
+            target: raw.target,
+        })
+    }
+}
+
+impl Change {
     fn check(&self) -> Result<(), &'static str> {
-        let command = &self.payload;
+        let rules = [
+            (
+                self.before.is_some() || self.after.is_some(),
+                "neither `before` nor `after` is there",
+            ),
+            (
+                !self.operation.trim().is_empty() && self.operation.len() <= MAX_OPERATION,
+                "`operation` needs 1 to 200 bytes",
+            ),
+            (
+                !self.operation.contains(char::is_control),
+                "`operation` holds a control character",
+            ),
+        ];
+        broken(&rules)
+    }
+}
+
+impl Command {
+    fn check(&self) -> Result<(), &'static str> {
+        let command = self;
         let arguments = command.argv.len();
         let names = |position: u32| usize::try_from(position).is_ok_and(|at| at < arguments);
         let absolute = |file: &File| file.path.starts_with('/');
@@ -216,7 +354,13 @@ impl Action {
             .chain(command.interpreter.iter().map(|found| &found.file))
             .chain(command.script.iter().map(|script| &script.file))
             .chain(command.files.iter().map(|named| &named.file));
-        let mut sizes = files.map(|file| file.size);
+        let input = match &command.stdin {
+            Stdin::Bound(input) => Some(input),
+            Stdin::Null | Stdin::Inherited => None,
+        };
+        let mut sizes = files
+            .map(|file| file.size)
+            .chain(input.iter().map(|input| input.size));
         let rules = [
             (
                 sizes.all(|size| size <= strict::MAX_SAFE),
@@ -278,19 +422,37 @@ impl Action {
             ),
             (
                 command.script.as_ref().is_none_or(|script| {
-                    script.text.as_ref().is_none_or(|text| {
-                        crate::sha256(&[text.as_bytes()]) == script.file.sha256
-                            && u64::try_from(text.len()) == Ok(script.file.size)
-                    })
+                    script
+                        .text
+                        .as_ref()
+                        .is_none_or(|text| is_text_of(text, script.file.sha256, script.file.size))
                 }),
                 "the text of `script` is not the file's content",
             ),
+            (
+                input.is_none_or(|input| {
+                    input
+                        .text
+                        .as_ref()
+                        .is_none_or(|text| is_text_of(text, input.sha256, input.size))
+                }),
+                "the text of `stdin` is not its content",
+            ),
         ];
-        rules
-            .iter()
-            .find(|(holds, _)| !holds)
-            .map_or(Ok(()), |(_, why)| Err(*why))
+        broken(&rules)
     }
+}
+
+/// The first rule that does not hold.
+fn broken(rules: &[(bool, &'static str)]) -> Result<(), &'static str> {
+    rules
+        .iter()
+        .find(|(holds, _)| !holds)
+        .map_or(Ok(()), |(_, why)| Err(*why))
+}
+
+fn is_text_of(text: &str, sha256: Digest, size: u64) -> bool {
+    crate::sha256(&[text.as_bytes()]) == sha256 && u64::try_from(text.len()) == Ok(size)
 }
 
 impl Context {
@@ -313,6 +475,7 @@ impl Context {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use serde_json::{Value, json};
 
     fn sample() -> Action {
         let script = File {
@@ -321,8 +484,7 @@ mod tests {
             size: 5,
         };
         Action {
-            kind: ActionKind::Command,
-            payload: Command {
+            payload: Payload::Command(Box::new(Command {
                 argv: vec!["bash".into(), "x.sh".into(), "été".into()],
                 cwd: "/srv".into(),
                 env: vec![
@@ -353,7 +515,7 @@ mod tests {
                 stdin: Stdin::Null,
                 uid: 0,
                 user: "root".into(),
-            },
+            })),
             target: Target {
                 environment: "local".into(),
                 resource: "/srv".into(),
@@ -362,16 +524,88 @@ mod tests {
         }
     }
 
+    fn command(action: &mut Action) -> &mut Command {
+        match &mut action.payload {
+            Payload::Command(command) => command,
+            Payload::Json(_) => panic!("the sample is a command"),
+        }
+    }
+
+    fn change(operation: &str, before: Option<Value>, after: Option<Value>) -> Action {
+        Action {
+            payload: Payload::Json(Box::new(Change {
+                after,
+                before,
+                operation: operation.into(),
+            })),
+            target: sample().target,
+        }
+    }
+
     #[test]
     fn round_trip() {
-        assert_eq!(Action::parse(&sample().to_bytes()), Ok(sample()));
+        let mut bound = sample();
+        command(&mut bound).stdin = Stdin::Bound(Box::new(Input {
+            sha256: crate::sha256(&[b"y\n"]),
+            size: 2,
+            text: Some("y\n".into()),
+        }));
+        let removed = change("remove", Some(json!({"b": [1, null], "a": "x"})), None);
+        let made = change("make", None, Some(json!(0)));
+        for action in [sample(), bound, removed, made] {
+            assert_eq!(Action::parse(&action.to_bytes()), Ok(action));
+        }
+    }
+
+    #[test]
+    fn the_proposers_own_json_has_one_spelling_too() {
+        let action = |after: &str| {
+            let target = r#"{"environment":"e","resource":"r","system":"s"}"#;
+            format!(
+                r#"{{"kind":"json","payload":{{"after":{after},"operation":"set"}},"target":{target}}}"#
+            )
+        };
+        let parse = |after: &str| Action::parse(action(after).as_bytes());
+        // RFC 8785 orders keys by UTF-16 units, not by code points.
+        assert!(parse("{\"\u{1f600}\":1,\"\u{e000}\":2}").is_ok());
+        for (what, after) in [
+            ("code points", "{\"\u{e000}\":2,\"\u{1f600}\":1}"),
+            ("order", r#"{"b":1,"a":1}"#),
+            ("twice", r#"{"a":1,"a":1}"#),
+            ("fraction", r#"{"a":1.5}"#),
+            ("negative", r#"{"a":-1}"#),
+            ("too great", r#"{"a":9007199254740993}"#),
+            ("null", "null"),
+            ("space", "[1, 2]"),
+            ("escape", r#""\u0061""#),
+        ] {
+            assert!(
+                matches!(parse(after), Err(ActionError::Strict(_))),
+                "{what}: {after}"
+            );
+        }
+        let as_command = action("1").replace("json", "command");
+        assert!(Action::parse(as_command.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_change_says_what_changes() {
+        let rule = |action: Action| match Action::parse(&action.to_bytes()) {
+            Err(ActionError::Rule(why)) => why,
+            other => panic!("{other:?}"),
+        };
+        let one = || Some(json!(1));
+        assert!(rule(change("set", None, None)).contains("neither"));
+        assert!(rule(change(" ", None, one())).contains("1 to 200"));
+        assert!(rule(change(&"x".repeat(201), None, one())).contains("1 to 200"));
+        assert!(rule(change("a\nb", None, one())).contains("control"));
     }
 
     #[test]
     fn fields_stand_in_order_and_other_spellings_are_refused() {
         let mut action = sample();
-        let program = action.payload.program.clone();
-        action.payload.files.push(ArgFile {
+        let program = command(&mut action).program.clone();
+        command(&mut action).files.push(ArgFile {
             argument: 2,
             file: program,
         });
@@ -393,7 +627,7 @@ mod tests {
                 "{what}"
             );
         }
-        action.payload.program.size = strict::MAX_SAFE + 1;
+        command(&mut action).program.size = strict::MAX_SAFE + 1;
         let bytes = serde_json::to_vec(&action).unwrap();
         assert!(Action::parse(&bytes).is_err());
         let context = Context {
@@ -407,7 +641,7 @@ mod tests {
     #[test]
     fn each_rule_refuses() {
         type Case = (&'static str, fn(&mut Command));
-        let cases: [Case; 12] = [
+        let cases: [Case; 14] = [
             ("argv is empty", |c| {
                 c.argv.clear();
                 c.script = None;
@@ -437,10 +671,24 @@ mod tests {
             ("text differs", |c| {
                 c.script.as_mut().unwrap().text = Some("evil\n".into())
             }),
+            ("input differs", |c| {
+                c.stdin = Stdin::Bound(Box::new(Input {
+                    sha256: crate::sha256(&[b"y"]),
+                    size: 1,
+                    text: Some("n".into()),
+                }));
+            }),
+            ("input of another size", |c| {
+                c.stdin = Stdin::Bound(Box::new(Input {
+                    sha256: crate::sha256(&[b"y"]),
+                    size: 2,
+                    text: Some("y".into()),
+                }));
+            }),
         ];
         for (what, break_it) in cases {
             let mut action = sample();
-            break_it(&mut action.payload);
+            break_it(command(&mut action));
             assert!(
                 matches!(Action::parse(&action.to_bytes()), Err(ActionError::Rule(_))),
                 "{what}"

@@ -79,6 +79,9 @@ pub struct ActionView {
     pub outcome: Option<Outcome>,
     /// The policy's words.
     pub policy: Vec<String>,
+    /// What reviewers asked, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub questions: Vec<Question>,
     /// The reviewer's reason, with its salt.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<Content>,
@@ -87,6 +90,39 @@ pub struct ActionView {
     /// Last moment to redeem, when approved.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub use_before: Option<Time>,
+}
+
+/// A reviewer's question about an action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// Whether the agent has answered it.
+    pub answered: bool,
+    /// When it was asked.
+    pub asked_at: Time,
+    /// Ledger entry of the question.
+    pub entry: u64,
+    /// The question.
+    pub text: Content,
+}
+
+/// `POST /v1/actions/{id}/questions` and `…/flags` (session). The same text
+/// with the same salt again gets the same answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WriteNote {
+    /// What to say.
+    pub text: Content,
+}
+
+/// `POST /v1/actions/{id}/answers` (its agent).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WriteAnswer {
+    /// Ledger entry of the question.
+    pub question: u64,
+    /// The answer.
+    pub text: Content,
 }
 
 /// Where an action stands.

@@ -9,9 +9,9 @@ mod kinds;
 mod leaf;
 
 pub use kinds::{
-    AgentRegistered, Completed, CredentialEnrolled, Data, Decision, Evaluation, Founder, Kind,
-    LogOpened, Outcome, PermitIssued, PermitKey, PermitLapsed, PermitRedeemed, Profile, Proposed,
-    Resolution, Resolved, VerdictGiven,
+    AgentRegistered, Answered, Asked, Completed, CredentialEnrolled, Data, Decision, Evaluation,
+    Flagged, Founder, Kind, LogOpened, MAX_WHY, Outcome, PermitIssued, PermitKey, PermitLapsed,
+    PermitRedeemed, Profile, Proposed, Resolution, Resolved, Taken, VerdictGiven,
 };
 pub use leaf::{Leaf, LeafError, MAX_LEAF, Parsed, PartRef, Ref};
 

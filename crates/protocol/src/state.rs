@@ -9,12 +9,14 @@
 //! A refused entry leaves the state as it was. Spec: `docs/spec/lifecycle.md`.
 
 mod actions;
+mod notes;
 mod people;
 mod violation;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 pub use actions::{ActionState, Life, PermitRecord, PermitStatus, Resolved, VerdictRecord};
+pub use notes::{MAX_NOTES, Note, NoteKind};
 pub use people::{Agent, Credential, Log, Route, name_is_fit, software_origin};
 pub use violation::Violation;
 
@@ -93,6 +95,10 @@ impl State {
             Data::CredentialEnrolled(data) => self.enrol(entry, data)?,
             Data::AgentRegistered(data) => self.register(entry, data)?,
             Data::ActionProposed(data) => self.propose(entry, data)?,
+            Data::ActionTaken(data) => self.take(entry, data.action)?,
+            Data::ActionAsked(data) => self.ask(entry, data.action)?,
+            Data::ActionAnswered(data) => self.answer(entry, data.action)?,
+            Data::ActionFlagged(data) => self.flag(entry, data.action)?,
             Data::VerdictGiven(data) => self.decide(entry, data)?,
             Data::ActionResolved(data) => self.resolve(entry, data)?,
             Data::PermitIssued(data) => self.issue(entry, data)?,

@@ -185,6 +185,10 @@ impl Keys {
                 )?
             }
             Data::ActionProposed(_)
+            | Data::ActionTaken(_)
+            | Data::ActionAsked(_)
+            | Data::ActionAnswered(_)
+            | Data::ActionFlagged(_)
             | Data::ActionResolved(_)
             | Data::PermitIssued(_)
             | Data::PermitLapsed(_)

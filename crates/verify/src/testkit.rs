@@ -14,7 +14,7 @@ use serde::Serialize;
 use vidimus_ledger::note::SigningKey;
 use vidimus_ledger::part;
 use vidimus_ledger::tree::{MemoryTree, leaf_hash};
-use vidimus_protocol::action::{Action, ActionKind, Command, File, Stdin, Target};
+use vidimus_protocol::action::{Action, Change, Command, File, Payload, Stdin, Target};
 use vidimus_protocol::api::Content;
 use vidimus_protocol::entry::{
     Data, Founder, LogOpened, PartRef, Profile, Proposed, Ref, Resolution,
@@ -89,6 +89,7 @@ struct Told {
     proposed: Proposed,
     payload: Digest,
     context: Option<Digest>,
+    question: Option<Ref>,
     verdicts: Vec<Ref>,
     resolution: Option<Ref>,
     permit: Option<(Ref, PermitId)>,
@@ -421,12 +422,16 @@ impl Story {
                     proposed: data.as_ref().clone(),
                     payload: commit("payload").unwrap_or(Digest([0; 32])),
                     context: commit("context"),
+                    question: None,
                     verdicts: Vec::new(),
                     resolution: None,
                     permit: None,
                     redemption: None,
                 };
                 self.actions.entry(data.action).or_insert(told);
+            }
+            Data::ActionAsked(data) => {
+                self.about(data.action, |told| told.question = Some(entry));
             }
             Data::VerdictGiven(data) => {
                 self.about(data.signed.item.action, |told| told.verdicts.push(entry));
@@ -437,7 +442,11 @@ impl Story {
             Data::PermitIssued(data) => {
                 self.about(data.action, |told| told.permit = Some((entry, data.permit)));
             }
-            Data::PermitLapsed(_) | Data::ActionCompleted(_) => {}
+            Data::ActionTaken(_)
+            | Data::ActionAnswered(_)
+            | Data::ActionFlagged(_)
+            | Data::PermitLapsed(_)
+            | Data::ActionCompleted(_) => {}
             Data::PermitRedeemed(data) => {
                 self.about(data.action, |told| told.redemption = Some(entry));
             }
@@ -455,8 +464,7 @@ impl Story {
 #[must_use]
 pub fn sample_action(number: u64) -> Action {
     Action {
-        kind: ActionKind::Command,
-        payload: Command {
+        payload: Payload::Command(Box::new(Command {
             argv: vec![
                 "systemctl".into(),
                 "restart".into(),
@@ -476,11 +484,29 @@ pub fn sample_action(number: u64) -> Action {
             stdin: Stdin::Null,
             uid: 1000,
             user: "ada".into(),
-        },
+        })),
         target: Target {
             environment: "local".into(),
             resource: "/srv".into(),
             system: "workstation".into(),
+        },
+    }
+}
+
+/// A small change.
+#[must_use]
+pub fn sample_change() -> Action {
+    let plan = |size: u64| serde_json::json!({"class": "standard", "size": size});
+    Action {
+        payload: Payload::Json(Box::new(Change {
+            after: Some(plan(8)),
+            before: Some(plan(2)),
+            operation: "resize".into(),
+        })),
+        target: Target {
+            environment: "staging".into(),
+            resource: "db-1".into(),
+            system: "database".into(),
         },
     }
 }

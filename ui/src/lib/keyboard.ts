@@ -10,6 +10,9 @@ export type Intent =
   | 'help'
   | 'approve'
   | 'deny'
+  | 'take'
+  | 'ask'
+  | 'flag'
   | 'back';
 
 /** The parts of a `KeyboardEvent` that matter here. */
@@ -61,6 +64,12 @@ export function read(press: Press, place: Place, pending: Pending, nowMs: number
       return { intent: 'approve', pending: null };
     case 'd':
       return { intent: 'deny', pending: null };
+    case 't':
+      return { intent: 'take', pending: null };
+    case 'q':
+      return { intent: 'ask', pending: null };
+    case 'f':
+      return { intent: 'flag', pending: null };
     default:
       return none;
   }

@@ -29,6 +29,10 @@ export function statusWords(status: ActionStatus): { label: string; tone: BadgeT
       };
     case 'failed_to_start':
       return { label: 'Failed to start', tone: 'danger', explain: 'The permit was redeemed, but the program could not be started.' };
+    case 'succeeded':
+      return { label: 'Done', tone: 'ok', explain: 'The permit was redeemed, and its agent reports that it was done.' };
+    case 'failed':
+      return { label: 'Failed', tone: 'danger', explain: 'The permit was redeemed, and its agent reports that it was not done, or not whole.' };
     case 'unknown':
       return { label: 'Outcome unknown', tone: 'danger', explain: 'The permit was redeemed and no outcome was reported. It is never retried.' };
     case 'denied':
@@ -54,8 +58,10 @@ export function statementTitle(status: ActionStatus): string {
     case 'running':
       return 'What is running';
     case 'completed':
+    case 'succeeded':
       return 'What ran';
     case 'failed_to_start':
+    case 'failed':
     case 'unknown':
       return 'What was to run';
     default:
@@ -104,6 +110,22 @@ export const verdictWords: Record<VerdictChoice, { heading: string; means: strin
     heading: 'Deny this action',
     means: 'It does not run. The agent is told so, with your reason.',
     ask: 'Ask for my key to deny',
+  },
+};
+
+/** What is said about an action without deciding it. */
+export const sayWords: Record<'ask' | 'flag', { heading: string; means: string; label: string; send: string }> = {
+  ask: {
+    heading: 'Ask the agent',
+    means: 'The agent sees the question while it waits and can answer. This decides nothing, and the time goes on.',
+    label: 'Question',
+    send: 'Ask',
+  },
+  flag: {
+    heading: 'Flag this action',
+    means: 'Your remark is logged and shown to everybody who reviews it. This decides nothing: to stop it, deny it.',
+    label: 'What seems wrong',
+    send: 'Flag',
   },
 };
 

@@ -34,9 +34,13 @@ pub(crate) struct Asking<'a> {
     pub(crate) digest: Digest,
     /// The command line that goes on with it.
     pub(crate) resume: &'a str,
+    /// The command line that answers a question.
+    pub(crate) answer: &'a str,
     pub(crate) stops: &'a mut Stops,
     /// When to return with *pending*; nobody watches then.
     pub(crate) patience: Option<Instant>,
+    /// Questions that were said already.
+    pub(crate) heard: usize,
 }
 
 impl Asking<'_> {
@@ -95,7 +99,7 @@ impl Asking<'_> {
     /// Where the action stands, without waiting; `None` when the gateway has
     /// never heard of it.
     pub(crate) async fn look(&mut self) -> Result<Option<ActionView>, Stop> {
-        match self.setup.gateway.action(self.saved.action, 0).await {
+        match self.setup.gateway.action(self.saved.action, 0, None).await {
             Ok(view) => Ok(Some(view)),
             Err(ClientError::Problem { status: 404, .. }) => Ok(None),
             Err(error) => Err(self.setup.stop(&error)),
@@ -123,6 +127,7 @@ impl Asking<'_> {
                     if let Some(end) = decided(&view) {
                         return end;
                     }
+                    self.hear(&view);
                 }
                 Err(ClientError::Unreachable { url, why, .. }) => {
                     if now() > expires_at.plus_seconds(GRACE_S) {
@@ -149,9 +154,28 @@ impl Asking<'_> {
         }
     }
 
+    /// Says the questions that are new.
+    pub(crate) fn hear(&mut self, view: &ActionView) {
+        for question in view.questions.iter().skip(self.heard) {
+            if question.answered {
+                continue;
+            }
+            let text = visible(&String::from_utf8_lossy(&question.text.bytes.0));
+            self.note(&format!(
+                "the reviewer asks: {text}\n  answer with: {}",
+                self.answer
+            ));
+        }
+        self.heard = view.questions.len();
+    }
+
     /// One long-poll, unless something ends the waiting.
     async fn poll(&mut self, expires_at: Time) -> Result<Result<ActionView, ClientError>, Stop> {
-        let answer = self.setup.gateway.action(self.saved.action, MAX_WAIT_S);
+        let known = Some(self.heard);
+        let answer = self
+            .setup
+            .gateway
+            .action(self.saved.action, MAX_WAIT_S, known);
         tokio::pin!(answer);
         loop {
             if out::on_terminal() {
@@ -294,6 +318,8 @@ fn ended(outcome: Option<&Outcome>) -> String {
         Some(Outcome::Exited { code }) => format!("exit code {code}"),
         Some(Outcome::Signalled { signal }) => format!("ended by signal {signal}"),
         Some(Outcome::FailedToStart { why }) => format!("it did not start: {}", visible(why)),
+        Some(Outcome::Succeeded {}) => "it succeeded".into(),
+        Some(Outcome::Failed { why }) => format!("it failed: {}", visible(why)),
         None => "without an outcome".into(),
     }
 }
@@ -311,6 +337,7 @@ mod tests {
             expires_at: Time::default(),
             outcome: Some(Outcome::Exited { code: 4 }),
             policy: vec!["no \u{1b}[31mway".into()],
+            questions: vec![],
             reason: Some(Content {
                 bytes: Blob(b"too\x1b[2Jlate".to_vec()),
                 salt: Digest([0; 32]),

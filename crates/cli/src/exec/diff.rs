@@ -8,7 +8,9 @@ pub(crate) fn differences(approved: &Action, now: &Action) -> Vec<String> {
     if approved == now {
         return Vec::new();
     }
-    let (was, is) = (&approved.payload, &now.payload);
+    let (Some(was), Some(is)) = (approved.command(), now.command()) else {
+        return vec!["the kind of action".into()];
+    };
     let mut lines = Vec::new();
     if was.argv != is.argv {
         lines.push(format!("arguments: {:?}, approved {:?}", is.argv, was.argv));
@@ -110,12 +112,10 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use vidimus_protocol::Digest;
-    use vidimus_protocol::action::{
-        ActionKind, ArgFile, Command, Interpreter, Script, Stdin, Target,
-    };
+    use vidimus_protocol::action::{ArgFile, Command, Interpreter, Payload, Script, Stdin, Target};
 
     /// What a case changes, and how.
-    type Case = (&'static str, fn(&mut Action));
+    type Case = (&'static str, fn(&mut Command, &mut Target));
 
     fn sample() -> Action {
         let file = |path: &str| File {
@@ -124,8 +124,7 @@ mod tests {
             size: 1,
         };
         Action {
-            kind: ActionKind::Command,
-            payload: Command {
+            payload: Payload::Command(Box::new(Command {
                 argv: vec!["./x".into(), "a.txt".into()],
                 cwd: "/srv".into(),
                 env: vec![EnvVar {
@@ -151,7 +150,7 @@ mod tests {
                 stdin: Stdin::Null,
                 uid: 0,
                 user: "root".into(),
-            },
+            })),
             target: Target {
                 environment: "local".into(),
                 resource: "/srv".into(),
@@ -164,40 +163,43 @@ mod tests {
     fn each_field_is_named() {
         assert_eq!(differences(&sample(), &sample()), Vec::<String>::new());
         let cases: [Case; 14] = [
-            ("arguments", |a| a.payload.argv.push("-f".into())),
-            ("working directory", |a| a.payload.cwd = "/tmp".into()),
-            ("`PATH` differs", |a| {
-                a.payload.env[0].value = Some("/tmp".into());
+            ("arguments", |c, _| c.argv.push("-f".into())),
+            ("working directory", |c, _| c.cwd = "/tmp".into()),
+            ("`PATH` differs", |c, _| {
+                c.env[0].value = Some("/tmp".into());
             }),
-            ("environment: `LD_PRELOAD`", |a| {
-                a.payload.env[0].name = "LD_PRELOAD".into();
+            ("environment: `LD_PRELOAD`", |c, _| {
+                c.env[0].name = "LD_PRELOAD".into();
             }),
-            ("secret `PATH`", |a| {
-                a.payload.env[0].value = None;
-                a.payload.env[0].commit = Some(Digest([2; 32]));
+            ("secret `PATH`", |c, _| {
+                c.env[0].value = None;
+                c.env[0].commit = Some(Digest([2; 32]));
             }),
-            ("program: the content", |a| {
-                a.payload.program.sha256 = Digest([2; 32]);
+            ("program: the content", |c, _| {
+                c.program.sha256 = Digest([2; 32]);
             }),
-            ("interpreter: `/bin/evil`", |a| {
-                a.payload.interpreter.as_mut().unwrap().file.path = "/bin/evil".into();
+            ("interpreter: `/bin/evil`", |c, _| {
+                c.interpreter.as_mut().unwrap().file.path = "/bin/evil".into();
             }),
-            ("`#!` line", |a| {
-                a.payload.interpreter.as_mut().unwrap().argument = Some("-x".into());
+            ("`#!` line", |c, _| {
+                c.interpreter.as_mut().unwrap().argument = Some("-x".into());
             }),
-            ("script: `/srv/x` is not there", |a| a.payload.script = None),
-            ("argument 1", |a| a.payload.files[0].file.size = 2),
-            ("standard input", |a| a.payload.stdin = Stdin::Inherited),
-            ("user: `ada` (7)", |a| {
-                a.payload.uid = 7;
-                a.payload.user = "ada".into();
+            ("script: `/srv/x` is not there", |c, _| c.script = None),
+            ("argument 1", |c, _| c.files[0].file.size = 2),
+            ("standard input", |c, _| c.stdin = Stdin::Inherited),
+            ("user: `ada` (7)", |c, _| {
+                c.uid = 7;
+                c.user = "ada".into();
             }),
-            ("not bound", |a| a.payload.not_bound.clear()),
-            ("machine: `other`", |a| a.target.system = "other".into()),
+            ("not bound", |c, _| c.not_bound.clear()),
+            ("machine: `other`", |_, t| t.system = "other".into()),
         ];
         for (wanted, change) in cases {
             let mut now = sample();
-            change(&mut now);
+            let Payload::Command(command) = &mut now.payload else {
+                panic!("the sample is a command");
+            };
+            change(command, &mut now.target);
             let lines = differences(&sample(), &now);
             assert!(
                 lines.iter().any(|line| line.contains(wanted)),

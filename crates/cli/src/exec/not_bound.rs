@@ -1,8 +1,6 @@
 //! What a proposal does not bind, in words. The list is complete: whatever can
 //! change what a run does, and is not part of the payload, is named here.
 
-use vidimus_protocol::action::Stdin;
-
 /// What the list depends on.
 pub(crate) struct Facts<'a> {
     /// Sentences about single arguments.
@@ -13,14 +11,14 @@ pub(crate) struct Facts<'a> {
     pub(crate) interpreter: Option<&'a str>,
     /// A script that is handed over by its name.
     pub(crate) named_script: Option<&'a str>,
-    /// Where standard input comes from.
-    pub(crate) stdin: Stdin,
+    /// Whether standard input is passed on as it comes.
+    pub(crate) inherits_input: bool,
 }
 
 /// The list, what is particular to this command first.
 pub(crate) fn list(facts: &Facts<'_>) -> Vec<String> {
     let mut words = facts.loose.clone();
-    if facts.stdin == Stdin::Inherited {
+    if facts.inherits_input {
         words.push("what arrives on standard input".into());
     }
     if let Some(script) = facts.named_script {
@@ -72,7 +70,7 @@ mod tests {
             any_files: false,
             interpreter: None,
             named_script: None,
-            stdin: Stdin::Null,
+            inherits_input: false,
         });
         assert_eq!(plain.len(), 5);
         let all = list(&Facts {
@@ -80,7 +78,7 @@ mod tests {
             any_files: true,
             interpreter: Some("/bin/sh"),
             named_script: Some("x.js"),
-            stdin: Stdin::Inherited,
+            inherits_input: true,
         });
         assert_eq!(all.len(), 10);
         assert!(all[0].contains("big.iso"));

@@ -120,17 +120,17 @@ impl Held {
     }
 }
 
-/// A script's content in memory that nobody can change any more.
+/// Content in memory that nobody can change any more.
 #[derive(Debug)]
 pub(crate) struct Sealed {
     memory: OwnedFd,
-    /// Path, digest and size of the file it was copied from.
+    /// Path, digest and size of what it was copied from.
     pub(crate) bound: action::File,
     /// Its text, when it can be shown.
     pub(crate) text: Option<String>,
 }
 
-/// Most bytes of a script that are shown as text.
+/// Most bytes that are shown as text.
 const MAX_TEXT: usize = 256 << 10;
 
 impl Sealed {
@@ -146,9 +146,14 @@ impl Sealed {
         if bytes.len() == most {
             return Err(OpenError::ScriptTooLong(path()));
         }
-        let memory = seal(&bytes).map_err(read)?;
+        Self::new(held.bound.path.clone(), bytes).map_err(read)
+    }
+
+    /// Seals bytes that came from `path`.
+    pub(crate) fn new(path: String, bytes: Vec<u8>) -> io::Result<Self> {
+        let memory = seal(&bytes)?;
         let bound = action::File {
-            path: held.bound.path.clone(),
+            path,
             sha256: vidimus_protocol::sha256(&[&bytes]),
             size: u64::try_from(bytes.len()).expect("at most 64 MiB"),
         };
@@ -167,13 +172,18 @@ impl Sealed {
     pub(crate) fn inheritable(&self) -> io::Result<OwnedFd> {
         Ok(rustix::io::dup(&self.memory)?)
     }
+
+    /// A reader of its own, at the beginning.
+    pub(crate) fn reader(&self) -> io::Result<std::fs::File> {
+        std::fs::File::open(fd_path(&self.memory))
+    }
 }
 
 fn seal(bytes: &[u8]) -> io::Result<OwnedFd> {
     use rustix::fs::{MemfdFlags, SealFlags};
     use std::io::Write as _;
     let memory = rustix::fs::memfd_create(
-        "vidimus-script",
+        "vidimus-sealed",
         MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
     )?;
     let mut file = std::fs::File::from(memory);

@@ -14,15 +14,17 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 
 use vidimus_protocol::action::{
-    Action, ActionKind, ArgFile, Command, Interpreter, MAX_PAYLOAD, Script, Stdin, Target,
+    Action, ArgFile, Command, Interpreter, MAX_PAYLOAD, Payload, Script, Target,
 };
+use vidimus_protocol::{ActionId, Digest};
 
 use super::env::Environment;
+use super::input::Input;
 use super::interpreter::Family;
 use super::not_bound;
 use super::open::{self, Folder, Held, OpenError, Sealed};
 use super::shebang::{self, HEAD, Line, Sort, SortError};
-use super::who;
+use super::{who, words};
 
 /// Most bytes of a file that an argument names and that is bound by content.
 pub(crate) const MAX_ARGUMENT_FILE: u64 = 64 << 20;
@@ -37,7 +39,7 @@ pub(crate) struct Wanted {
     /// Environment.
     pub(crate) environment: Environment,
     /// Standard input.
-    pub(crate) stdin: Stdin,
+    pub(crate) stdin: Input,
     /// Hand a script over by its name instead of as a sealed copy.
     pub(crate) script_by_name: bool,
 }
@@ -52,7 +54,8 @@ pub(crate) struct Plan {
     /// The `#!` line's own words, when the program is a script.
     line: Option<Line>,
     script: Option<BoundScript>,
-    action: Action,
+    command: Command,
+    target: Target,
 }
 
 #[derive(Debug)]
@@ -85,7 +88,9 @@ pub(crate) enum PlanError {
         "the `#!` line gives `env` more than the name of a program (`{0}`), which cannot be bound. Name the program alone"
     )]
     EnvArguments(String),
-    #[error("the command with its script and environment is longer than {MAX_PAYLOAD} bytes")]
+    #[error(
+        "the command with its script, input and environment is longer than {MAX_PAYLOAD} bytes"
+    )]
     TooLong,
     #[error("an argument holds a NUL")]
     Nul,
@@ -118,7 +123,7 @@ impl Plan {
                 (interpreter, Some(line), Some(script))
             }
         };
-        let action = describe(
+        let (command, target) = describe(
             &wanted,
             &folder,
             &executable,
@@ -131,13 +136,29 @@ impl Plan {
             executable,
             line,
             script,
-            action,
+            command,
+            target,
         })
     }
 
     /// What is proposed.
-    pub(crate) fn action(&self) -> &Action {
-        &self.action
+    pub(crate) fn action(&self) -> Action {
+        action(self.command.clone(), self.target.clone())
+    }
+
+    /// What is asked for, in words.
+    pub(crate) fn asked(&self, id: ActionId, digest: Digest) -> Vec<String> {
+        words::asked(&self.command, &self.target, id, digest)
+    }
+
+    /// The program's path.
+    pub(crate) fn program(&self) -> &str {
+        &self.command.program.path
+    }
+
+    /// Its standard input.
+    pub(crate) fn input(&self) -> &Input {
+        &self.wanted.stdin
     }
 
     /// Salts and values of the environment.
@@ -159,8 +180,7 @@ impl Plan {
     /// any more, in words.
     pub(crate) fn now(&self) -> Result<Action, Vec<String>> {
         let mut gone = Vec::new();
-        let mut action = self.action.clone();
-        let command = &mut action.payload;
+        let (mut command, mut target) = (self.command.clone(), self.target.clone());
         match self.executable.again() {
             Ok(file) => match &mut command.interpreter {
                 Some(interpreter) => interpreter.file = file,
@@ -188,13 +208,13 @@ impl Plan {
         }
         match self.folder.path_now() {
             Some(path) => {
-                action.target.resource.clone_from(&path);
+                target.resource.clone_from(&path);
                 command.cwd = path;
             }
             None => gone.push(format!("the folder `{}` was removed", self.folder.path)),
         }
         if gone.is_empty() {
-            Ok(action)
+            Ok(action(command, target))
         } else {
             Err(gone)
         }
@@ -234,10 +254,7 @@ impl Plan {
         }
         command.env_clear().envs(self.wanted.environment.values());
         command.current_dir(self.folder.fd_path());
-        command.stdin(match self.wanted.stdin {
-            Stdin::Null => std::process::Stdio::null(),
-            Stdin::Inherited => std::process::Stdio::inherit(),
-        });
+        command.stdin(self.wanted.stdin.stdio()?);
         Ok((command, inherited))
     }
 }
@@ -327,7 +344,7 @@ fn describe(
     executable: &Held,
     line: Option<&Line>,
     script: Option<&BoundScript>,
-) -> Result<Action, PlanError> {
+) -> Result<(Command, Target), PlanError> {
     let mut loose = Vec::new();
     let mut files = Vec::new();
     for (position, argument) in wanted.argv.iter().enumerate().skip(1) {
@@ -360,44 +377,48 @@ fn describe(
         named_script: script
             .filter(|script| script.by_name)
             .map(|script| script.name.as_str()),
-        stdin: wanted.stdin,
+        inherits_input: matches!(wanted.stdin, Input::Inherited),
     };
     let uid = rustix::process::getuid().as_raw();
-    let action = Action {
-        kind: ActionKind::Command,
-        payload: Command {
-            argv: wanted.argv.clone(),
-            cwd: folder.path.clone(),
-            env: wanted.environment.bound(),
-            files,
-            interpreter: line.map(|line| Interpreter {
-                argument: line.argument.clone(),
-                file: executable.bound.clone(),
-            }),
-            not_bound: not_bound::list(&facts),
-            program: match (line, script) {
-                (Some(_), Some(script)) => script.copy.bound.clone(),
-                _ => executable.bound.clone(),
-            },
-            script: script.map(|script| Script {
-                argument: u32::try_from(script.argument).expect("argv has this position"),
-                file: script.copy.bound.clone(),
-                text: script.copy.text.clone(),
-            }),
-            stdin: wanted.stdin,
-            uid,
-            user: who::user_name(uid),
+    let command = Command {
+        argv: wanted.argv.clone(),
+        cwd: folder.path.clone(),
+        env: wanted.environment.bound(),
+        files,
+        interpreter: line.map(|line| Interpreter {
+            argument: line.argument.clone(),
+            file: executable.bound.clone(),
+        }),
+        not_bound: not_bound::list(&facts),
+        program: match (line, script) {
+            (Some(_), Some(script)) => script.copy.bound.clone(),
+            _ => executable.bound.clone(),
         },
-        target: Target {
-            environment: "local".into(),
-            resource: folder.path.clone(),
-            system: who::host_name(),
-        },
+        script: script.map(|script| Script {
+            argument: u32::try_from(script.argument).expect("argv has this position"),
+            file: script.copy.bound.clone(),
+            text: script.copy.text.clone(),
+        }),
+        stdin: wanted.stdin.stated(),
+        uid,
+        user: who::user_name(uid),
     };
-    if action.to_bytes().len() > MAX_PAYLOAD {
+    let target = Target {
+        environment: "local".into(),
+        resource: folder.path.clone(),
+        system: who::host_name(),
+    };
+    if action(command.clone(), target.clone()).to_bytes().len() > MAX_PAYLOAD {
         return Err(PlanError::TooLong);
     }
-    Ok(action)
+    Ok((command, target))
+}
+
+fn action(command: Command, target: Target) -> Action {
+    Action {
+        payload: Payload::Command(Box::new(command)),
+        target,
+    }
 }
 
 #[cfg(test)]

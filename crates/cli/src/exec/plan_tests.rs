@@ -47,7 +47,7 @@ impl Place {
             argv: argv.iter().map(|text| (*text).into()).collect(),
             cwd: self.path(),
             environment: Environment::pick(&[], &[], read, || None).unwrap(),
-            stdin: Stdin::Null,
+            stdin: Input::Null,
             script_by_name: false,
         }
     }
@@ -67,17 +67,17 @@ fn a_program_is_found_by_path_or_in_path() {
     let tool = place.copy("echo", "bin/tool");
     for name in ["tool", "./bin/tool", tool.to_str().unwrap()] {
         let plan = place.plan(&[name, "hello"]);
-        let command = &plan.action().payload;
+        let command = &plan.command;
         assert_eq!(command.program.path, tool.to_str().unwrap());
         assert_eq!(command.argv, [name, "hello"]);
         assert_eq!(command.cwd, place.path().to_str().unwrap());
-        assert_eq!(plan.action().target.resource, command.cwd);
+        assert_eq!(plan.target.resource, command.cwd);
         assert_eq!((&command.interpreter, &command.script), (&None, &None));
         assert_eq!(
             Action::parse(&plan.action().to_bytes()).as_ref(),
-            Ok(plan.action())
+            Ok(&plan.action())
         );
-        assert_eq!(plan.now().as_ref(), Ok(plan.action()));
+        assert_eq!(plan.now().as_ref(), Ok(&plan.action()));
     }
     assert!(refused(&place, &["no-such-tool"]).contains("was not found in `PATH`"));
     assert!(refused(&place, &[]).contains("no command"));
@@ -93,7 +93,7 @@ fn a_script_brings_its_interpreter_and_its_text() {
     let text = "#!/bin/sh -e\necho hello\n";
     let path = place.write("x.sh", text.as_bytes());
     let plan = place.plan(&["./x.sh", "a"]);
-    let command = &plan.action().payload;
+    let command = &plan.command;
     assert_eq!(command.program.path, path.to_str().unwrap());
     let script = command.script.as_ref().unwrap();
     assert_eq!((script.argument, &script.file), (0, &command.program));
@@ -110,7 +110,7 @@ fn env_in_a_script_line_is_resolved_before() {
     place.copy("dash", "bin/myshell");
     place.write("x", b"#!/usr/bin/env myshell\necho hello\n");
     let plan = place.plan(&["./x"]);
-    let interpreter = plan.action().payload.interpreter.clone().unwrap();
+    let interpreter = plan.command.interpreter.clone().unwrap();
     let own = place.path().join("bin/myshell");
     assert_eq!(interpreter.file.path, own.to_str().unwrap());
     assert_eq!(interpreter.argument, None);
@@ -143,7 +143,7 @@ fn a_script_argument_is_bound_with_its_text() {
     let place = Place::new();
     let path = place.write("x.sh", b"echo hello\n");
     let plan = place.plan(&["sh", "-e", "x.sh", "x.sh"]);
-    let command = &plan.action().payload;
+    let command = &plan.command;
     let script = command.script.as_ref().unwrap();
     assert_eq!(script.argument, 2);
     assert_eq!(script.file.path, path.to_str().unwrap());
@@ -168,7 +168,7 @@ fn files_that_arguments_name_are_bound_by_content() {
     huge.set_len(MAX_ARGUMENT_FILE + 1).unwrap();
     symlink("data.txt", place.path().join("link")).unwrap();
     let plan = place.plan(&["cat", "data.txt", "huge", "link", "-n", "none"]);
-    let command = &plan.action().payload;
+    let command = &plan.command;
     let bound: Vec<_> = command
         .files
         .iter()
@@ -181,7 +181,7 @@ fn files_that_arguments_name_are_bound_by_content() {
     );
     assert!(command.not_bound[0].contains("`huge`"));
     place.write("data.txt", b"two");
-    assert_ne!(plan.now().as_ref(), Ok(plan.action()));
+    assert_ne!(plan.now().as_ref(), Ok(&plan.action()));
     std::fs::remove_file(real).unwrap();
     assert!(plan.now().is_err());
 }
@@ -192,13 +192,13 @@ fn changes_in_place_show() {
     place.copy("echo", "tool");
     let plan = place.plan(&["./tool", "hello"]);
     place.copy("cat", "tool");
-    assert_ne!(plan.now().as_ref(), Ok(plan.action()));
+    assert_ne!(plan.now().as_ref(), Ok(&plan.action()));
 
     place.copy("dash", "bin/myshell");
     place.write("x", b"#!/usr/bin/env myshell\necho hello\n");
     let plan = place.plan(&["./x"]);
     place.copy("cat", "bin/myshell");
-    assert_ne!(plan.now().as_ref(), Ok(plan.action()));
+    assert_ne!(plan.now().as_ref(), Ok(&plan.action()));
 }
 
 #[test]
@@ -209,13 +209,13 @@ fn a_moved_folder_shows() {
     wanted.cwd = place.path().join("work");
     let plan = Plan::make(wanted).unwrap();
     std::fs::rename(place.path().join("work"), place.path().join("old")).unwrap();
-    assert_ne!(plan.now().as_ref(), Ok(plan.action()), "nothing is there");
-    let lines = super::super::diff::differences(plan.action(), &plan.now().unwrap());
+    assert_ne!(plan.now().as_ref(), Ok(&plan.action()), "nothing is there");
+    let lines = super::super::diff::differences(&plan.action(), &plan.now().unwrap());
     assert!(lines[0].starts_with("working directory"), "{lines:?}");
     std::fs::create_dir(place.path().join("work")).unwrap();
     assert_ne!(
         plan.now().as_ref(),
-        Ok(plan.action()),
+        Ok(&plan.action()),
         "another one is there"
     );
 }
@@ -229,8 +229,8 @@ fn a_script_by_name_is_said_to_be_loose_and_checked_again() {
     wanted.script_by_name = true;
     let plan = Plan::make(wanted).unwrap();
     assert!(!plan.script_asks_for_its_place());
-    assert!(plan.action().payload.not_bound[0].contains("`./x.sh`"));
-    assert_eq!(plan.now().as_ref(), Ok(plan.action()));
+    assert!(plan.command.not_bound[0].contains("`./x.sh`"));
+    assert_eq!(plan.now().as_ref(), Ok(&plan.action()));
     place.swap("x.sh", b"#!/bin/sh\necho evil\n");
     assert!(plan.now().is_err());
 }

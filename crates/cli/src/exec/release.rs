@@ -158,7 +158,7 @@ impl Release<'_> {
     }
 
     async fn is_redeemed(&self) -> bool {
-        let view = self.setup.gateway.action(self.saved.action, 0).await;
+        let view = self.setup.gateway.action(self.saved.action, 0, None).await;
         view.is_ok_and(|view| view.status == ActionStatus::Redeemed)
     }
 
@@ -186,11 +186,8 @@ impl Release<'_> {
         self.expect_approved()?;
         let started = run::own_output().and_then(|output| run::start(self.plan, output));
         let running = started.map_err(|why| {
-            let program = &self.approved.payload.program.path;
-            Stop::internal(format!(
-                "`{}` could not be started: {why}",
-                visible(program)
-            ))
+            let program = visible(self.plan.program());
+            Stop::internal(format!("`{program}` could not be started: {why}"))
         })?;
         if let Err(why) = self.newest.write(&report.checkpoint.checkpoint) {
             say(&why);
@@ -271,7 +268,7 @@ impl Release<'_> {
             let looked = self
                 .setup
                 .gateway
-                .action(self.saved.action, MAX_WAIT_S)
+                .action(self.saved.action, MAX_WAIT_S, None)
                 .await;
             if !looked.is_ok_and(|view| view.status == ActionStatus::Redeemed) {
                 tokio::time::sleep(Duration::from_secs(5)).await;

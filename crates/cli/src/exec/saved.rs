@@ -99,8 +99,9 @@ impl Saved {
         }
     }
 
-    /// Writes a new file and locks it.
-    pub(crate) fn write(&self, path: &Path) -> Result<SavedFile, SavedError> {
+    /// Writes a new file and locks it; bound standard input goes into a file
+    /// beside it.
+    pub(crate) fn write(&self, path: &Path, input: Option<&[u8]>) -> Result<SavedFile, SavedError> {
         let io = |why| SavedError::Io {
             path: path.into(),
             why,
@@ -115,6 +116,11 @@ impl Saved {
         }
         let mut options = File::options();
         options.write(true).create_new(true).mode(0o600);
+        if let Some(input) = input {
+            let mut file = options.open(input_path(path)).map_err(io)?;
+            file.write_all(input).map_err(io)?;
+            file.sync_all().map_err(io)?;
+        }
         let mut file = options.open(path).map_err(io)?;
         let locked = self.lock(path, &file);
         file.write_all(&strict::canonical(self)).map_err(io)?;
@@ -171,10 +177,19 @@ impl Saved {
 }
 
 impl SavedFile {
-    /// Removes the file: the action is over.
+    /// Removes the file and what stands beside it: the action is over.
     pub(crate) fn remove(self) -> io::Result<()> {
+        match fs::remove_file(input_path(&self.path)) {
+            Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+            _ => {}
+        }
         fs::remove_file(&self.path)
     }
+}
+
+/// Where bound standard input is kept, beside the file of its action.
+pub(crate) fn input_path(path: &Path) -> PathBuf {
+    path.with_extension("stdin")
 }
 
 #[cfg(test)]
@@ -204,7 +219,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state/exec/x.json");
         let saved = sample();
-        let kept = saved.write(&path).unwrap();
+        let kept = saved.write(&path, Some(b"y\n")).unwrap();
+        let input = input_path(&path);
+        assert_eq!(fs::read(&input).unwrap(), b"y\n");
+        let mode = fs::metadata(&input).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let folder_mode = fs::metadata(path.parent().unwrap())
@@ -221,6 +240,7 @@ mod tests {
         assert_eq!(read, saved);
         assert_eq!(read.propose().payload, saved.payload);
         kept.remove().unwrap();
+        assert!(!input.exists());
         assert!(matches!(
             Saved::read(saved.action, &path),
             Err(SavedError::Unknown(_))
@@ -231,7 +251,7 @@ mod tests {
     fn another_file_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.json");
-        drop(sample().write(&path).unwrap());
+        drop(sample().write(&path, None).unwrap());
         let other = ActionId::from_random([9; 16]);
         assert!(matches!(
             Saved::read(other, &path),
@@ -243,7 +263,7 @@ mod tests {
             Err(SavedError::Malformed { .. })
         ));
         assert!(
-            matches!(sample().write(&path), Err(SavedError::Io { .. })),
+            matches!(sample().write(&path, None), Err(SavedError::Io { .. })),
             "exists"
         );
     }

@@ -1,14 +1,18 @@
 //! What `vidimus exec` says, where it takes more than a line.
 
-use vidimus_protocol::action::{Action, File};
+use vidimus_protocol::action::{Command, File, Stdin, Target};
 use vidimus_protocol::{ActionId, Digest, Time};
 
 use crate::out::{quote, quote_all, visible};
 
 /// What is asked for, before anything is waited for. The environment stands
 /// there whole.
-pub(crate) fn asked(action: &Action, id: ActionId, digest: Digest) -> Vec<String> {
-    let command = &action.payload;
+pub(crate) fn asked(
+    command: &Command,
+    target: &Target,
+    id: ActionId,
+    digest: Digest,
+) -> Vec<String> {
     let mut lines = vec![
         format!("  command      {}", line(&command.argv)),
         format!("  program      {}", file(&command.program)),
@@ -23,11 +27,17 @@ pub(crate) fn asked(action: &Action, id: ActionId, digest: Digest) -> Vec<String
         let name = format!("argument {}", argument.argument);
         lines.push(format!("  {name:<12} {}", file(&argument.file)));
     }
+    if let Stdin::Bound(input) = &command.stdin {
+        lines.push(format!(
+            "  input        {} bytes  sha256:{}",
+            input.size, input.sha256
+        ));
+    }
     lines.push(format!("  folder       {}", quote(&command.cwd)));
     lines.push(format!(
         "  as           {} on {}",
         visible(&command.user),
-        visible(&action.target.system)
+        visible(&target.system)
     ));
     for (number, var) in command.env.iter().enumerate() {
         let head = if number == 0 { "environment" } else { "" };
@@ -69,21 +79,18 @@ pub(crate) fn seconds_until(then: Time, now: Time) -> u64 {
     then.unix_ms().saturating_sub(now.unix_ms()).div_ceil(1000)
 }
 
-/// The command line that goes on with an action: with the very program and
-/// home folder of this run.
-pub(crate) fn resume_line(program: &str, home: Option<&str>, id: ActionId) -> String {
-    let id = id.to_string();
-    let mut words = vec![program, "exec", "--resume", &id];
-    if let Some(home) = home {
-        words.splice(1..1, ["--home", home]);
-    }
-    quote_all(words)
+/// A command line of our own: with the very program and home folder of this
+/// run.
+pub(crate) fn own_line(program: &str, home: Option<&str>, words: &[&str]) -> String {
+    let home = home.map(|home| ["--home", home]);
+    let head = std::iter::once(program).chain(home.into_iter().flatten());
+    quote_all(head.chain(words.iter().copied()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vidimus_protocol::action::{ActionKind, Command, EnvVar, Stdin, Target};
+    use vidimus_protocol::action::{self, EnvVar};
 
     #[test]
     fn everything_that_is_asked_is_said_and_secrets_are_not() {
@@ -92,9 +99,8 @@ mod tests {
             sha256: Digest([1; 32]),
             size: 1,
         };
-        let action = Action {
-            kind: ActionKind::Command,
-            payload: Command {
+        let (command, target) = (
+            Command {
                 argv: vec!["rm".into(), "a b".into(), "\u{1b}[2J".into()],
                 cwd: "/srv".into(),
                 env: vec![
@@ -114,24 +120,29 @@ mod tests {
                 not_bound: vec!["the network".into()],
                 program: file,
                 script: None,
-                stdin: Stdin::Null,
+                stdin: Stdin::Bound(Box::new(action::Input {
+                    sha256: Digest([4; 32]),
+                    size: 7,
+                    text: None,
+                })),
                 uid: 0,
                 user: "root".into(),
             },
-            target: Target {
+            Target {
                 environment: "local".into(),
                 resource: "/srv".into(),
                 system: "host".into(),
             },
-        };
+        );
         let id = ActionId::from_random([0; 16]);
-        let text = asked(&action, id, Digest([3; 32])).join("\n");
+        let text = asked(&command, &target, id, Digest([3; 32])).join("\n");
         for wanted in [
             r"rm 'a b' $'\x1b[2J'",
             "/bin/rm  sha256:0101",
             "environment  PATH=/bin",
             "TOKEN=(bound, not shown)",
             "folder       /srv",
+            "input        7 bytes  sha256:0404",
             "root on host",
             "act_0000",
             "digest       0303",
@@ -152,15 +163,15 @@ mod tests {
     }
 
     #[test]
-    fn a_resume_line_can_be_copied() {
-        let id = ActionId::from_random([0; 16]);
+    fn a_line_of_our_own_can_be_copied() {
+        let words = ["exec", "--resume", "act_0"];
         assert_eq!(
-            resume_line("/opt/my tools/vidimus", Some("/tmp/h"), id),
-            format!("'/opt/my tools/vidimus' --home /tmp/h exec --resume {id}")
+            own_line("/opt/my tools/vidimus", Some("/tmp/h"), &words),
+            "'/opt/my tools/vidimus' --home /tmp/h exec --resume act_0"
         );
         assert_eq!(
-            resume_line("vidimus", None, id),
-            format!("vidimus exec --resume {id}")
+            own_line("vidimus", None, &words),
+            "vidimus exec --resume act_0"
         );
     }
 }

@@ -376,7 +376,7 @@ impl World {
             Decide::Deny(reason) => Some(Content {
                 bytes: Blob(reason.as_bytes().to_vec()),
                 salt: Digest([0; 32]),
-                r#type: vidimus_protocol::action::REASON_TYPE.into(),
+                r#type: vidimus_protocol::action::TEXT_TYPE.into(),
             }),
             _ => None,
         };
@@ -385,6 +385,7 @@ impl World {
             expires_at,
             outcome: None,
             policy: vec!["the rule of the house".into()],
+            questions: vec![],
             reason,
             status,
             use_before: None,

@@ -63,7 +63,7 @@ fn an_approved_command_runs_and_its_outcome_is_reported() {
     };
     assert_eq!(proposal.ttl_s, Some(900));
     let action = Action::parse(&proposal.payload.bytes.0).unwrap();
-    assert_eq!(action.payload.argv, ["sh", "-c", code]);
+    assert_eq!(action.command().unwrap().argv, ["sh", "-c", code]);
     let context = Context::parse(&proposal.context.as_ref().unwrap().bytes.0).unwrap();
     assert_eq!(context.intent.as_deref(), Some("to see"));
     assert_eq!(context.run.as_deref(), Some("r1"));

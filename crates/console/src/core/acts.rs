@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use vidimus_client::AgentProfile;
 use vidimus_ledger::part;
-use vidimus_protocol::action::{MAX_REASON, REASON_TYPE};
+use vidimus_protocol::action::{MAX_TEXT, TEXT_TYPE};
 use vidimus_protocol::api::{Content, VerdictExtras};
 use vidimus_protocol::envelope::{
     ActType, AgentItem, SessionItem, Verdict, VerdictItem, token_hash,
@@ -125,18 +125,18 @@ impl Core {
         if let Some(problem) = self.blocked(state) {
             return Err(problem);
         }
-        if reason.len() > MAX_REASON {
+        if reason.len() > MAX_TEXT {
             return Err(Problem::new(
                 "reason_too_long",
                 format!(
-                    "A reason has at most {MAX_REASON} bytes; this one has {}.",
+                    "A reason has at most {MAX_TEXT} bytes; this one has {}.",
                     reason.len()
                 ),
                 "Shorten it.",
             ));
         }
         let salt = random();
-        let commit = part::commit(&salt, REASON_TYPE, reason.as_bytes())
+        let commit = part::commit(&salt, TEXT_TYPE, reason.as_bytes())
             .map_err(|error| Problem::local("The reason cannot be committed to", error))?;
         let verdict = match choice {
             VerdictChoice::Approve => Verdict::Approve,
@@ -155,7 +155,7 @@ impl Core {
             reason: Content {
                 bytes: Blob(reason.as_bytes().to_vec()),
                 salt: Digest(salt),
-                r#type: REASON_TYPE.to_owned(),
+                r#type: TEXT_TYPE.to_owned(),
             },
             seen: opened.seen.clone(),
         };

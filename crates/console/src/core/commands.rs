@@ -1,5 +1,6 @@
 //! What a front may ask for, and who may ask it.
 
+use super::notes::Say;
 use super::{Answer, Core};
 use crate::console::FrontId;
 use crate::view::{CeremonyState, Command, Problem, Reply, Route};
@@ -25,6 +26,9 @@ impl Core {
                 verdict,
                 reason,
             } => self.decide(&action, verdict, &reason, front),
+            Command::Take { action } => return self.say(&action, Say::Take, reply),
+            Command::Ask { action, text } => return self.say(&action, Say::Ask(text), reply),
+            Command::Flag { action, text } => return self.say(&action, Say::Flag(text), reply),
             Command::History {
                 before,
                 action,

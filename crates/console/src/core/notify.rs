@@ -1,5 +1,6 @@
 //! Notifications: they bring an action up, and never decide.
 
+use vidimus_protocol::action::ActionKind;
 use vidimus_protocol::id::ActionId;
 use vidimus_protocol::state::Life;
 
@@ -40,7 +41,14 @@ impl Core {
                 action.id,
                 NotificationRequest {
                     action: action.id.to_string(),
-                    title: format!("{} asks to run a command", agent_name(state, &action.agent)),
+                    title: format!(
+                        "{} asks {}",
+                        agent_name(state, &action.agent),
+                        match action.kind {
+                            ActionKind::Command => "to run a command",
+                            ActionKind::Json => "to make a change",
+                        }
+                    ),
                     body: format!("{}\n{}", brief(&headline.title), brief(&headline.target)),
                     urgency: if left_ms < PRESSING_MS {
                         Urgency::Critical

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use vidimus_ledger::part;
 use vidimus_protocol::action::{Action, CONTEXT_TYPE, Context, PAYLOAD_TYPE};
-use vidimus_protocol::entry::{Data, Parsed};
+use vidimus_protocol::entry::Parsed;
 use vidimus_protocol::envelope::{Seen, SeenPart};
 use vidimus_protocol::id::ActionId;
 use vidimus_protocol::state::{ActionState, Life};
@@ -59,6 +59,9 @@ impl Core {
     }
 
     fn show(&mut self, id: ActionId, front: &FrontId) -> Result<Reply, Problem> {
+        if let Ok(base) = &mut self.base {
+            base.read_back(id);
+        }
         let (digest, seen, shown) = self.review(id)?;
         self.opened.insert(
             front.clone(),
@@ -115,12 +118,13 @@ impl Core {
             let Some(id) = self.opened.get(&front).map(|opened| opened.action) else {
                 continue;
             };
-            let Ok((_, _, view)) = self.review(id) else {
+            let Ok((_, seen, view)) = self.review(id) else {
                 continue;
             };
             if let Some(opened) = self.opened.get_mut(&front)
                 && opened.shown != view
             {
+                opened.seen = seen;
                 opened.shown = view.clone();
                 self.send(Some(front), Event::Review(Box::new(view)));
             }
@@ -133,8 +137,9 @@ impl Core {
         let base = self.base()?;
         let state = base.state();
         let action = state.action(&id).ok_or_else(unknown_action)?;
+        let proposal = action.proposal.index;
         let (payload, digest) =
-            base.checked_part(action, "payload", PAYLOAD_TYPE, action.digest)?;
+            base.checked_part(proposal, "payload", PAYLOAD_TYPE, action.digest)?;
         let mut parts = vec![SeenPart {
             commit: digest,
             name: "payload".into(),
@@ -142,18 +147,19 @@ impl Core {
         let context = match action.context {
             None => None,
             Some(commit) => {
-                let (bytes, commit) = base.checked_part(action, "context", CONTEXT_TYPE, commit)?;
-                parts.insert(
-                    0,
-                    SeenPart {
-                        commit,
-                        name: "context".into(),
-                    },
-                );
+                let (bytes, commit) =
+                    base.checked_part(proposal, "context", CONTEXT_TYPE, commit)?;
+                parts.push(SeenPart {
+                    commit,
+                    name: "context".into(),
+                });
                 Some(Context::parse(&bytes).map_err(|error| unreadable("context", error))?)
             }
         };
         let what = Action::parse(&payload).map_err(|error| unreadable("payload", error))?;
+        if what.kind() != action.kind {
+            return Err(unreadable("payload", "it is of another kind than it says"));
+        }
         let owner = state.agent(&action.agent).map(|agent| agent.owner);
         let known = Known {
             agent: agent_name(state, &action.agent),
@@ -162,7 +168,10 @@ impl Core {
             proposed_at: action.proposed_at,
             payload_size: u64::try_from(payload.len()).unwrap_or(u64::MAX),
         };
-        let command = render::command(&what);
+        let notes = base.notes(action);
+        parts.extend(notes.seen.iter().cloned());
+        parts.sort_by(|one, next| one.name.cmp(&next.name));
+        let shown = render::what(&what);
         let (claims, computed) = (
             render::claims(context.as_ref()),
             render::computed(&what, &known),
@@ -170,14 +179,21 @@ impl Core {
         let policy = render::policy(&action.evaluation);
         let view = ReviewView {
             summary: self.summary(base, action),
-            marks: render::marks(&command, &[&claims, &computed, &policy]),
-            command,
+            marks: render::marks(&shown, &[&claims, &computed, &policy])
+                .saturating_add(notes.marks()),
+            what: shown,
             claims,
             computed,
             policy,
             digest: digest.to_string(),
             entry: action.proposal.index,
             blocked: self.blocked(action),
+            on_expiry: render::on_expiry(action.expires_at, action.evaluation.quorum),
+            taken: self.taken(base, action),
+            questions: notes.questions,
+            flags: notes.flags,
+            like: self.like(base, action),
+            earlier: self.earlier(base, action),
             timeline: base.timeline(id),
             output: base.output(action),
         };
@@ -229,16 +245,16 @@ impl Core {
 
 impl Base {
     /// A part's bytes and its commit, computed anew.
-    fn checked_part(
+    pub(super) fn checked_part(
         &self,
-        action: &ActionState,
+        index: u64,
         name: &str,
         content_type: &str,
         expected: Digest,
     ) -> Result<(Vec<u8>, Digest), Problem> {
         let content = self
             .mirror
-            .part(action.proposal.index, name)
+            .part(index, name)
             .map_err(|error| {
                 Problem::local("The console's copy of the ledger cannot be read", error)
             })?
@@ -280,16 +296,17 @@ impl Base {
             .into_iter()
             .filter_map(|index| {
                 let leaf = self.leaf(index)?;
-                let reason = matches!(leaf.data, Data::VerdictGiven(_))
-                    .then(|| self.mirror.part(index, "reason").ok().flatten())
-                    .flatten()
-                    .map(|reason| String::from_utf8_lossy(&reason.bytes.0).into_owned())
-                    .filter(|reason| !reason.is_empty());
+                let words = ["reason", "question", "answer", "remark"]
+                    .into_iter()
+                    .find(|name| leaf.part(name).is_some())
+                    .and_then(|name| self.mirror.part(index, name).ok().flatten())
+                    .map(|words| String::from_utf8_lossy(&words.bytes.0).into_owned())
+                    .filter(|words| !words.is_empty());
                 Some(TimelineItem {
                     entry: index,
                     time_unix_ms: leaf.time.unix_ms(),
                     text: words::step(&leaf, self.state()),
-                    reason: reason.as_deref().map(safe_text::prose),
+                    words: words.as_deref().map(safe_text::prose),
                 })
             })
             .collect()

@@ -23,7 +23,7 @@ use vidimus_console::view::{
 use vidimus_console::{Config, Console, FrontId, Handle};
 use vidimus_ledger::part;
 use vidimus_protocol::action::{
-    Action, ActionKind, CONTEXT_TYPE, Command as Run, Context, File, PAYLOAD_TYPE, Stdin, Target,
+    Action, CONTEXT_TYPE, Command as Run, Context, File, PAYLOAD_TYPE, Payload, Stdin, Target,
 };
 use vidimus_protocol::api::{Content, Propose};
 use vidimus_protocol::{ActionId, Blob, Digest};
@@ -287,8 +287,7 @@ pub fn echo(word: &str) -> Action {
         size: 1,
     };
     Action {
-        kind: ActionKind::Command,
-        payload: Run {
+        payload: Payload::Command(Box::new(Run {
             argv: vec!["echo".into(), word.into()],
             cwd: "/srv".into(),
             env: vec![],
@@ -300,7 +299,7 @@ pub fn echo(word: &str) -> Action {
             stdin: Stdin::Null,
             uid: 0,
             user: "root".into(),
-        },
+        })),
         target: Target {
             environment: "local".into(),
             resource: "/srv".into(),

@@ -6,13 +6,13 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
-use vidimus_protocol::ActionId;
 use vidimus_protocol::api::{
-    Ack, ActionStatus, ActionView, AgentView, MAX_WAIT_S, PermitReply, Propose, Redeem,
-    ReportOutcome,
+    Ack, ActionStatus, ActionView, AgentView, Content, MAX_WAIT_S, PermitReply, Propose, Question,
+    Redeem, ReportOutcome,
 };
 use vidimus_protocol::entry::Resolution;
 use vidimus_protocol::state::{ActionState, Agent, Life};
+use vidimus_protocol::{ActionId, Blob, Digest};
 
 use super::Strict;
 use super::auth::AgentAuth;
@@ -26,6 +26,16 @@ use crate::{Gateway, unexpected};
 pub(super) struct Wait {
     #[serde(default)]
     wait: u64,
+}
+
+/// `?wait=SECONDS&questions=NUMBER`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Look {
+    #[serde(default)]
+    wait: u64,
+    /// How many questions are known to who asks.
+    questions: Option<usize>,
 }
 
 impl Wait {
@@ -42,7 +52,7 @@ where
     text.parse().map_err(Refusal::malformed)
 }
 
-async fn acknowledged(gateway: &Gateway, request: Request) -> Result<Ack, Refusal> {
+pub(super) async fn acknowledged(gateway: &Gateway, request: Request) -> Result<Ack, Refusal> {
     match gateway.ask(request).await? {
         Answer::Ack(ack) => Ok(ack),
         _ => Err(unexpected()),
@@ -147,20 +157,23 @@ pub(super) async fn view(
     State(gateway): State<Gateway>,
     AgentAuth(agent): AgentAuth,
     Path(action): Path<String>,
-    Query(wait): Query<Wait>,
+    Query(asked): Query<Look>,
 ) -> Result<Json<ActionView>, Refusal> {
     let action: ActionId = id(&action)?;
+    let wait = Wait { wait: asked.wait };
     let mut changes = gateway.0.shared.follow();
     let stopped = gateway.stopped();
     tokio::pin!(stopped);
     let mut seen = look(&gateway, &agent, action)?;
     let first = seen.status;
+    let known = asked.questions.unwrap_or(seen.questions.len());
+    let is_news = |seen: &ActionView| seen.status != first || seen.questions.len() > known;
     let lives = matches!(first, ActionStatus::Pending | ActionStatus::Redeemed);
     if lives && !wait.duration().is_zero() {
         let _waiter = gateway.0.presence.arrive(action);
         let over = tokio::time::sleep(wait.duration());
         tokio::pin!(over);
-        while seen.status == first {
+        while !is_news(&seen) {
             tokio::select! {
                 _ = changes.changed() => seen = look(&gateway, &agent, action)?,
                 () = &mut stopped => break,
@@ -171,7 +184,27 @@ pub(super) async fn view(
     if seen.status == ActionStatus::Denied {
         seen.reason = reason(&gateway, action).await?;
     }
+    if !seen.questions.is_empty() {
+        seen.questions = with_texts(gateway, seen.questions).await?;
+    }
     Ok(Json(seen))
+}
+
+/// The questions with what they ask.
+async fn with_texts(
+    gateway: Gateway,
+    mut questions: Vec<Question>,
+) -> Result<Vec<Question>, Refusal> {
+    super::feed::off_the_async_threads(move || {
+        let store = gateway.0.shared.store();
+        for question in &mut questions {
+            question.text = store
+                .part(question.entry, "question")?
+                .ok_or_else(|| Refusal::not_found("part"))?;
+        }
+        Ok(questions)
+    })
+    .await
 }
 
 fn look(gateway: &Gateway, agent: &Agent, id: ActionId) -> Result<ActionView, Refusal> {
@@ -189,6 +222,16 @@ fn look(gateway: &Gateway, agent: &Agent, id: ActionId) -> Result<ActionView, Re
             .as_ref()
             .map(|(_, completed)| completed.outcome.clone()),
         policy: action.evaluation.reasons.clone(),
+        questions: action
+            .questions()
+            .map(|(asked, answer)| Question {
+                answered: answer.is_some(),
+                asked_at: asked.at,
+                entry: asked.entry.index,
+                // Filled in from the store by who needs it.
+                text: NO_TEXT,
+            })
+            .collect(),
         reason: None,
         status: status(action),
         use_before: action
@@ -197,6 +240,12 @@ fn look(gateway: &Gateway, agent: &Agent, id: ActionId) -> Result<ActionView, Re
             .and_then(|resolved| resolved.use_before),
     })
 }
+
+const NO_TEXT: Content = Content {
+    bytes: Blob(Vec::new()),
+    salt: Digest([0; 32]),
+    r#type: String::new(),
+};
 
 fn status(action: &ActionState) -> ActionStatus {
     match action.life() {

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use vidimus_protocol::action::Action;
+use vidimus_protocol::action::{Action, Change, Command, Payload, Stdin, Target};
 use vidimus_protocol::api::{CeremonyState, StartCeremony};
 use vidimus_protocol::envelope::{ActType, AgentItem, SessionItem, Verdict, VerdictItem};
 use vidimus_protocol::id::CeremonyId;
@@ -146,18 +146,44 @@ async fn verdict_lines(
         .ok_or_else(|| Refusal::not_found("payload"))?
         .bytes
         .0;
-    let command = Action::parse(&bytes).map_err(Refusal::malformed)?.payload;
+    let action = Action::parse(&bytes).map_err(Refusal::malformed)?;
     let verdict = match item.verdict {
         Verdict::Approve => "Approve: it runs once",
         Verdict::Deny => "Deny: it does not run",
     };
+    let mut lines = vec![Line::new("Verdict", verdict)];
+    lines.extend(match &action.payload {
+        Payload::Command(command) => command_lines(command),
+        Payload::Json(change) => change_lines(change, &action.target),
+    });
+    lines.push(Line::new("Reason", &String::from_utf8_lossy(reason)));
+    lines.push(Line::new("Digest", &item.action_digest.to_string()));
+    Ok(lines)
+}
+
+fn change_lines(change: &Change, target: &Target) -> Vec<Line> {
+    let json = |value: &Option<serde_json::Value>| {
+        value
+            .as_ref()
+            .map_or_else(|| "(nothing)".to_owned(), ToString::to_string)
+    };
+    vec![
+        Line::new("Operation", &change.operation),
+        Line::new("System", &target.system),
+        Line::new("Resource", &target.resource),
+        Line::new("Environment", &target.environment),
+        Line::new("Before", &json(&change.before)),
+        Line::new("After", &json(&change.after)),
+    ]
+}
+
+fn command_lines(command: &Command) -> Vec<Line> {
     let arguments: Vec<_> = command
         .argv
         .iter()
         .map(|text| format!("\"{}\"", plain(text)))
         .collect();
     let mut lines = vec![
-        Line::new("Verdict", verdict),
         Line::new("Program", &command.program.path),
         Line::new("Arguments", &arguments.join(" ")),
         Line::new("Folder", &command.cwd),
@@ -178,9 +204,12 @@ async fn verdict_lines(
         let value = var.value.as_deref().unwrap_or("(bound, not shown)");
         lines.push(Line::new("Environment", &format!("{}={value}", var.name)));
     }
-    lines.push(Line::new("Reason", &String::from_utf8_lossy(reason)));
-    lines.push(Line::new("Digest", &item.action_digest.to_string()));
-    Ok(lines)
+    match &command.stdin {
+        Stdin::Null => {}
+        Stdin::Inherited => lines.push(Line::new("Standard input", "(not bound)")),
+        Stdin::Bound(input) => lines.push(Line::new("Standard input", &input.sha256.to_string())),
+    }
+    lines
 }
 
 impl Line {

@@ -5,7 +5,7 @@ use vidimus_protocol::Violation;
 use vidimus_protocol::action::{Action, Context, OUTPUT_TYPE};
 use vidimus_protocol::api::{Propose, Redeem, ReportOutcome};
 use vidimus_protocol::entry::{
-    Completed, Data, Outcome, PermitIssued, PermitLapsed, PermitRedeemed, Proposed, Ref,
+    Completed, Data, MAX_WHY, PermitIssued, PermitLapsed, PermitRedeemed, Proposed, Ref,
     Resolution, Resolved,
 };
 use vidimus_protocol::id::{ActionId, Actor, AgentId, PermitId};
@@ -77,7 +77,7 @@ impl Sequencer {
         let expires_at = self.now()?.plus_seconds(evaluation.ttl_s);
         let data = Proposed {
             action,
-            action_kind: parsed.kind,
+            action_kind: parsed.kind(),
             agent: id,
             evaluation,
             expires_at,
@@ -187,10 +187,10 @@ impl Sequencer {
                 Err(Violation::NotRunning.into())
             };
         }
-        if matches!(&report.outcome, Outcome::FailedToStart { why } if why.len() > 500) {
+        if report.outcome.why().is_some_and(|why| why.len() > MAX_WHY) {
             return Err(Refusal::not_acceptable(
                 "why_too_long",
-                "`why` has at most 500 bytes: shorten it",
+                format!("`why` has at most {MAX_WHY} bytes: shorten it"),
             ));
         }
         if report
@@ -338,7 +338,7 @@ impl Sequencer {
         Ok(chain)
     }
 
-    fn known(&self, id: ActionId) -> Result<&ActionState, Refusal> {
+    pub(super) fn known(&self, id: ActionId) -> Result<&ActionState, Refusal> {
         Ok(self
             .replay
             .state()
@@ -347,7 +347,7 @@ impl Sequencer {
     }
 
     /// The agent's own action. Another agent's does not exist for it.
-    fn own(&self, agent: AgentId, id: ActionId) -> Result<&ActionState, Refusal> {
+    pub(super) fn own(&self, agent: AgentId, id: ActionId) -> Result<&ActionState, Refusal> {
         let action = self.known(id)?;
         if action.agent == agent {
             Ok(action)

@@ -1,7 +1,7 @@
 //! What is sent: proposals, and verdicts that can be forged before they are signed.
 
 use vidimus_ledger::tree::{leaf_hash, root_of};
-use vidimus_protocol::action::{Action, Context, PAYLOAD_TYPE};
+use vidimus_protocol::action::{Action, Context, PAYLOAD_TYPE, Payload};
 use vidimus_protocol::api::{Content, Propose, StartCeremony, VerdictExtras};
 use vidimus_protocol::envelope::{Envelope, VerdictItem};
 use vidimus_protocol::{ActionId, Blob, Digest, strict};
@@ -10,7 +10,9 @@ use super::{random16, random32};
 
 pub fn action(argv: &[&str]) -> Action {
     let mut action = vidimus_verify::testkit::sample_action(0);
-    action.payload.argv = argv.iter().map(|text| (*text).to_owned()).collect();
+    if let Payload::Command(command) = &mut action.payload {
+        command.argv = argv.iter().map(|text| (*text).to_owned()).collect();
+    }
     action
 }
 

@@ -485,7 +485,7 @@ impl World {
                 verdict,
             },
             extras: VerdictExtras {
-                reason: content(vidimus_protocol::action::REASON_TYPE, reason.as_bytes()),
+                reason: content(vidimus_protocol::action::TEXT_TYPE, reason.as_bytes()),
                 seen: Seen {
                     parts: proposal.parts.iter().map(seen).collect(),
                     renderer: "test/1".into(),

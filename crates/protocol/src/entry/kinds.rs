@@ -63,6 +63,14 @@ kinds! {
     AgentRegistered(AgentRegistered) = "agent.registered",
     /// An action, with the policy's evaluation.
     ActionProposed(Proposed) = "action.proposed",
+    /// A person looks after it.
+    ActionTaken(Taken) = "action.taken",
+    /// A person's question to the agent.
+    ActionAsked(Asked) = "action.asked",
+    /// The agent's answer.
+    ActionAnswered(Answered) = "action.answered",
+    /// A person's remark that something is wrong with it.
+    ActionFlagged(Flagged) = "action.flagged",
     /// A person's signed decision.
     VerdictGiven(VerdictGiven) = "verdict.given",
     /// The end of waiting.
@@ -195,6 +203,40 @@ pub enum Decision {
     Refuse,
 }
 
+/// `action.taken`: a person says that he looks after it. Not signed by him and
+/// decides nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Taken {
+    /// The action.
+    pub action: ActionId,
+}
+
+/// `action.asked`. Part: `question`. Not signed and decides nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// The action.
+    pub action: ActionId,
+}
+
+/// `action.answered`. Part: `answer`. Refers to the question; a claim of the
+/// agent's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answered {
+    /// The action.
+    pub action: ActionId,
+}
+
+/// `action.flagged`. Part: `remark`. Not signed and decides nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flagged {
+    /// The action.
+    pub action: ActionId,
+}
+
 /// `verdict.given`. Part: `reason`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -284,7 +326,8 @@ pub struct Completed {
     pub output_omitted: u64,
 }
 
-/// How a run ended.
+/// How a run ended. The first three are a command's, the others everything
+/// else's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Outcome {
@@ -300,7 +343,38 @@ pub enum Outcome {
     },
     /// It never started.
     FailedToStart {
-        /// Why, at most 500 bytes.
+        /// Why, at most [`MAX_WHY`] bytes.
         why: String,
     },
+    /// It was done.
+    Succeeded {},
+    /// It was not done, or not whole.
+    Failed {
+        /// Why, at most [`MAX_WHY`] bytes.
+        why: String,
+    },
+}
+
+/// Most bytes of the words in an outcome.
+pub const MAX_WHY: usize = 500;
+
+impl Outcome {
+    /// Whether an action of that kind can end like this.
+    #[must_use]
+    pub fn fits(&self, kind: ActionKind) -> bool {
+        let of_a_command = match self {
+            Self::Exited { .. } | Self::Signalled { .. } | Self::FailedToStart { .. } => true,
+            Self::Succeeded {} | Self::Failed { .. } => false,
+        };
+        of_a_command == (kind == ActionKind::Command)
+    }
+
+    /// Its words, where it has some.
+    #[must_use]
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::FailedToStart { why } | Self::Failed { why } => Some(why),
+            Self::Exited { .. } | Self::Signalled { .. } | Self::Succeeded {} => None,
+        }
+    }
 }

@@ -24,10 +24,12 @@ fn samples() -> Vec<Leaf> {
     ] {
         samples.push(story.resolved(action(0), resolution));
     }
-    let why = "no such file: \"\u{1}\\\"".into();
+    let why = || "no such file: \"\u{1}\\\"".into();
     for outcome in [
         Outcome::Signalled { signal: 9 },
-        Outcome::FailedToStart { why },
+        Outcome::FailedToStart { why: why() },
+        Outcome::Succeeded {},
+        Outcome::Failed { why: why() },
     ] {
         let mut leaf = story.completed(action(0));
         leaf.parts.clear();

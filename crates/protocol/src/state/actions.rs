@@ -1,10 +1,10 @@
 //! The life of an action: proposed, decided, permitted, redeemed, completed.
 
-use super::{Effect, PartRule, State, Violation, expect_actor, expect_parts, expect_refs};
+use super::{Effect, Note, PartRule, State, Violation, expect_actor, expect_parts, expect_refs};
 use crate::action::{self, ActionKind};
 use crate::bytes::{Blob, Digest};
 use crate::entry::{
-    Completed, Decision, Entry, Evaluation, Outcome, PermitIssued, PermitLapsed, PermitRedeemed,
+    Completed, Decision, Entry, Evaluation, MAX_WHY, PermitIssued, PermitLapsed, PermitRedeemed,
     Proposed, Ref, Resolution, VerdictGiven,
 };
 use crate::envelope::{ActType, Verdict};
@@ -26,8 +26,8 @@ const CONTEXT: PartRule = PartRule {
 };
 const REASON: PartRule = PartRule {
     name: "reason",
-    content_type: action::REASON_TYPE,
-    most: action::MAX_REASON,
+    content_type: action::TEXT_TYPE,
+    most: action::MAX_TEXT,
     required: true,
 };
 const OUTPUT: PartRule = PartRule {
@@ -58,6 +58,8 @@ pub struct ActionState {
     pub expires_at: Time,
     /// What the policy asked for.
     pub evaluation: Evaluation,
+    /// What was said beside deciding, in order.
+    pub notes: Vec<Note>,
     /// Decisions, in order.
     pub verdicts: Vec<VerdictRecord>,
     /// How the waiting ended.
@@ -167,6 +169,20 @@ impl ActionState {
             .filter(|permit| permit.status == PermitStatus::InForce)
     }
 
+    /// Commit of what a reviewer can see of it: a part of the proposal, or the
+    /// text of a note under its [`Note::seen_name`].
+    #[must_use]
+    pub fn part(&self, name: &str) -> Option<Digest> {
+        match name {
+            "payload" => Some(self.digest),
+            "context" => self.context,
+            name => {
+                let named = |note: &&Note| note.seen_name().as_deref() == Some(name);
+                self.notes.iter().find(named)?.text
+            }
+        }
+    }
+
     /// Its next deadline: the expiry while pending, the permit's end after.
     fn deadline(&self) -> Option<Time> {
         match self.life() {
@@ -214,6 +230,7 @@ impl State {
             proposed_at: leaf.time,
             expires_at: data.expires_at,
             evaluation: evaluation.clone(),
+            notes: Vec::new(),
             verdicts: Vec::new(),
             resolved: None,
             permits: Vec::new(),
@@ -260,20 +277,15 @@ impl State {
         if leaf.part("reason").map(|part| part.commit) != Some(item.reason_commit) {
             return Err(Violation::WrongReason);
         }
-        let saw = |name: &str, commit: Digest| {
-            data.seen
-                .parts
-                .iter()
-                .any(|part| part.name == name && part.commit == commit)
-        };
-        let saw_all = saw("payload", action.digest)
-            && action.context.is_none_or(|context| saw("context", context));
-        let each_once = data
-            .seen
-            .parts
-            .is_sorted_by(|one, next| one.name < next.name);
+        let shown = &data.seen.parts;
+        let saw = |name: &str| shown.iter().any(|part| part.name == name);
+        let saw_all = saw("payload") && (action.context.is_none() || saw("context"));
+        let each_once = shown.is_sorted_by(|one, next| one.name < next.name);
+        let there = shown
+            .iter()
+            .all(|part| action.part(&part.name) == Some(part.commit));
         let enough = item.verdict == Verdict::Deny || saw_all;
-        if data.seen.digest() != item.seen || !each_once || !enough {
+        if data.seen.digest() != item.seen || !each_once || !there || !enough {
             return Err(Violation::WrongSeen);
         }
         let owner = self
@@ -468,19 +480,22 @@ impl State {
         };
         expect_refs(&entry.leaf, &[redemption])?;
         expect_parts(&entry.leaf.parts, &[OUTPUT])?;
-        if matches!(&data.outcome, Outcome::FailedToStart { why } if why.len() > 500) {
+        if data.outcome.why().is_some_and(|why| why.len() > MAX_WHY) {
             return Err(Violation::WrongParts);
+        }
+        if !data.outcome.fits(action.kind) {
+            return Err(Violation::WrongOutcome);
         }
         let completed = (entry.reference(), data.clone());
         self.change(data.action, |action| action.completed = Some(completed));
         Ok(None)
     }
 
-    fn known(&self, id: ActionId) -> Result<&ActionState, Violation> {
+    pub(super) fn known(&self, id: ActionId) -> Result<&ActionState, Violation> {
         self.action(&id).ok_or(Violation::UnknownAction)
     }
 
-    fn pending(&self, id: ActionId) -> Result<&ActionState, Violation> {
+    pub(super) fn pending(&self, id: ActionId) -> Result<&ActionState, Violation> {
         let action = self.known(id)?;
         if action.resolved.is_none() {
             Ok(action)
@@ -510,7 +525,7 @@ impl State {
     }
 
     /// Changes an action and keeps its deadline in step.
-    fn change(&mut self, id: ActionId, change: impl FnOnce(&mut ActionState)) {
+    pub(super) fn change(&mut self, id: ActionId, change: impl FnOnce(&mut ActionState)) {
         let Some(action) = self.actions.get_mut(&id) else {
             return;
         };

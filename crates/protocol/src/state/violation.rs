@@ -107,6 +107,21 @@ pub enum Violation {
     /// Approved or used without the people that the evaluation asked for.
     #[error("the quorum that the evaluation asked for is not met")]
     NoQuorum,
+    /// A note by somebody who has no key here.
+    #[error("written by a person who has no key in this log")]
+    UnknownReviewer,
+    /// More notes than an action takes.
+    #[error("the action has as many notes as it can take")]
+    TooManyNotes,
+    /// Taken again by who has it.
+    #[error("this person has taken it already")]
+    TakenAlready,
+    /// The answer to something that was not asked, or was answered.
+    #[error("there is no such open question")]
+    NoSuchQuestion,
+    /// An outcome that its kind of action cannot have.
+    #[error("an action of this kind does not end like that")]
+    WrongOutcome,
     /// A permit for an action that is not approved.
     #[error("a permit for an action that is not approved")]
     NotApproved,

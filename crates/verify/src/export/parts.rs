@@ -2,7 +2,7 @@
 
 use vidimus_ledger::part;
 use vidimus_protocol::Digest;
-use vidimus_protocol::action::{Action, Context};
+use vidimus_protocol::action::{Action, ActionKind, Context};
 use vidimus_protocol::entry::PartRef;
 use vidimus_protocol::strict::{self, StrictError};
 
@@ -13,6 +13,8 @@ use super::{MAX_PART_LINE, PartLine};
 pub(super) struct Expected {
     pub(super) index: u64,
     pub(super) part: PartRef,
+    /// What sort of action the entry proposes, if it does.
+    pub(super) action_kind: Option<ActionKind>,
 }
 
 impl Expected {
@@ -30,6 +32,8 @@ pub(super) struct ReadPart {
     r#type: String,
     size: u64,
     commit: Option<Digest>,
+    /// What sort of action it is, if it is one.
+    action_kind: Option<ActionKind>,
     malformed: Option<String>,
 }
 
@@ -41,14 +45,18 @@ pub(super) fn read(line: &[u8]) -> Result<ReadPart, StrictError> {
     }
     let bytes = &part.bytes.0;
     let commit = part::commit(&part.salt.0, &part.r#type, bytes);
+    let mut action_kind = None;
     let malformed = match part.name.as_str() {
-        "payload" => Action::parse(bytes).err().map(|error| error.to_string()),
-        "context" => Context::parse(bytes).err().map(|error| error.to_string()),
-        "reason" => std::str::from_utf8(bytes)
+        "payload" => Action::parse(bytes)
+            .map(|action| action_kind = Some(action.kind()))
             .err()
             .map(|error| error.to_string()),
+        "context" => Context::parse(bytes).err().map(|error| error.to_string()),
         // The output is whatever the program printed.
-        _ => None,
+        "output" => None,
+        _ => std::str::from_utf8(bytes)
+            .err()
+            .map(|error| error.to_string()),
     };
     Ok(ReadPart {
         index: part.index,
@@ -56,6 +64,7 @@ pub(super) fn read(line: &[u8]) -> Result<ReadPart, StrictError> {
         name: part.name,
         r#type: part.r#type,
         commit: commit.ok().map(Digest),
+        action_kind,
         malformed,
     })
 }
@@ -83,8 +92,11 @@ pub(super) fn check(part: &ReadPart, expected: Option<&Expected>) -> Result<(), 
     if part.commit != Some(expected.part.commit) {
         return Err(wrong("is not the one that it commits to"));
     }
-    match &part.malformed {
-        Some(why) => Err(wrong(&format!("is malformed: {why}"))),
-        None => Ok(()),
+    if let Some(why) = &part.malformed {
+        return Err(wrong(&format!("is malformed: {why}")));
     }
+    if part.action_kind.is_some() && part.action_kind != expected.action_kind {
+        return Err(wrong("is an action of another kind than it says"));
+    }
+    Ok(())
 }

@@ -324,7 +324,7 @@ fn each_malformed_part_refuses() {
     }
     let mut story = Story::new(1, Algorithm::EdDsa);
     let action = story.propose();
-    let reason = vidimus_protocol::action::REASON_TYPE;
+    let reason = vidimus_protocol::action::TEXT_TYPE;
     let (content, part) = story.part("reason", reason, vec![0xff]);
     let commit = part.commit;
     let mut draft = story.verdict_with(action, Verdict::Deny, "", |_, item| {

@@ -5,7 +5,7 @@ use std::io::{self, BufRead};
 
 use vidimus_ledger::checkpoint::{self, SignedCheckpoint};
 use vidimus_ledger::note::VerifierKey;
-use vidimus_protocol::entry::{MAX_LEAF, PartRef, Profile};
+use vidimus_protocol::entry::{Data, MAX_LEAF, PartRef, Profile};
 use vidimus_protocol::envelope::Verdict;
 use vidimus_protocol::state::{Life, Route};
 use vidimus_protocol::strict;
@@ -335,10 +335,16 @@ fn note(pushed: Pushed, expected: &mut Vec<Expected>, routes: &mut [u64; 2]) {
         Some(Route::Software) => routes[1] += 1,
         None => {}
     }
-    let parts = pushed.leaf.map(|leaf| leaf.parts).unwrap_or_default();
+    let Some(leaf) = pushed.leaf else { return };
+    let action_kind = match leaf.data {
+        Data::ActionProposed(data) => Some(data.action_kind),
+        _ => None,
+    };
+    let parts = leaf.parts;
     let expect = |part: PartRef| Expected {
         index: pushed.index,
         part,
+        action_kind,
     };
     expected.extend(parts.into_iter().map(expect));
 }

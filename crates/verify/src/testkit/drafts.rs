@@ -1,9 +1,10 @@
 //! Every kind of entry as a draft.
 
-use vidimus_protocol::action::{Action, Context, OUTPUT_TYPE, PAYLOAD_TYPE, REASON_TYPE};
+use vidimus_protocol::action::{Action, ActionKind, Context, OUTPUT_TYPE, PAYLOAD_TYPE, TEXT_TYPE};
 use vidimus_protocol::entry::{
-    AgentRegistered, Completed, CredentialEnrolled, Data, Decision, Evaluation, Outcome,
-    PermitIssued, PermitLapsed, PermitRedeemed, Proposed, Ref, Resolution, Resolved, VerdictGiven,
+    AgentRegistered, Answered, Asked, Completed, CredentialEnrolled, Data, Decision, Evaluation,
+    Flagged, Outcome, PermitIssued, PermitLapsed, PermitRedeemed, Proposed, Ref, Resolution,
+    Resolved, Taken, VerdictGiven,
 };
 use vidimus_protocol::envelope::{
     ActType, AgentItem, EnrolmentItem, Envelope, Seen, SeenPart, Verdict, VerdictItem, token_hash,
@@ -77,7 +78,7 @@ impl Story {
     pub fn proposal_of(&mut self, action: &Action, context: Option<&Context>) -> Draft {
         let data = Proposed {
             action: ActionId::from_random(half(self.draw())),
-            action_kind: action.kind,
+            action_kind: action.kind(),
             agent: self.agent,
             evaluation: Evaluation {
                 decision: Decision::Ask,
@@ -96,6 +97,38 @@ impl Story {
             self.add_part(&mut draft, "context", context_type, context.to_bytes());
         }
         self.add_part(&mut draft, "payload", PAYLOAD_TYPE, action.to_bytes());
+        draft
+    }
+
+    /// `action.taken`.
+    #[must_use]
+    pub fn take(&self, action: ActionId) -> Draft {
+        let data = Data::ActionTaken(Box::new(Taken { action }));
+        self.by_reviewer(&[self.actions[&action].proposal], data)
+    }
+
+    /// `action.asked`.
+    pub fn question(&mut self, action: ActionId, text: &str) -> Draft {
+        let data = Data::ActionAsked(Box::new(Asked { action }));
+        let mut draft = self.by_reviewer(&[self.actions[&action].proposal], data);
+        self.add_part(&mut draft, "question", TEXT_TYPE, text.into());
+        draft
+    }
+
+    /// `action.answered`, to the last question.
+    pub fn answer(&mut self, action: ActionId, text: &str) -> Draft {
+        let refs: Vec<Ref> = self.actions[&action].question.into_iter().collect();
+        let data = Data::ActionAnswered(Box::new(Answered { action }));
+        let mut draft = self.by_agent(&refs, data);
+        self.add_part(&mut draft, "answer", TEXT_TYPE, text.into());
+        draft
+    }
+
+    /// `action.flagged`.
+    pub fn flag(&mut self, action: ActionId, text: &str) -> Draft {
+        let data = Data::ActionFlagged(Box::new(Flagged { action }));
+        let mut draft = self.by_reviewer(&[self.actions[&action].proposal], data);
+        self.add_part(&mut draft, "remark", TEXT_TYPE, text.into());
         draft
     }
 
@@ -130,7 +163,7 @@ impl Story {
                 .collect(),
             renderer: "vidimus-testkit/0".into(),
         };
-        let (content, part) = self.part("reason", REASON_TYPE, reason.as_bytes().to_vec());
+        let (content, part) = self.part("reason", TEXT_TYPE, reason.as_bytes().to_vec());
         let item = VerdictItem {
             action,
             action_digest: told.payload,
@@ -201,13 +234,17 @@ impl Story {
         self.by_agent(&[entry], Data::PermitRedeemed(Box::new(data)))
     }
 
-    /// `action.completed` with exit code 0 and some output.
+    /// `action.completed` with exit code 0 or as succeeded, and some output.
     pub fn completion(&mut self, action: ActionId) -> Draft {
+        let outcome = match self.actions[&action].proposed.action_kind {
+            ActionKind::Command => Outcome::Exited { code: 0 },
+            ActionKind::Json => Outcome::Succeeded {},
+        };
         let refs: Vec<Ref> = self.actions[&action].redemption.into_iter().collect();
         let data = Completed {
             action,
             duration_ms: 120,
-            outcome: Outcome::Exited { code: 0 },
+            outcome,
             output_omitted: 0,
         };
         let mut draft = self.by_agent(&refs, Data::ActionCompleted(Box::new(data)));

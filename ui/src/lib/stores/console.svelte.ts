@@ -39,6 +39,13 @@ export class ConsoleStore {
   /** Whether a verdict can be asked for at all right now. */
   canDecide = $derived(this.phase === 'ready' && this.line.is === 'open');
 
+  /** Words about the opened action are being written. */
+  saying = $state.raw<{ action: string; kind: 'ask' | 'flag' } | null>(null);
+  /** Whether the opened action can be taken now. */
+  mayTake = $derived(
+    this.canDecide && this.review !== null && this.review.summary.status.is === 'pending' && this.review.taken?.me !== true,
+  );
+
   readonly #backend: Backend;
 
   constructor(backend: Backend) {
@@ -110,11 +117,13 @@ export class ConsoleStore {
       this.review = null;
       this.reviewProblem = null;
       this.confirmation = null;
+      this.saying = null;
       return;
     }
     if (before.is !== 'action' || before.action !== place.action) {
       this.review = null;
       this.confirmation = null;
+      this.saying = null;
     }
     void this.openAction(place.action);
   }
@@ -141,6 +150,20 @@ export class ConsoleStore {
     if (review === null) return;
     this.dismissRefusal('decide');
     this.confirmation = { action: review.summary.id, choice, unasked: false, asked: false };
+  }
+
+  /** Opens the words to ask or flag with, where that is possible now. */
+  openSay(kind: 'ask' | 'flag'): void {
+    const review = this.review;
+    if (review === null || !this.canDecide) return;
+    if (kind === 'ask' && review.summary.status.is !== 'pending') return;
+    this.dismissRefusal(kind);
+    this.saying = { action: review.summary.id, kind };
+  }
+
+  /** Leaves them. Nothing is sent. */
+  closeSay(): void {
+    this.saying = null;
   }
 
   /** Closes the confirmation. Nothing is sent. */

@@ -3,12 +3,13 @@
 
 use serde::Serialize;
 
-use crate::action::{ActionKind, CONTEXT_TYPE, OUTPUT_TYPE, PAYLOAD_TYPE, REASON_TYPE};
+use crate::action::{ActionKind, CONTEXT_TYPE, OUTPUT_TYPE, PAYLOAD_TYPE, TEXT_TYPE};
 use crate::bytes::{Blob, Digest, sha256};
 use crate::entry::{
-    AgentRegistered, Completed, CredentialEnrolled, Data, Decision, Entry, Evaluation, Founder,
-    Kind, Leaf, LogOpened, Outcome, PartRef, PermitIssued, PermitKey, PermitLapsed, PermitRedeemed,
-    Profile, Proposed, Ref, Resolution, Resolved, VerdictGiven,
+    AgentRegistered, Answered, Asked, Completed, CredentialEnrolled, Data, Decision, Entry,
+    Evaluation, Flagged, Founder, Kind, Leaf, LogOpened, Outcome, PartRef, PermitIssued, PermitKey,
+    PermitLapsed, PermitRedeemed, Profile, Proposed, Ref, Resolution, Resolved, Taken,
+    VerdictGiven,
 };
 use crate::envelope::{
     ActType, AgentItem, Assertion, Decimal, EnrolmentItem, Envelope, Seen, SeenPart, Signed,
@@ -28,11 +29,15 @@ pub(crate) const USE_S: u64 = 900;
 pub(crate) const PERMIT_S: u64 = 300;
 
 /// The happy path: every kind at least once.
-const PATH: [Kind; 11] = [
+const PATH: [Kind; 15] = [
     Kind::LogOpened,
     Kind::CredentialEnrolled,
     Kind::AgentRegistered,
     Kind::ActionProposed,
+    Kind::ActionTaken,
+    Kind::ActionAsked,
+    Kind::ActionAnswered,
+    Kind::ActionFlagged,
     Kind::VerdictGiven,
     Kind::ActionResolved,
     Kind::PermitIssued,
@@ -135,6 +140,10 @@ impl Story {
             Kind::CredentialEnrolled => self.enrolled(),
             Kind::AgentRegistered => self.registered(),
             Kind::ActionProposed => self.proposed(id),
+            Kind::ActionTaken => self.taken(id),
+            Kind::ActionAsked => self.asked(id),
+            Kind::ActionAnswered => self.answered(id),
+            Kind::ActionFlagged => self.flagged(id),
             Kind::VerdictGiven => self.verdict(id, Verdict::Approve),
             Kind::ActionResolved => self.resolved(id, Resolution::Approved),
             Kind::PermitIssued => {
@@ -278,6 +287,41 @@ impl Story {
         leaf
     }
 
+    pub(crate) fn taken(&self, id: ActionId) -> Leaf {
+        self.note(id, Data::ActionTaken(Box::new(Taken { action: id })))
+    }
+
+    pub(crate) fn asked(&self, id: ActionId) -> Leaf {
+        let mut leaf = self.note(id, Data::ActionAsked(Box::new(Asked { action: id })));
+        leaf.parts = vec![part("question", TEXT_TYPE, "why now?")];
+        leaf
+    }
+
+    pub(crate) fn flagged(&self, id: ActionId) -> Leaf {
+        let mut leaf = self.note(id, Data::ActionFlagged(Box::new(Flagged { action: id })));
+        leaf.parts = vec![part("remark", TEXT_TYPE, "look at the region")];
+        leaf
+    }
+
+    /// To the last question.
+    pub(crate) fn answered(&self, id: ActionId) -> Leaf {
+        let known = self.state.action(&id);
+        let question = known.and_then(|known| known.questions().last());
+        let question = question.map_or(NOWHERE, |(question, _)| question.entry);
+        let data = Data::ActionAnswered(Box::new(Answered { action: id }));
+        let mut leaf = self.by(Actor::Agent(agent()), vec![question], data);
+        leaf.parts = vec![part("answer", TEXT_TYPE, "it expires today")];
+        leaf
+    }
+
+    fn note(&self, id: ActionId, data: Data) -> Leaf {
+        let proposal = self
+            .state
+            .action(&id)
+            .map_or(NOWHERE, |known| known.proposal);
+        self.by(Actor::Reviewer(founder()), vec![proposal], data)
+    }
+
     pub(crate) fn verdict(&mut self, id: ActionId, verdict: Verdict) -> Leaf {
         let (digest, context, proposal, expires_at) =
             self.state
@@ -303,7 +347,7 @@ impl Story {
                 .collect(),
             renderer: "vidimus-console/0.1.0".into(),
         };
-        let reason = part("reason", REASON_TYPE, "looks right");
+        let reason = part("reason", TEXT_TYPE, "looks right");
         let item = VerdictItem {
             action: id,
             action_digest: digest,

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::story::{PERMIT_S, Story, TTL_S, USE_S, action, agent, part, permit, stranger};
-use crate::action::{CONTEXT_TYPE, MAX_PAYLOAD, PAYLOAD_TYPE};
+use crate::action::{ActionKind, CONTEXT_TYPE, MAX_PAYLOAD, PAYLOAD_TYPE};
 use crate::bytes::{Blob, Digest};
 use crate::entry::{Data, Decision, Entry, Kind, Leaf, Outcome, Ref, Resolution};
 use crate::envelope::{ActType, Decimal, Envelope, Seen, SeenPart, Signed, Verdict};
@@ -28,7 +28,8 @@ names! {
     UnknownCredential, ForeignCredential, NotTheFoundersKey, AgentExists, BadName, UnknownAgent,
     ActionExists, UnknownAction, BadEvaluation, WrongProposal, WrongReason, WrongSeen, NotTheOwner,
     DecidedAlready, TooLate, NotPending, UnfoundedResolution, NoQuorum, NotApproved, PermitExists,
-    BadPermit, NoSuchPermit, NotDue, NotRunning,
+    BadPermit, NoSuchPermit, NotDue, NotRunning, UnknownReviewer, TooManyNotes, TakenAlready,
+    NoSuchQuestion, WrongOutcome,
 }
 
 /// What breaks the rule, how, and at which step of the happy path.
@@ -59,6 +60,7 @@ macro_rules! verdict {
 }
 
 mod acts;
+mod notes;
 mod permits;
 mod proposals;
 
@@ -98,6 +100,7 @@ fn tables() -> impl Iterator<Item = &'static Case> {
         acts::ACTS,
         proposals::PROPOSALS,
         proposals::VERDICTS,
+        notes::NOTES,
         permits::RESOLUTIONS,
         permits::PERMITS,
     ]

@@ -16,4 +16,8 @@ signal: string | null, } | { "is": "failed_to_start",
 /**
  * Why.
  */
+why: SafeText, } | { "is": "succeeded" } | { "is": "failed", 
+/**
+ * Why.
+ */
 why: SafeText, } | { "is": "unknown" } | { "is": "denied" } | { "is": "expired" } | { "is": "withdrawn" } | { "is": "refused" } | { "is": "not_run" };

@@ -33,7 +33,27 @@ verdict: VerdictChoice,
 /**
  * The reason, told to the agent. May be empty.
  */
-reason: string, } | { "do": "history", 
+reason: string, } | { "do": "take", 
+/**
+ * Action id.
+ */
+action: string, } | { "do": "ask", 
+/**
+ * Action id.
+ */
+action: string, 
+/**
+ * The question.
+ */
+text: string, } | { "do": "flag", 
+/**
+ * Action id.
+ */
+action: string, 
+/**
+ * What.
+ */
+text: string, } | { "do": "history", 
 /**
  * Only entries before this index.
  */

@@ -18,6 +18,7 @@ timeUnixMs: number,
  */
 text: string, 
 /**
- * The reviewer's reason, if this is a verdict with one.
+ * What was written with it: a verdict's reason, a question, an answer, a
+ * remark.
  */
-reason: SafeText | null, };
+words: SafeText | null, };

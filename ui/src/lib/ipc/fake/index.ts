@@ -118,6 +118,9 @@ export class FakeBackend implements Backend {
       case 'verify':
         this.change({ verification: { is: 'running', done: 12, total: history.length } });
         break;
+      case 'take':
+      case 'ask':
+      case 'flag':
       case 'retry':
       case 'sign_out':
       case 'reopen_ceremony':

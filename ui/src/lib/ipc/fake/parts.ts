@@ -8,6 +8,7 @@ import type {
   EntryView,
   Fact,
   HistoryRow,
+  NoteView,
   Problem,
   ReviewView,
   SafeText,
@@ -77,16 +78,27 @@ export function command(change: Partial<CommandView> = {}): CommandView {
       { name: text('TZ'), value: text('Europe/Berlin') },
       { name: text('USER'), value: text('ada') },
     ],
+    input: null,
     files: [{ path: text('/home/ada/infra/prod/plan.tfplan'), size: 18_204, sha256: digest(2) }],
     notBound: ['Shared libraries that the program loads', 'Files that it opens by itself while it runs', 'What it fetches from the network'],
     ...change,
   };
 }
 
+const EARLIER: [string, ActionStatus][] = [
+  ['terraform apply -auto-approve plan.tfplan', { is: 'completed', exit_code: 0, signal: null }],
+  ['terraform plan -out plan.tfplan', { is: 'completed', exit_code: 0, signal: null }],
+  ['terraform apply -auto-approve plan.tfplan', { is: 'denied' }],
+];
+
+export function note(entry: number, by: string, words: string): NoteView {
+  return { entry, by, atUnixMs: Date.now() - 2 * MINUTE, text: text(words) };
+}
+
 export function review(summary: ActionSummary, change: Partial<ReviewView> = {}): ReviewView {
   return {
     summary,
-    command: command(),
+    what: { is: 'command', value: command() },
     claims: [
       fact('Intent', summary.intent ?? text('')),
       fact('Run', 'nightly-2026-11-21', true),
@@ -103,8 +115,16 @@ export function review(summary: ActionSummary, change: Partial<ReviewView> = {})
     digest: digest(3),
     entry: 41,
     blocked: null,
+    onExpiry: 'If nobody decides until 2026-11-21 09:45:00 UTC, it does not run. The agent is told that it expired, not that it was denied, and may ask again.',
+    taken: null,
+    questions: [],
+    flags: [],
+    like: { summary: action('act_r0', { status: { is: 'completed', exit_code: 0, signal: null } }), alike: 'in every word; files and environment may differ' },
+    earlier: EARLIER.map(([title, status], at) =>
+      action(`act_r${at}`, { title: text(title), status, proposedAtUnixMs: Date.now() - (at + 1) * 26 * MINUTE, somebodyWaits: null }),
+    ),
     timeline: [
-      { entry: 41, timeUnixMs: summary.proposedAtUnixMs, text: `${summary.agent} proposed it.`, reason: null },
+      { entry: 41, timeUnixMs: summary.proposedAtUnixMs, text: `${summary.agent} proposed it.`, words: null },
     ],
     output: null,
     ...change,

@@ -1,8 +1,8 @@
 // The situations that the tests and the screenshots show. Each is a whole
 // console: its view, its opened actions, its history.
 
-import type { ConsoleView, HistoryRow, ReviewView, VerdictChoice } from '../types';
-import { action, command, digest, fact, mark, MINUTE, problem, review, rows, STATUSES, text, view } from './parts';
+import type { ConsoleView, HistoryRow, ReviewView, VerdictChoice, WhatView } from '../types';
+import { action, command, digest, fact, mark, MINUTE, note, problem, review, rows, STATUSES, text, view } from './parts';
 
 export interface Scenario {
   view: ConsoleView;
@@ -15,6 +15,9 @@ export interface Scenario {
   /** The entry that is open. */
   entry?: number;
 }
+
+/** A command as what is shown. */
+const shown = (change: Parameters<typeof command>[0]): WhatView => ({ is: 'command', value: command(change) });
 
 const RLO = mark('U+202E', 'right-to-left override');
 const ZWSP = mark('U+200B', 'zero-width space');
@@ -90,7 +93,7 @@ const scripted = (): Scenario => {
     at: 'action',
     reviews: [
       review(summary, {
-        command: command({
+        what: shown({
           program: { path: text('/home/ada/bin/rotate-keys.sh'), size: 2210, sha256: digest(31) },
           interpreter: { path: text('/usr/bin/bash'), size: 1_265_648, sha256: digest(32) },
           script: {
@@ -130,7 +133,7 @@ const hostile = (): Scenario => {
     reviews: [
       review(summary, {
         marks: 11,
-        command: command({
+        what: shown({
           program: { path: text('/usr/bin/', CYR_A, 'sh'), size: 125_640, sha256: digest(61) },
           argv: [text('sh'), text('-c'), title, text(''), text('x'.repeat(600))],
           cwd: text('/home/ada/', CYR_A, 'rchive'),
@@ -156,12 +159,12 @@ const finished = (): Scenario => {
   return reviewed({
     summary,
     timeline: [
-      { entry: 41, timeUnixMs: now - 180_000, text: 'claude-code proposed it.', reason: null },
-      { entry: 42, timeUnixMs: now - 90_000, text: 'Ada Reviewer approved it.', reason: text('Plan reviewed with the team, replica only.') },
-      { entry: 43, timeUnixMs: now - 90_000, text: 'Resolved: approved, 1 of 1 verdicts.', reason: null },
-      { entry: 44, timeUnixMs: now - 89_000, text: 'A permit was issued.', reason: null },
-      { entry: 45, timeUnixMs: now - 88_000, text: 'The permit was redeemed; it started.', reason: null },
-      { entry: 46, timeUnixMs: now - 20_000, text: 'It ended with exit code 0.', reason: null },
+      { entry: 41, timeUnixMs: now - 180_000, text: 'claude-code proposed it.', words: null },
+      { entry: 42, timeUnixMs: now - 90_000, text: 'Ada Reviewer approved it.', words: text('Plan reviewed with the team, replica only.') },
+      { entry: 43, timeUnixMs: now - 90_000, text: 'Resolved: approved, 1 of 1 verdicts.', words: null },
+      { entry: 44, timeUnixMs: now - 89_000, text: 'A permit was issued.', words: null },
+      { entry: 45, timeUnixMs: now - 88_000, text: 'The permit was redeemed; it started.', words: null },
+      { entry: 46, timeUnixMs: now - 20_000, text: 'It ended with exit code 0.', words: null },
     ],
     output: {
       omittedBytes: 48_122,

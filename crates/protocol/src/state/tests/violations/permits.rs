@@ -164,6 +164,12 @@ cases! { PERMITS:
             why: "x".repeat(501),
         };
     };
+    WrongOutcome, "a command that succeeds in words", ActionCompleted, |_, entry| {
+        data!(entry, ActionCompleted).outcome = Outcome::Succeeded {};
+    };
+    WrongOutcome, "a change that exits", ActionCompleted, |story, _| {
+        story.state.actions.get_mut(&action(0)).expect("proposed").kind = ActionKind::Json;
+    };
 }
 
 /// A second person who approves, which no entry of this version can bring.

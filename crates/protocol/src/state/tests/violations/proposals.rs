@@ -87,6 +87,27 @@ cases! { VERDICTS:
             });
         });
     };
+    WrongSeen, "an answer that is not there", VerdictGiven, |_, entry| {
+        resee(entry, |seen| {
+            seen.parts.insert(0, SeenPart {
+                commit: Digest([1; 32]),
+                name: "answer.9".into(),
+            });
+        });
+    };
+    WrongSeen, "another answer", VerdictGiven, |story, entry| {
+        let shown = answer(story);
+        resee(entry, |seen| {
+            seen.parts.insert(0, SeenPart {
+                commit: Digest([1; 32]),
+                ..shown
+            });
+        });
+    };
+    WrongSeen, "denied on what is not there", VerdictGiven, |_, entry| {
+        verdict!(entry).item.verdict = Verdict::Deny;
+        resee(entry, |seen| seen.parts[1].commit = Digest([1; 32]));
+    };
     NotTheOwner, "not his agent", VerdictGiven, |story, _| {
         // No entry of this version leads here; other profiles will.
         story
@@ -101,6 +122,17 @@ cases! { VERDICTS:
         first(story, entry, same);
     };
     TooLate, "at the deadline", VerdictGiven, |_, entry| later(entry, TTL_S);
+}
+
+/// The answer of the happy path, as a verdict lists it.
+pub(super) fn answer(story: &Story) -> SeenPart {
+    let known = story.state.action(&action(0)).expect("proposed");
+    let (_, answer) = known.questions().last().expect("asked");
+    let answer = answer.expect("answered");
+    SeenPart {
+        commit: answer.text.expect("an answer has a text"),
+        name: answer.seen_name().expect("an answer has a text"),
+    }
 }
 
 /// Changes what the verdict says was seen, and what was signed with it.
