@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -25,6 +26,25 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+impl Command {
+    /// Whether its whole answer is to be one JSON document.
+    pub(crate) fn json(&self) -> bool {
+        match self {
+            Self::Verify(args) => args.json,
+            Self::Export(args) => args.json,
+            Self::Exec(_) | Self::Gateway(_) => false,
+        }
+    }
+}
+
+/// The same of words that are no command line: wrong usage is answered in JSON
+/// too.
+pub(crate) fn asks_for_json(words: impl Iterator<Item = OsString>) -> bool {
+    let words: Vec<_> = words.take_while(|word| word != "--").collect();
+    let has = |wanted: &str| words.iter().any(|word| word == wanted);
+    has("--json") && (has("verify") || has("export"))
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Ask for approval of a command, wait, and run exactly what was approved.
@@ -36,6 +56,7 @@ pub(crate) enum Command {
     #[command(after_long_help = VERIFY_HELP)]
     Verify(VerifyArgs),
     /// Write the console's copy of the ledger into one file that anybody can check.
+    #[command(after_long_help = EXPORT_HELP)]
     Export(ExportArgs),
     /// Serve agents and the console's page on this computer, without a window.
     Gateway(GatewayArgs),
@@ -55,10 +76,19 @@ proposed, 117 not set up, 118 proof missing or wrong, 70 other failure, \
 2 wrong usage.";
 
 const VERIFY_HELP: &str = "\
+An export proves that its entries are whole and in order up to its end, not \
+that the log ends there. To find out whether entries were cut off, keep a \
+checkpoint (`vidimus export --checkpoint-out FILE`) or any earlier export away \
+from the gateway, and give it to `--at-least`.
+
 Exit codes: 0 everything holds and chains to the trust file, 1 something is \
 wrong, 2 wrong usage or no readable file, 3 consistent in itself but anchored \
 by nobody (no trust file given), 4 made by a newer Vidimus: upgrade to judge \
 all of it.";
+
+const EXPORT_HELP: &str = "\
+Exit codes: 0 written, 2 wrong usage or a file that cannot be written, 117 \
+nothing to export yet, 70 other failure.";
 
 #[derive(Debug, Args)]
 pub(crate) struct ExecArgs {
@@ -105,7 +135,7 @@ pub(crate) struct ExecArgs {
         required_unless_present = "resume",
         value_name = "COMMAND"
     )]
-    pub(crate) command: Vec<std::ffi::OsString>,
+    pub(crate) command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
@@ -138,6 +168,13 @@ pub(crate) struct VerifyArgs {
     /// The trust file that the ledger must chain to.
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Option<PathBuf>,
+    /// An earlier checkpoint, or an earlier export: nothing up to there may be
+    /// missing or other than it was.
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub(crate) at_least: Option<PathBuf>,
+    /// Print one JSON document instead, errors too.
+    #[arg(long)]
+    pub(crate) json: bool,
     /// The export.
     #[arg(value_name = "EXPORT")]
     pub(crate) export: PathBuf,
@@ -148,6 +185,13 @@ pub(crate) struct ExportArgs {
     /// Where to write, instead of standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Write the checkpoint into a file of its own too. Keep it for
+    /// `vidimus verify --at-least`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint_out: Option<PathBuf>,
+    /// Print one JSON document about what was written, errors too.
+    #[arg(long, requires = "out")]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

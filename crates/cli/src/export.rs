@@ -6,16 +6,18 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use vidimus_client::home::Home;
+use vidimus_ledger::tree::leaf_hash;
 use vidimus_mirror::{Mirror, OpenError};
 use vidimus_protocol::entry::{MAX_LEAF, PartRef};
-use vidimus_protocol::strict;
+use vidimus_protocol::{Digest, strict};
 use vidimus_verify::export::Writer;
 
 use crate::args::ExportArgs;
-use crate::out::say;
+use crate::out::{self, say};
 use crate::stop::{Stop, code};
 
 /// Leaves that are read at once.
@@ -33,47 +35,134 @@ pub(crate) fn run(args: &ExportArgs, home: &Home) -> Result<u8, Stop> {
         ),
         other => Stop::internal(other),
     })?;
-    let counted = match &args.out {
-        Some(out) => {
-            let cannot = |why: &dyn std::fmt::Display| {
-                Stop::new(
-                    code::USAGE,
-                    format!("cannot write `{}`: {why}", out.display()),
-                )
-            };
-            let mut options = File::options();
-            options.write(true).create_new(true).mode(0o600);
-            let file = options.open(out).map_err(|why| cannot(&why))?;
-            let written = write(&mirror, BufWriter::new(&file)).and_then(|counted| {
-                file.sync_all()
-                    .map(|()| counted)
-                    .map_err(|why| cannot(&why))
-            });
-            // Half an export would only be refused later.
-            if written.is_err()
-                && let Err(why) = fs::remove_file(out)
-            {
-                say(&format!("`{}` is incomplete: {why}", out.display()));
-            }
-            written?
-        }
-        None if io::stdout().is_terminal() => {
+    let written = match (&args.out, &args.checkpoint_out) {
+        (None, _) if io::stdout().is_terminal() => {
             return Err(Stop::new(code::USAGE, "name a file to write: `--out FILE`"));
         }
-        None => write(&mirror, BufWriter::new(io::stdout().lock()))?,
+        (None, None) => write(&mirror, BufWriter::new(io::stdout().lock()))?,
+        (None, Some(kept)) => {
+            let kept = NewFile::create(kept)?;
+            let written = write(&mirror, BufWriter::new(io::stdout().lock()))?;
+            kept.finish(written.note.as_bytes())?;
+            written
+        }
+        (Some(out), kept) => {
+            let kept = kept.as_deref().map(NewFile::create).transpose()?;
+            let out = NewFile::create(out)?;
+            let written = write(&mirror, BufWriter::new(&out.file))?;
+            if let Some(kept) = kept {
+                kept.finish(written.note.as_bytes())?;
+            }
+            out.finish(&[])?;
+            written
+        }
     };
+    let trust_file = home.trust_file();
+    if args.json {
+        out::document(&Document {
+            checkpoint: written.note,
+            checkpoint_out: args.checkpoint_out.as_deref().map(shown),
+            exit_code: 0,
+            log: written.log,
+            out: args.out.as_deref().map(shown),
+            parts: written.parts,
+            root: written.root,
+            size: written.entries,
+            trust_file: shown(&trust_file),
+            r#type: "vidimus-export-result",
+            v: 1,
+        });
+        return Ok(0);
+    }
     say(&format!(
         "{} entries with {} parts; check the file anywhere with `vidimus verify --trust TRUST_FILE EXPORT`. Your trust file is {}",
-        counted.entries,
-        counted.parts,
-        home.trust_file().display()
+        written.entries,
+        written.parts,
+        trust_file.display()
     ));
+    if let Some(kept) = &args.checkpoint_out {
+        say(&format!(
+            "keep `{}` where the gateway cannot write: `vidimus verify --at-least` finds with it whether a later export lost entries",
+            kept.display()
+        ));
+    }
     Ok(0)
 }
 
-struct Counted {
+/// What `--json` says. Spec: `docs/spec/export.md`.
+#[derive(Serialize)]
+struct Document {
+    checkpoint: String,
+    checkpoint_out: Option<String>,
+    exit_code: u8,
+    log: Digest,
+    out: Option<String>,
+    parts: u64,
+    root: Digest,
+    size: u64,
+    trust_file: String,
+    r#type: &'static str,
+    v: u64,
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// A file that was not there before, and is not there after a failure: half an
+/// export would only be refused later.
+struct NewFile<'a> {
+    file: File,
+    path: &'a Path,
+    done: bool,
+}
+
+impl<'a> NewFile<'a> {
+    fn create(path: &'a Path) -> Result<Self, Stop> {
+        let mut options = File::options();
+        options.write(true).create_new(true).mode(0o600);
+        let file = options.open(path).map_err(|why| cannot_write(path, &why))?;
+        Ok(Self {
+            file,
+            path,
+            done: false,
+        })
+    }
+
+    fn finish(mut self, rest: &[u8]) -> Result<(), Stop> {
+        let written = self
+            .file
+            .write_all(rest)
+            .and_then(|()| self.file.sync_all());
+        written.map_err(|why| cannot_write(self.path, &why))?;
+        self.done = true;
+        Ok(())
+    }
+}
+
+impl Drop for NewFile<'_> {
+    fn drop(&mut self) {
+        if !self.done
+            && let Err(why) = fs::remove_file(self.path)
+        {
+            say(&format!("`{}` is incomplete: {why}", self.path.display()));
+        }
+    }
+}
+
+fn cannot_write(path: &Path, why: &io::Error) -> Stop {
+    Stop::new(
+        code::USAGE,
+        format!("cannot write `{}`: {why}", path.display()),
+    )
+}
+
+struct Written {
     entries: u64,
     parts: u64,
+    log: Digest,
+    root: Digest,
+    note: String,
 }
 
 /// The parts that a leaf of any kind commits to.
@@ -82,7 +171,7 @@ struct Parts {
     parts: Vec<PartRef>,
 }
 
-fn write(mirror: &Mirror, to: impl Write) -> Result<Counted, Stop> {
+fn write(mirror: &Mirror, to: impl Write) -> Result<Written, Stop> {
     let (Some(log), Some(pin), Some(note)) = (mirror.log(), mirror.pin(), mirror.pin_note()) else {
         return Err(Stop::new(
             code::NOT_SET_UP,
@@ -96,15 +185,16 @@ fn write(mirror: &Mirror, to: impl Write) -> Result<Counted, Stop> {
             size, pin.checkpoint.size
         )));
     }
-    let mut named = Vec::new();
+    let (mut named, mut hashes) = (Vec::new(), Vec::new());
     each_leaf(mirror, |index, leaf| {
+        hashes.push(Digest(leaf_hash(leaf)));
         let found: Parts = strict::parse(leaf, MAX_LEAF).map_err(Stop::internal)?;
         named.extend(found.parts.into_iter().map(|part| (index, part.name)));
         Ok(())
     })?;
     named.sort_unstable();
     let parts = u64::try_from(named.len()).map_err(Stop::internal)?;
-    let mut writer = Writer::new(to, log, note, size, parts).map_err(Stop::internal)?;
+    let mut writer = Writer::new(to, log, note, &hashes, parts).map_err(Stop::internal)?;
     each_leaf(mirror, |_, leaf| writer.leaf(leaf).map_err(Stop::internal))?;
     for (index, name) in named {
         let content = mirror.part(index, &name).map_err(Stop::internal)?;
@@ -118,9 +208,12 @@ fn write(mirror: &Mirror, to: impl Write) -> Result<Counted, Stop> {
             .map_err(Stop::internal)?;
     }
     writer.finish().map_err(Stop::internal)?;
-    Ok(Counted {
+    Ok(Written {
         entries: size,
         parts,
+        log,
+        root: Digest(pin.checkpoint.root),
+        note: note.to_owned(),
     })
 }
 

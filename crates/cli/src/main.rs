@@ -16,18 +16,51 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
 use vidimus_client::home::Home;
 
-use args::{Cli, Command};
+use args::{Cli, Command, asks_for_json};
 use stop::Stop;
 
 fn main() -> ExitCode {
-    let code = run(Cli::parse()).unwrap_or_else(|stop| {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() && asks_for_json(std::env::args_os().skip(1)) => {
+            let words = error.render().to_string();
+            return refuse(&Stop::new(stop::code::USAGE, words.trim_end()), true);
+        }
+        Err(error) => error.exit(),
+    };
+    let json = cli.command.json();
+    match run(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(stop) => refuse(&stop, json),
+    }
+}
+
+/// Says why there is no answer.
+fn refuse(stop: &Stop, json: bool) -> ExitCode {
+    if json {
+        out::document(&Refusal {
+            error: &stop.words,
+            exit_code: stop.code,
+            r#type: "vidimus-error",
+            v: 1,
+        });
+    } else {
         out::say(&stop.words);
-        stop.code
-    });
-    ExitCode::from(code)
+    }
+    ExitCode::from(stop.code)
+}
+
+/// What `--json` says instead of an answer. Spec: `docs/spec/export.md`.
+#[derive(Serialize)]
+struct Refusal<'a> {
+    error: &'a str,
+    exit_code: u8,
+    r#type: &'static str,
+    v: u64,
 }
 
 fn run(cli: Cli) -> Result<u8, Stop> {

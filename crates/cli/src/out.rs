@@ -4,9 +4,19 @@
 
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 
+use serde::Serialize;
+use vidimus_protocol::strict;
+
 /// Prints a line of the answer.
 pub(crate) fn answer(line: &str) {
     writeln!(stdout(), "{line}").ok();
+}
+
+/// Prints the one JSON document that is the whole answer.
+pub(crate) fn document(document: &impl Serialize) {
+    let mut bytes = strict::canonical(document);
+    bytes.push(b'\n');
+    stdout().write_all(&bytes).ok();
 }
 
 /// Says something to whoever started the command.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use vidimus_client::Home;
+use vidimus_ledger::tree::{MemoryTree, leaf_hash};
 use vidimus_mirror::Mirror;
 use vidimus_protocol::Digest;
 use vidimus_protocol::trust::TrustFile;
@@ -56,6 +57,10 @@ struct Files {
 }
 
 impl Files {
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
     fn write(&self, name: &str, bytes: &[u8]) -> String {
         let path: PathBuf = self.folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
@@ -99,7 +104,7 @@ fn verify_tells_five_results_apart() {
     let wrong = vidimus(&["verify", "--trust", &trust, &broken]);
     assert_eq!(wrong.status.code(), Some(1));
     assert!(
-        text(&wrong.stdout).contains("first wrong: entry 1"),
+        text(&wrong.stdout).contains("first wrong: entry 0: its bytes were changed"),
         "{}",
         text(&wrong.stdout)
     );
@@ -166,6 +171,166 @@ fn export_writes_what_the_console_has_and_verify_takes_it() {
         text(&behind.stderr)
     );
     db.execute(pinned, [&note]).unwrap();
-    let piped = vidimus(&["--home", home.root().unwrap().to_str().unwrap(), "export"]);
+    let root = home.root().unwrap().to_str().unwrap();
+    let piped = vidimus(&["--home", root, "export"]);
     assert_eq!(piped.stdout, exported);
+
+    // The checkpoint in a file of its own, and the answer as JSON.
+    let (out, kept) = (out.to_str().unwrap(), files.path("kept"));
+    let export = ["--home", root, "export", "--out", out, "--checkpoint-out"];
+    let whole = vidimus(&[&export[..], &[&kept, "--json"]].concat());
+    assert_eq!(whole.status.code(), Some(0), "{}", text(&whole.stderr));
+    assert_eq!(std::fs::read_to_string(&kept).unwrap(), note);
+    let escaped = note.replace('\n', "\\n");
+    let (log, hash) = (story.log.id, root_of(&story, 9));
+    let trust = home.trust_file();
+    let trust = trust.display();
+    assert_eq!(
+        text(&whole.stdout),
+        format!(
+            r#"{{"checkpoint":"{escaped}","checkpoint_out":"{kept}","exit_code":0,"log":"{log}","out":"{out}","parts":4,"root":"{hash}","size":9,"trust_file":"{trust}","type":"vidimus-export-result","v":1}}
+"#
+        )
+    );
+    assert!(whole.stderr.is_empty());
+    let good = vidimus(&["verify", "--at-least", &kept, out]);
+    assert_eq!(good.status.code(), Some(3), "{}", text(&good.stdout));
+    // Neither file is written over, and neither is left after a failure.
+    let again = vidimus(&[&export[..], &[&kept, "--json"]].concat());
+    assert_eq!(again.status.code(), Some(2));
+    assert!(
+        text(&again.stdout).starts_with(r#"{"error":"cannot write `"#),
+        "{}",
+        text(&again.stdout)
+    );
+    std::fs::remove_file(out).unwrap();
+    let again = vidimus(&[&export[..], &[&kept]].concat());
+    assert_eq!(again.status.code(), Some(2));
+    assert!(!std::path::Path::new(out).exists());
+    let other = files.path("other");
+    std::fs::write(out, b"mine").unwrap();
+    let again = vidimus(&[&export[..], &[&other]].concat());
+    assert_eq!(again.status.code(), Some(2));
+    assert!(!std::path::Path::new(&other).exists());
+    assert_eq!(std::fs::read(out).unwrap(), b"mine");
+}
+
+fn root_of(story: &Story, size: usize) -> Digest {
+    let mut tree = MemoryTree::new();
+    for leaf in &story.leaves()[..size] {
+        tree.push(leaf_hash(leaf));
+    }
+    Digest(tree.root())
+}
+
+#[test]
+fn verify_answers_in_json() {
+    let files = Files {
+        folder: tempfile::tempdir().unwrap(),
+    };
+    let mut story = Story::new(1, Algorithm::EdDsa);
+    story.run();
+    let export = files.write("export", &story.export());
+    let trust = files.write("trust", &story.trust().to_bytes());
+    let kept = files.write("kept", story.checkpoint_at(4).as_bytes());
+    let good = vidimus(&[
+        "verify",
+        "--json",
+        "--trust",
+        &trust,
+        "--at-least",
+        &kept,
+        &export,
+    ]);
+    let (log, root, reviewer) = (story.log.id, root_of(&story, 9), story.reviewer);
+    assert_eq!(good.status.code(), Some(0));
+    let same = format!(
+        r#""first_time":"2026-11-21T09:30:00.000Z","last_time":"2026-11-21T09:30:08.000Z","log":"{log}","people":[{{"approved":1,"denied":0,"name":"Ada","reviewer":"{reviewer}"}}],"remarks":["single operator: one person owns the agents, decides and runs the gateway","software key: 3 signatures were made by a key without hardware, the lowest assurance"],"root":"{root}","size":9,"type":"vidimus-verification","upgrade":null,"v":1"#
+    );
+    let actions = r#"{"actions":{"approved":0,"completed":1,"denied":0,"expired":0,"pending":0,"proposed":1,"refused":0,"unknown":0,"withdrawn":0},"#;
+    let passed = r#"{"check":"file","checked":24,"note":null,"result":"passed"},{"check":"entries","checked":9,"note":null,"result":"passed"},{"check":"signatures","checked":3,"note":null,"result":"passed"},{"check":"checkpoint","checked":1,"note":null,"result":"passed"},{"check":"parts","checked":4,"note":null,"result":"passed"},"#;
+    assert_eq!(
+        text(&good.stdout),
+        format!(
+            r#"{actions}"anchored":true,"checkpoint_time":"2026-11-21T09:30:09.000Z","checks":[{passed}{{"check":"anchor","checked":1,"note":null,"result":"passed"}},{{"check":"at_least","checked":4,"note":null,"result":"passed"}}],"exit_code":0,{same},"verdict":"verified","wrong":null}}
+"#
+        )
+    );
+
+    // Another past up to there.
+    let mut fork = Story::new(1, Algorithm::EdDsa);
+    let action = fork.propose();
+    fork.deny(action);
+    let forked = files.write("forked", fork.checkpoint().as_bytes());
+    let wrong = vidimus(&["verify", "--json", "--at-least", &forked, &export]);
+    assert_eq!(wrong.status.code(), Some(1));
+    let why = "the log signed two histories: its first 6 entries were others when it signed the earlier checkpoint. Keep both files, they prove it, and trust neither";
+    assert_eq!(
+        text(&wrong.stdout),
+        format!(
+            r#"{actions}"anchored":false,"checkpoint_time":"2026-11-21T09:30:09.000Z","checks":[{passed}{{"check":"anchor","checked":0,"note":"no trust file was given","result":"not_checked"}},{{"check":"at_least","checked":0,"note":"earlier checkpoint: {why}","result":"failed"}}],"exit_code":1,{same},"verdict":"violated","wrong":{{"bytes":"unproven","check":"at_least","entry":null,"part":null,"section":"at_least","why":"{why}"}}}}
+"#
+        )
+    );
+
+    let mut bytes = story.export();
+    let at = bytes.len() - 200;
+    bytes[at] ^= 1;
+    let broken = files.write("broken", &bytes);
+    let wrong = vidimus(&["verify", "--json", &broken]);
+    assert!(
+        text(&wrong.stdout).ends_with(
+            r#""wrong":{"bytes":"changed","check":"parts","entry":8,"part":"stdout","section":"parts","why":"its part `stdout` is not the one that it commits to"}}
+"#
+        ),
+        "{}",
+        text(&wrong.stdout)
+    );
+}
+
+#[test]
+fn what_goes_wrong_is_json_where_json_was_asked_for() {
+    let files = Files {
+        folder: tempfile::tempdir().unwrap(),
+    };
+    let missing = files.path("missing");
+    let mut story = Story::new(1, Algorithm::EdDsa);
+    story.run();
+    let export = files.write("export", &story.export());
+    let no_note = files.write("no-note", b"{}\n");
+    for (words, code, start) in [
+        (&["verify", "--json"][..], 2, "error: "),
+        (&["export", "--json"], 2, "error: "),
+        (&["verify", "--json", "--colour"], 2, "error: "),
+        (&["verify", "--json", &missing], 2, "cannot read `"),
+        (
+            &["verify", "--json", "--at-least", &no_note, &export],
+            2,
+            "`",
+        ),
+        (
+            &["--home", &missing, "export", "--json", "--out", &no_note],
+            117,
+            "there is no copy",
+        ),
+    ] {
+        let refused = vidimus(words);
+        assert_eq!(refused.status.code(), Some(code), "{words:?}");
+        let (answer, end) = (
+            text(&refused.stdout),
+            format!(r#"","exit_code":{code},"type":"vidimus-error","v":1}}"#),
+        );
+        let start = format!(r#"{{"error":"{start}"#);
+        assert!(answer.starts_with(&start), "{words:?}: {answer}");
+        assert!(answer.trim_end().ends_with(&end), "{words:?}: {answer}");
+        assert_eq!(answer.lines().count(), 1);
+        assert!(refused.stderr.is_empty(), "{words:?}");
+    }
+    // A command's own `--json` is its own.
+    let held = vidimus(&["exec", "--nonsense", "--", "verify", "--json"]);
+    assert!(held.stdout.is_empty());
+    assert_eq!(
+        vidimus(&["verify", "--json", "--help"]).status.code(),
+        Some(0)
+    );
 }

@@ -1,9 +1,13 @@
 //! Exports: a whole log with its parts in one file, in one encoding.
 //!
 //! [`Writer`] makes one, [`verify`] checks one with nothing else at hand but a
-//! trust file. Out of scope: where the bytes come from and go to.
+//! trust file, and names the place of what is wrong. Out of scope: where the bytes come from and go to.
 //! Spec: `docs/spec/export.md`.
 
+mod at_least;
+mod facts;
+mod hashes;
+mod leaves;
 mod lines;
 mod parts;
 mod report;
@@ -15,8 +19,11 @@ use vidimus_ledger::note::MAX_NOTE_BYTES;
 use vidimus_protocol::action::MAX_PAYLOAD;
 use vidimus_protocol::{Blob, Digest};
 
-pub use report::{Check, Conclusion, Decider, Finding, Report, Row, Wrong};
-pub use verify::{Progress, verify};
+pub use at_least::{AtLeast, AtLeastError};
+pub use report::{
+    Actions, Bytes, Check, Conclusion, Decider, Finding, Report, Row, Section, TimeRange, Wrong,
+};
+pub use verify::{Given, Progress, verify};
 pub use writer::{WriteError, Writer};
 
 /// Format version.
@@ -32,13 +39,13 @@ const MAX_TRAILER: usize = 128;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
-    /// A signed note over exactly the leaves that follow.
+    /// A signed note over exactly the leaves in this file.
     checkpoint: String,
     /// Log id: hash of the first leaf.
     log: Digest,
     /// Number of part lines.
     parts: u64,
-    /// Number of leaf lines.
+    /// Number of hash lines and of leaf lines.
     size: u64,
     r#type: String,
     v: u64,

@@ -230,7 +230,7 @@ fn check_enrolment(data: &CredentialEnrolled, log: &Log) -> Result<Route, Replay
     }
 }
 
-fn envelope_of(data: &Data) -> Option<&Envelope> {
+pub(crate) fn envelope_of(data: &Data) -> Option<&Envelope> {
     match data {
         Data::CredentialEnrolled(data) => Some(&data.signed.envelope),
         Data::AgentRegistered(data) => Some(&data.signed.envelope),

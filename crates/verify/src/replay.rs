@@ -73,7 +73,7 @@ impl Replay {
     pub fn push_all<L: AsRef<[u8]> + Sync>(
         &mut self,
         leaves: &[L],
-        each: impl FnMut(Pushed) + Send,
+        mut each: impl FnMut(Pushed) + Send,
     ) -> Result<(), (u64, ReplayError)> {
         let mut chunks = leaves.chunks(CHUNK);
         self.push_chunks(
@@ -82,17 +82,22 @@ impl Replay {
                 Ok(!chunk.is_empty())
             },
             |chunk, keys| chunk.iter().map(|leaf| keys.read(leaf.as_ref())).collect(),
-            each,
+            |replay, read| {
+                let index = replay.tree.size();
+                each(replay.take(read).map_err(|error| (index, error))?);
+                Ok(())
+            },
         )
     }
 
     /// [`Replay::push_all`] for leaves that `fill` brings by and by, as for
-    /// [`parallel::for_each_in_order`].
-    pub(crate) fn push_chunks<C: Default, E: From<(u64, ReplayError)> + Send>(
+    /// [`parallel::for_each_in_order`]. What was read is given to `take` with
+    /// the replay, which judges it or not.
+    pub(crate) fn push_chunks<C: Default, R: Send, E: Send>(
         &mut self,
         fill: impl FnMut(&mut C) -> Result<bool, E> + Send,
-        read: impl Fn(&C, &Keys) -> Vec<Read> + Sync,
-        mut each: impl FnMut(Pushed) + Send,
+        read: impl Fn(&C, &Keys) -> Vec<R> + Sync,
+        mut take: impl FnMut(&mut Self, R) -> Result<(), E> + Send,
     ) -> Result<(), E> {
         // What was read before its key was known is verified in its turn.
         let keys = Mutex::new(self.judge.keys());
@@ -103,11 +108,9 @@ impl Replay {
                 let keys = Arc::clone(&known());
                 read(chunk, &keys)
             },
-            |read| {
-                let index = self.tree.size();
-                let pushed = self.take(read).map_err(|error| (index, error))?;
+            |item| {
+                take(self, item)?;
                 *known() = self.judge.keys();
-                each(pushed);
                 Ok(())
             },
         )
@@ -138,7 +141,8 @@ impl Replay {
         self.upgrade
     }
 
-    fn take(&mut self, read: Read) -> Result<Pushed, ReplayError> {
+    /// Judges what was read and takes it, as [`Replay::push`] does.
+    pub(crate) fn take(&mut self, read: Read) -> Result<Pushed, ReplayError> {
         let index = self.tree.size();
         let hash = read.leaf_hash;
         let judged = if self.upgrade.is_some() {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use vidimus_ledger::tree::leaf_hash;
 use vidimus_mirror::Mirror;
 use vidimus_protocol::entry::Parsed;
 use vidimus_protocol::trust::TrustFile;
@@ -151,11 +152,14 @@ fn write_export<W: Write>(mirror: &Mirror, out: W) -> anyhow::Result<W> {
         .pin_note()
         .ok_or_else(|| anyhow::anyhow!("there is no checkpoint yet"))?;
     let mut parts = Vec::new();
+    let mut hashes = Vec::new();
     let mut from = 0;
-    // The header announces the parts, so they are counted first.
+    // The header announces the parts and the hashes stand before the leaves, so
+    // they come first.
     while from < size {
         let until = size.min(from + STRIDE);
         for (leaf, index) in mirror.leaves(from..until)?.iter().zip(from..) {
+            hashes.push(Digest(leaf_hash(leaf)));
             if let Ok(Parsed::Known(leaf)) = Leaf::parse(leaf) {
                 parts.extend(leaf.parts.into_iter().map(|part| (index, part.name)));
             }
@@ -170,7 +174,7 @@ fn write_export<W: Write>(mirror: &Mirror, out: W) -> anyhow::Result<W> {
         }
     }
     let count = u64::try_from(here.len())?;
-    let mut writer = Writer::new(out, log, note, size, count)?;
+    let mut writer = Writer::new(out, log, note, &hashes, count)?;
     let mut from = 0;
     while from < size {
         let until = size.min(from + STRIDE);

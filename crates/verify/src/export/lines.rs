@@ -13,11 +13,13 @@ const WINDOW_BYTES: usize = 64 << 10;
 pub(super) enum ReadError {
     #[error(transparent)]
     Io(io::Error),
-    #[error("the file ends before its last line")]
+    #[error("the file ends here")]
     Truncated,
-    #[error("line {line} is longer than {most} bytes")]
+    #[error("line {line} of the file is longer than {most} bytes")]
     TooLong { line: u64, most: usize },
-    #[error("the last line has no line end")]
+    #[error("a line is malformed")]
+    NoLine,
+    #[error("the file ends within this line")]
     NoLineEnd,
     #[error("there is something after the last line")]
     Trailing,
@@ -61,6 +63,46 @@ impl<R: BufRead> Lines<R> {
         self.append(most, &mut line)?;
         line.pop();
         Ok(line)
+    }
+
+    /// Appends the next `count` lines, each of exactly `width` bytes with its
+    /// end. After an error, `block` holds the lines before the one that is none.
+    pub(super) fn block(
+        &mut self,
+        width: usize,
+        count: u64,
+        is_line: impl Fn(&[u8]) -> bool,
+        block: &mut Vec<u8>,
+    ) -> Result<(), ReadError> {
+        let most = WINDOW_BYTES / width;
+        let mut left = count;
+        while left > 0 {
+            let lines = usize::try_from(left).unwrap_or(most).min(most);
+            let start = block.len();
+            let limit = u64::try_from(lines * width).unwrap_or(u64::MAX);
+            let reader = self.reader.by_ref();
+            reader
+                .take(limit)
+                .read_to_end(block)
+                .map_err(ReadError::Io)?;
+            let read = &block[start..];
+            self.hash.update(read);
+            let good = read.chunks_exact(width).take_while(|line| is_line(line));
+            let good = good.count();
+            if good < lines {
+                let ended = read.len() < lines * width && good == read.len() / width;
+                block.truncate(start + good * width);
+                return Err(if ended {
+                    ReadError::Truncated
+                } else {
+                    ReadError::NoLine
+                });
+            }
+            let good = u64::try_from(good).unwrap_or(u64::MAX);
+            self.count += good;
+            left -= good;
+        }
+        Ok(())
     }
 
     /// Fills a window with the next lines of at most `most` bytes, counting

@@ -1,12 +1,15 @@
 //! Parts against the commitments in the entries.
 
+use std::cmp::Ordering;
+
 use vidimus_ledger::part;
 use vidimus_protocol::Digest;
 use vidimus_protocol::action::{Action, ActionKind, Context};
 use vidimus_protocol::entry::PartRef;
 use vidimus_protocol::strict::{self, StrictError};
 
-use super::{MAX_PART_LINE, PartLine};
+use super::report::{Bytes, Check, Section, Wrong};
+use super::{MAX_PART_LINE, MAX_TRAILER, PartLine, Trailer};
 
 /// A part that an entry commits to.
 #[derive(Debug)]
@@ -18,11 +21,26 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    /// Names this part as missing.
-    pub(super) fn missing(&self) -> (u64, String) {
-        let why = format!("its part `{}` is missing", self.part.name);
-        (self.index, why)
+    /// Says what is wrong with this part, of which the entry is as signed.
+    pub(super) fn wrong(&self, what: &str) -> Wrong {
+        wrong(self.index, &self.part.name, what)
     }
+}
+
+fn wrong(index: u64, name: &str, what: &str) -> Wrong {
+    let why = format!("its part `{name}` {what}");
+    Wrong {
+        part: Some(name.to_owned()),
+        ..Wrong::at(Check::Parts, Section::Parts, Bytes::Changed, why).of(index)
+    }
+}
+
+/// A line where a part may stand.
+pub(super) enum PartsLine {
+    Part(ReadPart),
+    /// The parts are over.
+    Trailer,
+    Malformed(StrictError),
 }
 
 /// A part's line with everything that can be said about it alone.
@@ -38,7 +56,17 @@ pub(super) struct ReadPart {
 }
 
 /// Reads a line: any number of them at a time.
-pub(super) fn read(line: &[u8]) -> Result<ReadPart, StrictError> {
+pub(super) fn read(line: &[u8]) -> PartsLine {
+    match read_part(line) {
+        Ok(part) => PartsLine::Part(part),
+        Err(_) if strict::parse_canonical::<Trailer>(line, MAX_TRAILER).is_ok() => {
+            PartsLine::Trailer
+        }
+        Err(error) => PartsLine::Malformed(error),
+    }
+}
+
+fn read_part(line: &[u8]) -> Result<ReadPart, StrictError> {
     let part: PartLine = strict::parse_ordered(line, MAX_PART_LINE)?;
     if part.index > strict::MAX_SAFE {
         return Err(StrictError::UnsafeNumber(part.index.to_string()));
@@ -69,34 +97,75 @@ pub(super) fn read(line: &[u8]) -> Result<ReadPart, StrictError> {
     })
 }
 
-/// Checks the next part against the next expected one. An error names the
-/// entry and what is wrong.
-pub(super) fn check(part: &ReadPart, expected: Option<&Expected>) -> Result<(), (u64, String)> {
-    let place = (part.index, part.name.as_str());
-    let surplus = || {
-        let why = format!("it commits to no part `{}` here", part.name);
-        (part.index, why)
+impl ReadPart {
+    /// Says that no entry commits to this part here.
+    pub(super) fn surplus(&self) -> Wrong {
+        let why = format!("it commits to no part `{}` here", self.name);
+        Wrong {
+            why,
+            ..wrong(self.index, &self.name, "")
+        }
+    }
+}
+
+/// Checks the next line against the next expected part. `surplus` says how many
+/// more parts the header announces than the entries commit to: when it is as
+/// many, a line that names another part is the expected one with a wrong label.
+pub(super) fn check(
+    line: PartsLine,
+    expected: Option<&Expected>,
+    surplus: Ordering,
+) -> Result<(), Wrong> {
+    let Some(expected) = expected else {
+        return match line {
+            PartsLine::Part(part) => Err(part.surplus()),
+            PartsLine::Trailer | PartsLine::Malformed(_) => Err(Wrong::at(
+                Check::Parts,
+                Section::Parts,
+                Bytes::Changed,
+                "a line behind the last part is none",
+            )),
+        };
     };
-    let expected = expected.ok_or_else(surplus)?;
-    let wanted = (expected.index, expected.part.name.as_str());
-    if place > wanted {
-        return Err(expected.missing());
+    let part = match line {
+        PartsLine::Part(part) => part,
+        PartsLine::Trailer => return Err(expected.wrong("is missing")),
+        PartsLine::Malformed(why) => {
+            return Err(expected.wrong(&format!("stands in a malformed line: {why}")));
+        }
+    };
+    let place = (part.index, part.name.as_str());
+    match place.cmp(&(expected.index, expected.part.name.as_str())) {
+        Ordering::Equal => {}
+        Ordering::Less if surplus == Ordering::Greater => return Err(part.surplus()),
+        Ordering::Greater if surplus == Ordering::Less => {
+            return Err(expected.wrong("is missing"));
+        }
+        Ordering::Less | Ordering::Greater => {
+            let what = format!(
+                "is missing: the line in its place names `{}` of entry {}",
+                part.name, part.index
+            );
+            return Err(expected.wrong(&what));
+        }
     }
-    if place < wanted {
-        return Err(surplus());
-    }
-    let wrong = |what: &str| (part.index, format!("its part `{}` {what}", part.name));
     if part.r#type != expected.part.r#type || part.size != expected.part.size {
-        return Err(wrong("has another type or size than it says"));
+        return Err(expected.wrong("has another type or size than it says"));
     }
     if part.commit != Some(expected.part.commit) {
-        return Err(wrong("is not the one that it commits to"));
+        return Err(expected.wrong("is not the one that it commits to"));
     }
     if let Some(why) = &part.malformed {
-        return Err(wrong(&format!("is malformed: {why}")));
+        return Err(Wrong {
+            bytes: Bytes::AsSigned,
+            ..expected.wrong(&format!("is malformed: {why}"))
+        });
     }
     if part.action_kind.is_some() && part.action_kind != expected.action_kind {
-        return Err(wrong("is an action of another kind than it says"));
+        return Err(Wrong {
+            bytes: Bytes::AsSigned,
+            ..expected.wrong("is an action of another kind than it says")
+        });
     }
     Ok(())
 }

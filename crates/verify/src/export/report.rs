@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use vidimus_protocol::{Digest, ReviewerId};
+use vidimus_protocol::{Digest, ReviewerId, Time};
 
 /// The whole result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,14 +14,20 @@ pub struct Report {
     pub log: Option<Digest>,
     /// Entries that were read.
     pub entries: u64,
+    /// Root over all entries, when the log signed it.
+    pub root: Option<Digest>,
     /// When the checkpoint was signed, by the log's clock.
     pub checkpoint_time_unix_s: Option<u64>,
+    /// From the first judged entry to the last one.
+    pub times: Option<TimeRange>,
     /// One row for each check, in order.
     pub rows: Vec<Row>,
     /// The first thing that is wrong.
     pub wrong: Option<Wrong>,
     /// What this version cannot judge, in words.
     pub upgrade: Option<String>,
+    /// How many actions ended how.
+    pub actions: Actions,
     /// Who decided how often.
     pub deciders: Vec<Decider>,
     /// What a reader should know although nothing is wrong.
@@ -82,6 +88,8 @@ pub enum Check {
     Parts,
     /// The log is the trusted one.
     Anchor,
+    /// The log is that of an earlier checkpoint and lost nothing since.
+    AtLeast,
 }
 
 impl fmt::Display for Check {
@@ -93,6 +101,7 @@ impl fmt::Display for Check {
             Self::Checkpoint => "checkpoint",
             Self::Parts => "parts",
             Self::Anchor => "anchor",
+            Self::AtLeast => "at least",
         })
     }
 }
@@ -147,24 +156,139 @@ impl fmt::Display for Row {
     }
 }
 
+/// A place in an export, or what it is held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Section {
+    /// The first line.
+    Header,
+    /// The signed note in the first line.
+    Checkpoint,
+    /// A leaf hash before the leaves.
+    Hashes,
+    /// A leaf.
+    Entries,
+    /// A part.
+    Parts,
+    /// The last line, or something behind it.
+    Trailer,
+    /// The trust file.
+    Trust,
+    /// The earlier checkpoint.
+    AtLeast,
+}
+
+impl fmt::Display for Section {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Header => "header",
+            Self::Checkpoint => "checkpoint",
+            Self::Hashes => "hashes",
+            Self::Entries => "entries",
+            Self::Parts => "parts",
+            Self::Trailer => "trailer",
+            Self::Trust => "trust file",
+            Self::AtLeast => "earlier checkpoint",
+        })
+    }
+}
+
+/// Where the wrong bytes come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bytes {
+    /// They are not those that the log signed.
+    Changed,
+    /// The log signed them: it is wrong itself.
+    AsSigned,
+    /// This file does not prove either.
+    Unproven,
+}
+
 /// The first thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wrong {
     /// The check that failed.
     pub check: Check,
-    /// The entry that is wrong, when one can be named.
+    /// Where.
+    pub section: Section,
+    /// The entry that it belongs to, when one can be named.
     pub entry: Option<u64>,
+    /// The name of the part, when it is one.
+    pub part: Option<String>,
+    /// Where the bytes there come from.
+    pub bytes: Bytes,
     /// Why.
     pub why: String,
 }
 
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.entry {
-            Some(entry) => write!(f, "entry {entry}: {}", self.why),
-            None => write!(f, "{}: {}", self.check, self.why),
+impl Wrong {
+    /// Something wrong in a place that belongs to no entry.
+    pub(super) fn at(check: Check, section: Section, bytes: Bytes, why: impl ToString) -> Self {
+        Self {
+            check,
+            section,
+            entry: None,
+            part: None,
+            bytes,
+            why: why.to_string(),
         }
     }
+
+    /// The same, in a place that belongs to `entry`.
+    pub(super) fn of(self, entry: u64) -> Self {
+        Self {
+            entry: Some(entry),
+            ..self
+        }
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.entry, self.section) {
+            (Some(entry), Section::Hashes) => write!(f, "hash of entry {entry}: ")?,
+            (Some(entry), _) => write!(f, "entry {entry}: ")?,
+            (None, section) => write!(f, "{section}: ")?,
+        }
+        f.write_str(&self.why)?;
+        match self.bytes {
+            Bytes::AsSigned => f.write_str(" (the log itself signed it like this)"),
+            Bytes::Changed | Bytes::Unproven => Ok(()),
+        }
+    }
+}
+
+/// The times of the first judged entry and of the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimeRange {
+    /// Of entry 0.
+    pub first: Time,
+    /// Of the last one that could be judged.
+    pub last: Time,
+}
+
+/// How many actions stand where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actions {
+    /// All of them.
+    pub proposed: u64,
+    /// Nobody decided yet.
+    pub pending: u64,
+    /// Approved and not started.
+    pub approved: u64,
+    /// Denied by a person.
+    pub denied: u64,
+    /// Nobody decided in time.
+    pub expired: u64,
+    /// Taken back by the agent.
+    pub withdrawn: u64,
+    /// Refused by the policy.
+    pub refused: u64,
+    /// Started, and nobody reported how it ended.
+    pub unknown: u64,
+    /// Started, with an outcome.
+    pub completed: u64,
 }
 
 /// Somebody who decided.

@@ -1,26 +1,23 @@
 //! Checks an export, in one pass over the file.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
 use std::io::{self, BufRead};
 
-use vidimus_ledger::checkpoint::{self, SignedCheckpoint};
-use vidimus_ledger::note::VerifierKey;
-use vidimus_protocol::entry::{Data, MAX_LEAF, PartRef, Profile};
-use vidimus_protocol::envelope::Verdict;
-use vidimus_protocol::state::{Life, Route};
-use vidimus_protocol::strict;
+use vidimus_ledger::checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
+use vidimus_ledger::note::Note;
+use vidimus_ledger::tree::leaf_hash;
+use vidimus_protocol::entry::{Data, LogOpened, MAX_LEAF, Parsed, PartRef};
 use vidimus_protocol::trust::TrustFile;
-use vidimus_protocol::{Digest, ReviewerId, State};
+use vidimus_protocol::{Digest, Leaf, strict};
 
+use super::at_least::AtLeast;
+use super::hashes::Hashes;
+use super::leaves::{Claim, Leaves, open};
 use super::lines::{Lines, ReadError, Window};
-use super::parts::{self, Expected};
-use super::report::{Check, Conclusion, Decider, Finding, Report, Row, Wrong};
-use super::{Header, MAX_HEADER, MAX_PART_LINE, MAX_TRAILER, TYPE, Trailer, VERSION};
-use crate::parallel;
-use crate::replay::{Pushed, Replay, ReplayError};
-
-/// Entries from one [`Progress`] to the next.
-const PROGRESS: u64 = 1024;
+use super::parts::{self, PartsLine};
+use super::report::{Bytes, Check, Conclusion, Finding, Report, Row, Section, Wrong};
+use super::{Header, MAX_HEADER, MAX_PART_LINE, MAX_TRAILER, TYPE, Trailer, VERSION, facts};
+use crate::{opening, parallel};
 
 /// How far a verification is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,22 +28,40 @@ pub struct Progress {
     pub of: u64,
 }
 
+/// What an export is held against.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Given<'a> {
+    /// Which log it must be.
+    pub trust: Option<&'a TrustFile>,
+    /// What it must have at least.
+    pub at_least: Option<&'a AtLeast>,
+}
+
+impl<'a> From<Option<&'a TrustFile>> for Given<'a> {
+    fn from(trust: Option<&'a TrustFile>) -> Self {
+        Self {
+            trust,
+            at_least: None,
+        }
+    }
+}
+
 /// Checks a whole export: the file, every entry, every signature, the
-/// checkpoint, every part and, with a trust file, the anchor.
+/// checkpoint, every part and what it is held against.
 ///
 /// # Errors
 /// Only when the file cannot be read. What is wrong with it stands in the
 /// report.
-pub fn verify<R: BufRead + Send>(
+pub fn verify<'a, R: BufRead + Send>(
     reader: R,
-    trust: Option<&TrustFile>,
+    given: impl Into<Given<'a>>,
     mut progress: impl FnMut(Progress) + Send,
 ) -> io::Result<Report> {
-    let mut run = Run::new(Lines::new(reader), trust);
+    let mut run = Run::new(Lines::new(reader), given.into());
     let stop = match run.all(&mut progress) {
         Ok(()) => None,
         Err(Stop::Io(error)) => return Err(error),
-        Err(Stop::At(stopped)) => Some(stopped),
+        Err(stop) => Some(stop),
     };
     Ok(run.report(stop))
 }
@@ -54,76 +69,83 @@ pub fn verify<R: BufRead + Send>(
 /// Why a verification ends early.
 enum Stop {
     Io(io::Error),
-    At(Stopped),
-}
-
-enum Stopped {
     Wrong(Wrong),
     Upgrade(String),
 }
 
+impl From<Wrong> for Stop {
+    fn from(wrong: Wrong) -> Self {
+        Self::Wrong(wrong)
+    }
+}
+
 impl Stop {
-    fn wrong(check: Check, entry: Option<u64>, why: impl ToString) -> Self {
-        Self::At(Stopped::Wrong(Wrong {
-            check,
-            entry,
-            why: why.to_string(),
-        }))
-    }
-
-    fn file(why: impl ToString) -> Self {
-        Self::wrong(Check::File, None, why)
-    }
-}
-
-impl From<(u64, ReplayError)> for Stop {
-    fn from((index, why): (u64, ReplayError)) -> Self {
-        Self::wrong(check_of(&why), Some(index), why)
-    }
-}
-
-impl From<ReadError> for Stop {
-    fn from(error: ReadError) -> Self {
+    /// What is wrong when a line cannot be read, if it can be told at all.
+    fn read(error: ReadError, wrong: impl FnOnce(String) -> Wrong) -> Self {
         match error {
             ReadError::Io(error) => Self::Io(error),
-            error => Self::file(error),
+            error => Self::Wrong(wrong(error.to_string())),
         }
     }
 }
 
+fn header_wrong(bytes: Bytes, why: impl ToString) -> Wrong {
+    Wrong::at(Check::File, Section::Header, bytes, why)
+}
+
+fn checkpoint_wrong(bytes: Bytes, why: impl ToString) -> Wrong {
+    Wrong::at(Check::Checkpoint, Section::Checkpoint, bytes, why)
+}
+
+fn trailer_wrong(why: impl ToString) -> Wrong {
+    Wrong::at(Check::File, Section::Trailer, Bytes::Changed, why)
+}
+
 struct Run<'a, R> {
     lines: Lines<R>,
-    trust: Option<&'a TrustFile>,
-    replay: Replay,
-    /// Parts that the entries commit to, in the order of the export.
-    expected: Vec<Expected>,
-    routes: [u64; 2],
+    given: Given<'a>,
+    leaves: Leaves,
     passed: Vec<Check>,
     parts: u64,
     checkpoint: Option<SignedCheckpoint>,
+    /// Whether the digest alone covers some lines.
+    unjudged: bool,
 }
 
 impl<'a, R: BufRead + Send> Run<'a, R> {
-    fn new(lines: Lines<R>, trust: Option<&'a TrustFile>) -> Self {
+    fn new(lines: Lines<R>, given: Given<'a>) -> Self {
         Self {
             lines,
-            trust,
-            replay: Replay::new(),
-            expected: Vec::new(),
-            routes: [0; 2],
+            given,
+            leaves: Leaves::default(),
             passed: Vec::new(),
             parts: 0,
             checkpoint: None,
+            unjudged: false,
         }
     }
 
     fn all(&mut self, progress: &mut (impl FnMut(Progress) + Send)) -> Result<(), Stop> {
         let header = self.header()?;
-        self.leaves(&header, progress)?;
-        self.check_checkpoint(&header)?;
+        let claimed = self.claimed(&header)?;
+        let claim = Claim {
+            note: &header.checkpoint,
+            checkpoint: &claimed,
+        };
+        let hashes = self.hashes(&header)?;
+        let (lines, leaves) = (&mut self.lines, &mut self.leaves);
+        leaves
+            .read(lines, &hashes, header.size, progress)
+            .map_err(Stop::Io)?;
+        if let Some(wrong) = leaves.locate(&hashes, &claim, self.given.trust) {
+            return Err(wrong.into());
+        }
+        self.passed.extend([Check::Entries, Check::Signatures]);
+        self.check_checkpoint(&header, &claimed)?;
         self.check_parts(&header)?;
         self.trailer()?;
-        self.anchor()
+        self.anchor()?;
+        self.at_least()
     }
 
     fn header(&mut self) -> Result<Header, Stop> {
@@ -132,166 +154,263 @@ impl<'a, R: BufRead + Send> Run<'a, R> {
             r#type: String,
             v: u64,
         }
-        let line = self.lines.next(MAX_HEADER)?;
-        let not = |why| Stop::file(format!("not a Vidimus export: {why}"));
-        let kind: Kind = strict::parse(&line, MAX_HEADER).map_err(not)?;
+        let not =
+            |why: String| header_wrong(Bytes::Changed, format!("this is no Vidimus export: {why}"));
+        let line = self.lines.next(MAX_HEADER);
+        let line = line.map_err(|error| Stop::read(error, not))?;
+        let malformed = |why: strict::StrictError| not(why.to_string());
+        let kind: Kind = strict::parse(&line, MAX_HEADER).map_err(malformed)?;
         if kind.r#type != TYPE {
-            return Err(Stop::file("not a Vidimus export"));
+            return Err(not(format!("its type is `{}`", kind.r#type)).into());
         }
         if kind.v != VERSION {
             let version = kind.v;
-            let why =
-                format!("the export has format version {version}, this program reads {VERSION}");
-            return Err(Stop::At(Stopped::Upgrade(why)));
+            return Err(Stop::Upgrade(format!(
+                "the header says format version {version}, this program reads {VERSION}"
+            )));
         }
-        let header: Header = strict::parse_canonical(&line, MAX_HEADER).map_err(not)?;
-        if header.size == 0 {
-            return Err(Stop::file("the export holds no entries"));
-        }
+        let header: Header = strict::parse_canonical(&line, MAX_HEADER).map_err(malformed)?;
         Ok(header)
     }
 
-    fn leaves(
-        &mut self,
-        header: &Header,
-        progress: &mut (impl FnMut(Progress) + Send),
-    ) -> Result<(), Stop> {
-        let (lines, expected, routes) = (&mut self.lines, &mut self.expected, &mut self.routes);
-        let of = header.size;
-        let mut left = of;
-        // What was read before the file broke off is judged first: the first
-        // wrong entry is the better answer.
-        self.replay.push_chunks(
-            |window| Ok::<_, Stop>(lines.fill(window, &mut left, MAX_LEAF)?),
-            |window: &Window, keys| window.lines().map(|leaf| keys.read(leaf)).collect(),
-            |pushed| {
-                let entries = pushed.index + 1;
-                note(pushed, expected, routes);
-                if entries.is_multiple_of(PROGRESS) || entries == of {
-                    progress(Progress { entries, of });
-                }
-            },
-        )?;
-        self.passed.extend([Check::Entries, Check::Signatures]);
-        if self.log_id() == Some(header.log) {
-            Ok(())
-        } else {
-            Err(Stop::file(
-                "the header names another log than the first entry opens",
-            ))
+    /// What the checkpoint says, signed or not, after it and the header agree
+    /// on the size: where the leaves stand hangs on that.
+    fn claimed(&mut self, header: &Header) -> Result<Checkpoint, Stop> {
+        let wrong = |why: &dyn ToString| checkpoint_wrong(Bytes::Unproven, why.to_string());
+        let note = Note::parse(&header.checkpoint)
+            .map_err(|error| wrong(&CheckpointError::Note(error)))?;
+        let claimed = Checkpoint::parse(note.text()).map_err(|error| wrong(&error))?;
+        // The log's two signatures cover everything but the lines of others.
+        self.unjudged = note.signatures().len() > 2;
+        if claimed.size != header.size {
+            return Err(self.sizes(header, claimed.size)?.into());
         }
+        if header.size == 0 {
+            return Err(header_wrong(Bytes::Unproven, "the export holds no entries").into());
+        }
+        Ok(claimed)
     }
 
-    fn check_checkpoint(&mut self, header: &Header) -> Result<(), Stop> {
-        // Only a log whose very first entry is unknown has no key here.
-        let Some(log) = self.replay.state().log() else {
-            return Ok(());
+    /// Which of two different sizes was changed. The first leaf, behind the
+    /// hash lines, names the key that knows.
+    fn sizes(&mut self, header: &Header, covered: u64) -> Result<Wrong, Stop> {
+        let why = format!(
+            "the header announces {} entries, its checkpoint covers {covered}",
+            header.size
+        );
+        let leaf = loop {
+            match self.lines.next(MAX_LEAF) {
+                Ok(line) if line.starts_with(b"\"") => {}
+                Ok(line) => break line,
+                Err(ReadError::Io(error)) => return Err(Stop::Io(error)),
+                Err(_) => return Ok(header_wrong(Bytes::Unproven, why)),
+            }
         };
-        let wrong = |why: &dyn ToString| Stop::wrong(Check::Checkpoint, None, why.to_string());
-        let key = VerifierKey::parse(&log.opened.log_key).map_err(|error| wrong(&error))?;
-        let signed = checkpoint::open(&header.checkpoint, &key, &log.opened.origin)
-            .map_err(|error| wrong(&error))?;
-        if signed.checkpoint.size != header.size {
-            return Err(wrong(&format!(
-                "the checkpoint covers {} entries, the export holds {}",
-                signed.checkpoint.size, header.size
-            )));
+        let opened = (Digest(leaf_hash(&leaf)) == header.log)
+            .then(|| opening_of(&leaf))
+            .flatten();
+        Ok(
+            match opened.map(|opened| open(&header.checkpoint, &opened)) {
+                Some(Ok(_)) => header_wrong(Bytes::Changed, why),
+                Some(Err(error)) => {
+                    checkpoint_wrong(Bytes::Unproven, format!("{error}, and {why}"))
+                }
+                None => header_wrong(Bytes::Unproven, why),
+            },
+        )
+    }
+
+    fn hashes(&mut self, header: &Header) -> Result<Hashes, Stop> {
+        let mut hashes = Hashes::default();
+        let read = hashes.read(&mut self.lines, header.size);
+        read.map_err(|error| {
+            Stop::read(error, |why| {
+                Wrong::at(Check::File, Section::Hashes, Bytes::Changed, why).of(hashes.count())
+            })
+        })?;
+        Ok(hashes)
+    }
+
+    fn check_checkpoint(&mut self, header: &Header, claimed: &Checkpoint) -> Result<(), Stop> {
+        let replay = &self.leaves.replay;
+        let led = replay.tree().root() == claimed.root;
+        // Only a log whose very first entry is unknown has no key here.
+        if let Some(log) = replay.state().log() {
+            let signed = open(&header.checkpoint, &log.opened)
+                .map_err(|error| checkpoint_wrong(Bytes::Unproven, error))?;
+            self.checkpoint = Some(signed);
         }
-        if signed.checkpoint.root != self.replay.tree().root() {
-            return Err(wrong(
-                &"the entries do not lead to the root that the log signed",
-            ));
+        if !led {
+            self.checkpoint = None;
+            return Err(self.astray().into());
         }
-        self.checkpoint = Some(signed);
-        self.passed.push(Check::Checkpoint);
+        if self.log_id() != Some(header.log) {
+            let why = "it names another log than the first entry opens";
+            return Err(header_wrong(Bytes::Changed, why).into());
+        }
+        if self.checkpoint.is_some() {
+            self.passed.push(Check::Checkpoint);
+        }
         Ok(())
     }
 
+    /// The leaves agree with their hashes, and both lead to another root than
+    /// the checkpoint's: they were changed together. People's keys sign roots
+    /// too, which leaves fewer entries to suspect.
+    fn astray(&self) -> Wrong {
+        let (from, last) = (self.leaves.pinned, self.leaves.replay.tree().size() - 1);
+        let why = format!(
+            "one or more of the entries {from} to {last} were changed together with their hashes: they do not lead to the root that the log signed. Which ones, this file cannot tell; compare it with another copy"
+        );
+        Wrong::at(Check::Checkpoint, Section::Entries, Bytes::Changed, why)
+    }
+
     fn check_parts(&mut self, header: &Header) -> Result<(), Stop> {
-        let wrong = |(entry, why): (u64, String)| Stop::wrong(Check::Parts, Some(entry), why);
-        let mut expected = std::mem::take(&mut self.expected).into_iter();
-        let first_unknown = self.replay.upgrade();
+        let expected = std::mem::take(&mut self.leaves.expected);
+        let committed = u64::try_from(expected.len()).unwrap_or(u64::MAX);
+        let first_unknown = self.leaves.replay.upgrade();
+        // How many there are, the entries say. The header says it for those
+        // that commit to what cannot be read.
+        let mut left = match first_unknown {
+            Some(_) => header.parts,
+            None => committed,
+        };
+        let surplus = header.parts.cmp(&committed);
         let (lines, checked) = (&mut self.lines, &mut self.parts);
-        let mut left = header.parts;
-        parallel::for_each_in_order(
-            |window| Ok::<_, Stop>(lines.fill(window, &mut left, MAX_PART_LINE)?),
-            |window: &Window| window.lines().map(parts::read).collect(),
-            |part| {
-                let part = part
-                    .map_err(|error| Stop::file(format!("a part's line is malformed: {error}")))?;
-                // What an entry commits to that cannot be read cannot be checked.
-                if first_unknown.is_none_or(|first| part.index < first) {
-                    parts::check(&part, expected.next().as_ref()).map_err(wrong)?;
-                    *checked += 1;
+        let mut expecting = expected.iter();
+        let mut unjudged = false;
+        let read = parallel::for_each_in_order(
+            |window: &mut Window| {
+                lines
+                    .fill(window, &mut left, MAX_PART_LINE)
+                    .map_err(End::Read)
+            },
+            |window| window.lines().map(parts::read).collect(),
+            |line| {
+                match (&line, first_unknown) {
+                    (PartsLine::Part(part), Some(first)) if part.index >= first => {
+                        unjudged = true;
+                        return Ok(());
+                    }
+                    _ => {}
                 }
+                parts::check(line, expecting.next(), surplus).map_err(End::Wrong)?;
+                *checked += 1;
                 Ok(())
             },
-        )?;
-        match expected.next() {
-            Some(missing) => Err(wrong(missing.missing())),
-            None => {
-                self.passed.push(Check::Parts);
-                Ok(())
+        );
+        self.unjudged |= unjudged;
+        match (read, expecting.next()) {
+            (Err(End::Wrong(wrong)), _) => return Err(wrong.into()),
+            (Err(End::Read(error)), next) => {
+                return Err(Stop::read(error, |why| match next {
+                    Some(next) => next.wrong(&format!("cannot be read: {why}")),
+                    None => Wrong::at(Check::Parts, Section::Parts, Bytes::Changed, why),
+                }));
             }
+            (Ok(()), Some(missing)) => return Err(missing.wrong("is missing").into()),
+            (Ok(()), None) => {}
         }
+        if first_unknown.is_none() && surplus != Ordering::Equal {
+            return Err(self.miscounted(header, committed)?.into());
+        }
+        self.passed.push(Check::Parts);
+        Ok(())
+    }
+
+    /// Every part is here: either the header counts wrong or there is another
+    /// one behind them.
+    fn miscounted(&mut self, header: &Header, committed: u64) -> Result<Wrong, Stop> {
+        let line = self.lines.next(MAX_PART_LINE);
+        let line = line.map_err(|error| Stop::read(error, trailer_wrong))?;
+        if let PartsLine::Part(part) = parts::read(&line) {
+            return Ok(part.surplus());
+        }
+        let why = format!(
+            "it announces {} parts; the entries commit to {committed}, which are all here",
+            header.parts
+        );
+        Ok(header_wrong(Bytes::Changed, why))
     }
 
     fn trailer(&mut self) -> Result<(), Stop> {
         let sha256 = self.lines.digest();
-        let line = self.lines.next(MAX_TRAILER)?;
+        let line = self.lines.next(MAX_TRAILER);
+        let line = line.map_err(|error| Stop::read(error, trailer_wrong))?;
         let trailer: Trailer = strict::parse_canonical(&line, MAX_TRAILER)
-            .map_err(|error| Stop::file(format!("the last line is malformed: {error}")))?;
+            .map_err(|error| trailer_wrong(format!("the last line is malformed: {error}")))?;
         if trailer.sha256 != sha256 {
-            return Err(Stop::file("the file was changed: its digest is another"));
+            let why = if self.unjudged {
+                "its digest is another than the file's: it was changed, or a line that this program does not judge"
+            } else {
+                "its digest was changed: every line before it is as it must be"
+            };
+            return Err(trailer_wrong(why).into());
         }
-        self.lines.expect_end()?;
+        let end = self.lines.expect_end();
+        end.map_err(|error| Stop::read(error, trailer_wrong))?;
         self.passed.push(Check::File);
         Ok(())
     }
 
     fn anchor(&mut self) -> Result<(), Stop> {
-        match self.trust {
-            Some(trust) if self.log_id() != Some(trust.log) => Err(Stop::wrong(
-                Check::Anchor,
-                Some(0),
-                format!("the trust file names another log, `{}`", trust.log),
-            )),
-            Some(_) => {
-                self.passed.push(Check::Anchor);
-                Ok(())
-            }
-            None => Ok(()),
+        let Some(trust) = self.given.trust else {
+            return Ok(());
+        };
+        if self.log_id() != Some(trust.log) {
+            let why = format!("it names another log, `{}`", trust.log);
+            return Err(Wrong::at(Check::Anchor, Section::Trust, Bytes::Unproven, why).into());
         }
+        self.passed.push(Check::Anchor);
+        Ok(())
+    }
+
+    fn at_least(&mut self) -> Result<(), Stop> {
+        let replay = &self.leaves.replay;
+        let (Some(at_least), Some(log)) = (self.given.at_least, replay.state().log()) else {
+            return Ok(());
+        };
+        at_least
+            .check(&log.opened, replay.tree())
+            .map_err(|why| Wrong::at(Check::AtLeast, Section::AtLeast, Bytes::Unproven, why))?;
+        self.passed.push(Check::AtLeast);
+        Ok(())
     }
 
     fn log_id(&self) -> Option<Digest> {
-        self.replay.tree().leaf(0).map(Digest)
+        self.leaves.replay.tree().leaf(0).map(Digest)
     }
 
-    fn report(self, stopped: Option<Stopped>) -> Report {
-        let (wrong, mut upgrade) = match stopped {
-            Some(Stopped::Wrong(wrong)) => (Some(wrong), None),
-            Some(Stopped::Upgrade(why)) => (None, Some(why)),
-            None => (None, None),
+    fn report(self, stop: Option<Stop>) -> Report {
+        let (wrong, mut upgrade) = match stop {
+            Some(Stop::Wrong(wrong)) => (Some(wrong), None),
+            Some(Stop::Upgrade(why)) => (None, Some(why)),
+            Some(Stop::Io(_)) | None => (None, None),
         };
-        if let Some(first) = self.replay.upgrade() {
+        let replay = &self.leaves.replay;
+        if let Some(first) = replay.upgrade() {
             upgrade.get_or_insert(format!("cannot judge beyond entry {first}"));
         }
-        let conclusion = match (&wrong, &upgrade, self.trust) {
+        let conclusion = match (&wrong, &upgrade, self.given.trust) {
             (Some(_), ..) => Conclusion::Violated,
             (None, Some(_), _) => Conclusion::UpgradeNeeded,
             (None, None, Some(_)) => Conclusion::Verified,
             (None, None, None) => Conclusion::Unanchored,
         };
-        let state = self.replay.state();
+        let state = replay.state();
+        let actions = facts::actions(state);
+        let signed = self.checkpoint.as_ref();
         Report {
             conclusion,
             log: self.log_id(),
-            entries: self.replay.tree().size(),
-            checkpoint_time_unix_s: self.checkpoint.as_ref().map(|signed| signed.time_unix_s),
+            entries: replay.tree().size(),
+            root: signed.map(|signed| Digest(signed.checkpoint.root)),
+            checkpoint_time_unix_s: signed.map(|signed| signed.time_unix_s),
+            times: self.leaves.times,
             rows: self.rows(wrong.as_ref()),
-            deciders: deciders(state),
-            remarks: remarks(state, self.routes),
+            actions,
+            deciders: facts::deciders(state),
+            remarks: facts::remarks(state, self.leaves.routes, actions.unknown),
             wrong,
             upgrade,
         }
@@ -299,24 +418,25 @@ impl<'a, R: BufRead + Send> Run<'a, R> {
 
     fn rows(&self, wrong: Option<&Wrong>) -> Vec<Row> {
         let once = |check| u64::from(self.passed.contains(&check));
+        let replay = &self.leaves.replay;
+        let covered = match self.given.at_least {
+            Some(at_least) => once(Check::AtLeast) * at_least.size(),
+            None => 0,
+        };
         let counts = [
             (Check::File, self.lines.count()),
-            (Check::Entries, self.replay.state().size()),
-            (Check::Signatures, self.replay.signatures()),
+            (Check::Entries, replay.state().size()),
+            (Check::Signatures, replay.signatures()),
             (Check::Checkpoint, once(Check::Checkpoint)),
             (Check::Parts, self.parts),
             (Check::Anchor, once(Check::Anchor)),
+            (Check::AtLeast, covered),
         ];
         let row = |(check, checked)| {
-            let failed = wrong.filter(|wrong| wrong.check == check);
-            let (finding, note) = match failed {
+            let (finding, note) = match wrong.filter(|wrong| wrong.check == check) {
                 Some(wrong) => (Finding::Failed, Some(wrong.to_string())),
                 None if self.passed.contains(&check) => (Finding::Passed, None),
-                None if check == Check::Anchor && self.trust.is_none() => (
-                    Finding::NotChecked,
-                    Some("no trust file was given".to_owned()),
-                ),
-                None => (Finding::NotChecked, None),
+                None => (Finding::NotChecked, self.not_given(check)),
             };
             Row {
                 check,
@@ -327,8 +447,8 @@ impl<'a, R: BufRead + Send> Run<'a, R> {
         };
         counts.into_iter().map(row).collect()
     }
-}
 
+<<<<<<< HEAD
 fn note(pushed: Pushed, expected: &mut Vec<Expected>, routes: &mut [u64; 2]) {
     match pushed.route {
         Some(Route::Browser) => routes[0] += 1,
@@ -355,57 +475,31 @@ fn check_of(error: &ReplayError) -> Check {
         ReplayError::Leaf(_) | ReplayError::Opening(_) | ReplayError::Violation(_) => {
             Check::Entries
         }
+=======
+    fn not_given(&self, check: Check) -> Option<String> {
+        let what = match check {
+            Check::Anchor if self.given.trust.is_none() => "no trust file was given",
+            Check::AtLeast if self.given.at_least.is_none() => "no earlier checkpoint was given",
+            _ => return None,
+        };
+        Some(what.to_owned())
+>>>>>>> d5de354 (export: each changed byte is named by its place; --at-least and --json)
     }
 }
 
-fn deciders(state: &State) -> Vec<Decider> {
-    let mut counts: BTreeMap<ReviewerId, Decider> = BTreeMap::new();
-    for given in state.actions().flat_map(|action| &action.verdicts) {
-        let name = state
-            .credential(&given.credential_id)
-            .map(|key| key.name.clone())
-            .unwrap_or_default();
-        let decider = counts.entry(given.reviewer).or_insert_with(|| Decider {
-            reviewer: given.reviewer,
-            name,
-            approved: 0,
-            denied: 0,
-        });
-        match given.verdict {
-            Verdict::Approve => decider.approved += 1,
-            Verdict::Deny => decider.denied += 1,
-        }
-    }
-    counts.into_values().collect()
+/// Why the parts end early.
+enum End {
+    Read(ReadError),
+    Wrong(Wrong),
 }
 
-fn remarks(state: &State, [browser, software]: [u64; 2]) -> Vec<String> {
-    let mut remarks = Vec::new();
-    if let Some(log) = state.log() {
-        match log.opened.profile {
-            Profile::Personal => remarks.push(
-                "single operator: one person owns the agents, decides and runs the gateway".into(),
-            ),
-        }
+/// What a leaf says that opens a log as a log is opened.
+fn opening_of(leaf: &[u8]) -> Option<LogOpened> {
+    match Leaf::parse(leaf).ok()? {
+        Parsed::Known(Leaf {
+            data: Data::LogOpened(opened),
+            ..
+        }) => opening::check(&opened).is_ok().then_some(*opened),
+        _ => None,
     }
-    if software > 0 {
-        remarks.push(format!(
-            "software key: {software} signatures were made by a key without hardware, the lowest assurance"
-        ));
-    }
-    if browser > 0 {
-        remarks.push(format!(
-            "display trusts the gateway: {browser} signatures were asked for by a page in a browser"
-        ));
-    }
-    let unknown = state
-        .actions()
-        .filter(|action| action.life() == Life::Redeemed)
-        .count();
-    if unknown > 0 {
-        remarks.push(format!(
-            "outcome unknown: {unknown} actions were started and nobody reported how they ended"
-        ));
-    }
-    remarks
 }

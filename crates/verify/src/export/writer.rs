@@ -23,7 +23,8 @@ pub enum WriteError {
     },
 }
 
-/// Writes an export: all leaves first, then all parts sorted by entry and name.
+/// Writes an export: the leaf hashes at once, then all leaves, then all parts
+/// sorted by entry and name.
 pub struct Writer<W> {
     out: W,
     hash: digest::Context,
@@ -33,8 +34,8 @@ pub struct Writer<W> {
 }
 
 impl<W: Write> Writer<W> {
-    /// Starts an export of the `size` leaves that `checkpoint` covers, with
-    /// `parts` parts.
+    /// Starts an export of the leaves with these `hashes`, which `checkpoint`
+    /// covers, with `parts` parts.
     ///
     /// # Errors
     /// [`WriteError::Io`].
@@ -42,9 +43,10 @@ impl<W: Write> Writer<W> {
         out: W,
         log: Digest,
         checkpoint: &str,
-        size: u64,
+        hashes: &[Digest],
         parts: u64,
     ) -> Result<Self, WriteError> {
+        let size = u64::try_from(hashes.len()).unwrap_or(u64::MAX);
         let mut writer = Self {
             out,
             hash: digest::Context::new(&digest::SHA256),
@@ -60,6 +62,9 @@ impl<W: Write> Writer<W> {
             r#type: TYPE.to_owned(),
             v: VERSION,
         })?;
+        for hash in hashes {
+            writer.json(hash)?;
+        }
         Ok(writer)
     }
 

@@ -1,6 +1,7 @@
 //! What a gateway hands over: checkpoints, acknowledgements, bundles, exports.
 
 use vidimus_ledger::checkpoint::{self, Checkpoint};
+use vidimus_ledger::tree::leaf_hash;
 use vidimus_protocol::api::{Ack, Proven};
 use vidimus_protocol::trust::TrustFile;
 use vidimus_protocol::{ActionId, Digest};
@@ -84,14 +85,11 @@ impl Story {
     #[must_use]
     pub fn export(&self) -> Vec<u8> {
         let parts = u64::try_from(self.parts.len()).expect("they are in memory");
-        let mut writer = export::Writer::new(
-            Vec::new(),
-            self.log.id,
-            &self.checkpoint(),
-            self.size(),
-            parts,
-        )
-        .expect("memory takes everything");
+        let hash = |leaf: &Vec<u8>| Digest(leaf_hash(leaf));
+        let hashes: Vec<_> = self.leaves.iter().map(hash).collect();
+        let note = self.checkpoint();
+        let mut writer = export::Writer::new(Vec::new(), self.log.id, &note, &hashes, parts)
+            .expect("memory takes everything");
         for leaf in &self.leaves {
             writer.leaf(leaf).expect("as many as announced");
         }
