@@ -448,34 +448,6 @@ impl<'a, R: BufRead + Send> Run<'a, R> {
         counts.into_iter().map(row).collect()
     }
 
-<<<<<<< HEAD
-fn note(pushed: Pushed, expected: &mut Vec<Expected>, routes: &mut [u64; 2]) {
-    match pushed.route {
-        Some(Route::Browser) => routes[0] += 1,
-        Some(Route::Software) => routes[1] += 1,
-        None => {}
-    }
-    let Some(leaf) = pushed.leaf else { return };
-    let action_kind = match leaf.data {
-        Data::ActionProposed(data) => Some(data.action_kind),
-        _ => None,
-    };
-    let parts = leaf.parts;
-    let expect = |part: PartRef| Expected {
-        index: pushed.index,
-        part,
-        action_kind,
-    };
-    expected.extend(parts.into_iter().map(expect));
-}
-
-fn check_of(error: &ReplayError) -> Check {
-    match error {
-        ReplayError::Act(_) | ReplayError::Enrolment(_) => Check::Signatures,
-        ReplayError::Leaf(_) | ReplayError::Opening(_) | ReplayError::Violation(_) => {
-            Check::Entries
-        }
-=======
     fn not_given(&self, check: Check) -> Option<String> {
         let what = match check {
             Check::Anchor if self.given.trust.is_none() => "no trust file was given",
@@ -483,7 +455,6 @@ fn check_of(error: &ReplayError) -> Check {
             _ => return None,
         };
         Some(what.to_owned())
->>>>>>> d5de354 (export: each changed byte is named by its place; --at-least and --json)
     }
 }
 
