@@ -274,13 +274,13 @@ fn verify_answers_in_json() {
     );
 
     let mut bytes = story.export();
-    let at = bytes.len() - 200;
-    bytes[at] ^= 1;
+    let salt = bytes.windows(8).rposition(|piece| piece == b"\"salt\":\"");
+    bytes[salt.unwrap() + 8] ^= 1;
     let broken = files.write("broken", &bytes);
     let wrong = vidimus(&["verify", "--json", &broken]);
     assert!(
         text(&wrong.stdout).ends_with(
-            r#""wrong":{"bytes":"changed","check":"parts","entry":8,"part":"stdout","section":"parts","why":"its part `stdout` is not the one that it commits to"}}
+            r#""wrong":{"bytes":"changed","check":"parts","entry":8,"part":"output","section":"parts","why":"its part `output` is not the one that it commits to"}}
 "#
         ),
         "{}",
