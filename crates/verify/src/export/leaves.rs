@@ -153,9 +153,14 @@ impl Leaves {
         if let Some(envelope) = envelope_of(&leaf.data) {
             self.pinned = self.pinned.max(envelope.pinned_size.0);
         }
+        let action_kind = match leaf.data {
+            Data::ActionProposed(data) => Some(data.action_kind),
+            _ => None,
+        };
         let expect = |part| Expected {
             index: pushed.index,
             part,
+            action_kind,
         };
         self.expected.extend(leaf.parts.into_iter().map(expect));
     }
