@@ -12,6 +12,7 @@ mod check;
 mod deep;
 mod direction;
 mod guards;
+mod independent;
 mod node;
 mod packages;
 mod run;

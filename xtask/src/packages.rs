@@ -81,6 +81,10 @@ pub(crate) const TEST: &[Package] = &[
         "`secret-tool`, to look into that keyring from outside",
     ),
     package(
+        "python3-venv",
+        "runs the second verifier, which is written in Python",
+    ),
+    package(
         "openbox",
         "a window manager: without one no window gets the focus",
     ),

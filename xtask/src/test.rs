@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::packages::{self, COMPILE, DESKTOP, TEST};
 use crate::shell::{Workspace, call};
 use crate::steps::Steps;
-use crate::{deep, node};
+use crate::{deep, independent, node};
 
 /// The release build that the tests drive: the release's features and assertions, optimised less, for time.
 const RELEASE_PROFILE: &str = "ci-release";
@@ -84,6 +84,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
                 "--no-fail-fast",
             ]))
         });
+        steps.run("independent verifier", || independent::run(workspace));
         if let Some(commit) = &deep_commit {
             steps.run("deep tests", || deep::run(workspace, commit, &programs));
         }

@@ -6,7 +6,7 @@ use std::io::{self, BufRead};
 use vidimus_ledger::checkpoint::{self, Checkpoint, CheckpointError, SignedCheckpoint};
 use vidimus_ledger::note::VerifierKey;
 use vidimus_ledger::tree::MemoryTree;
-use vidimus_protocol::entry::{LogOpened, MAX_LEAF};
+use vidimus_protocol::entry::{Data, LogOpened, MAX_LEAF};
 use vidimus_protocol::state::Route;
 use vidimus_protocol::trust::TrustFile;
 

@@ -1,0 +1,281 @@
+"""The kinds of entries: entry.md. A new kind is one line in `KINDS` and, for its rules, one function in
+lifecycle.py."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from common import (
+    Unknown,
+    Wrong,
+    array,
+    blob,
+    digest,
+    exactly_one,
+    identifier,
+    integer,
+    one_of,
+    parse_canonical,
+    read_decimal,
+    read_id,
+    read_time,
+    record,
+    string,
+    text_of,
+    time,
+    up_to,
+)
+from tree import leaf_hash
+
+VERSION = 1
+UNKNOWN_DEPTH = 32
+
+action_id = identifier("act_")
+agent_id = identifier("agt_")
+executor_id = identifier("exe_")
+permit_id = identifier("prm_")
+reviewer_id = identifier("rev_")
+
+
+@dataclass(frozen=True)
+class PartRule:
+    """A part that a kind may have."""
+
+    type: str
+    most: int
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the tables of entry.md say about a kind."""
+
+    data: dict
+    optional: tuple = ()
+    # The shape of the signed item; None when nobody signs entries of this kind.
+    item: Callable | None = None
+    parts: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A leaf that was read, at its position."""
+
+    index: int
+    hash: bytes
+    kind: str
+    actor: str
+    time: int
+    refs: tuple
+    parts: tuple
+    data: dict
+
+
+def read_entry(leaf, index):
+    """The entry of a leaf; `Unknown` when its version or kind is another."""
+    value = parse_canonical(leaf)
+    if not isinstance(value, dict):
+        raise Wrong("a leaf is an object")
+    integer(value.get("v"))
+    string(value.get("kind"))
+    kind = KINDS.get(value["kind"])
+    if value["v"] != VERSION or kind is None:
+        parse_canonical(leaf, depth=UNKNOWN_DEPTH)
+        raise Unknown(f"version {value['v']}, kind `{value['kind']}`")
+    members = dict(kind.data)
+    if kind.item is not None:
+        members["signed"] = _signed_act(kind.item)
+    record({**_COMMON, "data": record(members, kind.optional)})(value)
+    return Entry(
+        index=index,
+        hash=leaf_hash(leaf),
+        kind=value["kind"],
+        actor=value["actor"],
+        time=read_time(value["time"]),
+        refs=tuple((ref["index"], ref["leaf"]) for ref in value["refs"]),
+        parts=tuple(value["parts"]),
+        data=value["data"],
+    )
+
+
+def _actor(value):
+    string(value)
+    if value != "gateway":
+        read_id(value, "agt_" if value.startswith("agt_") else "rev_")
+
+
+_PART = record({"commit": digest, "name": string, "size": integer, "type": string})
+
+_COMMON = {
+    "actor": _actor,
+    "data": None,
+    "kind": string,
+    "parts": array(_PART),
+    "refs": array(record({"index": integer, "leaf": digest})),
+    "time": time,
+    "v": integer,
+}
+
+_ENVELOPE = record(
+    {
+        "expires_at": time,
+        "issued_at": time,
+        "items_root": digest,
+        "log": digest,
+        "nonce": digest,
+        "pinned_root": digest,
+        "pinned_size": text_of(read_decimal, 2**53),
+        "signer": reviewer_id,
+        "type": string,
+    }
+)
+
+_ASSERTION = record(
+    {
+        "authenticator_data": blob,
+        "client_data_json": blob,
+        "credential_id": blob,
+        "signature": blob,
+    }
+)
+
+
+def _signed_act(item):
+    return record(
+        {
+            "assertion": _ASSERTION,
+            "count": integer,
+            "envelope": _ENVELOPE,
+            "index": integer,
+            "item": item,
+            "path": array(digest),
+        }
+    )
+
+
+def _octets(length):
+    def check(value):
+        blob(value)
+        if len(value) != (length * 4 + 2) // 3:
+            raise Wrong(f"not {length} bytes")
+
+    return check
+
+
+_FOUNDER = record(
+    {"credential_id": blob, "name": string, "public_key": blob, "reviewer": reviewer_id}
+)
+_PERMIT_KEY = record({"kid": string, "x": _octets(32)})
+_EVALUATION = record(
+    {
+        "decision": one_of("ask", "refuse"),
+        "policy": string,
+        "quorum": integer,
+        "reasons": array(string),
+        "ttl_s": integer,
+        "use_s": integer,
+    }
+)
+_SEEN = record({"parts": array(record({"commit": digest, "name": string})), "renderer": string})
+_OUTCOME = exactly_one(
+    {
+        "exited": record({"code": up_to(255)}),
+        "signalled": record({"signal": up_to(255)}),
+        "failed_to_start": record({"why": string}),
+    }
+)
+_PERMIT_OF_ACTION = {"action": action_id, "permit": permit_id}
+
+KINDS = {
+    "log.opened": Kind(
+        data={
+            "founders": array(_FOUNDER),
+            "log_key": string,
+            "nonce": digest,
+            "origin": string,
+            "origins": array(string),
+            "permit_keys": array(_PERMIT_KEY),
+            "profile": one_of("personal"),
+            "rp_id": string,
+        },
+    ),
+    "credential.enrolled": Kind(
+        data={"attestation_object": blob, "client_data_json": blob},
+        item=record(
+            {
+                "attestation": digest,
+                "credential_id": blob,
+                "name": string,
+                "public_key": blob,
+                "reviewer": reviewer_id,
+            }
+        ),
+    ),
+    "agent.registered": Kind(
+        data={},
+        item=record(
+            {
+                "agent": agent_id,
+                "executor": executor_id,
+                "name": string,
+                "owner": reviewer_id,
+                "token_hash": digest,
+            }
+        ),
+    ),
+    "action.proposed": Kind(
+        data={
+            "action": action_id,
+            "action_kind": one_of("command"),
+            "agent": agent_id,
+            "evaluation": _EVALUATION,
+            "expires_at": time,
+        },
+        parts={
+            "context": PartRule("application/vidimus-context+json", 65_536, optional=True),
+            "payload": PartRule("application/vidimus-action+json", 1_048_576),
+        },
+    ),
+    "verdict.given": Kind(
+        data={"seen": _SEEN},
+        item=record(
+            {
+                "action": action_id,
+                "action_digest": digest,
+                "expires_at": time,
+                "proposal_leaf": digest,
+                "reason_commit": digest,
+                "seen": digest,
+                "verdict": one_of("approve", "deny"),
+            }
+        ),
+        parts={"reason": PartRule("text/plain;charset=utf-8", 4_096)},
+    ),
+    "action.resolved": Kind(
+        data={
+            "action": action_id,
+            "resolution": one_of("approved", "denied", "expired", "withdrawn", "refused"),
+            "use_before": time,
+        },
+        optional=("use_before",),
+    ),
+    "permit.issued": Kind(
+        data={
+            "action": action_id,
+            "audience": executor_id,
+            "expires_at": time,
+            "kid": string,
+            "permit": permit_id,
+        },
+    ),
+    "permit.lapsed": Kind(data=_PERMIT_OF_ACTION),
+    "permit.redeemed": Kind(data=_PERMIT_OF_ACTION),
+    "action.completed": Kind(
+        data={
+            "action": action_id,
+            "duration_ms": integer,
+            "outcome": _OUTCOME,
+            "output_omitted": integer,
+        },
+        parts={"output": PartRule("application/octet-stream", 262_144, optional=True)},
+    ),
+}
