@@ -73,9 +73,10 @@ class Trust:
     """A trust file."""
 
     def __init__(self, data):
+        data = data.removesuffix(b"\n")
         if len(data) > MAX_TRUST:
             raise Wrong("too long")
-        trust = parse_canonical(data.removesuffix(b"\n"))
+        trust = parse_canonical(data)
         _TRUST(trust)
         if trust["v"] != VERSION or trust["witness_quorum"] or trust["witnesses"]:
             raise Wrong("it asks for what this version cannot check")
@@ -285,7 +286,7 @@ def main():
         trust = None
         if arguments.trust is not None:
             with open(arguments.trust, "rb") as file:
-                trust = Trust(file.read(MAX_TRUST + 1))
+                trust = Trust(file.read(MAX_TRUST + 2))
         with open(arguments.export, "rb") as file:
             data = file.read()
     except OSError as error:

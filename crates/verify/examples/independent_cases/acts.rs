@@ -2,7 +2,7 @@
 //! contents of parts have files of their own.
 
 use serde_json::{Value, json};
-use vidimus_ledger::tree::leaf_hash;
+use vidimus_ledger::tree::{leaf_hash, node_hash};
 use vidimus_protocol::envelope::AgentItem;
 use vidimus_protocol::{AgentId, Blob, Digest};
 use vidimus_verify::cose::Algorithm;
@@ -273,7 +273,13 @@ fn items(cases: &mut Cases, forge: &Forge) {
     let hash = |entry: usize| Digest(leaf_hash(&written(&item(entry)))).to_string();
     let both = |indexes: [u64; 2], counts: [u64; 2]| {
         let mut content = pair.content.clone();
-        let envelope = content.leaves[3]["data"]["signed"]["envelope"].clone();
+        let [first, second] = [3, 4].map(|entry| leaf_hash(&written(&item(entry))));
+        let root = match indexes {
+            [0, _] => node_hash(&first, &second),
+            _ => node_hash(&second, &first),
+        };
+        let mut envelope = content.leaves[3]["data"]["signed"]["envelope"].clone();
+        envelope["items_root"] = json!(Digest(root).to_string());
         for (at, entry) in [3, 4].into_iter().enumerate() {
             let signed = &mut content.leaves[entry]["data"]["signed"];
             signed["envelope"] = envelope.clone();
@@ -344,8 +350,8 @@ fn root(index: u64, count: u64, leaf: [u8; 32], nodes: usize) -> Option<[u8; 32]
             (index, last) = (index / 2, last / 2);
         }
         node = match index % 2 {
-            1 => vidimus_ledger::tree::node_hash(&[0x11; 32], &node),
-            _ => vidimus_ledger::tree::node_hash(&node, &[0x11; 32]),
+            1 => node_hash(&[0x11; 32], &node),
+            _ => node_hash(&node, &[0x11; 32]),
         };
         (index, last) = (index / 2, last / 2);
     }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use vidimus_ledger::note::SigningKey;
 use vidimus_ledger::tree::leaf_hash;
+use vidimus_protocol::trust::TrustFile;
 
 use crate::Cases;
 use crate::fields::{changes, places, put};
@@ -40,9 +41,41 @@ pub(crate) fn write(cases: &mut Cases) {
             Some(other.log),
         );
     }
+    trust_files(cases, &sealed);
     let mut wrong = sealed.log;
     wrong.0[31] ^= 1;
     cases.file("another trust file", &sealed.file(), Some(wrong));
+}
+
+fn trust_files(cases: &mut Cases, sealed: &Sealed) {
+    let file = sealed.file();
+    let plain = read(&TrustFile::new(sealed.log).to_bytes());
+    let mut texts: Vec<(String, Vec<u8>)> = Vec::new();
+    for place in places(&plain) {
+        for (name, new) in changes(plain.pointer(&place).expect("found there"), &[]) {
+            let mut other = plain.clone();
+            put(&mut other, &place, new);
+            texts.push((format!("{place} {name}"), written(&other)));
+        }
+    }
+    let bytes = written(&plain);
+    for (name, before, after) in [
+        ("with a line feed", "", "\n"),
+        ("with two line feeds", "", "\n\n"),
+        ("with a carriage return", "", "\r\n"),
+        ("with a space before it", " ", ""),
+        ("with much space after it", "", &" ".repeat(65_536)),
+    ] {
+        let text = [before.as_bytes(), &bytes, after.as_bytes()].concat();
+        texts.push((name.into(), text));
+    }
+    let mut witnessed = plain;
+    witnessed["witnesses"] = json!(["witness.example/w+00000000+AA"]);
+    texts.push(("with a witness".into(), written(&witnessed)));
+    texts.push(("empty".into(), Vec::new()));
+    for (name, text) in texts {
+        cases.judged(&format!("a trust file {name}"), &file, Some(&text));
+    }
 }
 
 /// Bits all over the file, with the old digest and with a right one.

@@ -67,25 +67,40 @@ impl Cases {
         self.file(name, &sealed.file(), Some(sealed.log));
     }
 
-    /// Any file; the same bytes under the same trust are written once.
+    /// Any file, judged with a trust file that names this log.
     pub(crate) fn file(&mut self, name: &str, file: &[u8], trust: Option<Digest>) {
-        let anchor = trust.unwrap_or(Digest([0; 32]));
-        let id = sha256(&[file, &anchor.0]);
+        let trust = trust.map(|log| TrustFile::new(log).to_bytes());
+        self.judged(name, file, trust.as_deref());
+    }
+
+    /// Any file and any trust file; the same bytes are written once.
+    pub(crate) fn judged(&mut self, name: &str, file: &[u8], trust: Option<&[u8]>) {
+        let id = sha256(&[file, b"\0", trust.unwrap_or_default()]);
         if !self.written.insert(id) {
             return;
         }
-        let trust = trust.map(TrustFile::new);
-        let report = export::verify(file, trust.as_ref(), |_| {}).expect("memory can be read");
-        let wrong = report.wrong.as_ref();
-        let line = json!({
-            "name": name,
-            "file": format!("{}.vidimus", &id.to_string()[..16]),
-            "trust": trust.map(|trust| String::from_utf8(trust.to_bytes()).expect("it is JSON")),
-            "code": report.conclusion.exit_code(),
-            "check": wrong.map(|wrong| wrong.check),
-            "entry": wrong.and_then(|wrong| wrong.entry),
-            "why": wrong.map(|wrong| wrong.why.clone()).or(report.upgrade),
-        });
+        let text = trust.map(String::from_utf8_lossy);
+        let mut line = json!({"name": name, "file": format!("{}.vidimus", &id.to_string()[..16]), "trust": text});
+        let answer = match trust.map(TrustFile::parse).transpose() {
+            Ok(trust) => {
+                let report =
+                    export::verify(file, trust.as_ref(), |_| {}).expect("memory can be read");
+                let wrong = report.wrong.as_ref();
+                json!({
+                    "code": report.conclusion.exit_code(),
+                    "check": wrong.map(|wrong| wrong.check),
+                    "entry": wrong.and_then(|wrong| wrong.entry),
+                    "why": wrong.map(|wrong| wrong.why.clone()).or(report.upgrade),
+                })
+            }
+            // What `vidimus verify` says to a trust file that it cannot take.
+            Err(error) => {
+                json!({"code": 2, "check": null, "entry": null, "why": error.to_string()})
+            }
+        };
+        if let (Some(line), Value::Object(answer)) = (line.as_object_mut(), answer) {
+            line.extend(answer);
+        }
         let path = self
             .folder
             .join(line["file"].as_str().expect("just put there"));
