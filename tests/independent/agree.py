@@ -48,7 +48,7 @@ def judge(case):
         same = (ours.check, ours.entry) == theirs[1:]
     known = KNOWN.get(case["name"])
     if same and known is not None:
-        return ours.code, f"{case['name']}: the two agree; take it off the list of known disagreements"
+        return ours.code, f"{case['name']}: the two agree now; take it off the list of known cases"
     if same or known is not None:
         return ours.code, None
     return ours.code, (

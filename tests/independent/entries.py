@@ -4,6 +4,7 @@ lifecycle.py."""
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from action import PAYLOADS
 from common import (
     Unknown,
     Wrong,
@@ -225,7 +226,7 @@ KINDS = {
     "action.proposed": Kind(
         data={
             "action": action_id,
-            "action_kind": one_of("command"),
+            "action_kind": one_of(*PAYLOADS),
             "agent": agent_id,
             "evaluation": _EVALUATION,
             "expires_at": time,

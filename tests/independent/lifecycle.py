@@ -4,10 +4,6 @@
 one function below, which checks the kind's own rules, then changes the state. `RULES` says which.
 """
 
-import base64
-import hashlib
-import json
-
 from common import (
     Wrong,
     canonical,
@@ -16,6 +12,7 @@ from common import (
     read_base64url,
     read_digest,
     read_time,
+    write_base64url,
 )
 from entries import KINDS
 from tree import VerifierKey, leaf_hash, root_of_inclusion, sha256
@@ -225,10 +222,8 @@ def _check_origin(origin):
 
 
 def _thumbprint(x):
-    """RFC 7638 of an Ed25519 key."""
-    members = json.dumps({"crv": "Ed25519", "kty": "OKP", "x": x}, separators=(",", ":"))
-    digest = hashlib.sha256(members.encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    """RFC 7638 of an Ed25519 key: the members that it asks for are canonical JSON."""
+    return write_base64url(sha256(canonical({"crv": "Ed25519", "kty": "OKP", "x": x})))
 
 
 def _credential_enrolled(replay, entry, roots):

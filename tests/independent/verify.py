@@ -127,7 +127,9 @@ _HEADER = record(
         "v": integer,
     }
 )
-_PART_LINE = record({"bytes": blob, "index": integer, "name": string, "salt": digest, "type": string})
+_PART_LINE = record(
+    {"bytes": blob, "index": integer, "name": string, "salt": digest, "type": string}
+)
 _TRAILER = record({"sha256": digest})
 
 
