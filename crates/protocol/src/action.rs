@@ -381,6 +381,14 @@ impl Command {
                 "`interpreter` is not absolute",
             ),
             (
+                command.script.iter().all(|script| absolute(&script.file)),
+                "`script` is not absolute",
+            ),
+            (
+                command.files.iter().all(|named| absolute(&named.file)),
+                "`files` holds a path that is not absolute",
+            ),
+            (
                 command.script.iter().all(|script| names(script.argument)),
                 "`script` names no argument",
             ),
@@ -641,7 +649,7 @@ mod tests {
     #[test]
     fn each_rule_refuses() {
         type Case = (&'static str, fn(&mut Command));
-        let cases: [Case; 14] = [
+        let cases: [Case; 16] = [
             ("argv is empty", |c| {
                 c.argv.clear();
                 c.script = None;
@@ -649,6 +657,14 @@ mod tests {
             ("argv NUL", |c| c.argv[2] = "a\0b".into()),
             ("relative cwd", |c| c.cwd = "srv".into()),
             ("relative program", |c| c.program.path = "bash".into()),
+            ("relative script", |c| {
+                c.script.as_mut().unwrap().file.path = "x.sh".into()
+            }),
+            ("relative file", |c| {
+                let mut file = c.program.clone();
+                file.path = String::new();
+                c.files.push(ArgFile { argument: 1, file });
+            }),
             ("script position", |c| {
                 c.script.as_mut().unwrap().argument = 3
             }),
