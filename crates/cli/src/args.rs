@@ -60,6 +60,12 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Serve agents and the console's page on this computer, without a window.
     Gateway(GatewayArgs),
+    /// Tell others what happens: signed messages over HTTPS.
+    #[command(after_long_help = WEBHOOK_HELP)]
+    Webhook {
+        #[command(subcommand)]
+        command: WebhookCommand,
+    },
 }
 
 const EXEC_HELP: &str = "\
@@ -89,6 +95,45 @@ all of it.";
 const EXPORT_HELP: &str = "\
 Exit codes: 0 written, 2 wrong usage or a file that cannot be written, 117 \
 nothing to export yet, 70 other failure.";
+const WEBHOOK_HELP: &str = "\
+Messages hold ids, times and statuses, never what an agent or a person wrote. \
+They follow the Standard Webhooks specification: the receiver checks \
+`webhook-signature` with the endpoint's secret. What is not answered with 200 \
+to 299 is tried again, ten times in about three days; 410 ends it. Whether a \
+message arrived stands beside the action in the console.
+
+Exit codes: 0 done, 1 the test message did not arrive, 2 wrong usage, \
+117 not set up, 70 other failure.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhookCommand {
+    /// Add an endpoint and show its secret, once.
+    Add {
+        /// A name for people: letters, digits, `-` and `_`.
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Where messages go: `https`, or `http` to this computer.
+        #[arg(long, value_name = "URL")]
+        url: String,
+        /// Only these events, such as `action.proposed,action.resolved`.
+        #[arg(long, value_name = "EVENTS", value_delimiter = ',')]
+        events: Vec<String>,
+    },
+    /// List the endpoints. Paths of URLs and secrets are not shown.
+    List,
+    /// Remove an endpoint; what waits for it is given up.
+    Remove {
+        /// Its name.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Send a test message and print what came back.
+    Test {
+        /// The endpoint's name.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct ExecArgs {

@@ -12,6 +12,7 @@ mod out;
 mod random;
 mod stop;
 mod verify;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -83,6 +84,9 @@ fn run(cli: Cli) -> Result<u8, Stop> {
         // The ledger has a thread of its own: one more is enough for requests.
         Command::Gateway(_) => {
             runtime(Builder::new_current_thread())?.block_on(gateway::run(home()?))
+        }
+        Command::Webhook { command } => {
+            runtime(Builder::new_current_thread())?.block_on(webhook::run(command, &home()?))
         }
     }
 }

@@ -67,7 +67,7 @@ impl Keys {
                 nonce: random(),
                 permit_seed: random(),
             };
-            keys.write(path).map_err(|error| file(&error))?;
+            write_private(path, &strict::canonical(&keys)).map_err(|error| file(&error))?;
             return Ok(keys);
         }
         let mode = std::fs::metadata(path)
@@ -81,27 +81,28 @@ impl Keys {
         strict::parse(&bytes, 4096).map_err(|error| file(&error))
     }
 
-    fn write(&self, path: &Path) -> std::io::Result<()> {
-        let unfinished = path.with_extension("new");
-        let mut out = std::fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&unfinished)?;
-        out.write_all(&strict::canonical(self))?;
-        out.sync_all()?;
-        std::fs::rename(&unfinished, path)?;
-        if let Some(folder) = path.parent() {
-            std::fs::File::open(folder)?.sync_all()?;
-        }
-        Ok(())
-    }
-
     /// Origin line of the log's checkpoints.
     pub(crate) fn origin(&self) -> String {
         format!("vidimus/{}", &self.nonce.to_string()[..16])
     }
+}
+
+/// Writes a file that is its owner's alone: whole or not at all, and durably.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let unfinished = path.with_extension("new");
+    let mut out = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&unfinished)?;
+    out.write_all(bytes)?;
+    out.sync_all()?;
+    std::fs::rename(&unfinished, path)?;
+    if let Some(folder) = path.parent() {
+        std::fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// 32 bytes from the system's random number generator.

@@ -24,6 +24,7 @@ mod routes;
 mod sequencer;
 mod shared;
 mod store;
+pub mod webhooks;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -62,6 +63,7 @@ use relying_party::RelyingParty;
 use sequencer::{Answer, Job, Request, Sequencer};
 use shared::{Committed, Shared};
 use store::Store;
+use webhooks::Webhooks;
 
 /// Most requests that wait for the sequencer at a time.
 const MOST_IN_FLIGHT: usize = 4096;
@@ -142,6 +144,7 @@ struct Inner {
     relying_party: RelyingParty,
     premises: Premises,
     clock: Arc<dyn Clock>,
+    webhooks: Webhooks,
     port: u16,
     loopback: std::sync::Mutex<Option<Loopback>>,
     stopping: tokio::sync::watch::Sender<bool>,
@@ -240,6 +243,7 @@ impl Gateway {
             relying_party: RelyingParty::new(&web_origin),
             premises,
             clock,
+            webhooks: Webhooks::new(&dir),
             port,
             loopback: std::sync::Mutex::new(Some(loopback)),
             stopping: tokio::sync::watch::Sender::new(false),
@@ -285,6 +289,11 @@ impl Gateway {
             taken.ok_or_else(|| std::io::Error::other("the gateway is served already"))?;
         let router = routes::router(self.clone(), extra);
         let mut servers = tokio::task::JoinSet::new();
+        let tells = webhooks::run(self.clone());
+        servers.spawn(async {
+            tells.await;
+            Ok(())
+        });
         for listener in loopback.listeners {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             let server =

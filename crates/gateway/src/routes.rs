@@ -3,6 +3,7 @@
 mod actions;
 mod auth;
 mod ceremonies;
+mod deliveries;
 pub(crate) mod feed;
 mod notes;
 mod page;
@@ -35,6 +36,7 @@ pub(crate) fn router(gateway: Gateway, extra: Router) -> Router {
         .route("/v1/actions/{id}/questions", post(notes::ask))
         .route("/v1/actions/{id}/answers", post(notes::answer))
         .route("/v1/actions/{id}/flags", post(notes::flag))
+        .route("/v1/actions/{id}/deliveries", get(deliveries::about))
         .route("/v1/agent", get(actions::agent))
         .route("/v1/log", get(feed::log))
         .route("/v1/feed", get(feed::feed))

@@ -4,6 +4,10 @@
 //! All bodies are JSON. Times are RFC 3339 in UTC with milliseconds, digests
 //! 64 hex digits, other bytes base64url. Errors are RFC 9457 [`Problem`]s.
 
+mod deliveries;
+
+pub use deliveries::{DeliveriesView, DeliveryState, DeliveryView};
+
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::{Blob, Digest};

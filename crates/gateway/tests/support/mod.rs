@@ -277,6 +277,35 @@ impl World {
         self.served.take().unwrap().await.unwrap();
     }
 
+    /// The same person, once the gateway has stopped and runs again.
+    pub async fn restart(mut self, config: Config) -> Self {
+        let _ = self.stop.take().unwrap().send(());
+        self.served.take().unwrap().await.unwrap();
+        let Self {
+            gateway,
+            http,
+            key,
+            reviewer,
+            session,
+            log,
+            log_key,
+            ..
+        } = self;
+        drop(gateway);
+        let fresh = serve(config);
+        Self {
+            gateway: fresh.gateway,
+            http,
+            key,
+            reviewer,
+            session,
+            log,
+            log_key,
+            stop: Some(fresh.stop),
+            served: Some(fresh.served),
+        }
+    }
+
     pub async fn call(
         &self,
         method: Method,

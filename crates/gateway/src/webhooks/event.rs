@@ -1,0 +1,139 @@
+//! What a message says: ids, times and statuses of one committed entry. What
+//! an agent or a person wrote is never in it. Format: `docs/spec/webhooks.md`.
+
+use serde::Serialize;
+use vidimus_protocol::api::ActionStatus;
+use vidimus_protocol::entry::{Data, Resolution};
+use vidimus_protocol::{ActionId, Digest, Kind, Leaf, State, Time, sha256};
+
+/// Kinds of entry that endpoints can be told of.
+pub(super) const EVENTS: [Kind; 7] = [
+    Kind::ActionProposed,
+    Kind::VerdictGiven,
+    Kind::ActionResolved,
+    Kind::PermitIssued,
+    Kind::PermitLapsed,
+    Kind::PermitRedeemed,
+    Kind::ActionCompleted,
+];
+
+/// One entry that can be told.
+pub(super) struct Event {
+    pub(super) action: ActionId,
+    pub(super) entry: u64,
+    pub(super) kind: Kind,
+    pub(super) at: Time,
+    /// The bytes that are sent, the same at every try.
+    pub(super) body: String,
+    log: Digest,
+}
+
+/// Every message.
+#[derive(Serialize)]
+struct Body<T> {
+    r#type: &'static str,
+    timestamp: Time,
+    data: T,
+}
+
+#[derive(Serialize)]
+struct Told {
+    log: Digest,
+    action: ActionId,
+    agent: vidimus_protocol::AgentId,
+    kind: vidimus_protocol::action::ActionKind,
+    status: ActionStatus,
+    expires_at: Time,
+    entry: u64,
+    leaf_hash: Digest,
+    link: String,
+    page: String,
+}
+
+impl Event {
+    /// What there is to tell of the entry at `entry`, if anything. `state`
+    /// knows it already.
+    pub(super) fn of(
+        leaf: &Leaf,
+        entry: u64,
+        leaf_hash: Digest,
+        state: &State,
+        gateway: &str,
+    ) -> Option<Self> {
+        let kind = leaf.data.kind();
+        if !EVENTS.contains(&kind) {
+            return None;
+        }
+        let (action, status) = stands(&leaf.data)?;
+        let log = state.log()?.id;
+        let known = state.action(&action)?;
+        let told = Told {
+            log,
+            action,
+            agent: known.agent,
+            kind: known.kind,
+            status,
+            expires_at: known.expires_at,
+            entry,
+            leaf_hash,
+            link: format!("vidimus://action/{action}"),
+            page: format!("{gateway}/console#/action/{action}"),
+        };
+        Some(Self {
+            action,
+            entry,
+            kind,
+            at: leaf.time,
+            body: body(kind.as_str(), leaf.time, &told),
+            log,
+        })
+    }
+
+    /// The `webhook-id` for an endpoint: the same at every try, and after a
+    /// restart.
+    pub(super) fn id(&self, endpoint: &str) -> String {
+        let text = format!("vidimus/webhook/v1\0{}/{}/{endpoint}", self.log, self.entry);
+        format!("msg_{}", &sha256(&[text.as_bytes()]).to_string()[..32])
+    }
+}
+
+/// The body of a test message to an endpoint.
+pub(super) fn ping(endpoint: &str, now: Time) -> String {
+    #[derive(Serialize)]
+    struct Ping<'a> {
+        endpoint: &'a str,
+    }
+    body("vidimus.ping", now, &Ping { endpoint })
+}
+
+fn body<T: Serialize>(r#type: &'static str, timestamp: Time, data: T) -> String {
+    let body = Body {
+        r#type,
+        timestamp,
+        data,
+    };
+    serde_json::to_string(&body).expect("plain data is JSON")
+}
+
+/// Which action an entry is about, and where it stands after it.
+fn stands(data: &Data) -> Option<(ActionId, ActionStatus)> {
+    Some(match data {
+        Data::ActionProposed(proposed) => (proposed.action, ActionStatus::Pending),
+        Data::VerdictGiven(given) => (given.signed.item.action, ActionStatus::Pending),
+        Data::ActionResolved(resolved) => {
+            let status = match resolved.resolution {
+                Resolution::Approved => ActionStatus::Approved,
+                Resolution::Denied => ActionStatus::Denied,
+                Resolution::Expired => ActionStatus::Expired,
+                Resolution::Withdrawn => ActionStatus::Withdrawn,
+                Resolution::Refused => ActionStatus::Refused,
+            };
+            (resolved.action, status)
+        }
+        Data::PermitIssued(permit) => (permit.action, ActionStatus::Approved),
+        Data::PermitLapsed(permit) => (permit.action, ActionStatus::Approved),
+        Data::PermitRedeemed(permit) => (permit.action, ActionStatus::Redeemed),
+        Data::ActionCompleted(completed) => (completed.action, ActionStatus::Completed),
+        _ => return None,
+    })
+}
