@@ -10,9 +10,9 @@ use http::{HeaderValue, Method, header};
 use reqwest::redirect::Policy;
 use serde::{Serialize, de::DeserializeOwned};
 use vidimus_protocol::api::{
-    Ack, ActionView, AgentView, Bundle, CeremonyStarted, CeremonyView, Content, LogView,
-    NonceReply, PermitReply, Problem, Propose, Redeem, ReportOutcome, SessionView, StartCeremony,
-    SubmitAssertion, WriteAnswer, WriteNote,
+    Ack, ActionView, AgentView, Bundle, CeremonyStarted, CeremonyView, Content, DeliveriesView,
+    LogView, NonceReply, PermitReply, Problem, Propose, Redeem, ReportOutcome, SessionView,
+    StartCeremony, SubmitAssertion, WriteAnswer, WriteNote,
 };
 use vidimus_protocol::id::CeremonyId;
 use vidimus_protocol::{ActionId, strict};
@@ -287,6 +287,14 @@ impl Gateway {
     ) -> Result<CeremonyView, ClientError> {
         self.post(&format!("/v1/ceremonies/{ceremony}/assertion"), assertion)
             .await
+    }
+
+    /// `GET /v1/actions/{id}/deliveries` (session): who was told about it.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn deliveries(&self, action: ActionId) -> Result<DeliveriesView, ClientError> {
+        self.get(&format!("/v1/actions/{action}/deliveries")).await
     }
 
     /// `GET /v1/session` (session).

@@ -7,6 +7,7 @@
 
 mod acts;
 mod commands;
+mod deliveries;
 mod feed;
 mod freeze;
 mod history;

@@ -549,6 +549,61 @@ pub struct TimelineItem {
     pub words: Option<SafeText>,
 }
 
+/// Who was told about an action: the gateway's word, not evidence of the log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct DeliveriesView {
+    /// Endpoints that the gateway tells of events now.
+    pub endpoints: u64,
+    /// Why it tells nobody at the moment, if so.
+    pub problem: Option<SafeText>,
+    /// In log order.
+    pub deliveries: Vec<DeliveryView>,
+}
+
+/// One message to one endpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct DeliveryView {
+    /// The endpoint's name.
+    pub endpoint: SafeText,
+    /// Host that it goes to.
+    pub host: SafeText,
+    /// Kind of the entry that it tells of.
+    pub event: SafeText,
+    /// That entry.
+    pub entry: u64,
+    /// How far it is.
+    pub state: DeliveryState,
+    /// How often it was tried.
+    pub tries: u64,
+    /// First try.
+    pub first_tried_unix_ms: Option<u64>,
+    /// Last try.
+    pub last_tried_unix_ms: Option<u64>,
+    /// Next try, while there will be one.
+    pub next_try_unix_ms: Option<u64>,
+    /// Why it has not arrived.
+    pub why: Option<SafeText>,
+}
+
+/// How far a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum DeliveryState {
+    /// Not tried yet.
+    Waiting,
+    /// The endpoint took it.
+    Arrived,
+    /// The last try failed; there will be another.
+    Failed,
+    /// It failed for good.
+    GivenUp,
+}
+
 /// The tail of what it printed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
@@ -778,6 +833,11 @@ pub enum Command {
         /// Action id.
         action: String,
     },
+    /// Ask the gateway who was told about an action.
+    Deliveries {
+        /// Action id.
+        action: String,
+    },
     /// Ask for the key to decide an opened action.
     Decide {
         /// Action id.
@@ -837,6 +897,8 @@ pub enum Reply {
     View(Box<ConsoleView>),
     /// To `OpenAction`.
     Review(Box<ReviewView>),
+    /// To `Deliveries`.
+    Deliveries(DeliveriesView),
     /// To `History`.
     History(HistoryPage),
     /// To `OpenEntry`.

@@ -167,6 +167,15 @@ impl Queue {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// When the next message is due that is not due yet.
+    pub(super) fn next_at(&self, now: Time) -> Result<Option<Time>, QueueError> {
+        let mut statement = self
+            .0
+            .prepare_cached("SELECT min(next_at) FROM deliveries WHERE next_at > ?1")?;
+        let next: Option<i64> = statement.query_row([signed(now.unix_ms())], |row| row.get(0))?;
+        Ok(next.map(|ms| Time::from_unix_ms(unsigned(ms))))
+    }
+
     /// Names of the endpoints that messages still wait for.
     pub(super) fn awaited(&self) -> Result<Vec<String>, QueueError> {
         let mut statement = self
@@ -356,6 +365,8 @@ mod tests {
         let queue = Queue::open(&path).unwrap();
         assert_eq!(queue.due("ops", start().plus_seconds(4), 9).unwrap(), []);
         assert_eq!(queue.due("ops", later, 9).unwrap()[0].tries, 1);
+        assert_eq!(queue.next_at(start()).unwrap(), Some(later));
+        assert_eq!(queue.next_at(later).unwrap(), None);
         let told = queue.of(action()).unwrap();
         assert_eq!(told[1].first_tried_at, Some(start()));
         assert_eq!(

@@ -17,6 +17,7 @@ use super::event::Event;
 use super::queue::{Due, Message, QueueError, Tried};
 use super::schedule;
 use crate::Gateway;
+use crate::clock::Clock;
 use crate::problem::Refusal;
 
 /// Tries to one endpoint at a time: a slow one holds up itself alone.
@@ -26,7 +27,7 @@ const MOST_LEAVES: u64 = 1000;
 const MOST_BYTES: usize = 1 << 20;
 /// Commits that come within this are read together.
 const GATHER: Duration = Duration::from_millis(50);
-/// How often the clock is looked at while something is to be tried again.
+/// How often the clock is looked at while something waits for its time.
 const LOOK: Duration = Duration::from_secs(1);
 /// The pause after the queue could not be used.
 const PAUSE: Duration = Duration::from_secs(30);
@@ -55,7 +56,8 @@ pub(crate) async fn run(gateway: Gateway) {
         tokio::select! {
             () = &mut stopped => return,
             Some(ended) = worker.tries.join_next() => {
-                // A task that panicked has said so; its message stays due.
+                // A task that panicked has said so; its message is tried again
+                // after a restart.
                 if let Ok(ended) = ended {
                     worker.settle(ended).await;
                 }
@@ -66,8 +68,7 @@ pub(crate) async fn run(gateway: Gateway) {
                 }
                 tokio::time::sleep(GATHER).await;
             }
-            () = tokio::time::sleep(LOOK), if next == Next::Later => {}
-            () = std::future::ready(()), if next == Next::More => {}
+            () = until(worker.gateway.0.clock.as_ref(), next) => {}
         }
     }
 }
@@ -97,10 +98,10 @@ struct Ended {
 enum Next {
     /// Nothing is left to do.
     Never,
-    /// Something waits for its time.
-    Later,
+    /// Something waits for this time.
+    At(Time),
     /// There are entries that were not read yet.
-    More,
+    Now,
 }
 
 /// What is in the way.
@@ -127,12 +128,12 @@ impl Worker {
         if !self.gateway.0.webhooks.are_used() {
             return Next::Never;
         }
+        let now = self.gateway.0.clock.wall();
         if let Some((_, until)) = &self.trouble
             && Instant::now() < *until
         {
-            return Next::Later;
+            return Next::At(now);
         }
-        let now = self.gateway.0.clock.wall();
         let prune = self
             .pruned_at
             .is_none_or(|pruned| now.distance_ms(pruned) >= DAY_MS);
@@ -150,8 +151,11 @@ impl Worker {
                 }
                 survey.next
             }
-            Some(Err(trouble)) => self.in_trouble(&trouble),
-            None => Next::Later,
+            Some(Err(trouble)) => {
+                self.in_trouble(&trouble);
+                Next::At(now)
+            }
+            None => Next::At(now),
         }
     }
 
@@ -208,7 +212,7 @@ impl Worker {
     }
 
     /// Says it once and pauses.
-    fn in_trouble(&mut self, trouble: &Trouble) -> Next {
+    fn in_trouble(&mut self, trouble: &Trouble) {
         let words = trouble.to_string();
         if self.trouble.as_ref().is_none_or(|(said, _)| *said != words) {
             tracing::error!(why = words, "webhook messages wait");
@@ -219,7 +223,21 @@ impl Worker {
             Trouble::Queue(_) | Trouble::Ledger(_) => PAUSE,
         };
         self.trouble = Some((words, Instant::now() + pause));
-        Next::Later
+    }
+}
+
+/// Resolves when it is time to look again. The clock is looked at anew each
+/// time: a timer knows nothing of a closed lid.
+async fn until(clock: &dyn Clock, next: Next) {
+    match next {
+        Next::Now => {}
+        Next::Never => std::future::pending().await,
+        Next::At(at) => {
+            tokio::time::sleep(LOOK).await;
+            while clock.wall() < at {
+                tokio::time::sleep(LOOK).await;
+            }
+        }
     }
 }
 
@@ -284,7 +302,7 @@ fn survey(
     }
     let more = take_in(gateway, &endpoints)?;
     let mut due = Vec::new();
-    let waits = webhooks.queue(|queue| {
+    let next_at = webhooks.queue(|queue| {
         if prune {
             queue.prune(now)?;
         }
@@ -298,12 +316,12 @@ fn survey(
             let room = MOST_TRIES.saturating_sub(busy);
             due.extend(ready.take(room).map(|due| (endpoint.clone(), due)));
         }
-        Ok(!queue.awaited()?.is_empty())
+        queue.next_at(now)
     })?;
-    let next = match (more, waits) {
-        (true, _) => Next::More,
-        (false, true) => Next::Later,
-        (false, false) => Next::Never,
+    let next = match (more, next_at) {
+        (true, _) => Next::Now,
+        (false, Some(at)) => Next::At(at),
+        (false, None) => Next::Never,
     };
     Ok(Survey {
         endpoints,

@@ -3,7 +3,7 @@
 // view says so, and not before.
 
 import { problemOf, type Backend, type Line } from '../ipc';
-import type { Command, ConsoleView, Event, Problem, Reply, ReviewView, VerdictChoice } from '../ipc/types';
+import type { Command, ConsoleView, DeliveriesView, Event, Problem, Reply, ReviewView, VerdictChoice } from '../ipc/types';
 import { formatPlace, parsePlace, type Place } from './place';
 
 /** The compact confirmation, open over whatever is below it. */
@@ -141,6 +141,16 @@ export class ConsoleStore {
       if (reply.is === 'review' && this.wantsReview(action)) this.#applyReview(reply.value);
     } catch (refusal) {
       if (this.wantsReview(action)) this.reviewProblem = problemOf(refusal);
+    }
+  }
+
+  /** Asks who was told about an action; null when the gateway does not say. */
+  async deliveries(action: string): Promise<DeliveriesView | null> {
+    try {
+      const reply = await this.#backend.send({ do: 'deliveries', action });
+      return reply.is === 'deliveries' ? reply.value : null;
+    } catch {
+      return null;
     }
   }
 

@@ -21,6 +21,10 @@ name: string, } | { "do": "cancel_ceremony" } | { "do": "reopen_ceremony" } | { 
 /**
  * Action id.
  */
+action: string, } | { "do": "deliveries", 
+/**
+ * Action id.
+ */
 action: string, } | { "do": "decide", 
 /**
  * Action id.

@@ -80,6 +80,8 @@ export class FakeBackend implements Backend {
         if (found !== undefined) return { is: 'review', value: found };
         throw new ProblemError(problem('no_such_action', `There is no action \`${command.action}\` in this log.`, 'Go back to the inbox.'));
       }
+      case 'deliveries':
+        return { is: 'deliveries', value: this.#scenario.deliveries ?? { endpoints: 0, problem: null, deliveries: [] } };
       case 'history': {
         const query = command.query.toLowerCase();
         const matching = history.filter(

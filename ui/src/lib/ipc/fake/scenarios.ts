@@ -1,7 +1,7 @@
 // The situations that the tests and the screenshots show. Each is a whole
 // console: its view, its opened actions, its history.
 
-import type { ConsoleView, HistoryRow, ReviewView, VerdictChoice, WhatView } from '../types';
+import type { ConsoleView, DeliveriesView, DeliveryView, HistoryRow, ReviewView, VerdictChoice, WhatView } from '../types';
 import { action, command, digest, fact, mark, MINUTE, note, problem, review, rows, STATUSES, text, view } from './parts';
 
 export interface Scenario {
@@ -14,6 +14,8 @@ export interface Scenario {
   show?: { action: string; confirm: VerdictChoice | null };
   /** The entry that is open. */
   entry?: number;
+  /** Who was told about the opened action. */
+  deliveries?: DeliveriesView;
 }
 
 /** A command as what is shown. */
@@ -179,6 +181,47 @@ const finished = (): Scenario => {
   });
 };
 
+const delivery = (endpoint: string, host: string, change: Partial<DeliveryView>): DeliveryView => ({
+  endpoint: text(endpoint),
+  host: text(host),
+  event: text('action.proposed'),
+  entry: 41,
+  state: 'arrived',
+  tries: 1,
+  firstTriedUnixMs: Date.now() - 180_000,
+  lastTriedUnixMs: Date.now() - 180_000,
+  nextTryUnixMs: null,
+  why: null,
+  ...change,
+});
+
+const told = (): Scenario => {
+  const now = Date.now();
+  const deliveries = [
+    delivery('chat', 'hooks.chat.example', {}),
+    delivery('on-call', 'localhost:9000', {
+      state: 'failed',
+      tries: 2,
+      lastTriedUnixMs: now - 174_000,
+      nextTryUnixMs: now + 126_000,
+      why: text('Its connection was refused.'),
+    }),
+    delivery('siem', 'collector.internal.example:8443', {
+      state: 'given_up',
+      why: text('It answered 410: it wants no more messages. Add it anew to tell it again.'),
+    }),
+    delivery('chat', 'hooks.chat.example', {
+      event: text('action.completed'),
+      entry: 46,
+      state: 'waiting',
+      tries: 0,
+      firstTriedUnixMs: null,
+      lastTriedUnixMs: null,
+    }),
+  ];
+  return { ...finished(), deliveries: { endpoints: 3, problem: null, deliveries } };
+};
+
 const offline = (): ConsoleView['gateway'] => ({
   ...view().gateway,
   connection: {
@@ -288,6 +331,16 @@ export const scenarios: Record<string, () => Scenario> = {
   'review-expiring': () => reviewed({ summary: action('act_01', { expiresAtUnixMs: Date.now() + 2500 }) }),
   'review-running': () => reviewed({ summary: action('act_01', { status: { is: 'running' }, somebodyWaits: null }) }),
   'review-completed': finished,
+  'review-told': told,
+  'review-told-nobody': () => ({ ...reviewed({}), deliveries: { endpoints: 1, problem: null, deliveries: [] } }),
+  'review-told-exposed': () => ({
+    ...reviewed({}),
+    deliveries: {
+      endpoints: 0,
+      problem: text('Other users can get at `/home/ada/.local/share/vidimus/gateway/webhooks.json`: run `chmod 600 /home/ada/.local/share/vidimus/gateway/webhooks.json` and consider its secrets known.'),
+      deliveries: [],
+    },
+  }),
   'review-software': () => reviewed({}, { reviewer: { name: 'Ada Reviewer', route: 'software' } }),
   'confirm-approve': () => ({ ...reviewed({}), show: { action: 'act_01', confirm: 'approve' } }),
   'confirm-deny': () => ({ ...reviewed({}), show: { action: 'act_01', confirm: 'deny' } }),

@@ -1,0 +1,33 @@
+// Who was told about an action, beside it.
+import { expect, test } from '@playwright/test';
+
+test('who was told, when, and whether it arrived', async ({ page }) => {
+  await page.goto('/?fake=review-told');
+  const told = page.getByTestId('deliveries');
+  await expect(told).toContainText('not in the ledger');
+  const rows = told.getByRole('listitem');
+  await expect(rows).toHaveCount(4);
+  await expect(rows.nth(0)).toContainText(/chat.*arrived.*action\.proposed · entry 41.*arrived \d\d:\d\d:\d\d/);
+  await expect(rows.nth(1)).toContainText(/not arrived yet.*Its connection was refused.*tried 2 times since .*again/);
+  await expect(rows.nth(2)).toContainText(/given up.*410/);
+  await expect(rows.nth(3)).toContainText('waiting');
+  await expect(rows.nth(3)).not.toContainText('tried');
+});
+
+test('nothing is said of it while nobody is to be told', async ({ page }) => {
+  await page.goto('/?fake=review');
+  await expect(page.getByText('What happened')).toBeVisible();
+  await page.waitForFunction(() => {
+    const { fake } = window as unknown as { fake: { sent: { do: string }[] } };
+    return fake.sent.some((command) => command.do === 'deliveries');
+  });
+  await expect(page.getByTestId('deliveries')).toHaveCount(0);
+});
+
+test('an action that nobody was told of, and a file that is refused', async ({ page }) => {
+  await page.goto('/?fake=review-told-nobody');
+  await expect(page.getByTestId('deliveries')).toContainText('Nobody was told about this action.');
+  await page.goto('about:blank');
+  await page.goto('/?fake=review-told-exposed');
+  await expect(page.getByTestId('deliveries')).toContainText('chmod 600');
+});
