@@ -260,6 +260,9 @@ async fn every_step_is_told_signed_and_holds_nothing_that_anybody_wrote() {
     assert_eq!(first["data"]["agent"], agent.agent.to_string());
     assert_eq!(first["data"]["status"], "pending");
     assert_eq!(first["data"]["entry"], ack.entries[0].index);
+    let named = format!("{}/{}/ops", world.log, ack.entries[0].index);
+    let id = vidimus_protocol::sha256(&[b"vidimus/webhook/v1\0", named.as_bytes()]).to_string();
+    assert_eq!(done[0].id, format!("msg_{}", &id[..32]));
     let hash = vidimus_ledger::tree::leaf_hash(ack.entries[0].leaf.as_bytes());
     assert_eq!(
         first["data"]["leaf_hash"],
