@@ -1,8 +1,7 @@
 //! What the end-to-end tests share: a private desktop session, WebDriver, and
 //! the steps that people take.
 //!
-//! The programs are built by `cargo xtask test`, which also says where they
-//! are. Logs and screenshots are kept in `target/e2e/`.
+//! The programs are built by `cargo xtask`, which also says where they are. Logs and screenshots are kept in `target/e2e/`.
 
 #![allow(
     dead_code,
@@ -15,6 +14,7 @@ pub mod bus;
 pub mod process;
 pub mod session;
 pub mod steps;
+pub mod terminal;
 pub mod webdriver;
 
 use std::path::PathBuf;

@@ -4,6 +4,7 @@
 
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -41,6 +42,18 @@ pub enum Daemon {
     None,
 }
 
+/// Where the session's display is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Display {
+    /// Nowhere: nobody sees it.
+    Unseen,
+    /// In one window on somebody's display, who sees it and keeps the rest.
+    Window {
+        display: String,
+        authority: Option<String>,
+    },
+}
+
 /// A running session.
 pub struct Session {
     name: &'static str,
@@ -60,7 +73,7 @@ impl Session {
     pub async fn bare(name: &'static str) -> Self {
         let alone = ONE_AT_A_TIME.lock().await;
         let folder = tempfile::Builder::new()
-            .prefix("vidimus-e2e-")
+            .prefix(&format!("vidimus-{name}-"))
             .tempdir()
             .unwrap();
         *LAST_LOOK.lock().unwrap() = None;
@@ -107,8 +120,13 @@ impl Session {
 
     /// A whole desktop.
     pub async fn desktop(name: &'static str, daemon: Daemon) -> Self {
+        Self::desktop_on(&Display::Unseen, name, daemon).await
+    }
+
+    /// A whole desktop on a display that somebody may watch.
+    pub async fn desktop_on(display: &Display, name: &'static str, daemon: Daemon) -> Self {
         let mut session = Self::bare(name).await;
-        session.start_display();
+        session.start_display(display);
         session.start_bus();
         session.start_keyring().await;
         session.start_daemon(daemon).await;
@@ -122,6 +140,8 @@ impl Session {
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.path("work"))
+            // What ends the program that runs this, Ctrl-C for one, does not end a step half-way.
+            .process_group(0)
             .stdin(Stdio::null());
         command
     }
@@ -133,12 +153,14 @@ impl Session {
 
     /// Runs a program to its end and gives what it printed.
     pub fn run(&self, mut command: Command) -> String {
+        let name = command.get_program().to_owned();
+        let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
         let output = command
             .output()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+            .unwrap_or_else(|error| panic!("{name:?} {arguments:?}: {error}"));
         assert!(
             output.status.success(),
-            "{command:?}: {}\n{}{}",
+            "{name:?} {arguments:?}: {}\n{}{}",
             output.status,
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr)
@@ -182,16 +204,41 @@ impl Session {
 
     /// Keeps what the display shows as `target/e2e/NAME.png`.
     pub fn screenshot(&self, name: &str) {
-        let mut import = self.command("import");
-        import.args(["-window", "root"]).arg(shot(name));
-        self.run(import);
+        self.picture_of("root", name);
     }
 
-    fn start_display(&mut self) {
-        let mut xvfb = self.command("Xvfb");
-        xvfb.args(["-displayfd", "1", "-screen", "0", "1680x1080x24"])
-            .args(["-nolisten", "tcp", "-noreset"]);
-        let mut display = Process::piped(xvfb, self.log("xvfb"));
+    /// What the programs that are started from now on find in a variable.
+    pub fn set(&mut self, variable: &'static str, value: String) {
+        self.environment.retain(|(name, _)| *name != variable);
+        self.environment.push((variable, value));
+    }
+
+    fn start_display(&mut self, display: &Display) {
+        let mut server = match display {
+            Display::Unseen => {
+                let mut xvfb = self.command("Xvfb");
+                xvfb.args(["-screen", "0", "1680x1080x24"]);
+                xvfb
+            }
+            Display::Window { display, authority } => {
+                let mut xephyr = self.command("Xephyr");
+                xephyr
+                    .args(["-screen", "1680x1080", "-title", "Vidimus: the tour"])
+                    .env("DISPLAY", display)
+                    .envs(authority.iter().map(|file| ("XAUTHORITY", file)));
+                xephyr
+            }
+        };
+        server.args([
+            "-displayfd",
+            "1",
+            "-dpi",
+            "96",
+            "-nolisten",
+            "tcp",
+            "-noreset",
+        ]);
+        let mut display = Process::piped(server, self.log("display"));
         let number = display.line();
         assert!(!number.is_empty(), "no display: {}", display.printed());
         *LAST_LOOK.lock().unwrap() = Some((self.name, format!(":{number}")));
@@ -318,6 +365,27 @@ impl Session {
 
     /// Clicks the rightmost button in the lowest row of a window.
     pub fn click_right_below(&self, window: &str) {
+        let (width, height) = self.size_of(window);
+        self.click_at(window, (width - 60, height - 30));
+    }
+
+    /// Clicks a place in a window, counted from its upper left.
+    pub fn click_at(&self, window: &str, place: (u32, u32)) {
+        self.point_at(window, place);
+        let mut click = self.command("xdotool");
+        click.args(["click", "1"]);
+        self.run(click);
+    }
+
+    /// Moves the pointer to a place in a window and leaves it there.
+    pub fn point_at(&self, window: &str, (x, y): (u32, u32)) {
+        let mut pointer = self.command("xdotool");
+        pointer.args(["mousemove", "--window", window]);
+        pointer.args([x.to_string(), y.to_string()]);
+        self.run(pointer);
+    }
+
+    fn size_of(&self, window: &str) -> (u32, u32) {
         let mut ask = self.command("xdotool");
         ask.args(["getwindowgeometry", "--shell", window]);
         let geometry = self.run(ask);
@@ -325,12 +393,7 @@ impl Session {
             let line = geometry.lines().find_map(|line| line.strip_prefix(name));
             line.unwrap().parse().unwrap()
         };
-        let mut click = self.command("xdotool");
-        click.args(["mousemove", "--window", window]);
-        click.arg((number("WIDTH=") - 60).to_string());
-        click.arg((number("HEIGHT=") - 30).to_string());
-        click.args(["click", "1"]);
-        self.run(click);
+        (number("WIDTH="), number("HEIGHT="))
     }
 
     /// Waits until somebody owns a name on the bus.

@@ -67,21 +67,33 @@ impl Driver {
 
     /// Starts a real browser with a profile of its own.
     pub async fn browser(session: &Session) -> Self {
+        Self::chromium(session, &["--headless=new", "--window-size=1100,800"], &[]).await
+    }
+
+    /// The same with a window on the session's display.
+    pub async fn shown_browser(session: &Session, size: (u32, u32)) -> Self {
+        let size = format!("--window-size={},{}", size.0, size.1);
+        // Both keep bars about being driven off the page.
+        Self::chromium(session, &[&size, "--test-type"], &["enable-automation"]).await
+    }
+
+    async fn chromium(session: &Session, arguments: &[&str], without: &[&str]) -> Self {
         let port = free_port();
         let mut command = session.command("chromedriver");
         command.arg(format!("--port={port}"));
         let process = session.start("chromedriver", command);
         let profile = session.path("chromium").display().to_string();
+        let profile = format!("--user-data-dir={profile}");
+        let always = [
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            profile.as_str(),
+        ];
+        let arguments = [always.as_slice(), arguments].concat();
         let capabilities = json!({
-            "goog:chromeOptions": { "args": [
-                "--headless=new",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-dev-shm-usage",
-                "--no-first-run",
-                "--window-size=1100,800",
-                format!("--user-data-dir={profile}"),
-            ]},
+            "goog:chromeOptions": { "args": arguments, "excludeSwitches": without },
             "webauthn:virtualAuthenticators": true,
         });
         let driver = Self::connect(process, port, capabilities, COMMAND).await;
@@ -160,6 +172,14 @@ impl Driver {
             json!({ "script": script, "args": arguments }),
         )
         .await
+    }
+
+    /// Waits until what the page holds now has been drawn.
+    pub async fn drawn(&self) {
+        let script = "const done = arguments[arguments.length - 1]; \
+                      requestAnimationFrame(() => requestAnimationFrame(() => done(null)))";
+        self.post("/execute/async", json!({ "script": script, "args": [] }))
+            .await;
     }
 
     /// The first element, if there is one now.

@@ -19,6 +19,7 @@ mod run;
 mod shell;
 mod steps;
 mod test;
+mod tour;
 
 use std::process::ExitCode;
 
@@ -60,5 +61,17 @@ fn main() -> ExitCode {
             eprintln!("\nerror: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_of_every_task_can_be_read() {
+        Cli::command().debug_assert();
     }
 }

@@ -55,8 +55,9 @@ pub(crate) const BENCH: &[Package] = &[package(
     "counts how often a program waits for the disk",
 )];
 
-/// What the tests need to drive a real window, browser, notification daemon and keyring.
-pub(crate) const TEST: &[Package] = &[
+/// What playing on a display of its own needs: a real window, browser, notification daemon and keyring, and
+/// pictures of them. The tour does, and the tests.
+pub(crate) const PLAY: &[Package] = &[
     package("xvfb", "a display for the window, without a screen"),
     package("webkit2gtk-driver", "WebDriver for the real window"),
     package(
@@ -65,24 +66,13 @@ pub(crate) const TEST: &[Package] = &[
     ),
     package("chromium-driver", "WebDriver for that browser"),
     package("dbus", "private session bus for notifications and keyring"),
-    package("notification-daemon", "a real notification daemon"),
-    package("xfce4-notifyd", "a second one, which draws the buttons"),
     package(
-        "dunst",
-        "a third one, whose buttons a test can choose by command",
+        "xfce4-notifyd",
+        "a real notification daemon, which draws the buttons",
     ),
-    package("libnotify-bin", "`notify-send`, to see that a daemon is up"),
     package(
         "gnome-keyring",
         "a real Secret Service for the session token",
-    ),
-    package(
-        "libsecret-tools",
-        "`secret-tool`, to look into that keyring from outside",
-    ),
-    package(
-        "python3-venv",
-        "runs the second verifier, which is written in Python",
     ),
     package(
         "openbox",
@@ -92,8 +82,37 @@ pub(crate) const TEST: &[Package] = &[
         "xdotool",
         "types and clicks outside the web view: notifications and prompts",
     ),
-    package("x11-utils", "`xprop` and `xwininfo`, to find windows"),
+    package(
+        "x11-xserver-utils",
+        "`xsetroot`: a plain colour behind the windows",
+    ),
     package("imagemagick", "screenshots of the virtual display"),
+    package("xterm", "the terminal that an agent's command waits in"),
+];
+
+/// What showing that display in a window adds.
+pub(crate) const WATCH: &[Package] = &[package(
+    "xserver-xephyr",
+    "the tour's own display, in a window on yours",
+)];
+
+/// What the tests add.
+pub(crate) const TEST: &[Package] = &[
+    package("notification-daemon", "another notification daemon"),
+    package(
+        "dunst",
+        "a third one, whose buttons a test can choose by command",
+    ),
+    package("libnotify-bin", "`notify-send`, to see that a daemon is up"),
+    package(
+        "python3-venv",
+        "runs the second verifier, which is written in Python",
+    ),
+    package(
+        "libsecret-tools",
+        "`secret-tool`, to look into that keyring from outside",
+    ),
+    package("x11-utils", "`xprop` and `xwininfo`, to find windows"),
     package(
         "xdg-utils",
         "`xdg-open`, by which the console opens the browser",
@@ -272,7 +291,7 @@ mod tests {
 
     #[test]
     fn every_package_says_why() {
-        let all = [COMPILE, DESKTOP, SESSION, BENCH, TEST].concat();
+        let all = [COMPILE, DESKTOP, SESSION, BENCH, PLAY, WATCH, TEST].concat();
         assert!(all.iter().all(|package| !package.why.is_empty()));
     }
 }

@@ -6,22 +6,27 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::node;
 use crate::packages::{self, COMPILE, DESKTOP, SESSION};
 use crate::shell::{Workspace, call, words};
+use crate::{node, tour};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    tour: tour::Args,
     /// Build with optimisations: slower to build, faster to run
-    #[arg(long)]
+    #[arg(long, conflicts_with = "tour")]
     release: bool,
     /// Passed on to the program that is started
-    #[arg(last = true)]
+    #[arg(last = true, conflicts_with = "tour")]
     arguments: Vec<String>,
 }
 
 /// Installs, builds and starts. Returns only when something failed, or on a system without `exec`.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
+    if args.tour.wanted() {
+        return tour::run(workspace, &args.tour);
+    }
     let display = has_display(|name| env::var_os(name).is_some_and(|value| !value.is_empty()));
     if display {
         packages::ensure(&[COMPILE, DESKTOP, SESSION])?;
@@ -65,7 +70,7 @@ fn has_display(is_set: impl Fn(&str) -> bool) -> bool {
 
 /// Becomes the program, so that signals and the exit code are its own.
 #[cfg(unix)]
-fn start(command: &mut Command) -> Result<()> {
+pub(crate) fn start(command: &mut Command) -> Result<()> {
     use std::os::unix::process::CommandExt;
 
     use anyhow::Context;
@@ -76,7 +81,7 @@ fn start(command: &mut Command) -> Result<()> {
 }
 
 #[cfg(not(unix))]
-fn start(command: &mut Command) -> Result<()> {
+pub(crate) fn start(command: &mut Command) -> Result<()> {
     call(command)
 }
 

@@ -5,16 +5,16 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::packages::{self, COMPILE, DESKTOP, TEST};
+use crate::packages::{self, COMPILE, DESKTOP, PLAY, TEST};
 use crate::shell::{Workspace, call};
 use crate::steps::Steps;
-use crate::{deep, independent, node};
+use crate::{deep, independent, node, tour};
 
 /// The release build that the tests drive: the release's features and assertions, optimised less, for time.
 const RELEASE_PROFILE: &str = "ci-release";
 
 /// Leaves the window open to the tests. Never in a release.
-const WEBDRIVER: &str = "vidimus-desktop/webdriver";
+pub(crate) const WEBDRIVER: &str = "vidimus-desktop/webdriver";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -36,7 +36,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let programs = programs(&workspace.target);
     let mut steps = Steps::default();
     steps.run("system packages", || {
-        packages::ensure(&[COMPILE, DESKTOP, TEST])
+        packages::ensure(&[COMPILE, DESKTOP, PLAY, TEST])
     });
     if steps.run("ui: packages", || node::ensure_packages(workspace)) {
         // Everything below takes the built front end in.
@@ -92,14 +92,15 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     steps.finish()
 }
 
-/// Where the tests find the programs that they drive from outside.
-fn programs(target: &Path) -> Vec<(&'static str, OsString)> {
+/// Where the tests, and the tour, find the programs that they drive from outside.
+pub(crate) fn programs(target: &Path) -> Vec<(&'static str, OsString)> {
     vec![
         ("VIDIMUS_BIN", target.join("debug/vidimus").into()),
         (
             "VIDIMUS_CONSOLE_BIN",
             target.join("debug/vidimus-console").into(),
         ),
+        ("VIDIMUS_TOUR_BIN", tour::player(target).into()),
         (
             "VIDIMUS_RELEASE_CONSOLE_BIN",
             target.join(RELEASE_PROFILE).join("vidimus-console").into(),
