@@ -32,7 +32,7 @@ impl Command {
         match self {
             Self::Verify(args) => args.json,
             Self::Export(args) => args.json,
-            Self::Exec(_) | Self::Gateway(_) => false,
+            Self::Exec(_) | Self::Answer(_) | Self::Gateway(_) | Self::Webhook { .. } => false,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, BufRead};
 use vidimus_ledger::checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
 use vidimus_ledger::note::Note;
 use vidimus_ledger::tree::leaf_hash;
-use vidimus_protocol::entry::{Data, LogOpened, MAX_LEAF, Parsed, PartRef};
+use vidimus_protocol::entry::{Data, LogOpened, MAX_LEAF, Parsed};
 use vidimus_protocol::trust::TrustFile;
 use vidimus_protocol::{Digest, Leaf, strict};
 
