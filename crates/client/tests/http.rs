@@ -97,7 +97,7 @@ async fn a_long_poll_says_how_long_it_waits() {
         r#"{{"action":"{action}","expires_at":"2026-11-21T09:30:00.000Z","policy":[],"status":"pending"}}"#
     );
     let (gateway, seen) = answering(200, view).await;
-    let view = gateway.action(action, 25).await.unwrap();
+    let view = gateway.action(action, 25, None).await.unwrap();
     assert_eq!(view.status, ActionStatus::Pending);
     assert_eq!(
         seen.lock().unwrap()[0].line,
