@@ -50,6 +50,7 @@ pub use guard::GuardError;
 pub use keys::KeysError;
 pub use port::PortError;
 pub use problem::Refusal;
+pub use routes::openapi;
 pub use store::StoreError;
 
 use ceremonies::{Ceremonies, Step};

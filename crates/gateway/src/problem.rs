@@ -5,6 +5,96 @@ use axum::response::{IntoResponse, Response};
 use vidimus_protocol::Violation;
 use vidimus_protocol::api::Problem;
 
+/// Every code, by status: the table of `docs/spec/api.md`.
+pub(crate) const CODES: &[(u16, &[&str])] = &[
+    (400, &["malformed", "bad_idempotency_key"]),
+    (401, &["unauthorised"]),
+    (
+        403,
+        &[
+            "forbidden",
+            "cross_origin",
+            "not_the_owner",
+            "unknown_credential",
+            "foreign_credential",
+        ],
+    ),
+    (404, &["not_found", "unknown_action"]),
+    (405, &["method_not_allowed"]),
+    (
+        409,
+        &[
+            "already_set_up",
+            "out_of_order",
+            "action_exists",
+            "not_pending",
+            "decided_already",
+            "agent_exists",
+            "not_approved",
+            "permit_exists",
+            "permit_not_in_force",
+            "not_running",
+            "no_such_question",
+            "nonce_used",
+        ],
+    ),
+    (410, &["too_late", "envelope_expired", "ceremony_expired"]),
+    (413, &["too_long"]),
+    (415, &["not_json"]),
+    (421, &["wrong_host"]),
+    (
+        422,
+        &[
+            "bad_payload",
+            "bad_context",
+            "bad_text",
+            "idempotency_key_reused",
+            "idempotency_key_mismatch",
+            "wrong_digest",
+            "bad_permit",
+            "wrong_parts",
+            "why_too_long",
+            "wrong_outcome",
+            "wrong_reason",
+            "wrong_seen",
+            "wrong_proposal",
+            "wrong_items",
+            "bad_name",
+            "stale_pin",
+            "pin_beyond",
+            "other_log",
+            "wrong_act_type",
+            "clock_skew",
+            "item_count",
+            "session_too_long",
+            "registration_refused",
+            "unverifiable",
+            "refused",
+        ],
+    ),
+    (426, &["upgrade_required"]),
+    (
+        429,
+        &[
+            "too_many_nonces",
+            "too_many_pending",
+            "too_many_notes",
+            "too_many_ceremonies",
+        ],
+    ),
+    (
+        503,
+        &[
+            "busy",
+            "clock",
+            "store",
+            "webauthn",
+            "inconsistent",
+            "gateway_closed",
+        ],
+    ),
+];
+
 /// Why a request is refused, with words that say what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]

@@ -4,9 +4,12 @@ mod actions;
 mod auth;
 mod ceremonies;
 mod deliveries;
+mod events;
 pub(crate) mod feed;
 mod notes;
+mod openapi;
 mod page;
+mod propose;
 
 use axum::Router;
 use axum::body::HttpBody as _;
@@ -16,6 +19,8 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use vidimus_protocol::strict;
 
 use crate::Gateway;
@@ -24,38 +29,15 @@ use crate::problem::Refusal;
 /// Most bytes of a request body: a payload of 1 MiB in base64, and its frame.
 const MAX_BODY: usize = 2 << 20;
 
+pub use openapi::openapi;
+
 pub(crate) fn router(gateway: Gateway, extra: Router) -> Router {
-    Router::new()
-        .route("/v1/actions", post(actions::propose))
-        .route("/v1/actions/{id}", get(actions::view))
-        .route("/v1/actions/{id}/withdraw", post(actions::withdraw))
-        .route("/v1/actions/{id}/permit", post(actions::permit))
-        .route("/v1/actions/{id}/redeem", post(actions::redeem))
-        .route("/v1/actions/{id}/outcome", post(actions::report))
-        .route("/v1/actions/{id}/take", post(notes::take))
-        .route("/v1/actions/{id}/questions", post(notes::ask))
-        .route("/v1/actions/{id}/answers", post(notes::answer))
-        .route("/v1/actions/{id}/flags", post(notes::flag))
-        .route("/v1/actions/{id}/deliveries", get(deliveries::about))
-        .route("/v1/agent", get(actions::agent))
-        .route("/v1/log", get(feed::log))
-        .route("/v1/feed", get(feed::feed))
-        .route("/v1/parts/{index}/{name}", get(feed::part))
-        .route("/v1/nonces", post(ceremonies::nonce))
-        .route(
-            "/v1/session",
-            get(ceremonies::session).delete(ceremonies::end_session),
-        )
-        .route("/v1/ceremonies", post(ceremonies::start))
-        .route(
-            "/v1/ceremonies/{id}",
-            get(ceremonies::view).delete(ceremonies::cancel),
-        )
+    let (described, _) = described().split_for_parts();
+    described
+        // The key page's own, which may change with it.
         .route("/v1/ceremonies/{id}/page", get(page::page))
         .route("/v1/ceremonies/{id}/code", post(page::code))
         .route("/v1/ceremonies/{id}/registration", post(page::registration))
-        .route("/v1/ceremonies/{id}/assertion", post(ceremonies::assertion))
-        .route("/.well-known/jwks.json", get(feed::jwks))
         .route("/c/{file}", get(page::document))
         .with_state(gateway.clone())
         .merge(extra)
@@ -64,17 +46,41 @@ pub(crate) fn router(gateway: Gateway, extra: Router) -> Router {
         .layer(middleware::from_fn_with_state(gateway, guard))
 }
 
+/// What programs may count on: each route with its description.
+fn described() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::default()
+        .routes(routes!(propose::propose))
+        .routes(routes!(actions::view))
+        .routes(routes!(events::events))
+        .routes(routes!(actions::withdraw))
+        .routes(routes!(actions::permit))
+        .routes(routes!(actions::redeem))
+        .routes(routes!(actions::report))
+        .routes(routes!(notes::take))
+        .routes(routes!(notes::ask))
+        .routes(routes!(notes::answer))
+        .routes(routes!(notes::flag))
+        .routes(routes!(deliveries::about))
+        .routes(routes!(actions::agent))
+        .routes(routes!(feed::log))
+        .routes(routes!(feed::feed))
+        .routes(routes!(feed::part))
+        .routes(routes!(feed::jwks))
+        .routes(routes!(openapi::serve))
+        .routes(routes!(ceremonies::nonce))
+        .routes(routes!(ceremonies::session, ceremonies::end_session))
+        .routes(routes!(ceremonies::start))
+        .routes(routes!(ceremonies::view, ceremonies::cancel))
+        .routes(routes!(ceremonies::assertion))
+}
+
 /// What holds for every request: it was meant for this gateway, and pages of
 /// other origins get nothing.
 async fn guard(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
     if let Err(refusal) = check_origin(&gateway, request.headers()) {
         return refusal.into_response();
     }
-    let api = request.uri().path().starts_with("/v1/");
-    let mut response = next.run(request).await;
-    if api {
-        response = as_problem(response);
-    }
+    let mut response = as_problem(next.run(request).await);
     let ends = response.status() == StatusCode::PAYLOAD_TOO_LARGE;
     let headers = response.headers_mut();
     if ends {
@@ -104,12 +110,31 @@ fn as_problem(response: Response) -> Response {
     if is_problem || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
-    let words = status
-        .canonical_reason()
-        .unwrap_or("refused")
-        .to_lowercase();
-    let detail = format!("the request cannot be answered: {words}. See the API's description");
-    Refusal::new(status.as_u16(), "malformed", detail).into_response()
+    let (code, detail) = match status {
+        StatusCode::METHOD_NOT_ALLOWED => (
+            "method_not_allowed",
+            "this method is not offered here: `Allow` says which are".to_owned(),
+        ),
+        StatusCode::UPGRADE_REQUIRED => (
+            "upgrade_required",
+            "this is a WebSocket: send `Connection: upgrade` and `Upgrade: websocket`".to_owned(),
+        ),
+        _ => {
+            let words = status.canonical_reason().unwrap_or("refused");
+            let words = words.to_lowercase();
+            (
+                "malformed",
+                format!("the request cannot be answered ({words}): see `/v1/openapi.json`"),
+            )
+        }
+    };
+    let mut problem = Refusal::new(status.as_u16(), code, detail).into_response();
+    for name in [header::ALLOW, header::UPGRADE] {
+        if let Some(value) = response.headers().get(&name) {
+            problem.headers_mut().insert(name, value.clone());
+        }
+    }
+    problem
 }
 
 fn check_origin(gateway: &Gateway, headers: &HeaderMap) -> Result<(), Refusal> {

@@ -10,7 +10,7 @@ pub use deliveries::{DeliveriesView, DeliveryState, DeliveryView};
 
 use serde::{Deserialize, Serialize};
 
-use crate::bytes::{Blob, Digest};
+use crate::bytes::{Blob, Digest, sha256};
 use crate::entry::Outcome;
 use crate::envelope::{Assertion, Envelope, Seen};
 use crate::id::{ActionId, AgentId, CeremonyId, ExecutorId, ReviewerId};
@@ -21,6 +21,7 @@ pub const MAX_WAIT_S: u64 = 30;
 
 /// Content with its salt, on its way to the gateway or back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Content {
     /// The bytes.
@@ -33,6 +34,7 @@ pub struct Content {
 
 /// `POST /v1/actions` (agent).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Propose {
     /// Chosen by the proposer. The same proposal again gets the same answer.
@@ -47,8 +49,25 @@ pub struct Propose {
     pub ttl_s: Option<u64>,
 }
 
+/// The action that an `Idempotency-Key` names: one agent's key, one action,
+/// without anything being remembered.
+#[must_use]
+pub fn idempotent_action(agent: AgentId, key: &str) -> ActionId {
+    let agent = agent.to_string();
+    let digest = sha256(&[
+        b"vidimus/idempotency/v1\0",
+        agent.as_bytes(),
+        b"\0",
+        key.as_bytes(),
+    ]);
+    let mut id = [0; 16];
+    id.copy_from_slice(&digest.0[..16]);
+    ActionId::from_random(id)
+}
+
 /// An entry with the proof that it is in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Proven {
     /// Its position.
@@ -62,6 +81,7 @@ pub struct Proven {
 /// The acknowledgement of everything that is logged: entries, durable, with
 /// their inclusion in a signed checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Ack {
     /// A signed note.
@@ -72,6 +92,7 @@ pub struct Ack {
 
 /// `GET /v1/actions/{id}?wait=SECONDS` (its agent, or a session).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ActionView {
     /// The action.
@@ -98,6 +119,7 @@ pub struct ActionView {
 
 /// A reviewer's question about an action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Question {
     /// Whether the agent has answered it.
@@ -113,6 +135,7 @@ pub struct Question {
 /// `POST /v1/actions/{id}/questions` and `…/flags` (session). The same text
 /// with the same salt again gets the same answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WriteNote {
     /// What to say.
@@ -121,6 +144,7 @@ pub struct WriteNote {
 
 /// `POST /v1/actions/{id}/answers` (its agent).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WriteAnswer {
     /// Ledger entry of the question.
@@ -131,6 +155,7 @@ pub struct WriteAnswer {
 
 /// Where an action stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ActionStatus {
     /// Waits for people.
@@ -154,6 +179,7 @@ pub enum ActionStatus {
 /// `POST /v1/actions/{id}/permit` (its agent): a permit in force, a new one
 /// when the last one lapsed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PermitReply {
     /// A compact JWS.
@@ -162,6 +188,7 @@ pub struct PermitReply {
 
 /// `POST /v1/actions/{id}/redeem` (its agent).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Redeem {
     /// Digest of what is about to run, computed by the executor.
@@ -177,6 +204,7 @@ pub type Bundle = Ack;
 
 /// `POST /v1/actions/{id}/outcome` (its agent).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ReportOutcome {
     /// How long it ran, milliseconds.
@@ -192,6 +220,7 @@ pub struct ReportOutcome {
 
 /// `POST /v1/nonces` (no authority needed): a nonce for one envelope.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NonceReply {
     /// End of its life.
@@ -203,6 +232,7 @@ pub struct NonceReply {
 /// `POST /v1/ceremonies`: asks for a key over an envelope that the console
 /// wrote. Needs a session, except to open one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StartCeremony {
     /// The envelope.
@@ -216,6 +246,7 @@ pub struct StartCeremony {
 
 /// What a `verdict.given` holds beside its signed item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct VerdictExtras {
     /// The reason.
@@ -226,6 +257,7 @@ pub struct VerdictExtras {
 
 /// The answer to [`StartCeremony`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CeremonyStarted {
     /// Six random digits that the page shows too, for people to compare.
@@ -236,6 +268,7 @@ pub struct CeremonyStarted {
 
 /// `GET /v1/ceremonies/{id}?wait=SECONDS`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CeremonyView {
     /// The result, once there is one; for acts that are logged.
@@ -250,6 +283,7 @@ pub struct CeremonyView {
 
 /// How far a ceremony is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CeremonyState {
     /// The key is asked for.
@@ -264,6 +298,7 @@ pub enum CeremonyState {
 
 /// `POST /v1/ceremonies/{id}/assertion`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SubmitAssertion {
     /// The key's answer.
@@ -272,6 +307,7 @@ pub struct SubmitAssertion {
 
 /// `GET /v1/session` (session): who is signed in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SessionView {
     /// End of the session.
@@ -282,6 +318,7 @@ pub struct SessionView {
 
 /// `GET /v1/agent` (agent): who the token belongs to, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AgentView {
     /// The agent.
@@ -298,6 +335,7 @@ pub struct AgentView {
 
 /// `GET /v1/log` (anybody): which log this gateway keeps, if any.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LogView {
     /// The newest checkpoint, a signed note.
@@ -310,6 +348,7 @@ pub struct LogView {
 
 /// What the feed (`GET /v1/feed?from=SIZE`, WebSocket, session) sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", tag = "is", deny_unknown_fields)]
 pub enum FeedMessage {
     /// New entries, in order, ending exactly at the checkpoint; also sent with
@@ -335,6 +374,7 @@ pub enum FeedMessage {
 
 /// An error body (RFC 9457, `application/problem+json`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// Stable code, `snake_case`: the last segment of `type`.
     pub code: String,

@@ -22,6 +22,7 @@ pub const MAX_SKEW_MS: u64 = 120_000;
 
 /// The signed text. In JSON all values are strings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Envelope {
     /// No entry may be made from it at or after this time.
@@ -65,6 +66,7 @@ impl Envelope {
 
 /// Sorts of act; each has its own domain tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum ActType {
     /// Enrols a key. The first key's envelope also opens the first session.
     #[serde(rename = "credential.enrolled")]
@@ -139,6 +141,7 @@ impl<'de> Deserialize<'de> for Decimal {
 
 /// A WebAuthn assertion, byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Assertion {
     /// Authenticator data.
@@ -201,6 +204,7 @@ pub enum Verdict {
 
 /// What a console opened, verified and showed before it asked for the key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Seen {
     /// The parts, sorted by name, each name once.
@@ -211,6 +215,7 @@ pub struct Seen {
 
 /// One part that was shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SeenPart {
     /// Its commit.

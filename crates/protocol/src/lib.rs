@@ -15,6 +15,8 @@ pub mod bytes;
 pub mod entry;
 pub mod envelope;
 pub mod id;
+#[cfg(feature = "openapi")]
+mod openapi;
 pub mod permit;
 pub mod state;
 pub mod strict;

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use utoipa::IntoParams;
 use vidimus_protocol::api::{
-    Ack, ActionStatus, ActionView, AgentView, Content, MAX_WAIT_S, PermitReply, Propose, Question,
-    Redeem, ReportOutcome,
+    Ack, ActionStatus, ActionView, AgentView, Content, MAX_WAIT_S, PermitReply, Question, Redeem,
+    ReportOutcome,
 };
 use vidimus_protocol::entry::Resolution;
-use vidimus_protocol::state::{ActionState, Agent, Life};
-use vidimus_protocol::{ActionId, Blob, Digest};
+use vidimus_protocol::envelope::Decimal;
+use vidimus_protocol::state::{ActionState, Life, NoteKind};
+use vidimus_protocol::{ActionId, AgentId, Blob, Digest};
 
 use super::Strict;
 use super::auth::AgentAuth;
@@ -21,21 +23,40 @@ use crate::sequencer::{Answer, Request};
 use crate::{Gateway, unexpected};
 
 /// `?wait=SECONDS`
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wait {
-    #[serde(default)]
+    /// Longest wait in seconds; more than 30 counts as 30.
+    #[serde(default, deserialize_with = "size")]
+    #[param(required = false, default = 0, example = 0)]
     wait: u64,
 }
 
 /// `?wait=SECONDS&questions=NUMBER`
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Look {
-    #[serde(default)]
+    /// Longest wait in seconds; more than 30 counts as 30.
+    #[serde(default, deserialize_with = "size")]
+    #[param(required = false, default = 0, example = 0)]
     wait: u64,
-    /// How many questions are known to who asks.
-    questions: Option<usize>,
+    /// How many questions are known already: more end the wait.
+    #[serde(default, deserialize_with = "some_size")]
+    questions: Option<u64>,
+}
+
+fn some_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    size(deserializer).map(Some)
+}
+
+/// A number in a query, as strict as one in a body.
+pub(super) fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse::<Decimal>()
+        .map(|number| number.0)
+        .map_err(D::Error::custom)
 }
 
 impl Wait {
@@ -59,21 +80,19 @@ pub(super) async fn acknowledged(gateway: &Gateway, request: Request) -> Result<
     }
 }
 
-pub(super) async fn propose(
-    State(gateway): State<Gateway>,
-    AgentAuth(agent): AgentAuth,
-    Strict(propose): Strict<Propose>,
-) -> Result<(StatusCode, Json<Ack>), Refusal> {
-    let request = Request::Propose {
-        agent: agent.id,
-        propose: Box::new(propose),
-    };
-    Ok((
-        StatusCode::CREATED,
-        Json(acknowledged(&gateway, request).await?),
-    ))
-}
-
+/// Withdraw
+///
+/// While it is pending. Nobody can approve it afterwards.
+#[utoipa::path(
+    post,
+    path = "/v1/actions/{action}/withdraw",
+    operation_id = "withdraw",
+    tag = "agents",
+    security(("agent" = [])),
+    params(("action" = ActionId, Path, description = "the action")),
+    responses((status = 200, description = "`action.resolved` is logged", body = Ack)),
+    extensions(("x-refusals" = json!(["unknown_action", "not_pending", "too_late", "refused", "unverifiable", "sequencer"]))),
+)]
 pub(super) async fn withdraw(
     State(gateway): State<Gateway>,
     AgentAuth(agent): AgentAuth,
@@ -86,6 +105,19 @@ pub(super) async fn withdraw(
     Ok(Json(acknowledged(&gateway, request).await?))
 }
 
+/// Fetch the permit
+///
+/// The permit in force, or a new one when the last one lapsed.
+#[utoipa::path(
+    post,
+    path = "/v1/actions/{action}/permit",
+    operation_id = "permit",
+    tag = "agents",
+    security(("agent" = [])),
+    params(("action" = ActionId, Path, description = "the action")),
+    responses((status = 200, description = "a permit in force", body = PermitReply)),
+    extensions(("x-refusals" = json!(["unknown_action", "not_approved", "permit_exists", "permit_not_in_force", "too_late", "refused", "unverifiable", "sequencer"]))),
+)]
 pub(super) async fn permit(
     State(gateway): State<Gateway>,
     AgentAuth(agent): AgentAuth,
@@ -103,6 +135,20 @@ pub(super) async fn permit(
     }
 }
 
+/// Redeem the permit
+///
+/// Once, before the action runs. Only a 200 lets it run: whoever lost the answer does not run.
+#[utoipa::path(
+    post,
+    path = "/v1/actions/{action}/redeem",
+    operation_id = "redeem",
+    tag = "agents",
+    security(("agent" = [])),
+    params(("action" = ActionId, Path, description = "the action")),
+    request_body = Redeem,
+    responses((status = 200, description = "the proof bundle: the action may run now, once", body = Ack)),
+    extensions(("x-refusals" = json!(["unknown_action", "wrong_digest", "bad_permit", "permit_not_in_force", "not_approved", "permit_exists", "too_late", "refused", "unverifiable", "sequencer"]))),
+)]
 pub(super) async fn redeem(
     State(gateway): State<Gateway>,
     AgentAuth(agent): AgentAuth,
@@ -117,6 +163,20 @@ pub(super) async fn redeem(
     Ok(Json(acknowledged(&gateway, request).await?))
 }
 
+/// Report the outcome
+///
+/// The same `outcome` and `duration_ms` again get the same entry.
+#[utoipa::path(
+    post,
+    path = "/v1/actions/{action}/outcome",
+    operation_id = "report",
+    tag = "agents",
+    security(("agent" = [])),
+    params(("action" = ActionId, Path, description = "the action")),
+    request_body = ReportOutcome,
+    responses((status = 200, description = "`action.completed` is logged", body = Ack)),
+    extensions(("x-refusals" = json!(["unknown_action", "not_running", "wrong_parts", "why_too_long", "wrong_outcome", "refused", "unverifiable", "sequencer"]))),
+)]
 pub(super) async fn report(
     State(gateway): State<Gateway>,
     AgentAuth(agent): AgentAuth,
@@ -131,6 +191,16 @@ pub(super) async fn report(
     Ok(Json(acknowledged(&gateway, request).await?))
 }
 
+/// Who the token belongs to
+#[utoipa::path(
+    get,
+    path = "/v1/agent",
+    operation_id = "agent",
+    tag = "agents",
+    security(("agent" = [])),
+    responses((status = 200, description = "the agent", body = AgentView)),
+    extensions(("x-refusals" = json!(["inconsistent"]))),
+)]
 pub(super) async fn agent(
     State(gateway): State<Gateway>,
     AgentAuth(agent): AgentAuth,
@@ -151,8 +221,20 @@ pub(super) async fn agent(
     }))
 }
 
-/// Answers at once, or, while the action waits or runs, when that changes or
-/// the wait is over. Whoever waits here is the *somebody* of the screen.
+/// Look at an action, or wait
+///
+/// Answers at once, or, while it is `pending` or `redeemed`, when that changes, when a
+/// reviewer asks something, or when the wait is over. Whoever waits here is shown as *present*.
+#[utoipa::path(
+    get,
+    path = "/v1/actions/{action}",
+    operation_id = "view",
+    tag = "agents",
+    security(("agent" = [])),
+    params(("action" = ActionId, Path, description = "the action"), Look),
+    responses((status = 200, description = "where it stands", body = ActionView, example = json!(super::openapi::example_view()))),
+    extensions(("x-refusals" = json!(["unknown_action", "store", "gateway_closed"]))),
+)]
 pub(super) async fn view(
     State(gateway): State<Gateway>,
     AgentAuth(agent): AgentAuth,
@@ -164,10 +246,12 @@ pub(super) async fn view(
     let mut changes = gateway.0.shared.follow();
     let stopped = gateway.stopped();
     tokio::pin!(stopped);
-    let mut seen = look(&gateway, &agent, action)?;
+    let look = || look(&gateway, Some(agent.id), action).map(|(seen, _)| seen);
+    let mut seen = look()?;
     let first = seen.status;
-    let known = asked.questions.unwrap_or(seen.questions.len());
-    let is_news = |seen: &ActionView| seen.status != first || seen.questions.len() > known;
+    let count = |seen: &ActionView| u64::try_from(seen.questions.len()).unwrap_or(u64::MAX);
+    let known = asked.questions.unwrap_or(count(&seen));
+    let is_news = |seen: &ActionView| seen.status != first || count(seen) > known;
     let lives = matches!(first, ActionStatus::Pending | ActionStatus::Redeemed);
     if lives && !wait.duration().is_zero() {
         let _waiter = gateway.0.presence.arrive(action);
@@ -175,7 +259,7 @@ pub(super) async fn view(
         tokio::pin!(over);
         while !is_news(&seen) {
             tokio::select! {
-                _ = changes.changed() => seen = look(&gateway, &agent, action)?,
+                _ = changes.changed() => seen = look()?,
                 () = &mut stopped => break,
                 () = &mut over => break,
             }
@@ -191,7 +275,7 @@ pub(super) async fn view(
 }
 
 /// The questions with what they ask.
-async fn with_texts(
+pub(super) async fn with_texts(
     gateway: Gateway,
     mut questions: Vec<Question>,
 ) -> Result<Vec<Question>, Refusal> {
@@ -207,20 +291,37 @@ async fn with_texts(
     .await
 }
 
-fn look(gateway: &Gateway, agent: &Agent, id: ActionId) -> Result<ActionView, Refusal> {
+/// Where an action of this agent, or anybody's, stands, and the position of the
+/// last entry that says so or asks something. The texts of questions are left to
+/// [`with_texts`].
+pub(super) fn look(
+    gateway: &Gateway,
+    agent: Option<AgentId>,
+    id: ActionId,
+) -> Result<(ActionView, u64), Refusal> {
     let committed = gateway.0.shared.read();
     let action = committed
         .state
         .action(&id)
-        .filter(|action| action.agent == agent.id)
+        .filter(|action| agent.is_none_or(|agent| action.agent == agent))
         .ok_or(vidimus_protocol::Violation::UnknownAction)?;
-    Ok(ActionView {
+    let resolved = action.resolved.as_ref();
+    let completed = action.completed.as_ref();
+    let entry = completed
+        .map(|(entry, _)| entry.index)
+        .or(action.redeemed.as_ref().map(|(entry, _)| entry.index))
+        .or(resolved.map(|resolved| resolved.entry.index))
+        .unwrap_or(action.proposal.index);
+    let talk = action
+        .notes
+        .iter()
+        .filter(|note| matches!(note.kind, NoteKind::Asked | NoteKind::Answered(_)))
+        .map(|note| note.entry.index);
+    let entry = talk.fold(entry, u64::max);
+    let view = ActionView {
         action: id,
         expires_at: action.expires_at,
-        outcome: action
-            .completed
-            .as_ref()
-            .map(|(_, completed)| completed.outcome.clone()),
+        outcome: completed.map(|(_, completed)| completed.outcome.clone()),
         policy: action.evaluation.reasons.clone(),
         questions: action
             .questions()
@@ -228,17 +329,14 @@ fn look(gateway: &Gateway, agent: &Agent, id: ActionId) -> Result<ActionView, Re
                 answered: answer.is_some(),
                 asked_at: asked.at,
                 entry: asked.entry.index,
-                // Filled in from the store by who needs it.
                 text: NO_TEXT,
             })
             .collect(),
         reason: None,
         status: status(action),
-        use_before: action
-            .resolved
-            .as_ref()
-            .and_then(|resolved| resolved.use_before),
-    })
+        use_before: resolved.and_then(|resolved| resolved.use_before),
+    };
+    Ok((view, entry))
 }
 
 const NO_TEXT: Content = Content {
@@ -261,7 +359,7 @@ fn status(action: &ActionState) -> ActionStatus {
 }
 
 /// The reason of the last verdict.
-async fn reason(
+pub(super) async fn reason(
     gateway: &Gateway,
     action: ActionId,
 ) -> Result<Option<vidimus_protocol::api::Content>, Refusal> {

@@ -9,6 +9,7 @@ use vidimus_protocol::api::{
     CeremonyStarted, CeremonyView, NonceReply, SessionView, StartCeremony, SubmitAssertion,
 };
 use vidimus_protocol::envelope::{ActType, AgentItem, SessionItem, VerdictItem};
+use vidimus_protocol::id::CeremonyId;
 use vidimus_protocol::state::check_envelope;
 use vidimus_protocol::{Digest, State as Log, Violation, strict};
 
@@ -23,6 +24,16 @@ use crate::{Gateway, unexpected};
 /// Most bytes of one item.
 const MAX_ITEM: usize = 16 << 10;
 
+/// A nonce for one envelope
+#[utoipa::path(
+    post,
+    path = "/v1/nonces",
+    operation_id = "nonce",
+    tag = "key prompts",
+    security((), ("session" = [])),
+    responses((status = 200, description = "a nonce, good for 300 seconds", body = NonceReply)),
+    extensions(("x-refusals" = json!(["forbidden", "too_many_nonces", "sequencer"]))),
+)]
 pub(super) async fn nonce(
     State(gateway): State<Gateway>,
     session: Result<SessionAuth, Refusal>,
@@ -38,6 +49,15 @@ pub(super) async fn nonce(
     }
 }
 
+/// Who is signed in
+#[utoipa::path(
+    get,
+    path = "/v1/session",
+    operation_id = "session",
+    tag = "consoles",
+    security(("session" = [])),
+    responses((status = 200, description = "the session", body = SessionView)),
+)]
 pub(super) async fn session(SessionAuth(session): SessionAuth) -> Json<SessionView> {
     Json(SessionView {
         expires_at: session.expires_at,
@@ -45,6 +65,16 @@ pub(super) async fn session(SessionAuth(session): SessionAuth) -> Json<SessionVi
     })
 }
 
+/// Sign out
+#[utoipa::path(
+    delete,
+    path = "/v1/session",
+    operation_id = "end_session",
+    tag = "consoles",
+    security(("session" = [])),
+    responses((status = 204, description = "the session is over")),
+    extensions(("x-refusals" = json!(["sequencer"]))),
+)]
 pub(super) async fn end_session(
     State(gateway): State<Gateway>,
     SessionAuth(session): SessionAuth,
@@ -53,6 +83,23 @@ pub(super) async fn end_session(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Ask for a key
+///
+/// Needs the signer's session, except to open one. The page is `/c/{id}`.
+#[utoipa::path(
+    post,
+    path = "/v1/ceremonies",
+    operation_id = "start_ceremony",
+    tag = "key prompts",
+    security((), ("session" = [])),
+    request_body = StartCeremony,
+    responses((status = 201, description = "the key prompt is open", body = CeremonyStarted)),
+    extensions(("x-refusals" = json!([
+        "unauthorised", "forbidden", "foreign_credential", "unknown_action", "not_pending", "envelope_expired",
+        "too_many_ceremonies", "item_count", "wrong_items", "wrong_proposal", "wrong_reason", "wrong_seen",
+        "wrong_parts", "other_log", "wrong_act_type", "clock_skew", "refused"
+    ]))),
+)]
 pub(super) async fn start(
     State(gateway): State<Gateway>,
     session: Result<SessionAuth, Refusal>,
@@ -146,6 +193,18 @@ pub(super) fn item<I: DeserializeOwned + serde::Serialize>(text: &str) -> Result
         .map_err(|error| Refusal::malformed(format!("an item: {error}")))
 }
 
+/// Look at a key prompt, or wait
+///
+/// It waits while `waiting`.
+#[utoipa::path(
+    get,
+    path = "/v1/ceremonies/{id}",
+    operation_id = "ceremony",
+    tag = "key prompts",
+    params(("id" = CeremonyId, Path, description = "the key prompt"), Wait),
+    responses((status = 200, description = "how far it is", body = CeremonyView)),
+    extensions(("x-refusals" = json!(["forbidden", "not_found"]))),
+)]
 pub(super) async fn view(
     State(gateway): State<Gateway>,
     _anybody: NoAgent,
@@ -156,6 +215,18 @@ pub(super) async fn view(
     Ok(Json(ceremony.ended(wait.duration()).await))
 }
 
+/// Cancel a key prompt
+///
+/// Nothing happens when it is over.
+#[utoipa::path(
+    delete,
+    path = "/v1/ceremonies/{id}",
+    operation_id = "cancel_ceremony",
+    tag = "key prompts",
+    params(("id" = CeremonyId, Path, description = "the key prompt")),
+    responses((status = 204, description = "it is over")),
+    extensions(("x-refusals" = json!(["forbidden", "not_found"]))),
+)]
 pub(super) async fn cancel(
     State(gateway): State<Gateway>,
     _anybody: NoAgent,
@@ -165,6 +236,25 @@ pub(super) async fn cancel(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Hand in what the key signed
+///
+/// An envelope has one try: refused, the key prompt has failed.
+#[utoipa::path(
+    post,
+    path = "/v1/ceremonies/{id}/assertion",
+    operation_id = "assertion",
+    tag = "key prompts",
+    params(("id" = CeremonyId, Path, description = "the key prompt")),
+    request_body = SubmitAssertion,
+    responses((status = 200, description = "it is done", body = CeremonyView)),
+    extensions(("x-refusals" = json!([
+        "forbidden", "not_the_owner", "unknown_credential", "foreign_credential", "not_found", "unknown_action",
+        "out_of_order", "already_set_up", "not_pending", "decided_already", "agent_exists", "nonce_used",
+        "too_late", "envelope_expired", "wrong_parts", "wrong_reason", "wrong_seen", "wrong_proposal",
+        "bad_name", "stale_pin", "pin_beyond", "other_log", "wrong_act_type", "clock_skew", "item_count",
+        "session_too_long", "unverifiable", "refused", "sequencer"
+    ]))),
+)]
 pub(super) async fn assertion(
     State(gateway): State<Gateway>,
     _anybody: NoAgent,

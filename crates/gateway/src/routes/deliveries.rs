@@ -11,6 +11,19 @@ use super::feed::off_the_async_threads;
 use crate::Gateway;
 use crate::problem::Refusal;
 
+/// Who was told
+///
+/// Messages of webhooks about an action, and whether they arrived: the gateway's word.
+#[utoipa::path(
+    get,
+    path = "/v1/actions/{action}/deliveries",
+    operation_id = "deliveries",
+    tag = "consoles",
+    security(("session" = [])),
+    params(("action" = ActionId, Path, description = "the action")),
+    responses((status = 200, description = "one for each event and endpoint", body = DeliveriesView)),
+    extensions(("x-refusals" = json!(["unknown_action", "store", "gateway_closed"]))),
+)]
 pub(super) async fn about(
     State(gateway): State<Gateway>,
     _session: SessionAuth,

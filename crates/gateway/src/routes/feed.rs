@@ -6,11 +6,13 @@ use axum::Json;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use serde::Deserialize;
-use vidimus_protocol::Digest;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use vidimus_protocol::api::{Content, FeedMessage, LogView};
+use vidimus_protocol::envelope::Decimal;
+use vidimus_protocol::{Blob, Digest};
 
-use super::actions::id;
+use super::actions::{id, size};
 use super::auth::SessionAuth;
 use crate::Gateway;
 use crate::problem::Refusal;
@@ -35,6 +37,14 @@ pub(super) async fn off_the_async_threads<T: Send + 'static>(
     })
 }
 
+/// Which log this is
+#[utoipa::path(
+    get,
+    path = "/v1/log",
+    operation_id = "log",
+    tag = "consoles",
+    responses((status = 200, description = "the log and its newest checkpoint", body = LogView)),
+)]
 pub(super) async fn log(State(gateway): State<Gateway>) -> Json<LogView> {
     let committed = gateway.0.shared.read();
     Json(LogView {
@@ -43,31 +53,101 @@ pub(super) async fn log(State(gateway): State<Gateway>) -> Json<LogView> {
     })
 }
 
-pub(super) async fn jwks(State(gateway): State<Gateway>) -> Json<serde_json::Value> {
+/// Keys that sign permits
+///
+/// A JWK set (RFC 7517, RFC 8037).
+#[utoipa::path(
+    get,
+    path = "/.well-known/jwks.json",
+    operation_id = "jwks",
+    tag = "consoles",
+    responses((status = 200, description = "the key set", body = KeySet)),
+)]
+pub(super) async fn jwks(State(gateway): State<Gateway>) -> Json<KeySet> {
     let key = &gateway.0.premises.permit_key;
-    Json(serde_json::json!({ "keys": [{
-        "alg": "EdDSA", "crv": "Ed25519", "kid": key.kid, "kty": "OKP", "use": "sig", "x": key.x,
-    }] }))
+    Json(KeySet {
+        keys: vec![Jwk {
+            alg: "EdDSA",
+            crv: "Ed25519",
+            kid: key.kid.clone(),
+            kty: "OKP",
+            r#use: "sig",
+            x: key.x.clone(),
+        }],
+    })
 }
 
+/// Keys that sign permits.
+#[derive(Serialize, ToSchema)]
+pub(super) struct KeySet {
+    keys: Vec<Jwk>,
+}
+
+/// An Ed25519 key.
+#[derive(Serialize, ToSchema)]
+struct Jwk {
+    /// `EdDSA`.
+    alg: &'static str,
+    /// `Ed25519`.
+    crv: &'static str,
+    /// The key's RFC 7638 thumbprint, as in a permit's header.
+    kid: String,
+    /// `OKP`.
+    kty: &'static str,
+    /// `sig`.
+    r#use: &'static str,
+    /// The public key.
+    x: Blob,
+}
+
+/// Content of an entry
+#[utoipa::path(
+    get,
+    path = "/v1/parts/{index}/{name}",
+    operation_id = "part",
+    tag = "consoles",
+    security(("session" = [])),
+    params(
+        ("index" = u64, Path, description = "position of the entry"),
+        ("name" = String, Path, description = "name of the part, e.g. `payload`"),
+    ),
+    responses((status = 200, description = "the content", body = Content)),
+    extensions(("x-refusals" = json!(["not_found", "store", "gateway_closed"]))),
+)]
 pub(super) async fn part(
     State(gateway): State<Gateway>,
     _session: SessionAuth,
     Path((index, name)): Path<(String, String)>,
 ) -> Result<Json<Content>, Refusal> {
-    let index: u64 = id(&index)?;
+    let index = id::<Decimal>(&index)?.0;
     let found =
         off_the_async_threads(move || Ok(gateway.0.shared.store().part(index, &name)?)).await?;
     found.map(Json).ok_or_else(|| Refusal::not_found("part"))
 }
 
 /// `?from=SIZE`
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct From {
+    /// Entries that the console has.
+    #[serde(deserialize_with = "size")]
     from: u64,
 }
 
+/// Follow the log
+///
+/// A WebSocket: the gateway sends `FeedMessage`s, see `docs/spec/feed.md`.
+#[utoipa::path(
+    get,
+    path = "/v1/feed",
+    operation_id = "feed",
+    tag = "consoles",
+    security(("session" = [])),
+    params(From),
+    responses((status = 101, description = "a WebSocket of `FeedMessage`s")),
+    extensions(("x-refusals" = json!(["upgrade_required"]))),
+)]
 pub(super) async fn feed(
     State(gateway): State<Gateway>,
     SessionAuth(session): SessionAuth,

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use vidimus_protocol::ActionId;
 use vidimus_protocol::api::{Ack, WriteAnswer, WriteNote};
 
 use super::Strict;
@@ -12,6 +13,19 @@ use crate::Gateway;
 use crate::problem::Refusal;
 use crate::sequencer::Request;
 
+/// Take an action
+///
+/// Says that this reviewer looks after it. Decides nothing.
+#[utoipa::path(
+    post,
+    path = "/v1/actions/{action}/take",
+    operation_id = "take",
+    tag = "consoles",
+    security(("session" = [])),
+    params(("action" = ActionId, Path, description = "the action")),
+    responses((status = 200, description = "`action.taken` is logged", body = Ack)),
+    extensions(("x-refusals" = json!(["unknown_action", "not_pending", "too_many_notes", "refused", "unverifiable", "sequencer"]))),
+)]
 pub(super) async fn take(
     State(gateway): State<Gateway>,
     SessionAuth(session): SessionAuth,
@@ -24,6 +38,20 @@ pub(super) async fn take(
     Ok(Json(acknowledged(&gateway, request).await?))
 }
 
+/// Ask the agent
+///
+/// Decides nothing. The same text with the same salt again is the same question.
+#[utoipa::path(
+    post,
+    path = "/v1/actions/{action}/questions",
+    operation_id = "ask",
+    tag = "consoles",
+    security(("session" = [])),
+    params(("action" = ActionId, Path, description = "the action")),
+    request_body = WriteNote,
+    responses((status = 201, description = "`action.asked` is logged", body = Ack)),
+    extensions(("x-refusals" = json!(["unknown_action", "not_pending", "bad_text", "wrong_parts", "too_many_notes", "refused", "unverifiable", "sequencer"]))),
+)]
 pub(super) async fn ask(
     State(gateway): State<Gateway>,
     SessionAuth(session): SessionAuth,
@@ -38,6 +66,20 @@ pub(super) async fn ask(
     created(&gateway, request).await
 }
 
+/// Answer a question
+///
+/// The answer is a claim. The same text with the same salt again is the same answer.
+#[utoipa::path(
+    post,
+    path = "/v1/actions/{action}/answers",
+    operation_id = "answer",
+    tag = "agents",
+    security(("agent" = [])),
+    params(("action" = ActionId, Path, description = "the action")),
+    request_body = WriteAnswer,
+    responses((status = 201, description = "`action.answered` is logged", body = Ack)),
+    extensions(("x-refusals" = json!(["unknown_action", "not_pending", "no_such_question", "bad_text", "wrong_parts", "too_many_notes", "refused", "unverifiable", "sequencer"]))),
+)]
 pub(super) async fn answer(
     State(gateway): State<Gateway>,
     AgentAuth(agent): AgentAuth,
@@ -52,6 +94,20 @@ pub(super) async fn answer(
     created(&gateway, request).await
 }
 
+/// Flag an action
+///
+/// Says that something seems wrong with it. Decides nothing, and may come after its end.
+#[utoipa::path(
+    post,
+    path = "/v1/actions/{action}/flags",
+    operation_id = "flag",
+    tag = "consoles",
+    security(("session" = [])),
+    params(("action" = ActionId, Path, description = "the action")),
+    request_body = WriteNote,
+    responses((status = 201, description = "`action.flagged` is logged", body = Ack)),
+    extensions(("x-refusals" = json!(["unknown_action", "bad_text", "wrong_parts", "too_many_notes", "refused", "unverifiable", "sequencer"]))),
+)]
 pub(super) async fn flag(
     State(gateway): State<Gateway>,
     SessionAuth(session): SessionAuth,

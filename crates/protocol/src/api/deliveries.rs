@@ -6,6 +6,7 @@ use crate::time::Time;
 
 /// `GET /v1/actions/{id}/deliveries` (session).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DeliveriesView {
     /// One for each event and endpoint, in log order.
@@ -19,6 +20,7 @@ pub struct DeliveriesView {
 
 /// One message to one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DeliveryView {
     /// Name of the endpoint.
@@ -54,6 +56,7 @@ pub struct DeliveryView {
 
 /// How far a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
     /// Not tried yet.

@@ -329,16 +329,19 @@ pub struct Completed {
 /// How a run ended. The first three are a command's, the others everything
 /// else's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Outcome {
     /// It exited.
     Exited {
         /// Exit code.
+        #[cfg_attr(feature = "openapi", schema(maximum = 255))]
         code: u8,
     },
     /// A signal ended it.
     Signalled {
         /// Number of the signal.
+        #[cfg_attr(feature = "openapi", schema(maximum = 255))]
         signal: u8,
     },
     /// It never started.
