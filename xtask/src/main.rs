@@ -6,6 +6,7 @@
 // A task runner talks to the person who started it on the terminal; that is its whole output.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod api;
 mod bench;
 mod bindings;
 mod check;

@@ -117,6 +117,12 @@ pub(crate) const TEST: &[Package] = &[
         "xdg-utils",
         "`xdg-open`, by which the console opens the browser",
     ),
+    package(
+        "python3-venv",
+        "Python with a folder of packages for the tests",
+    ),
+    package("curl", "asks the gateway as docs/API.md does"),
+    package("openssl", "checks a permit as docs/API.md does"),
 ];
 
 /// Installs whatever of these is missing, after saying what and why.

@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::packages::{self, COMPILE, DESKTOP, PLAY, TEST};
 use crate::shell::{Workspace, call};
 use crate::steps::Steps;
-use crate::{deep, independent, node, tour};
+use crate::{api, deep, independent, node, tour};
 
 /// The release build that the tests drive: the release's features and assertions, optimised less, for time.
 const RELEASE_PROFILE: &str = "ci-release";
@@ -85,6 +85,8 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
             ]))
         });
         steps.run("independent verifier", || independent::run(workspace));
+        steps.run("api: schemathesis", || api::conformance(workspace));
+        steps.run("api: walk-through", || api::walk(workspace));
         if let Some(commit) = &deep_commit {
             steps.run("deep tests", || deep::run(workspace, commit, &programs));
         }
