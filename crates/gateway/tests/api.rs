@@ -399,6 +399,7 @@ impl Events {
 
     /// The next event; `None` at the end. Comments are left out.
     async fn next(&mut self) -> Option<Event> {
+        let end = tokio::time::Instant::now() + Duration::from_secs(60);
         loop {
             if let Some((block, rest)) = self.text.split_once("\n\n") {
                 let field = |name: &str| {
@@ -416,8 +417,10 @@ impl Events {
                 }
                 continue;
             }
+            let chunk = tokio::time::timeout_at(end, self.response.chunk());
+            let chunk = chunk.await.expect("an event or the end comes");
             // An ended gateway may cut the connection after its two seconds.
-            let chunk = self.response.chunk().await.ok().flatten()?;
+            let chunk = chunk.ok().flatten()?;
             self.text.push_str(std::str::from_utf8(&chunk).unwrap());
         }
     }
