@@ -106,7 +106,7 @@ pub(crate) const TEST: &[Package] = &[
     package("libnotify-bin", "`notify-send`, to see that a daemon is up"),
     package(
         "python3-venv",
-        "runs the second verifier, which is written in Python",
+        "runs the second verifier and the interface's tests, which are Python",
     ),
     package(
         "libsecret-tools",
@@ -116,10 +116,6 @@ pub(crate) const TEST: &[Package] = &[
     package(
         "xdg-utils",
         "`xdg-open`, by which the console opens the browser",
-    ),
-    package(
-        "python3-venv",
-        "Python with a folder of packages for the tests",
     ),
     package("curl", "asks the gateway as docs/API.md does"),
     package("openssl", "checks a permit as docs/API.md does"),
