@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use vidimus_protocol::ActionId;
 
+use crate::telemetry::LogFormat;
+
 /// Hold a command until a person has seen exactly what will run and signed it.
 #[derive(Debug, Parser)]
 #[command(
@@ -32,7 +34,11 @@ impl Command {
         match self {
             Self::Verify(args) => args.json,
             Self::Export(args) => args.json,
-            Self::Exec(_) | Self::Answer(_) | Self::Gateway(_) | Self::Webhook { .. } => false,
+            Self::Exec(_)
+            | Self::Answer(_)
+            | Self::Backup(_)
+            | Self::Gateway(_)
+            | Self::Webhook { .. } => false,
         }
     }
 }
@@ -58,7 +64,11 @@ pub(crate) enum Command {
     /// Write the console's copy of the ledger into one file that anybody can check.
     #[command(after_long_help = EXPORT_HELP)]
     Export(ExportArgs),
+    /// Copy the gateway's ledger and keys into a new folder, while it runs.
+    #[command(after_long_help = BACKUP_HELP)]
+    Backup(BackupArgs),
     /// Serve agents and the console's page on this computer, without a window.
+    #[command(after_long_help = GATEWAY_HELP)]
     Gateway(GatewayArgs),
     /// Tell others what happens: signed messages over HTTPS.
     #[command(after_long_help = WEBHOOK_HELP)]
@@ -95,6 +105,7 @@ all of it.";
 const EXPORT_HELP: &str = "\
 Exit codes: 0 written, 2 wrong usage or a file that cannot be written, 117 \
 nothing to export yet, 70 other failure.";
+
 const WEBHOOK_HELP: &str = "\
 Messages hold ids, times and statuses, never what an agent or a person wrote. \
 They follow the Standard Webhooks specification: the receiver checks \
@@ -104,6 +115,20 @@ message arrived stands beside the action in the console.
 
 Exit codes: 0 done, 1 the test message did not arrive, 2 wrong usage, \
 117 not set up, 70 other failure.";
+
+const BACKUP_HELP: &str = "\
+The folder holds `gateway.db`, `keys.json` and `port`. How to restore it, and \
+when the gateway refuses a restored ledger: docs/OPERATIONS.md.";
+
+const GATEWAY_HELP: &str = "\
+VIDIMUS_LOG chooses what is written to standard error: `error`, `warn`, \
+`info` (a line for each request), `debug` or `trace`. Without it, `warn` with \
+text and `info` with JSON.
+
+OTEL_EXPORTER_OTLP_ENDPOINT names an OpenTelemetry collector that gets traces, \
+such as `http://localhost:4318`; the other standard variables are heeded.
+
+`/healthz` and `/metrics` of its address are for monitoring.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WebhookCommand {
@@ -244,6 +269,16 @@ pub(crate) struct GatewayArgs {
     /// For one person, who decides on what his own agents propose.
     #[arg(long, required = true)]
     pub(crate) personal: bool,
+    /// How the lines on standard error look.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// The folder to write, which must not exist.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: PathBuf,
 }
 
 fn seconds(text: &str) -> Result<u64, String> {

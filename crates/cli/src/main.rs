@@ -5,12 +5,14 @@
 
 mod answer;
 mod args;
+mod backup;
 mod exec;
 mod export;
 mod gateway;
 mod out;
 mod random;
 mod stop;
+mod telemetry;
 mod verify;
 mod webhook;
 
@@ -80,10 +82,11 @@ fn run(cli: Cli) -> Result<u8, Stop> {
         }
         Command::Verify(args) => verify::run(&args),
         Command::Export(args) => export::run(&args, &home()?),
+        Command::Backup(args) => backup::run(&args, &home()?),
         // The only profile that this version serves, so it is said and not asked.
         // The ledger has a thread of its own: one more is enough for requests.
-        Command::Gateway(_) => {
-            runtime(Builder::new_current_thread())?.block_on(gateway::run(home()?))
+        Command::Gateway(args) => {
+            runtime(Builder::new_current_thread())?.block_on(gateway::run(&args, home()?))
         }
         Command::Webhook { command } => {
             runtime(Builder::new_current_thread())?.block_on(webhook::run(command, &home()?))

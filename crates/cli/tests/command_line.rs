@@ -26,7 +26,10 @@ fn help_names_every_command_and_code() {
     let bare = vidimus(&[]);
     let help = vidimus(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
-    for name in ["exec", "verify", "export", "gateway", "webhook", "--home"] {
+    let names = [
+        "exec", "answer", "verify", "export", "backup", "gateway", "webhook", "--home",
+    ];
+    for name in names {
         assert!(text(&help.stdout).contains(name), "{name}");
         assert!(text(&bare.stderr).contains(name), "{name}");
     }

@@ -11,11 +11,14 @@
 //! Every entry is made by the one sequencer (`sequencer.rs`). Routes only read
 //! what is committed and signed (`shared.rs`). Interface: `docs/spec/api.md`.
 
+mod backup;
 mod ceremonies;
 mod clock;
 mod founding;
 mod guard;
+mod health;
 mod keys;
+mod metrics;
 mod port;
 mod presence;
 mod problem;
@@ -44,6 +47,7 @@ use vidimus_protocol::{Digest, State};
 use vidimus_verify::permit::PermitSigner;
 use vidimus_verify::replay::Replay;
 
+pub use backup::{BackupError, Copied, backup};
 pub use clock::{BOUND as CLOCK_BOUND, Clock, SystemClock};
 pub use founding::{NewSession, Registration, SoftwareKey};
 pub use guard::GuardError;
@@ -147,6 +151,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     webhooks: Webhooks,
     port: u16,
+    dir: PathBuf,
     loopback: std::sync::Mutex<Option<Loopback>>,
     stopping: tokio::sync::watch::Sender<bool>,
     /// Held open for its lock.
@@ -212,6 +217,7 @@ impl Gateway {
             state,
             tree,
             checkpoint: None,
+            signed_at: None,
             sessions,
         };
         let reader = Store::open_reader(&ledger)?;
@@ -246,6 +252,7 @@ impl Gateway {
             clock,
             webhooks: Webhooks::new(&dir),
             port,
+            dir,
             loopback: std::sync::Mutex::new(Some(loopback)),
             stopping: tokio::sync::watch::Sender::new(false),
             _lock: lock,
@@ -414,7 +421,13 @@ impl Gateway {
         })?;
         let (reply, answer) = oneshot::channel();
         let jobs = self.0.jobs.as_ref().ok_or_else(closed)?;
-        jobs.send(Job { request, reply }).map_err(|_| closed())?;
+        let span = tracing::Span::current();
+        let job = Job {
+            request,
+            reply,
+            span,
+        };
+        jobs.send(job).map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
 }

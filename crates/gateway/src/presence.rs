@@ -40,6 +40,12 @@ impl Presence {
         }
     }
 
+    /// How many wait at this moment.
+    pub(crate) fn here(&self) -> usize {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.values().map(|waiters| waiters.here).sum()
+    }
+
     /// Actions that somebody waits for, sorted.
     pub(crate) fn list(&self) -> Vec<ActionId> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);

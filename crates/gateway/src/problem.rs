@@ -88,6 +88,9 @@ pub(crate) const CODES: &[(u16, &[&str])] = &[
             "busy",
             "clock",
             "store",
+            "disk_full",
+            "stalled",
+            "sequencer_gone",
             "webauthn",
             "inconsistent",
             "gateway_closed",
@@ -203,12 +206,17 @@ impl From<Violation> for Refusal {
     }
 }
 
+/// The code of a refusal, beside its response: for the log and the counts.
+#[derive(Clone, Copy)]
+pub(crate) struct RefusalCode(pub(crate) &'static str);
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self.problem()).unwrap_or_default();
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
         let mut response = (status, kind, body).into_response();
+        response.extensions_mut().insert(RefusalCode(self.code));
         if status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer");
             response

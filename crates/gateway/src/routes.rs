@@ -6,7 +6,9 @@ mod ceremonies;
 mod deliveries;
 mod events;
 pub(crate) mod feed;
+mod health;
 mod notes;
+mod observe;
 mod openapi;
 mod page;
 mod propose;
@@ -39,11 +41,15 @@ pub(crate) fn router(gateway: Gateway, extra: Router) -> Router {
         .route("/v1/ceremonies/{id}/code", post(page::code))
         .route("/v1/ceremonies/{id}/registration", post(page::registration))
         .route("/c/{file}", get(page::document))
+        // Monitoring's, in forms of its own: docs/OPERATIONS.md.
+        .route("/healthz", get(health::healthz))
+        .route("/metrics", get(health::metrics))
         .with_state(gateway.clone())
         .merge(extra)
         .fallback(async || Refusal::not_found("page"))
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(middleware::from_fn_with_state(gateway, guard))
+        .layer(middleware::from_fn_with_state(gateway.clone(), guard))
+        .layer(middleware::from_fn_with_state(gateway, observe::observe))
 }
 
 /// What programs may count on: each route with its description.

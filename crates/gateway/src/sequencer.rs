@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use vidimus_ledger::checkpoint::Checkpoint;
@@ -29,12 +29,12 @@ use vidimus_protocol::{Digest, Time, entry};
 use vidimus_verify::permit::PermitSigner;
 use vidimus_verify::replay::{Replay, ReplayError};
 
-use crate::clock::Timekeeper;
+use crate::clock::{ClockFault, Timekeeper};
 use crate::founding::FoundingDraft;
 use crate::keys::random;
 use crate::problem::Refusal;
 use crate::shared::{News, Shared};
-use crate::store::{Batch, Leaves, Store, StoredPart};
+use crate::store::{Batch, Leaves, Store, StoreError, StoredPart};
 
 /// Most requests in one commit.
 const GROUP: usize = 256;
@@ -42,6 +42,8 @@ const GROUP: usize = 256;
 const SIGN_AGAIN_MS: u64 = 25_000;
 /// How often deadlines and the clock are looked at.
 const TICK: Duration = Duration::from_millis(500);
+/// How often a disk that refused a write is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// Life of a nonce, seconds.
 const NONCE_LIFE_S: u64 = 300;
 /// Most nonces at a time, with a session and without one.
@@ -129,6 +131,8 @@ enum Wanted {
 pub(crate) struct Job {
     pub(crate) request: Request,
     pub(crate) reply: oneshot::Sender<Result<Answer, Refusal>>,
+    /// The request that it came with, for traces.
+    pub(crate) span: tracing::Span,
 }
 
 /// A nonce that nobody used yet.
@@ -154,6 +158,10 @@ pub(crate) struct Sequencer {
     signed: Option<Checkpoint>,
     /// Entry time of what is being judged.
     time: Option<Time>,
+    /// Why the disk takes nothing, and when it was last tried.
+    trouble: Option<(Refusal, Instant)>,
+    /// Whether it was said that the write-ahead log cannot be shortened.
+    untidy: bool,
 }
 
 /// The sequencer ends: fail closed.
@@ -183,6 +191,8 @@ impl Sequencer {
             signed_at: Time::default(),
             signed: None,
             time: None,
+            trouble: None,
+            untidy: false,
         }
     }
 
@@ -205,24 +215,37 @@ impl Sequencer {
 
     fn group(&mut self, jobs: Vec<Job>) -> Result<(), Stop> {
         let nobody_waits = jobs.is_empty();
+        if let Err(refusal) = self.writable() {
+            return self.refuse(jobs, &refusal);
+        }
         let mut whole = self.judge_whole(Self::log_what_is_due);
         if let Err(refusal) = &whole.0 {
             tracing::warn!(%refusal, "what is due cannot be logged");
         }
         let mut judged = Vec::with_capacity(jobs.len());
-        for Job { request, reply } in jobs {
-            let (result, is_whole) = self.judge_whole(|sequencer| sequencer.judge(request));
+        let mut spans = Vec::with_capacity(jobs.len());
+        for Job {
+            request,
+            reply,
+            span,
+        } in jobs
+        {
+            let judging = tracing::info_span!(parent: &span, "judge");
+            let (result, is_whole) =
+                judging.in_scope(|| self.judge_whole(|sequencer| sequencer.judge(request)));
             whole.1 &= is_whole;
             judged.push((reply, result));
+            spans.push(span);
         }
         let committed = if whole.1 {
-            self.commit()
+            self.commit(&spans)
         } else {
             self.start_over().map(|()| Err(inconsistent()))
         };
         let Ok(committed) = committed else {
             return Err(Stop);
         };
+        self.feel();
         for (reply, wanted) in judged {
             let answer = match (&committed, wanted) {
                 (_, Err(refusal)) => Err(refusal),
@@ -235,10 +258,57 @@ impl Sequencer {
         if let Some(signed) = self.signed.take() {
             self.note_guard(&signed);
         }
-        if let Err(error) = self.store.tidy(nobody_waits) {
-            tracing::warn!(%error, "the write-ahead log could not be shortened");
+        let tidied = self.store.tidy(nobody_waits);
+        if let Err(error) = &tidied
+            && !self.untidy
+        {
+            tracing::warn!(%error, "the write-ahead log cannot be shortened");
         }
+        self.untidy = tidied.is_err();
         Ok(())
+    }
+
+    /// Whether the disk takes writes. After it refused one nothing is judged
+    /// until it takes some again: every refused commit would cost a replay.
+    fn writable(&mut self) -> Result<(), Refusal> {
+        let Some((refusal, tried)) = &mut self.trouble else {
+            return Ok(());
+        };
+        if tried.elapsed() >= TRY_AGAIN {
+            *tried = Instant::now();
+            match self.store.has_room() {
+                Ok(()) => {
+                    tracing::info!("the disk takes writes again");
+                    self.trouble = None;
+                    return Ok(());
+                }
+                Err(error) => *refusal = disk(&error),
+            }
+        }
+        Err(refusal.clone())
+    }
+
+    /// Answers everybody with the same refusal. A checkpoint is still signed:
+    /// it says that the log has not grown.
+    fn refuse(&mut self, jobs: Vec<Job>, refusal: &Refusal) -> Result<(), Stop> {
+        for job in jobs {
+            // A requester that went away has nothing to be told.
+            let _ = job.reply.send(Err(refusal.clone()));
+        }
+        // Its refusal is the clock's, which `feel` says.
+        let _signed = self.commit(&[])?;
+        self.feel();
+        Ok(())
+    }
+
+    /// Says how the sequencer is.
+    fn feel(&mut self) {
+        let disk = self.trouble.as_ref().map(|(refusal, _)| refusal.clone());
+        let clock = || {
+            let fault = self.keeper.entry_time(self.replay.state().last_time());
+            fault.err().map(clock)
+        };
+        self.shared.health.beat(disk.or_else(clock));
     }
 
     /// Judges one thing at one time. Whether it is whole: a refusal after its
@@ -360,7 +430,7 @@ impl Sequencer {
         let time = self
             .keeper
             .entry_time(self.replay.state().last_time())
-            .map_err(|fault| Refusal::unavailable("clock", fault.to_string()))?;
+            .map_err(clock)?;
         self.time = Some(time);
         Ok(time)
     }
@@ -420,7 +490,7 @@ impl Sequencer {
     }
 
     /// Writes what was judged, signs it, makes it visible. Returns the leaves.
-    fn commit(&mut self) -> Result<Result<Leaves, Refusal>, Stop> {
+    fn commit(&mut self, spans: &[tracing::Span]) -> Result<Result<Leaves, Refusal>, Stop> {
         let now = self.keeper.wall();
         let batch = std::mem::take(&mut self.batch);
         let news = News {
@@ -433,20 +503,33 @@ impl Sequencer {
         if batch.is_empty() && !aged {
             return Ok(Ok(Vec::new()));
         }
+        let parent = spans.first().and_then(tracing::Span::id);
         if batch.is_empty() {
             // Signed only while the clocks agree: a stale checkpoint says so by itself.
             if let Err(refusal) = self.now() {
                 return Ok(Err(refusal));
             }
-        } else if let Err(error) = self.store.commit(&batch) {
-            tracing::error!(%error, "nothing of this group was written");
-            self.start_over()?;
-            return Ok(Err(Refusal::unavailable(
-                "store",
-                "nothing was logged: the disk is full or broken. Free space or mend it, then try again",
-            )));
+        } else {
+            let entries = batch.leaves.len();
+            let span = tracing::info_span!(parent: parent.clone(), "commit", entries);
+            // One commit serves all that wait: it stands in the trace of the
+            // first and is linked from it to the others.
+            for other in spans.iter().skip(1) {
+                span.follows_from(other);
+            }
+            let began = Instant::now();
+            if let Err(error) = span.in_scope(|| self.store.commit(&batch)) {
+                tracing::error!(%error, "nothing of this group was written");
+                self.shared.metrics.write_failed();
+                let refusal = disk(&error);
+                self.trouble = Some((refusal.clone(), Instant::now()));
+                self.start_over()?;
+                return Ok(Err(refusal));
+            }
+            self.shared.metrics.committed(entries, began.elapsed());
         }
-        match self.shared.publish(news, now) {
+        let signing = tracing::info_span!(parent: parent, "sign");
+        match signing.in_scope(|| self.shared.publish(news, now)) {
             Ok(Some(signed)) => {
                 self.signed_at = now;
                 self.signed = Some(signed);
@@ -500,6 +583,24 @@ pub(crate) fn part_ref(name: &str, content: &Content) -> Result<PartRef, Refusal
         size: u64::try_from(content.bytes.0.len()).unwrap_or(u64::MAX),
         r#type: content.r#type.clone(),
     })
+}
+
+/// What to say when the disk refused a write.
+fn disk(error: &StoreError) -> Refusal {
+    if error.is_full() {
+        return Refusal::unavailable(
+            "disk_full",
+            "nothing was logged: the disk is full. Free space on it; the gateway goes on by itself",
+        );
+    }
+    Refusal::unavailable(
+        "store",
+        "nothing was logged: the disk refuses writes (broken, read-only, or a quota or size limit is reached). Mend it; the gateway goes on by itself",
+    )
+}
+
+fn clock(fault: ClockFault) -> Refusal {
+    Refusal::unavailable("clock", fault.to_string())
 }
 
 fn inconsistent() -> Refusal {

@@ -11,6 +11,8 @@ use vidimus_protocol::api::{Ack, Proven};
 use vidimus_protocol::state::Agent;
 use vidimus_protocol::{Digest, Entry, State, Time};
 
+use crate::health::Health;
+use crate::metrics::Metrics;
 use crate::problem::Refusal;
 use crate::store::{Session, Store, StoreError};
 
@@ -20,6 +22,8 @@ pub(crate) struct Committed {
     pub(crate) tree: MemoryTree,
     /// The newest signed checkpoint; `None` before the log is opened.
     pub(crate) checkpoint: Option<String>,
+    /// When that was signed.
+    pub(crate) signed_at: Option<Time>,
     pub(crate) sessions: HashMap<Digest, Session>,
 }
 
@@ -30,6 +34,8 @@ pub(crate) struct Shared {
     reader: Mutex<Store>,
     key: SigningKey,
     origin: String,
+    pub(crate) health: Health,
+    pub(crate) metrics: Metrics,
 }
 
 /// One commit's news.
@@ -53,6 +59,8 @@ impl Shared {
             reader: Mutex::new(reader),
             key,
             origin,
+            health: Health::default(),
+            metrics: Metrics::default(),
         }
     }
 
@@ -87,6 +95,7 @@ impl Shared {
                 )
             })?;
             committed.tree.push(entry.leaf_hash.0);
+            self.metrics.logged(entry);
         }
         for session in news.sessions {
             committed.sessions.insert(session.token_hash, session);
@@ -102,6 +111,7 @@ impl Shared {
         committed.checkpoint = signed
             .as_ref()
             .map(|signed| checkpoint::sign(signed, &self.key, now.unix_ms() / 1000));
+        committed.signed_at = signed.as_ref().map(|_| now);
         drop(committed);
         self.changed.send_replace(());
         Ok(signed)

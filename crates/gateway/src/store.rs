@@ -28,6 +28,13 @@ pub enum StoreError {
     Damaged(String),
 }
 
+impl StoreError {
+    /// Whether the disk has no more room.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Sqlite(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
+    }
+}
+
 const LAYOUT: i64 = 2;
 
 /// Leaves and parts only ever grow at their end, so that a commit writes few
@@ -103,13 +110,7 @@ pub(crate) struct Store {
 impl Store {
     /// Opens the file for writing, creating it (0600) when it is missing.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(|error| StoreError::Damaged(error.to_string()))?;
+        create(path)?;
         let connection = Connection::open(path)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
@@ -121,16 +122,29 @@ impl Store {
             found => return Err(StoreError::Layout { found }),
         }
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-        // Writes the log once to its full length. A commit then overwrites,
-        // which takes a disk half as long as making a file longer.
-        let bytes = WAL_PAGES * PAGE;
-        connection.execute(&format!("UPDATE filler SET bytes = zeroblob({bytes})"), [])?;
         let mut store = Self {
             connection,
-            wal_pages: WAL_PAGES,
+            wal_pages: 0,
         };
-        store.restart_wal()?;
+        store.fill_wal()?;
         Ok(store)
+    }
+
+    /// Writes the log once to its full length. A commit then overwrites,
+    /// which takes a disk half as long as making a file longer.
+    fn fill_wal(&mut self) -> Result<(), StoreError> {
+        let bytes = WAL_PAGES * PAGE;
+        self.connection
+            .execute(&format!("UPDATE filler SET bytes = zeroblob({bytes})"), [])?;
+        self.wal_pages += WAL_PAGES;
+        self.restart_wal()
+    }
+
+    /// Whether the disk takes writes again after it refused one: as much as a
+    /// full write-ahead log, into the file and into the log.
+    pub(crate) fn has_room(&mut self) -> Result<(), StoreError> {
+        self.restart_wal()?;
+        self.fill_wal()
     }
 
     /// Lets the write-ahead log begin again at its start, when it is full or,
@@ -167,6 +181,18 @@ impl Store {
             connection,
             wal_pages: 0,
         })
+    }
+
+    /// Writes everything but sessions, as of now, into a new file (0600).
+    pub(crate) fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        create(path)?;
+        let name = path
+            .to_str()
+            .ok_or_else(|| StoreError::Damaged("the copy's name is not UTF-8".to_owned()))?;
+        self.connection.execute("VACUUM INTO ?1", [name])?;
+        let copy = Connection::open(path)?;
+        copy.execute_batch("PRAGMA secure_delete = ON; DELETE FROM sessions; VACUUM;")?;
+        Ok(())
     }
 
     /// Writes a batch durably, or nothing of it.
@@ -309,6 +335,18 @@ impl Store {
     }
 }
 
+/// Makes the file (0600) unless it is there.
+fn create(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
+        .map_err(|error| StoreError::Damaged(error.to_string()))
+}
+
 /// The parts of an entry have the ids from this one on, [`MOST_PARTS`] at most.
 fn first_part_id(index: u64) -> i64 {
     sql(index).saturating_mul(MOST_PARTS)
@@ -368,6 +406,37 @@ mod tests {
         check(&Store::open_reader(&path).unwrap());
         drop(store);
         check(&Store::open(&path).unwrap());
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_other_trouble_and_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let mut store = Store::open(&path).unwrap();
+        let limit = |store: &Store, more: i64| {
+            let connection = &store.connection;
+            let pages: i64 = connection
+                .pragma_query_value(None, "page_count", |row| row.get(0))
+                .unwrap();
+            connection
+                .pragma_update_and_check(None, "max_page_count", pages + more, |_| Ok(()))
+                .unwrap();
+        };
+        limit(&store, 4);
+        let mut written = 0;
+        let refused = loop {
+            match store.commit(&entry(written)) {
+                Ok(()) => written += 1,
+                Err(refused) => break refused,
+            }
+        };
+        assert!(refused.is_full(), "{refused}");
+        assert!(!StoreError::Damaged("other".to_owned()).is_full());
+        limit(&store, 1000);
+        store.has_room().unwrap();
+        store.commit(&entry(written)).unwrap();
+        let leaves = store.leaves(0, 2000, usize::MAX).unwrap().len();
+        assert_eq!(u64::try_from(leaves).unwrap(), written + 1);
     }
 
     #[test]

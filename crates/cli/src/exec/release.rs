@@ -282,7 +282,11 @@ impl Release<'_> {
         let error = loop {
             match self.setup.gateway.report(self.saved.action, report).await {
                 Ok(_) => return,
-                Err(ClientError::Unreachable { .. }) if begun.elapsed() < REPORT => {
+                // A gateway that is down, or whose disk is full, may be back
+                // in a moment.
+                Err(
+                    ClientError::Unreachable { .. } | ClientError::Problem { status: 500.., .. },
+                ) if begun.elapsed() < REPORT => {
                     tokio::time::sleep(PAUSE).await;
                 }
                 Err(error) => break error,

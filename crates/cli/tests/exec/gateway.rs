@@ -42,6 +42,8 @@ pub struct Faults {
     pub lose_proposal: bool,
     /// The answer to the redemption gets lost.
     pub lose_redemption: bool,
+    /// The disk is full when the outcome is reported.
+    pub full_disk: bool,
     /// Another payload is logged than was proposed.
     pub log_other_payload: bool,
     /// The proof bundle is of another action.
@@ -171,6 +173,9 @@ impl Gateway {
             ("POST", Some(action), Some("redeem")) => self.redeem(action, &read(body)),
             ("POST", Some(action), Some("outcome")) => {
                 let mut world = self.world();
+                if std::mem::take(&mut world.faults.full_disk) {
+                    return Some(problem(503, "disk_full"));
+                }
                 world.reports.push(read(body));
                 let entry = world.story.complete(action);
                 Some(json(200, &world.story.ack(&[entry.index])))

@@ -126,6 +126,17 @@ fn a_lost_acknowledgement_is_asked_for_again() {
 }
 
 #[test]
+fn an_outcome_waits_for_a_disk_that_is_full() {
+    let gateway = Gateway::start(Decide::Approve);
+    gateway.world().faults.full_disk = true;
+    let place = Place::connected(&gateway);
+    let ended = place.exec(&TOUCH);
+    ended.expect(0, "approved by Ada");
+    assert!(!ended.stderr.contains("could not be reported"));
+    assert_eq!(gateway.world().reports.len(), 1);
+}
+
+#[test]
 fn another_logged_payload_is_caught_at_once() {
     let gateway = Gateway::start(Decide::Approve);
     gateway.world().faults.log_other_payload = true;

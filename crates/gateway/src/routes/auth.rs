@@ -36,12 +36,13 @@ impl FromRequestParts<Gateway> for AgentAuth {
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Refusal> {
         let token = bearer(parts).ok_or_else(Refusal::unauthorised)?;
-        gateway
+        let agent = gateway
             .0
             .shared
             .agent(token_hash(token))
-            .map(Self)
-            .ok_or_else(Refusal::unauthorised)
+            .ok_or_else(Refusal::unauthorised)?;
+        super::observe::asks(parts, agent.id);
+        Ok(Self(agent))
     }
 }
 

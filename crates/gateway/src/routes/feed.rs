@@ -192,6 +192,7 @@ enum Hangup {
 
 impl Feed {
     async fn run(&mut self) -> Result<(), Hangup> {
+        let _counted = self.gateway.0.shared.metrics.feed_client();
         let mut changes = self.gateway.0.shared.follow();
         let stopped = self.gateway.stopped();
         tokio::pin!(stopped);

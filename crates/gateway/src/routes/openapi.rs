@@ -21,7 +21,14 @@ use crate::problem::CODES;
 /// What a handler says that it refuses, by code.
 const REFUSALS: &str = "x-refusals";
 /// Codes of whatever is written by the sequencer.
-const SEQUENCER: [&str; 5] = ["busy", "clock", "gateway_closed", "inconsistent", "store"];
+const SEQUENCER: [&str; 6] = [
+    "busy",
+    "clock",
+    "disk_full",
+    "gateway_closed",
+    "inconsistent",
+    "store",
+];
 
 static TEXT: LazyLock<String> = LazyLock::new(|| text(super::described().into_openapi()));
 
