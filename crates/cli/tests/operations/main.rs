@@ -30,6 +30,8 @@ trait Disk {
     fn fill(&self, running: &Running);
     /// Makes room again, while the gateway runs.
     fn free(&self, running: &Running);
+    /// The command, beside the gateway.
+    fn vidimus(&self, running: &Running) -> Command;
     /// Where the files of `path` are for this process.
     fn seen(&self, running: &Running, path: &Path) -> std::path::PathBuf;
 }
@@ -59,6 +61,10 @@ impl Disk for Limited {
 
     fn free(&self, running: &Running) {
         limit(running, None);
+    }
+
+    fn vidimus(&self, _running: &Running) -> Command {
+        Command::new(env!("CARGO_BIN_EXE_vidimus"))
     }
 
     fn seen(&self, _running: &Running, path: &Path) -> std::path::PathBuf {
@@ -105,6 +111,21 @@ impl Disk for Small {
     fn free(&self, running: &Running) {
         let path = self.seen(running, &running_home(running)).join(BALLAST);
         std::fs::remove_file(path).unwrap();
+    }
+
+    fn vidimus(&self, running: &Running) -> Command {
+        let mut command = Command::new("nsenter");
+        let target = running.child.id().to_string();
+        command
+            .args([
+                "--user",
+                "--mount",
+                "--preserve-credentials",
+                "--target",
+                &target,
+            ])
+            .arg(env!("CARGO_BIN_EXE_vidimus"));
+        command
     }
 
     fn seen(&self, running: &Running, path: &Path) -> std::path::PathBuf {
@@ -195,7 +216,14 @@ async fn a_full_disk(disk: &dyn Disk, code: &str) {
         acknowledged.push(ack.unwrap());
     }
     let backup = folder.path().join("backup");
-    vidimus_gateway::backup(&Home::at(&seen).gateway_dir(), &backup).unwrap();
+    let copied = disk
+        .vidimus(&running)
+        .args(["backup", "--to"])
+        .arg(&backup)
+        .env("VIDIMUS_HOME", &home)
+        .output()
+        .unwrap();
+    assert!(copied.status.success(), "{copied:?}");
     let leaves = leaves(&backup.join("gateway.db"));
     let stderr = running.stop().await;
     let mut replay = Replay::new();

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
+use tracing::Instrument as _;
 use vidimus_ledger::tree;
 use vidimus_protocol::api::{
     CeremonyStarted, CeremonyView, NonceReply, SessionView, StartCeremony, SubmitAssertion,
@@ -268,7 +269,7 @@ pub(super) async fn assertion(
         _ => return Err(out_of_order()),
     };
     // A page that goes away does not take the result with it.
-    let carried = tokio::spawn(async move {
+    let carrying = async move {
         let result = match gateway.ask(request).await {
             Ok(Answer::Ack(ack)) => Ok(Some(ack)),
             Ok(_) => Ok(None),
@@ -276,7 +277,8 @@ pub(super) async fn assertion(
         };
         ceremony.end(result.clone());
         result.map(|_| Json(ceremony.view()))
-    });
+    };
+    let carried = tokio::spawn(carrying.in_current_span());
     carried.await.unwrap_or_else(|_| Err(unexpected()))
 }
 
