@@ -80,7 +80,8 @@ pub(super) async fn observe(
     let context = span.context();
     let trace = context.span().span_context().trace_id();
     let trace_id = (trace != opentelemetry::TraceId::INVALID).then(|| trace.to_string());
-    let duration_ms = took.as_secs_f64() * 1000.0;
+    let duration_us = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+    let duration_ms = f64::from(duration_us) / 1000.0;
     if is_quiet {
         tracing::debug!(
             method,
