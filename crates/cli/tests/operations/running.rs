@@ -167,7 +167,8 @@ impl Person {
         let url = prompt["ceremony"]["url"].as_str().unwrap().to_owned();
         let code = code(running).await;
         let key = Page::at(&url).set_up(&code).await;
-        until(running, &cookie, |view| view["phase"]["is"] == "ready").await;
+        let ready = |view: &Value| view["phase"]["is"] == "ready" && is_settled(view);
+        until(running, &cookie, ready).await;
         Self {
             cookie,
             code,
@@ -185,9 +186,7 @@ impl Person {
         let view = until(running, &self.cookie, waits).await;
         let url = view["ceremony"]["url"].as_str().unwrap().to_owned();
         Page::at(&url).sign(&self.key).await;
-        let done =
-            |view: &Value| view["ceremony"].is_null() || view["ceremony"]["state"]["is"] == "done";
-        until(running, &self.cookie, done).await;
+        until(running, &self.cookie, is_settled).await;
         let dismiss = json!({ "do": "cancel_ceremony" });
         command(running, &self.cookie, dismiss).await;
     }
@@ -221,6 +220,11 @@ impl Person {
         });
         self.touch(running, ask).await;
     }
+}
+
+/// No key prompt is in progress.
+fn is_settled(view: &Value) -> bool {
+    view["ceremony"].is_null() || view["ceremony"]["state"]["is"] == "done"
 }
 
 async fn command(running: &Running, cookie: &str, ask: Value) -> Value {
