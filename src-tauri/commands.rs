@@ -28,4 +28,5 @@ pub(crate) fn console_events(desk: State<'_, Desk>, channel: Channel<Event>) {
             }
         }
     });
+    desk.page_listens();
 }

@@ -9,6 +9,7 @@
 mod browser;
 mod commands;
 mod environment;
+mod instance;
 mod notify;
 mod passphrase;
 mod shell;
@@ -22,6 +23,7 @@ use tauri::{Manager as _, RunEvent};
 use tracing_subscriber::EnvFilter;
 use vidimus_client::home::Home;
 
+use crate::instance::{Claim, Errand, First};
 use crate::shell::Desk;
 
 /// Vidimus: see exactly what an agent wants to run, and sign exactly that.
@@ -31,6 +33,10 @@ struct Arguments {
     /// Keep everything below this folder (default: the folders of your desktop)
     #[arg(long, value_name = "FOLDER")]
     home: Option<PathBuf>,
+
+    /// Open the action that this link names: vidimus://action/ID
+    #[arg(value_name = "LINK")]
+    link: Option<String>,
 }
 
 /// Runs the console until its window is closed.
@@ -45,17 +51,23 @@ pub fn run() -> Result<()> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
+    let home = Home::find(arguments.home.as_deref()).context("finding the folder for its files")?;
+    let link = arguments.link;
+    let errand = link.clone().map_or(Errand::Raise, Errand::Open);
+    let first = match instance::claim(&home, &errand).context("looking for a running Vidimus")? {
+        Claim::First(first) => first,
+        Claim::Handed => return Ok(()),
+    };
     gtk::init().map_err(|_| {
         anyhow!(
             "there is no display here, so no window opens. \
              To decide in a browser on another computer, run: vidimus gateway --personal"
         )
     })?;
-    let home = Home::find(arguments.home.as_deref()).context("finding the folder for its files")?;
-    open(home)
+    open(home, first, link)
 }
 
-fn open(home: Home) -> Result<()> {
+fn open(home: Home, first: First, link: Option<String>) -> Result<()> {
     let app = tauri::Builder::default()
         .invoke_handler(tauri::generate_handler![
             commands::console_command,
@@ -64,8 +76,16 @@ fn open(home: Home) -> Result<()> {
         .setup(|app| {
             let handle = app.handle().clone();
             let desk = tauri::async_runtime::block_on(async { Desk::start(&handle, home) });
+            if let Some(link) = link {
+                desk.follow(link);
+            }
             app.manage(desk);
             shell::open_window(&handle)?;
+            let asked = handle.clone();
+            tauri::async_runtime::block_on(async {
+                first.serve(move |errand| shell::run_errand(&asked, errand))
+            })
+            .context("listening for a second start")?;
             tauri::async_runtime::spawn(async move {
                 stop_signal().await;
                 handle.exit(0);

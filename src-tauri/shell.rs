@@ -16,6 +16,7 @@ use vidimus_console::view::VerdictChoice;
 use vidimus_console::{Config, Console, Handle};
 use zeroize::Zeroizing;
 
+use crate::instance::Errand;
 use crate::notify::{Listener, Notifier};
 use crate::{browser, passphrase};
 
@@ -32,6 +33,15 @@ pub(crate) struct Desk {
     pub(crate) console: Handle,
     notifier: Notifier,
     listening: Mutex<Option<AbortHandle>>,
+    link: Mutex<Link>,
+}
+
+/// A page that does not listen yet would miss what is brought up.
+enum Link {
+    /// The page does not listen yet. What it is to show once it does.
+    Waits(Option<String>),
+    /// The page listens.
+    Passes,
 }
 
 impl Desk {
@@ -51,6 +61,7 @@ impl Desk {
             console,
             notifier,
             listening: Mutex::new(None),
+            link: Mutex::new(Link::Waits(None)),
         }
     }
 
@@ -65,6 +76,22 @@ impl Desk {
             .replace(pump.inner().abort_handle());
         if let Some(before) = before {
             before.abort();
+        }
+    }
+
+    /// Follows a link, now or as soon as the page can show where it leads.
+    pub(crate) fn follow(&self, link: String) {
+        match &mut *self.link.lock().unwrap_or_else(PoisonError::into_inner) {
+            Link::Waits(waiting) => *waiting = Some(link),
+            Link::Passes => self.console.link_followed(&link),
+        }
+    }
+
+    /// The page listens from now on.
+    pub(crate) fn page_listens(&self) {
+        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Link::Waits(Some(link)) = std::mem::replace(&mut *link, Link::Passes) {
+            self.console.link_followed(&link);
         }
     }
 
@@ -95,6 +122,20 @@ pub(crate) fn open_window(app: &AppHandle) -> tauri::Result<WebviewWindow> {
 /// The window shows the page that was built into it, and nothing else ever.
 fn is_ours(url: &Url) -> bool {
     url.scheme() == "tauri" && url.host_str() == Some("localhost")
+}
+
+/// Does what a second start was started for.
+pub(crate) fn run_errand(app: &AppHandle, errand: Errand) {
+    match errand {
+        Errand::Nothing => {}
+        Errand::Raise => raise(app),
+        Errand::Open(link) => {
+            raise(app);
+            if let Some(desk) = app.try_state::<Desk>() {
+                desk.follow(link);
+            }
+        }
+    }
 }
 
 /// Brings the window in front.

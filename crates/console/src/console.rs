@@ -188,6 +188,15 @@ impl Handle {
         });
     }
 
+    /// A link was followed to here: brings up the action that it names, or says
+    /// why not. Nothing is decided, whoever made the link.
+    pub fn link_followed(&self, link: &str) {
+        // A console that has stopped has nothing to bring up.
+        let _stopped = self.inbox.send(Message::Link {
+            link: link.to_owned(),
+        });
+    }
+
     /// A notification could not be shown. The person is told in the window.
     pub fn notification_failed(&self, why: &str) {
         // A console that has stopped has nobody to tell.

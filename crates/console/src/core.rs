@@ -62,6 +62,8 @@ pub(crate) enum Message {
         action: String,
         choice: Option<VerdictChoice>,
     },
+    /// A link was followed. It may open an action, never decide.
+    Link { link: String },
     /// The keyring answered.
     Keyring {
         token: Result<Option<Zeroizing<String>>, String>,
@@ -286,7 +288,8 @@ impl Core {
                 front,
                 reply,
             } => self.command(command, &front, reply),
-            Message::Clicked { action, choice } => self.clicked(action, choice),
+            Message::Clicked { action, choice } => self.clicked(&action, choice),
+            Message::Link { link } => self.link_followed(&link),
             Message::Keyring { token, pin } => self.keyring_answered(token, pin),
             Message::KeyringFailed { why } => self.no_keyring(&why),
             Message::Session { token, result } => self.session_answered(token, result),

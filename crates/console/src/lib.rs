@@ -17,6 +17,7 @@ mod core;
 pub mod headless;
 pub mod hooks;
 mod inbox;
+mod link;
 mod problem;
 pub mod render;
 pub mod safe_text;

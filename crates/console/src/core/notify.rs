@@ -8,10 +8,14 @@ use super::{Core, now};
 use crate::hooks::{NotificationRequest, Urgency};
 use crate::inbox::agent_name;
 use crate::safe_text;
-use crate::view::{Event, VerdictChoice};
+use crate::view::{Event, Problem, Tone, VerdictChoice};
 
 /// An action that expires sooner than this presses.
 const PRESSING_MS: u64 = 120_000;
+
+/// Codes of what is said about links that lead nowhere.
+const BAD_LINK: &str = "bad_link";
+const UNKNOWN_LINK: &str = "unknown_link";
 
 impl Core {
     /// Raises notifications for what waits, and takes those back that do not.
@@ -68,21 +72,48 @@ impl Core {
         }
     }
 
-    pub(super) fn clicked(&mut self, action: String, choice: Option<VerdictChoice>) {
-        let known = action.parse::<ActionId>().is_ok_and(|id| {
-            self.base
-                .as_ref()
-                .is_ok_and(|base| base.state().action(&id).is_some())
-        });
-        if known {
-            self.send(
-                None,
-                Event::Show {
-                    action,
-                    confirm: choice,
-                },
-            );
+    pub(super) fn clicked(&mut self, action: &str, choice: Option<VerdictChoice>) {
+        if let Ok(action) = action.parse()
+            && self.knows(action)
+        {
+            self.bring_up(action, choice);
         }
+    }
+
+    /// What a link says is never repeated on screen: it is not ours.
+    pub(super) fn link_followed(&mut self, link: &str) {
+        self.notices.remove(BAD_LINK);
+        self.notices.remove(UNKNOWN_LINK);
+        let problem = match crate::link::parse(link) {
+            Some(action) if self.knows(action) => return self.bring_up(action, None),
+            Some(_) => Problem::new(
+                UNKNOWN_LINK,
+                "A link leads to an action that is not in the log of this computer.",
+                "Nothing was opened. Open it where it was asked for, or look into the history.",
+            ),
+            None => Problem::new(
+                BAD_LINK,
+                "A link was not followed: it is not the address of an action.",
+                "Nothing was opened. A link to Vidimus is `vidimus://action/` and an id, and nothing else.",
+            ),
+        };
+        self.notice(Tone::Warning, problem);
+    }
+
+    fn knows(&self, action: ActionId) -> bool {
+        self.base
+            .as_ref()
+            .is_ok_and(|base| base.state().action(&action).is_some())
+    }
+
+    fn bring_up(&mut self, action: ActionId, confirm: Option<VerdictChoice>) {
+        self.send(
+            None,
+            Event::Show {
+                action: action.to_string(),
+                confirm,
+            },
+        );
     }
 }
 
