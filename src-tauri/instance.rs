@@ -125,7 +125,13 @@ pub(crate) fn claim(home: &Home, errand: &Errand) -> Result<Claim, ClaimError> {
 /// A link as one line of bounded length. What this changes was no link.
 fn one_line(link: &str) -> String {
     link.chars()
-        .map(|character| if character.is_control() { ' ' } else { character })
+        .map(|character| {
+            if character.is_control() {
+                ' '
+            } else {
+                character
+            }
+        })
         .take(MOST / 8)
         .collect()
 }
@@ -256,7 +262,7 @@ mod tests {
             .unwrap()
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread")]
     async fn the_second_start_hands_its_errand_to_the_first() {
         let folder = tempfile::tempdir().unwrap();
         // Deeper than the address of a socket is long.

@@ -1,18 +1,27 @@
 //! The Vidimus desktop approval console: a window over `vidimus-console`.
 //!
-//! This package is the shell and nothing more: it opens the window, shows
-//! notifications, asks for a passphrase in a native prompt, opens the browser.
+//! This package is the shell and nothing more: it opens the window, shows the
+//! tray icon and notifications, notices that nobody is there, asks for a
+//! passphrase in a native prompt, opens the browser.
 //! Everything that is decided, verified or stored is in the crates.
 //!
 //! Out of scope: systems other than Linux (the native prompt is GTK's).
 
+mod autostart;
+mod away;
 mod browser;
 mod commands;
 mod environment;
 mod instance;
+mod leave;
 mod notify;
 mod passphrase;
+mod services;
+mod services_view;
+mod settings;
 mod shell;
+mod tray;
+mod window;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -34,6 +43,10 @@ struct Arguments {
     #[arg(long, value_name = "FOLDER")]
     home: Option<PathBuf>,
 
+    /// Start out of sight, in the tray or minimised: for starting at login
+    #[arg(long)]
+    hidden: bool,
+
     /// Open the action that this link names: vidimus://action/ID
     #[arg(value_name = "LINK")]
     link: Option<String>,
@@ -53,10 +66,17 @@ pub fn run() -> Result<()> {
         .init();
     let home = Home::find(arguments.home.as_deref()).context("finding the folder for its files")?;
     let link = arguments.link;
-    let errand = link.clone().map_or(Errand::Raise, Errand::Open);
+    let errand = match &link {
+        Some(link) => Errand::Open(link.clone()),
+        None if arguments.hidden => Errand::Nothing,
+        None => Errand::Raise,
+    };
     let first = match instance::claim(&home, &errand).context("looking for a running Vidimus")? {
         Claim::First(first) => first,
-        Claim::Handed => return Ok(()),
+        Claim::Handed => {
+            tracing::warn!("Vidimus runs already in this home: it was handed what to do");
+            return Ok(());
+        }
     };
     gtk::init().map_err(|_| {
         anyhow!(
@@ -64,23 +84,33 @@ pub fn run() -> Result<()> {
              To decide in a browser on another computer, run: vidimus gateway --personal"
         )
     })?;
-    open(home, first, link)
+    open(home, first, link, arguments.hidden)
 }
 
-fn open(home: Home, first: First, link: Option<String>) -> Result<()> {
+fn open(home: Home, first: First, link: Option<String>, hidden: bool) -> Result<()> {
+    let hidden = hidden && link.is_none();
     let app = tauri::Builder::default()
         .invoke_handler(tauri::generate_handler![
             commands::console_command,
             commands::console_events
         ])
-        .setup(|app| {
+        .setup(move |app| {
             let handle = app.handle().clone();
-            let desk = tauri::async_runtime::block_on(async { Desk::start(&handle, home) });
+            let desk = tauri::async_runtime::block_on(async { Desk::start(&handle, home.clone()) });
+            let idle = desk.idle.clone();
             if let Some(link) = link {
                 desk.follow(link);
             }
             app.manage(desk);
-            shell::open_window(&handle)?;
+            let closing = handle.clone();
+            window::open(&handle, &home, idle, hidden, move || {
+                shell::window_closed(&closing);
+            })?;
+            tauri::async_runtime::spawn(shell::attend(handle.clone()));
+            tauri::async_runtime::spawn(shell::attend_login_session(handle.clone()));
+            if hidden {
+                tauri::async_runtime::spawn(shell::stay_hidden(handle.clone()));
+            }
             let asked = handle.clone();
             tauri::async_runtime::block_on(async {
                 first.serve(move |errand| shell::run_errand(&asked, errand))

@@ -15,7 +15,7 @@ use std::time::Duration;
 use notify_rust::{Notification, NotificationHandle, NotificationResponse, Timeout};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
-use vidimus_console::hooks::{NotificationRequest, Urgency};
+use vidimus_console::hooks::{About, NotificationRequest, Offers, Urgency};
 use vidimus_console::view::VerdictChoice;
 
 /// A desktop that takes longer to answer is as good as none.
@@ -28,19 +28,19 @@ const MOST_CLICKS: usize = 16;
 /// What becomes of notifications. Called from any thread.
 pub(crate) trait Listener: Send + Sync + 'static {
     /// One was clicked. The choice presets a confirmation.
-    fn clicked(&self, action: &str, choice: Option<VerdictChoice>);
+    fn clicked(&self, about: &About, choice: Option<VerdictChoice>);
 
     /// One could not be shown.
     fn failed(&self, why: String);
 }
 
-/// Shows, replaces and withdraws notifications, one per action.
+/// Shows, replaces and withdraws notifications.
 #[derive(Clone)]
 pub(crate) struct Notifier(mpsc::UnboundedSender<Order>);
 
 enum Order {
     Show(NotificationRequest),
-    Withdraw(String),
+    Withdraw(About),
     WithdrawAll(oneshot::Sender<()>),
 }
 
@@ -52,14 +52,14 @@ impl Notifier {
         Self(orders)
     }
 
-    /// Shows a notification, or replaces the one about the same action.
+    /// Shows a notification, or replaces the one about the same.
     pub(crate) fn show(&self, request: NotificationRequest) {
         self.order(Order::Show(request));
     }
 
     /// Takes the one about this action back.
-    pub(crate) fn withdraw(&self, action: &str) {
-        self.order(Order::Withdraw(action.to_owned()));
+    pub(crate) fn withdraw(&self, about: &About) {
+        self.order(Order::Withdraw(about.clone()));
     }
 
     /// Takes all of them back, and waits until that is done.
@@ -97,24 +97,23 @@ impl Shown {
 }
 
 async fn keep(mut orders: mpsc::UnboundedReceiver<Order>, listener: Arc<dyn Listener>) {
-    let mut shown: HashMap<String, Shown> = HashMap::new();
+    let mut shown: HashMap<About, Shown> = HashMap::new();
     while let Some(order) = orders.recv().await {
         match order {
             Order::Show(request) => {
-                let before = shown.remove(&request.action).map(|old| old.handle.id());
+                let before = shown.remove(&request.about).map(|old| old.handle.id());
                 match show(&request, before).await {
                     Ok(handle) => {
                         let handle = Arc::new(handle);
-                        let waiting =
-                            wait(handle.clone(), request.action.clone(), listener.clone());
+                        let waiting = wait(handle.clone(), request.about.clone(), listener.clone());
                         let waiter = tokio::spawn(waiting).abort_handle();
-                        shown.insert(request.action, Shown { handle, waiter });
+                        shown.insert(request.about, Shown { handle, waiter });
                     }
                     Err(why) => listener.failed(why),
                 }
             }
-            Order::Withdraw(action) => {
-                if let Some(shown) = shown.remove(&action) {
+            Order::Withdraw(about) => {
+                if let Some(shown) = shown.remove(&about) {
                     shown.withdraw().await;
                 }
             }
@@ -184,20 +183,35 @@ fn notification(request: &NotificationRequest, habits: &Habits) -> Notification 
         .icon("dialog-password")
         .summary(&request.title)
         .body(&body)
-        .action("default", "Review");
+        .action("default", opens(request.offers));
     if !habits.draws_default {
-        notification.action("review", "Review");
+        notification.action("review", opens(request.offers));
+    }
+    if request.offers == Offers::Deciding {
+        notification
+            .action("approve", "Approve…")
+            .action("deny", "Deny…");
     }
     notification
-        .action("approve", "Approve…")
-        .action("deny", "Deny…")
-        // It is withdrawn when nobody needs to decide any more, not before.
-        .timeout(Timeout::Never)
+        .timeout(match request.about {
+            // News, and no more than that.
+            About::Console => Timeout::Default,
+            // Withdrawn when nobody needs to decide any more, not before.
+            About::Action(_) | About::Lock => Timeout::Never,
+        })
         .urgency(match request.urgency {
             Urgency::Normal => notify_rust::Urgency::Normal,
             Urgency::Critical => notify_rust::Urgency::Critical,
         });
     notification
+}
+
+/// What a click on it is called.
+fn opens(offers: Offers) -> &'static str {
+    match offers {
+        Offers::Deciding => "Review",
+        Offers::Opening => "Open Vidimus",
+    }
 }
 
 /// Text that says the same where a desktop reads markup.
@@ -208,14 +222,14 @@ fn escaped(text: &str) -> String {
 }
 
 /// Passes clicks on until the notification is gone.
-async fn wait(handle: Arc<NotificationHandle>, action: String, listener: Arc<dyn Listener>) {
+async fn wait(handle: Arc<NotificationHandle>, about: About, listener: Arc<dyn Listener>) {
     for _ in 0..MOST_CLICKS {
         let mut response = None;
         handle
             .wait_for_action_async(|heard: &NotificationResponse| response = Some(heard.clone()))
             .await;
         match response.as_ref().map(meaning) {
-            Some(Meaning::Show(choice)) => listener.clicked(&action, choice),
+            Some(Meaning::Show(choice)) => listener.clicked(&about, choice),
             Some(Meaning::Nothing) => {}
             Some(Meaning::Gone) | None => return,
         }
@@ -250,7 +264,8 @@ mod tests {
 
     fn request() -> NotificationRequest {
         NotificationRequest {
-            action: "a".into(),
+            about: About::Action("a".into()),
+            offers: Offers::Deciding,
             title: "builder wants to run make".into(),
             body: "<b>make</b> && echo".into(),
             urgency: Urgency::Critical,
@@ -283,6 +298,18 @@ mod tests {
             let heard = NotificationResponse::Action(name.clone());
             assert!(matches!(meaning(&heard), Meaning::Show(_)), "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_about_no_action_offers_no_verdict() {
+        let request = NotificationRequest {
+            about: About::Lock,
+            offers: Offers::Opening,
+            ..request()
+        };
+        let notification = notification(&request, &Habits::default());
+        let names: Vec<_> = notification.actions.iter().step_by(2).collect();
+        assert_eq!(names, ["default", "review"]);
     }
 
     #[test]

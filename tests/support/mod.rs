@@ -10,6 +10,7 @@
     reason = "each test uses its part of it"
 )]
 
+pub mod around;
 pub mod bus;
 pub mod process;
 pub mod session;

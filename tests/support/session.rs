@@ -181,6 +181,12 @@ impl Session {
         &self.environment
     }
 
+    /// Sets a variable for what is started from now on.
+    pub fn set(&mut self, name: &'static str, value: String) {
+        self.environment.retain(|(set, _)| *set != name);
+        self.environment.push((name, value));
+    }
+
     /// Pages that the system's browser was asked for, oldest first.
     pub fn opened_pages(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.path("opened")).unwrap_or_default();
@@ -251,7 +257,14 @@ impl Session {
     }
 
     fn start_bus(&mut self) {
-        let configuration = self.path("bus.conf");
+        let (bus, address) = self.bus("bus");
+        self.environment.push(("DBUS_SESSION_BUS_ADDRESS", address));
+        self.bus = Some(bus);
+    }
+
+    /// A bus of its own, and its address.
+    pub fn bus(&self, label: &str) -> (Process, String) {
+        let configuration = self.path(&format!("{label}.conf"));
         // No folders of services: what nobody started is not there.
         let text = format!(
             "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN\" \
@@ -266,11 +279,10 @@ impl Session {
         command
             .arg(format!("--config-file={}", configuration.display()))
             .args(["--nofork", "--nopidfile", "--print-address=1"]);
-        let mut bus = Process::piped(command, self.log("bus"));
+        let mut bus = Process::piped(command, self.log(label));
         let address = bus.line();
         assert!(!address.is_empty(), "no bus: {}", bus.printed());
-        self.environment.push(("DBUS_SESSION_BUS_ADDRESS", address));
-        self.bus = Some(bus);
+        (bus, address)
     }
 
     async fn start_keyring(&mut self) {
@@ -326,6 +338,23 @@ impl Session {
         self.run(command);
     }
 
+    /// Windows on the screen, by words of their title.
+    pub fn windows(&self, title: &str) -> Vec<String> {
+        let mut search = self.command("xdotool");
+        search.args(["search", "--onlyvisible", "--name", title]);
+        let found = String::from_utf8(search.output().unwrap().stdout).unwrap();
+        found.lines().map(str::to_owned).collect()
+    }
+
+    /// Presses keys together in a window, e.g. `alt+F4`.
+    pub async fn press(&self, window: &str, keys: &str) {
+        // A native window does not say when it is ready for it.
+        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        let mut focus = self.command("xdotool");
+        focus.args(["windowactivate", "--sync", window, "key", keys]);
+        self.run(focus);
+    }
+
     /// Waits for a window outside the web view, by words of its title.
     pub async fn wait_for_window(&self, title: &str) -> String {
         self.wait_for_other_window("", title).await
@@ -334,13 +363,8 @@ impl Session {
     /// The same, for another window than `not`.
     pub async fn wait_for_other_window(&self, not: &str, title: &str) -> String {
         until(&format!("a window `{title}`"), async || {
-            let mut search = self.command("xdotool");
-            search.args(["search", "--onlyvisible", "--name", title]);
-            let found = String::from_utf8(search.output().unwrap().stdout).unwrap();
-            found
-                .lines()
-                .find(|window| *window != not)
-                .map(str::to_owned)
+            let mut found = self.windows(title).into_iter();
+            found.find(|window| window != not)
         })
         .await
     }
@@ -397,7 +421,7 @@ impl Session {
     }
 
     /// Waits until somebody owns a name on the bus.
-    async fn named(&self, name: &str) {
+    pub async fn named(&self, name: &str) {
         let patience = std::time::Duration::from_secs(10);
         within(patience, name, async || {
             let mut command = self.command("dbus-send");

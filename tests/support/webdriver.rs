@@ -40,8 +40,12 @@ pub struct Refused {
 impl Driver {
     /// Starts the real window.
     pub async fn window(session: &Session, console: &Path) -> Self {
-        let label = "console";
-        let driver = Self::webkit(session, console, label, COMMAND).await;
+        Self::window_with(session, console, &[]).await
+    }
+
+    /// The same, started with arguments.
+    pub async fn window_with(session: &Session, console: &Path, arguments: &[&str]) -> Self {
+        let driver = Self::webkit_with(session, console, arguments, "console", COMMAND).await;
         driver.unwrap_or_else(|why| panic!("the window did not open: {why:?}"))
     }
 
@@ -49,6 +53,16 @@ impl Driver {
     pub async fn webkit(
         session: &Session,
         console: &Path,
+        label: &str,
+        patience: Duration,
+    ) -> Result<Self, Refused> {
+        Self::webkit_with(session, console, &[], label, patience).await
+    }
+
+    async fn webkit_with(
+        session: &Session,
+        console: &Path,
+        arguments: &[&str],
         label: &str,
         patience: Duration,
     ) -> Result<Self, Refused> {
@@ -60,7 +74,7 @@ impl Driver {
         let process = session.start(label, command);
         let capabilities = json!({ "webkitgtk:browserOptions": {
             "binary": console.display().to_string(),
-            "args": [],
+            "args": arguments,
         }});
         Self::connect(process, port, capabilities, patience).await
     }

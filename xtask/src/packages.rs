@@ -113,6 +113,12 @@ pub(crate) const TEST: &[Package] = &[
         "`secret-tool`, to look into that keyring from outside",
     ),
     package("x11-utils", "`xprop` and `xwininfo`, to find windows"),
+    package("xfce4-panel", "a real tray for the window's icon"),
+    package("xfconf", "keeps that panel's settings"),
+    package(
+        "python3-dbusmock",
+        "logind by its published interface: the real one needs a machine of its own",
+    ),
     package(
         "xdg-utils",
         "`xdg-open`, by which the console opens the browser",

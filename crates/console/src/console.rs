@@ -12,8 +12,8 @@ use crate::core::{Core, Message, Setting};
 use crate::hooks::Hooks;
 use crate::secrets::Secrets;
 use crate::view::{
-    Command, Connection, ConsoleView, Event, Front, GatewayView, Phase, Problem, Reply,
-    VerdictChoice, Verification,
+    Command, Connection, ConsoleView, DesktopView, Event, Front, GatewayView, Phase, Problem,
+    Reply, VerdictChoice, Verification,
 };
 
 /// Events that a slow front may fall behind before it gets a fresh view.
@@ -205,6 +205,18 @@ impl Handle {
         });
     }
 
+    /// What the desktop offers, and what was chosen for it, has changed.
+    pub fn desktop_changed(&self, desktop: DesktopView) {
+        // A console that has stopped shows nothing any more.
+        let _stopped = self.inbox.send(Message::Desktop(desktop));
+    }
+
+    /// Locks: shows nothing until the key has signed in again.
+    pub fn lock(&self) {
+        // A console that has stopped shows nothing any more.
+        let _stopped = self.inbox.send(Message::Lock);
+    }
+
     /// Stops the console and its gateway, and waits until they have.
     pub async fn stop(&self) {
         // It has stopped already when nobody takes the message.
@@ -277,6 +289,7 @@ impl Published {
                 try_command: None,
                 notices: Vec::new(),
                 verification: Verification::NotRun,
+                desktop: None,
             },
             prompted: None,
             authorised: HashSet::new(),
@@ -291,6 +304,7 @@ impl Published {
         if *front == FrontId::Desktop {
             return view;
         }
+        view.desktop = None;
         // The setup code proves that somebody sits at the console. A page that
         // could show it would prove nothing.
         if let Some(ceremony) = &mut view.ceremony
@@ -322,6 +336,7 @@ impl Published {
             try_command: None,
             notices: Vec::new(),
             verification: Verification::NotRun,
+            desktop: None,
         }
     }
 }

@@ -11,6 +11,7 @@ mod deliveries;
 mod feed;
 mod freeze;
 mod history;
+mod lock;
 mod look_back;
 mod notes;
 mod notify;
@@ -45,8 +46,8 @@ use crate::hooks::Hooks;
 use crate::inbox::Headlines;
 use crate::secrets::Secrets;
 use crate::view::{
-    CeremonyPurpose, CeremonyState, Command, Connection, Notice, Problem, Reply, VerdictChoice,
-    Verification,
+    CeremonyPurpose, CeremonyState, Command, Connection, DesktopView, Notice, Problem, Reply,
+    VerdictChoice, Verification,
 };
 
 /// Everything that can happen.
@@ -115,6 +116,10 @@ pub(crate) enum Message {
     },
     /// The desktop shows no notifications.
     NoNotifications { why: String },
+    /// The desktop around the window.
+    Desktop(DesktopView),
+    /// The person is away.
+    Lock,
     /// The whole-log verification goes on or is over.
     Verified(verification::Progress),
     /// The gateway's server ended.
@@ -179,6 +184,13 @@ pub(crate) struct Core {
     keyring_pin: Option<String>,
     /// Where the `vidimus` command is.
     vidimus: Option<PathBuf>,
+    desktop: Option<DesktopView>,
+    /// Stays until the key has signed in again, even when the program ends.
+    locked: bool,
+    /// Brought up while nothing is shown.
+    called: Option<(ActionId, Option<VerdictChoice>)>,
+    /// How many were said to wait while locked.
+    told_waiting: usize,
     /// When the pin was last copied to the keyring, and what it was.
     copied_pin: Option<(Instant, u64)>,
 }
@@ -258,6 +270,10 @@ impl Core {
             verification: Verification::NotRun,
             keyring_pin: None,
             vidimus: None,
+            desktop: None,
+            locked: false,
+            called: None,
+            told_waiting: 0,
             copied_pin: None,
         }
     }
@@ -326,14 +342,18 @@ impl Core {
                 ),
             ),
             Message::Said { reply, result } => self.said(reply, result),
+            // What the desktop lacks is said in better words already.
+            Message::NoNotifications { .. } if self.lacks(commands::NO_NOTIFICATIONS) => {}
             Message::NoNotifications { why } => self.notice(
                 crate::view::Tone::Warning,
                 Problem::new(
-                    "no_notifications",
+                    commands::NO_NOTIFICATIONS,
                     format!("This desktop shows no notifications: {why}."),
                     "Watch the inbox, or start a notification daemon.",
                 ),
             ),
+            Message::Desktop(desktop) => self.desktop_changed(desktop),
+            Message::Lock => self.lock(),
             Message::Verified(progress) => self.verified(progress),
             Message::Served { why } => self.served(why),
             Message::Tick => self.tick(),

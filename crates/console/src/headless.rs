@@ -10,7 +10,7 @@ use vidimus_client::Home;
 use zeroize::Zeroizing;
 
 use crate::console::{Config, Console, FrontId, Handle};
-use crate::hooks::{Hooks, NoDesktop, NotificationRequest, PassphraseAsk};
+use crate::hooks::{About, Hooks, NoDesktop, NotificationRequest, PassphraseAsk};
 use crate::secrets::SystemKeyring;
 use crate::view::Phase;
 
@@ -118,8 +118,8 @@ impl Hooks for Terminal {
         ));
     }
 
-    fn withdraw(&self, action: &str) {
-        NoDesktop.withdraw(action);
+    fn withdraw(&self, about: &About) {
+        NoDesktop.withdraw(about);
     }
 
     fn show_code(&self, code: &str) {

@@ -20,17 +20,33 @@ pub trait Hooks: Send + Sync {
     /// webview. `None` when the person cancels.
     async fn ask_passphrase(&self, ask: PassphraseAsk) -> Option<Zeroizing<String>>;
 
-    /// Shows a notification, or replaces the one about the same action. A click
-    /// goes to `Handle::notification_clicked`
-    /// and decides nothing.
+    /// Shows a notification, or replaces the one about the same. A click on
+    /// one about an action goes to `Handle::notification_clicked` and decides
+    /// nothing.
     fn notify(&self, request: NotificationRequest);
 
-    /// Takes the notification about this action back.
-    fn withdraw(&self, action: &str);
+    /// Takes the notification about this back.
+    fn withdraw(&self, about: &About);
 
     /// A code to be shown where only the person at this machine sees it. The
     /// window shows it by itself.
     fn show_code(&self, code: &str);
+
+    /// Starts the console at login, or no longer.
+    ///
+    /// # Errors
+    /// Why that cannot be set, in words.
+    fn set_autostart(&self, _on: bool) -> Result<(), String> {
+        Err("there is no desktop here".into())
+    }
+
+    /// Locks after so many seconds without input; `None` is never.
+    ///
+    /// # Errors
+    /// Why that cannot be set, in words.
+    fn set_lock_after(&self, _seconds: Option<u32>) -> Result<(), String> {
+        Err("there is no desktop here".into())
+    }
 }
 
 /// What a passphrase is asked for.
@@ -44,12 +60,34 @@ pub struct PassphraseAsk {
     pub problem: Option<String>,
 }
 
-/// A notification about an action that waits for a verdict. The texts are safe
-/// to show as plain text; they are not markup.
+/// What a notification is about. There is one at a time about each.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum About {
+    /// An action that waits for a verdict, by its id.
+    Action(String),
+    /// What waits behind the lock.
+    Lock,
+    /// The console itself.
+    Console,
+}
+
+/// What a notification offers to do. Nothing of it decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offers {
+    /// To review, and to open the confirmation of either verdict.
+    Deciding,
+    /// To bring the window up.
+    Opening,
+}
+
+/// A notification. The texts are safe to show as plain text; they are not
+/// markup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotificationRequest {
-    /// The action.
-    pub action: String,
+    /// What it is about.
+    pub about: About,
+    /// What it offers.
+    pub offers: Offers,
     /// One line.
     pub title: String,
     /// A few lines.
@@ -84,7 +122,7 @@ impl Hooks for NoDesktop {
 
     fn notify(&self, _request: NotificationRequest) {}
 
-    fn withdraw(&self, _action: &str) {}
+    fn withdraw(&self, _about: &About) {}
 
     fn show_code(&self, _code: &str) {}
 }

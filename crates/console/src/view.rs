@@ -51,6 +51,34 @@ pub struct ConsoleView {
     pub notices: Vec<Notice>,
     /// The latest whole-log verification on this computer.
     pub verification: Verification,
+    /// The desktop around the window. `None` where there is none.
+    pub desktop: Option<DesktopView>,
+}
+
+/// The desktop around the window: what was chosen for it, and what it offers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct DesktopView {
+    /// Whether the console starts when the person logs in.
+    pub autostart: bool,
+    /// Seconds without input after which the console locks; `None` is never.
+    pub lock_after_s: Option<u32>,
+    /// What the desktop offers, or why not.
+    pub services: Vec<ServiceView>,
+}
+
+/// Something that the desktop offers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct ServiceView {
+    /// For people, e.g. *Tray*.
+    pub name: String,
+    /// What it is used for, while it is there.
+    pub works: String,
+    /// Why it cannot be used, and what to do.
+    pub missing: Option<Problem>,
 }
 
 /// What the console can do right now.
@@ -69,6 +97,14 @@ pub enum Phase {
     Setup,
     /// A log exists; nobody is signed in. The mirror is still browsable.
     SignedOut,
+    /// Nothing is shown and nothing can be asked for until the key has signed
+    /// in again.
+    Locked {
+        /// Actions that wait for a verdict.
+        waiting: u32,
+        /// Whether new ones are still heard of.
+        following: bool,
+    },
     /// Signed in.
     Ready,
     /// The gateway showed a fork, a rollback or a forged entry. Nothing can be
@@ -819,6 +855,18 @@ pub enum Command {
     SignIn,
     /// End the session.
     SignOut,
+    /// Hide everything until the key signs in again.
+    Lock,
+    /// Start at login, or no longer.
+    SetAutostart {
+        /// Whether to.
+        on: bool,
+    },
+    /// When to lock by itself.
+    SetLockAfter {
+        /// Seconds without input; `None` is never.
+        seconds: Option<u32>,
+    },
     /// Register an agent with one touch and write its profile.
     ConnectAgent {
         /// Letters, digits, `-` and `_`, at most 40.

@@ -6,6 +6,7 @@ mod support;
 use std::time::Duration;
 
 use support::{Computer, PASSPHRASE, content};
+use vidimus_console::hooks::About;
 use vidimus_console::view::{
     ActionStatus, CeremonyPurpose, CeremonyState, Command, Connection, Phase, Reply, Route, Tone,
     VerdictChoice, Verification,
@@ -80,7 +81,7 @@ async fn an_action_is_held_approved_run_and_verified() {
     assert_eq!(view.recent[0].status, ActionStatus::Approved);
     assert_eq!(
         computer.person.withdrawn.lock().unwrap().as_slice(),
-        [action.to_string()]
+        [About::Action(action.to_string())]
     );
     assert!(
         view.notices

@@ -27,7 +27,7 @@ impl Core {
     pub(super) fn sign_in(&mut self, front: &FrontId) -> Result<Reply, Problem> {
         self.no_prompt_yet()?;
         let base = self.base()?;
-        if self.session.is_some() && *front == FrontId::Desktop {
+        if self.session.is_some() && *front == FrontId::Desktop && !self.is_locked() {
             return Ok(Reply::Accepted);
         }
         Self::no_software_in_browser(route_view(base.key_route()), front)?;
@@ -212,6 +212,7 @@ impl Core {
                 "No key is set up yet.",
                 "Set up your key first.",
             )),
+            Phase::Locked { .. } => Some(super::lock::locked()),
             Phase::SignedOut => Some(Problem::new(
                 "sign_in_first",
                 "You are signed out.",

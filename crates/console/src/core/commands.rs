@@ -2,12 +2,19 @@
 
 use super::notes::Say;
 use super::{Answer, Core};
+use crate::act::sentence;
 use crate::console::FrontId;
-use crate::view::{CeremonyState, Command, Problem, Reply, Route};
+use crate::hooks::Hooks;
+use crate::view::{CeremonyState, Command, DesktopView, Problem, Reply, Route, Tone};
+
+/// Codes of what the desktop may lack.
+pub(super) const NO_NOTIFICATIONS: &str = "no_notifications";
+pub(super) const NO_KEYRING: &str = "no_keyring";
 
 impl Core {
     pub(super) fn command(&mut self, command: Command, front: &FrontId, reply: Answer) {
-        if let Err(problem) = self.may(&command, front) {
+        let may = self.may(&command, front);
+        if let Err(problem) = may.and_then(|()| self.may_while_locked(&command)) {
             return self.answers.push((reply, Err(problem)));
         }
         let result = match command {
@@ -17,6 +24,18 @@ impl Core {
             Command::Setup { name, route } => self.set_up(&name, route, front),
             Command::SignIn => self.sign_in(front),
             Command::SignOut => self.sign_out(),
+            Command::Lock => {
+                self.lock();
+                Ok(Reply::Accepted)
+            }
+            Command::SetAutostart { on } => {
+                self.set_on_desktop(front, "start at login", |hooks| hooks.set_autostart(on))
+            }
+            Command::SetLockAfter { seconds } => {
+                self.set_on_desktop(front, "lock by itself", |hooks| {
+                    hooks.set_lock_after(seconds)
+                })
+            }
             Command::ConnectAgent { name } => self.connect_agent(&name, front),
             Command::CancelCeremony => self.cancel_ceremony(),
             Command::ReopenCeremony => self.reopen_ceremony(),
@@ -77,17 +96,74 @@ impl Core {
     }
 
     fn sign_out(&mut self) -> Result<Reply, Problem> {
-        let Some(session) = &self.session else {
-            return Ok(Reply::Accepted);
+        if self.session.is_some() {
+            self.end_old_session();
+            self.end_session();
+        }
+        Ok(Reply::Accepted)
+    }
+
+    /// Has the gateway end the session whose token is here.
+    pub(super) fn end_old_session(&self) {
+        let (Some(session), Ok(base)) = (&self.session, &self.base) else {
+            return;
         };
-        let client = self.base()?.client.with_token(&session.token);
+        let client = base.client.with_token(&session.token);
         self.setting.runtime.spawn(async move {
             if let Err(error) = client.end_session().await {
                 tracing::warn!(%error, "the gateway did not end the session; it ends by itself");
             }
         });
-        self.end_session();
+    }
+
+    /// What is chosen for the desktop is chosen at the desktop.
+    fn set_on_desktop(
+        &self,
+        front: &FrontId,
+        what: &str,
+        set: impl FnOnce(&dyn Hooks) -> Result<(), String>,
+    ) -> Result<Reply, Problem> {
+        if *front != FrontId::Desktop {
+            return Err(Problem::new(
+                "needs_window",
+                "This is chosen in the desktop window only.",
+                "Open the Vidimus window on this computer.",
+            ));
+        }
+        set(&*self.setting.hooks).map_err(|why| {
+            Problem::new(
+                "not_set",
+                format!("Whether to {what} could not be set: {}", sentence(&why)),
+                "Nothing was changed. Mend that, then try again.",
+            )
+        })?;
         Ok(Reply::Accepted)
+    }
+
+    /// The desktop offers more or less than before, or something else was
+    /// chosen.
+    pub(super) fn desktop_changed(&mut self, desktop: DesktopView) {
+        match missing(&desktop, NO_NOTIFICATIONS) {
+            Some(problem) => self.notice(Tone::Warning, problem),
+            None => drop(self.notices.remove(NO_NOTIFICATIONS)),
+        }
+        let lacked = self.lacks(NO_KEYRING);
+        match missing(&desktop, NO_KEYRING) {
+            Some(problem) => self.notice(Tone::Warning, problem),
+            // One that has come is given what it should have kept.
+            None if lacked => {
+                self.notices.remove(NO_KEYRING);
+                self.keep_token();
+            }
+            None => {}
+        }
+        self.desktop = Some(desktop);
+    }
+
+    /// Whether the desktop said that it has no such thing.
+    pub(super) fn lacks(&self, code: &str) -> bool {
+        let desktop = self.desktop.as_ref();
+        desktop.is_some_and(|desktop| missing(desktop, code).is_some())
     }
 
     /// A key prompt can begin when no other is in progress.
@@ -119,4 +195,12 @@ impl Core {
         }
         Ok(())
     }
+}
+
+fn missing(desktop: &DesktopView, code: &str) -> Option<Problem> {
+    let mut missing = desktop
+        .services
+        .iter()
+        .filter_map(|service| service.missing.as_ref());
+    missing.find(|problem| problem.code == code).cloned()
 }

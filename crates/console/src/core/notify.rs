@@ -5,7 +5,7 @@ use vidimus_protocol::id::ActionId;
 use vidimus_protocol::state::Life;
 
 use super::{Core, now};
-use crate::hooks::{NotificationRequest, Urgency};
+use crate::hooks::{About, NotificationRequest, Offers, Urgency};
 use crate::inbox::agent_name;
 use crate::safe_text;
 use crate::view::{Event, Problem, Tone, VerdictChoice};
@@ -20,6 +20,9 @@ const UNKNOWN_LINK: &str = "unknown_link";
 impl Core {
     /// Raises notifications for what waits, and takes those back that do not.
     pub(super) fn notify(&mut self) {
+        if self.is_locked() {
+            return self.notify_locked();
+        }
         let Ok(base) = &self.base else { return };
         let state = base.state();
         let pending: Vec<_> = state
@@ -44,7 +47,8 @@ impl Core {
             raised.push((
                 action.id,
                 NotificationRequest {
-                    action: action.id.to_string(),
+                    about: About::Action(action.id.to_string()),
+                    offers: Offers::Deciding,
                     title: format!(
                         "{} asks {}",
                         agent_name(state, &action.agent),
@@ -64,7 +68,7 @@ impl Core {
         }
         for id in over {
             self.notified.remove(&id);
-            self.setting.hooks.withdraw(&id.to_string());
+            self.setting.hooks.withdraw(&About::Action(id.to_string()));
         }
         for (id, request) in raised {
             self.notified.insert(id);
@@ -106,7 +110,12 @@ impl Core {
             .is_ok_and(|base| base.state().action(&action).is_some())
     }
 
-    fn bring_up(&mut self, action: ActionId, confirm: Option<VerdictChoice>) {
+    /// Shows an action, or keeps it for when anything is shown again.
+    pub(super) fn bring_up(&mut self, action: ActionId, confirm: Option<VerdictChoice>) {
+        if self.is_locked() {
+            self.called = Some((action, confirm));
+            return;
+        }
         self.send(
             None,
             Event::Show {

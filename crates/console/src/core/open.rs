@@ -103,6 +103,7 @@ impl Core {
                 );
             }
         }
+        self.read_lock();
         self.replay_mirror();
         self.copy_without_session();
         self.ask_keyring();
@@ -232,7 +233,7 @@ impl Core {
         self.notice(
             Tone::Warning,
             Problem::new(
-                "no_keyring",
+                super::commands::NO_KEYRING,
                 format!("The keyring of this computer cannot be used: {}", sentence(why)),
                 "You stay signed in only until the console is closed. Unlock or install a keyring (Secret Service) to change that.",
             ),
@@ -259,12 +260,20 @@ impl Core {
 
     /// Signs in: keeps the token and starts the feed.
     pub(super) fn open_session(&mut self, token: Token, expires_at: Time, fresh: bool) {
-        if fresh && let Some(log) = self.log() {
-            let text = Zeroizing::new(token.expose().to_owned());
+        self.session = Some(Session { token, expires_at });
+        if fresh {
+            self.keep_token();
+        }
+        self.start_feed();
+    }
+
+    /// Gives the session's token to the keyring. That of a locked console is
+    /// nobody's to find.
+    pub(super) fn keep_token(&self) {
+        if let (Some(log), Some(session), false) = (self.log(), &self.session, self.locked) {
+            let text = Zeroizing::new(session.token.expose().to_owned());
             self.keep(session_name(log), Some(text));
         }
-        self.session = Some(Session { token, expires_at });
-        self.start_feed();
     }
 
     /// The session's time is over.
@@ -289,7 +298,7 @@ impl Core {
         self.forget_token();
     }
 
-    fn forget_token(&mut self) {
+    pub(super) fn forget_token(&mut self) {
         if let Some(log) = self.log() {
             self.keep(session_name(log), None);
         }

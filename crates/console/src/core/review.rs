@@ -35,7 +35,7 @@ pub(crate) struct Opened {
 pub(crate) struct Waiting {
     action: ActionId,
     front: FrontId,
-    reply: Answer,
+    pub(super) reply: Answer,
     until: Instant,
 }
 

@@ -236,7 +236,11 @@ impl Core {
         if setup && let Some(log) = log {
             self.adopt(log, true);
         }
-        if front != FrontId::Desktop {
+        if front == FrontId::Desktop {
+            // The session that only followed the log for a locked console.
+            self.end_old_session();
+            self.unlock();
+        } else {
             self.authorised.insert(front);
         }
         self.open_session(token, expires_at, true);

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 mod port;
 
 use super::*;
-use crate::hooks::{NotificationRequest, PassphraseAsk};
+use crate::hooks::{About, NotificationRequest, PassphraseAsk};
 use crate::secrets::NoKeyring;
 use crate::view::{Phase, Route as View};
 
@@ -37,7 +37,7 @@ impl Hooks for Typist {
 
     fn notify(&self, _request: NotificationRequest) {}
 
-    fn withdraw(&self, _action: &str) {}
+    fn withdraw(&self, _about: &About) {}
 
     fn show_code(&self, _code: &str) {}
 }

@@ -47,7 +47,7 @@ impl Core {
         let base = self.base.as_ref().ok();
         let mut notices: Vec<_> = self.notices.values().cloned().collect();
         notices.sort_by_key(|notice| std::cmp::Reverse(notice.tone as u8));
-        ConsoleView {
+        self.veil(ConsoleView {
             front: Front::Desktop,
             phase: self.phase(),
             gateway: self.gateway_view(),
@@ -65,7 +65,8 @@ impl Core {
             try_command: base.and_then(|base| self.try_command(base)),
             notices,
             verification: self.verification.clone(),
-        }
+            desktop: self.desktop.clone(),
+        })
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -89,6 +90,8 @@ impl Core {
         }
         if self.log().is_none() {
             Phase::Setup
+        } else if self.locked {
+            self.locked_phase()
         } else if self.session.is_none() {
             Phase::SignedOut
         } else {

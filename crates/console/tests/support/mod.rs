@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use vidimus_client::{AgentProfile, Gateway, Home};
-use vidimus_console::hooks::{Hooks, NotificationRequest, PassphraseAsk};
+use vidimus_console::hooks::{About, Hooks, NotificationRequest, PassphraseAsk};
 use vidimus_console::secrets::Secrets;
 use vidimus_console::view::{
     CeremonyState, Command, ConsoleView, Phase, Problem, Reply, Route, VerdictChoice,
@@ -38,7 +38,7 @@ pub struct Person {
     pub passphrases: Mutex<Vec<Option<String>>>,
     pub asked: Mutex<Vec<PassphraseAsk>>,
     pub notified: Mutex<Vec<NotificationRequest>>,
-    pub withdrawn: Mutex<Vec<String>>,
+    pub withdrawn: Mutex<Vec<About>>,
     pub opened: Mutex<Vec<String>>,
     pub codes: Mutex<Vec<String>>,
 }
@@ -65,8 +65,8 @@ impl Hooks for Person {
         self.notified.lock().unwrap().push(request);
     }
 
-    fn withdraw(&self, action: &str) {
-        self.withdrawn.lock().unwrap().push(action.to_owned());
+    fn withdraw(&self, about: &About) {
+        self.withdrawn.lock().unwrap().push(about.clone());
     }
 
     fn show_code(&self, code: &str) {
@@ -100,6 +100,10 @@ impl Secrets for Keyring {
 }
 
 impl Keyring {
+    pub fn clear(&self) {
+        self.0.lock().unwrap().clear();
+    }
+
     pub fn has(&self, prefix: &str) -> bool {
         self.0
             .lock()

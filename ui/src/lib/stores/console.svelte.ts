@@ -201,7 +201,7 @@ export class ConsoleStore {
   }
 
   wantsReview(action: string): boolean {
-    return this.place.is === 'action' && this.place.action === action;
+    return this.phase !== 'locked' && this.place.is === 'action' && this.place.action === action;
   }
 
   /** Brings an action up. Anybody on the session bus can forge the click behind
@@ -219,12 +219,22 @@ export class ConsoleStore {
   #applyView(view: ConsoleView): void {
     const before = this.view;
     this.view = view;
+    if (view.phase.is === 'locked') return this.#forget();
     // What blocks a decision depends on these, and the review states it.
     const changed =
       before !== null &&
       (before.phase.is !== view.phase.is || before.gateway.connection.is !== view.gateway.connection.is);
     if (changed && this.place.is === 'action') void this.openAction(this.place.action);
     this.#closeConfirmationWhenProven();
+  }
+
+  /** The console is locked: what it showed before is dropped. The place stays, and is asked for anew. */
+  #forget(): void {
+    this.review = null;
+    this.reviewProblem = null;
+    this.confirmation = null;
+    this.called = null;
+    this.refusals = {};
   }
 
   #applyReview(review: ReviewView): void {

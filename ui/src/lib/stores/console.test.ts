@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { ProblemError, type Backend, type Line } from '../ipc';
-import { action, problem, review, rows, view } from '../ipc/fake/parts';
+import { action, lockedView, problem, review, rows, view } from '../ipc/fake/parts';
 import type { Command, Event, Reply } from '../ipc/types';
 import { ConsoleStore } from './console.svelte';
 import { HistoryStore } from './history.svelte';
@@ -44,6 +44,29 @@ beforeEach(async () => {
   store = new ConsoleStore(backend);
   store.start();
   await settle();
+});
+
+describe('lock', () => {
+  it('drops what was shown, keeps the place, and asks anew once unlocked', async () => {
+    const log = new HistoryStore(store);
+    log.rows = rows(3);
+    log.query = 'terraform';
+    store.go({ is: 'action', action: 'act_01' });
+    await settle();
+    store.openConfirmation('approve');
+    backend.event({ is: 'view', value: lockedView(ready) });
+    expect(store.review).toBeNull();
+    expect(store.confirmation).toBeNull();
+    // An answer that was on its way is not taken in.
+    backend.event({ is: 'review', value: review(action('act_01')) });
+    expect(store.review).toBeNull();
+    log.forget();
+    expect([log.rows, log.query, log.entry]).toEqual([[], '', null]);
+    backend.event({ is: 'view', value: ready });
+    await settle();
+    expect(store.review?.summary.id).toBe('act_01');
+    expect(store.confirmation).toBeNull();
+  });
 });
 
 describe('apply', () => {

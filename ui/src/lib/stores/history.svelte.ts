@@ -74,6 +74,17 @@ export class HistoryStore {
     if (reply?.is === 'entry' && this.opened === index) this.entry = reply.value;
   }
 
+  /** Drops everything that was read: the console is locked. */
+  forget(): void {
+    this.#question++;
+    this.rows = [];
+    this.more = false;
+    this.total = 0;
+    this.query = '';
+    this.loaded = false;
+    this.close();
+  }
+
   close(): void {
     this.opened = null;
     this.entry = null;

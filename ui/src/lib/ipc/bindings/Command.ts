@@ -13,7 +13,15 @@ name: string,
 /**
  * Which key.
  */
-route: Route, } | { "do": "sign_in" } | { "do": "sign_out" } | { "do": "connect_agent", 
+route: Route, } | { "do": "sign_in" } | { "do": "sign_out" } | { "do": "lock" } | { "do": "set_autostart", 
+/**
+ * Whether to.
+ */
+on: boolean, } | { "do": "set_lock_after", 
+/**
+ * Seconds without input; `None` is never.
+ */
+seconds: number | null, } | { "do": "connect_agent", 
 /**
  * Letters, digits, `-` and `_`, at most 40.
  */

@@ -2,6 +2,7 @@
 import type { ActionSummary } from "./ActionSummary";
 import type { AgentView } from "./AgentView";
 import type { CeremonyView } from "./CeremonyView";
+import type { DesktopView } from "./DesktopView";
 import type { Front } from "./Front";
 import type { GatewayView } from "./GatewayView";
 import type { Notice } from "./Notice";
@@ -57,4 +58,8 @@ notices: Array<Notice>,
 /**
  * The latest whole-log verification on this computer.
  */
-verification: Verification, };
+verification: Verification, 
+/**
+ * The desktop around the window. `None` where there is none.
+ */
+desktop: DesktopView | null, };

@@ -8,7 +8,15 @@ export type Phase = { "is": "starting" } | { "is": "failed",
 /**
  * What went wrong and what to do.
  */
-problem: Problem, } | { "is": "setup" } | { "is": "signed_out" } | { "is": "ready" } | { "is": "frozen", 
+problem: Problem, } | { "is": "setup" } | { "is": "signed_out" } | { "is": "locked", 
+/**
+ * Actions that wait for a verdict.
+ */
+waiting: number, 
+/**
+ * Whether new ones are still heard of.
+ */
+following: boolean, } | { "is": "ready" } | { "is": "frozen", 
 /**
  * What was seen, in words.
  */

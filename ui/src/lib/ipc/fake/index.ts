@@ -4,7 +4,7 @@
 import { ProblemError, type Backend, type Line } from '../backend';
 import type { CeremonyPurpose, Command, ConsoleView, Event, Reply, Route } from '../types';
 import { FAKE_CONSOLE_MARKER } from './marker';
-import { entry, problem } from './parts';
+import { entry, lockedView, problem } from './parts';
 import { scenarios, type Scenario } from './scenarios';
 
 const PAGE_ROWS = 25;
@@ -35,7 +35,8 @@ export class FakeBackend implements Backend {
     this.#onEvent = onEvent;
     this.#onLine = onLine;
     onLine({ is: 'open' });
-    const { show, entry } = this.#scenario;
+    const { show, entry, settings } = this.#scenario;
+    if (settings) setTimeout(() => document.querySelector<HTMLElement>('[data-testid=nav-settings]')?.click(), 100);
     if (show !== undefined) setTimeout(() => onEvent({ is: 'show', value: show }), 50);
     if (entry !== undefined) {
       setTimeout(() => document.querySelector<HTMLElement>(`[data-index="${entry}"]`)?.click(), 300);
@@ -123,6 +124,15 @@ export class FakeBackend implements Backend {
       case 'take':
       case 'ask':
       case 'flag':
+      case 'lock':
+        this.change(lockedView(view));
+        break;
+      case 'set_autostart':
+        if (view.desktop !== null) this.change({ desktop: { ...view.desktop, autostart: command.on } });
+        break;
+      case 'set_lock_after':
+        if (view.desktop !== null) this.change({ desktop: { ...view.desktop, lockAfterS: command.seconds } });
+        break;
       case 'retry':
       case 'sign_out':
       case 'reopen_ceremony':

@@ -5,6 +5,7 @@ import type {
   ActionSummary,
   CommandView,
   ConsoleView,
+  DesktopView,
   EntryView,
   Fact,
   HistoryRow,
@@ -12,6 +13,7 @@ import type {
   Problem,
   ReviewView,
   SafeText,
+  ServiceView,
   Span,
 } from '../types';
 
@@ -151,6 +153,7 @@ export function view(change: Partial<ConsoleView> = {}): ConsoleView {
     tryCommand: '/opt/vidimus/bin/vidimus exec -- /usr/bin/printf "held, seen, released\\n"',
     notices: [],
     verification: { is: 'not_run' },
+    desktop: desktop(),
     ...change,
   };
 }
@@ -165,6 +168,42 @@ const KINDS: [string, string, boolean][] = [
   ['action.proposed', 'claude-code proposed systemctl restart nginx', true],
   ['agent.registered', 'Ada Reviewer registered the agent claude-code', false],
 ];
+
+/** A desktop that offers everything, or lacks some of it. */
+export function desktop(...missing: Problem[]): DesktopView {
+  const service = (name: string, works: string, code: string): ServiceView => ({
+    name,
+    works,
+    missing: missing.find((problem) => problem.code === code) ?? null,
+  });
+  return {
+    autostart: false,
+    lockAfterS: 600,
+    services: [
+      service('Tray icon', 'Shows how many actions wait. Closing the window hides it there.', 'no_tray'),
+      service('Notifications', 'Announce each action that waits.', 'no_notifications'),
+      service('Keyring', 'Keeps you signed in when Vidimus ends.', 'no_keyring'),
+      service('Screen lock', 'Vidimus locks with the screen, and before the computer sleeps.', 'no_screen_lock'),
+    ],
+  };
+}
+
+/** What a locked console sends of a view. */
+export function lockedView(shown: ConsoleView): ConsoleView {
+  return {
+    ...shown,
+    phase: { is: 'locked', waiting: shown.inbox.length, following: shown.phase.is === 'ready' },
+    gateway: { ...shown.gateway, checkpoint: null },
+    reviewer: null,
+    ceremony: null,
+    inbox: [],
+    recent: [],
+    agents: [],
+    tryCommand: null,
+    notices: [],
+    verification: { is: 'not_run' },
+  };
+}
 
 /** A made-up log of `total` entries, newest first. */
 export function rows(total: number): HistoryRow[] {

@@ -2,7 +2,7 @@
 // console: its view, its opened actions, its history.
 
 import type { ConsoleView, DeliveriesView, DeliveryView, HistoryRow, ReviewView, VerdictChoice, WhatView } from '../types';
-import { action, command, digest, fact, mark, MINUTE, note, problem, review, rows, STATUSES, text, view } from './parts';
+import { action, command, desktop, digest, fact, lockedView, mark, MINUTE, note, problem, review, rows, STATUSES, text, view } from './parts';
 
 export interface Scenario {
   view: ConsoleView;
@@ -12,6 +12,8 @@ export interface Scenario {
   at?: 'history' | 'action';
   /** A notification was clicked. */
   show?: { action: string; confirm: VerdictChoice | null };
+  /** The settings are open. */
+  settings?: true;
   /** The entry that is open. */
   entry?: number;
   /** Who was told about the opened action. */
@@ -303,11 +305,30 @@ export const scenarios: Record<string, () => Scenario> = {
       }),
     }),
   'signed-out': () => base({ view: { ...signedInInbox(), phase: { is: 'signed_out' } } }),
+  locked: () => base({ view: lockedView(signedInInbox()) }),
+  'locked-signed-out': () => base({ view: lockedView({ ...view(), phase: { is: 'signed_out' } }) }),
+  settings: () => base({ settings: true }),
+  'settings-nothing-there': () =>
+    base({
+      settings: true,
+      view: {
+        ...signedInInbox(),
+        desktop: {
+          ...desktop(
+            problem('no_tray', 'This desktop shows no tray icons: nothing shows them (org.kde.StatusNotifierWatcher).', 'Closing the window asks what to do. GNOME shows them with the AppIndicator extension.'),
+            problem('no_notifications', 'This desktop shows no notifications: no program offers them (org.freedesktop.Notifications).', 'Watch the inbox, or start a notification daemon.'),
+            problem('no_keyring', 'The keyring of this computer cannot be used: no program offers one (org.freedesktop.secrets).', 'You stay signed in only until the console is closed. Unlock or install a keyring (Secret Service) to change that.'),
+            problem('no_screen_lock', 'Vidimus is not told when the session is locked: logind cannot be heard.', 'It locks when it is not used, and by hand. (I/O error: No such file or directory (os error 2))'),
+          ),
+          lockAfterS: 45,
+        },
+      },
+    }),
   first: () => base({ view: view({ agents: [], tryCommand: null }), history: rows(2) }),
   empty: () => base({ view: view() }),
   inbox: () => base(),
   'inbox-software': () => base({ view: { ...signedInInbox(), reviewer: { name: 'Ada Reviewer', route: 'software' } } }),
-  'inbox-browser': () => base({ view: { ...signedInInbox(), front: 'browser' } }),
+  'inbox-browser': () => base({ view: { ...signedInInbox(), front: 'browser', desktop: null } }),
   notices: () =>
     base({
       view: {
