@@ -96,6 +96,12 @@ fn open(home: Home, first: First, link: Option<String>, hidden: bool) -> Result<
         ])
         .setup(move |app| {
             let handle = app.handle().clone();
+            // Before anything is open: nothing of it ends the hard way.
+            let ending = handle.clone();
+            tauri::async_runtime::spawn(async move {
+                stop_signal().await;
+                ending.exit(0);
+            });
             let desk = tauri::async_runtime::block_on(async { Desk::start(&handle, home.clone()) });
             let idle = desk.idle.clone();
             if let Some(link) = link {
@@ -116,10 +122,6 @@ fn open(home: Home, first: First, link: Option<String>, hidden: bool) -> Result<
                 first.serve(move |errand| shell::run_errand(&asked, errand))
             })
             .context("listening for a second start")?;
-            tauri::async_runtime::spawn(async move {
-                stop_signal().await;
-                handle.exit(0);
-            });
             Ok(())
         })
         .build(tauri::generate_context!())

@@ -317,11 +317,12 @@ async fn the_tray_counts_names_and_opens_and_asks_before_it_quits() {
 #[tokio::test]
 async fn it_locks_when_nobody_is_there_and_only_the_key_opens_it() {
     let mut session = Session::desktop("lock", Daemon::Dunst).await;
+    // A browser that heard of the sleep would go to sleep as well.
+    let browser = Driver::browser(&session).await;
+    browser.add_key().await;
     let logind = Logind::start(&mut session).await;
     let watch = Watch::start(&session);
     let window = Driver::window(&session, &support::console()).await;
-    let browser = Driver::browser(&session).await;
-    browser.add_key().await;
     let person = person(&session, &window, &browser);
     person.set_up("Ada").await;
     person.connect_agent("builder").await;

@@ -221,20 +221,15 @@ impl Logind {
 
     /// The lid closes.
     pub fn sleep(&self, session: &Session) {
-        let mut command = session.command("dbus-send");
-        command
-            .args(["--system", "--type=method_call", "--print-reply"])
-            .arg(format!("--dest={LOGIND}"))
-            .args([
-                "/org/freedesktop/login1",
-                "org.freedesktop.DBus.Mock.EmitSignal",
-            ])
-            .args([
-                "string:org.freedesktop.login1.Manager",
-                "string:PrepareForSleep",
-                "string:b",
-                "array:variant:boolean:true",
-            ]);
+        // `dbus-send` has no way to write this argument.
+        let emit = format!(
+            "import dbus; \
+             manager = dbus.SystemBus().get_object('{LOGIND}', '/org/freedesktop/login1'); \
+             manager.EmitSignal('{LOGIND}.Manager', 'PrepareForSleep', 'b', [True], \
+             dbus_interface='org.freedesktop.DBus.Mock')"
+        );
+        let mut command = session.command("/usr/bin/python3");
+        command.args(["-c", &emit]);
         session.run(command);
     }
 
