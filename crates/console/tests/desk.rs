@@ -142,6 +142,16 @@ async fn a_locked_console_shows_a_count_and_takes_a_key_only() {
     let mut events = front.0.subscribe(FrontId::Desktop);
     front.0.link_followed(&format!("vidimus://action/{second}"));
 
+    front.ask(Command::Lock).await.unwrap();
+    let early = async {
+        loop {
+            if let Event::Show { .. } = events.next().await.unwrap() {
+                return;
+            }
+        }
+    };
+    let early = tokio::time::timeout(Duration::from_millis(300), early).await;
+    assert!(early.is_err(), "a locked console brings nothing up");
     // What the keyring holds opens nothing.
     keyring(&computer, false).await;
     front.ask(Command::SignIn).await.unwrap();
@@ -165,10 +175,12 @@ async fn a_locked_console_shows_a_count_and_takes_a_key_only() {
 async fn a_new_start_does_not_open_a_locked_console() {
     let computer = Computer::new();
     let front = computer.set_up().await;
+    keyring(&computer, true).await;
     front.0.lock();
     front
         .until(|view| matches!(view.phase, Phase::Locked { .. }))
         .await;
+    keyring(&computer, false).await;
     front.0.stop().await;
     drop(front);
 
@@ -188,6 +200,7 @@ async fn a_new_start_does_not_open_a_locked_console() {
     assert!(locked(&front.view()));
     front.ask(Command::SignIn).await.unwrap();
     front.until(|view| view.phase == Phase::Ready).await;
+    keyring(&computer, true).await;
     front.0.stop().await;
 
     let front = computer.start().await;
