@@ -199,6 +199,7 @@ async fn a_new_start_does_not_open_a_locked_console() {
         .await;
     assert!(locked(&front.view()));
     front.ask(Command::SignIn).await.unwrap();
+    front.done().await;
     front.until(|view| view.phase == Phase::Ready).await;
     keyring(&computer, true).await;
     front.0.stop().await;
