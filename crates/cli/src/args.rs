@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use vidimus_protocol::ActionId;
 
 use crate::telemetry::LogFormat;
+use crate::stop::{self, Meanings};
 
 /// Hold a command until a person has seen exactly what will run and signed it.
 #[derive(Debug, Parser)]
@@ -37,6 +38,8 @@ impl Command {
             Self::Exec(_)
             | Self::Answer(_)
             | Self::Backup(_)
+            | Self::Completions(_)
+            | Self::Manual(_)
             | Self::Gateway(_)
             | Self::Webhook { .. } => false,
         }
@@ -54,12 +57,15 @@ pub(crate) fn asks_for_json(words: impl Iterator<Item = OsString>) -> bool {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Ask for approval of a command, wait, and run exactly what was approved.
-    #[command(after_long_help = EXEC_HELP)]
+    #[command(
+        override_usage = "vidimus exec [OPTIONS] -- COMMAND...\n       vidimus exec --resume ID",
+        after_long_help = long_help(EXEC_NOTES, stop::OF_EXEC)
+    )]
     Exec(ExecArgs),
     /// Answer a reviewer's question about a waiting action.
     Answer(AnswerArgs),
     /// Check an export of the ledger, without trusting whoever made it.
-    #[command(after_long_help = VERIFY_HELP)]
+    #[command(after_long_help = long_help(VERIFY_NOTES, stop::OF_VERIFY))]
     Verify(VerifyArgs),
     /// Write the console's copy of the ledger into one file that anybody can check.
     #[command(after_long_help = EXPORT_HELP)]
@@ -76,31 +82,47 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: WebhookCommand,
     },
+    /// Print what makes a shell complete this command when Tab is pressed.
+    #[command(after_long_help = COMPLETIONS_HELP)]
+    Completions(CompletionsArgs),
+    /// Write the manual pages: for whoever packages this.
+    #[command(hide = true)]
+    Manual(ManualArgs),
 }
 
-const EXEC_HELP: &str = "\
-The command gets PATH, HOME, USER, LANG, TERM and TZ where they are set, and \
-nothing else of the environment unless `--env` or `--secret` names it.
+/// What `vidimus exec --help` and its manual page say beyond the options.
+pub(crate) const EXEC_NOTES: &[&str] = &[
+    "The command gets PATH, HOME, USER, LANG, TERM and TZ where they are set, and \
+     nothing else of the environment unless `--env` or `--secret` names it.",
+    "Without a terminal it returns after 40 seconds with exit code 115 and the \
+     command line that goes on waiting. Ctrl-C takes the request back.",
+];
 
-Without a terminal it returns after 40 seconds with exit code 115 and the \
-command line that goes on waiting. Ctrl-C takes the request back.
+const COMPLETIONS_HELP: &str = "\
+A package puts them where shells look. Without one, for the running shell:
+  bash:  source <(vidimus completions bash)
+  zsh:   source <(vidimus completions zsh)
+  fish:  vidimus completions fish | source";
 
-Exit codes: the command's own (128 and the signal's number when one ended \
-it), or 110 denied, 111 expired, 112 withdrawn, 113 refused by policy, \
-114 gateway not reachable, 115 still pending, 116 changed since it was \
-proposed, 117 not set up, 118 proof missing or wrong, 70 other failure, \
-2 wrong usage.";
+/// What `vidimus verify --help` says beyond the options.
+pub(crate) const VERIFY_NOTES: &[&str] = &[
+    "An export proves that its entries are whole and in order up to its end, not \
+     that the log ends there. To find out whether entries were cut off, keep a \
+     checkpoint (`vidimus export --checkpoint-out FILE`) or any earlier export away \
+     from the gateway, and give it to `--at-least`.",
+];
 
-const VERIFY_HELP: &str = "\
-An export proves that its entries are whole and in order up to its end, not \
-that the log ends there. To find out whether entries were cut off, keep a \
-checkpoint (`vidimus export --checkpoint-out FILE`) or any earlier export away \
-from the gateway, and give it to `--at-least`.
-
-Exit codes: 0 everything holds and chains to the trust file, 1 something is \
-wrong, 2 wrong usage or no readable file, 3 consistent in itself but anchored \
-by nobody (no trust file given), 4 made by a newer Vidimus: upgrade to judge \
-all of it.";
+fn long_help(notes: &[&str], codes: Meanings) -> String {
+    let widest = codes.iter().map(|(code, _)| code.len()).max().unwrap_or(0);
+    let rows = codes
+        .iter()
+        .map(|(code, meaning)| format!("  {code:widest$}  {meaning}"));
+    let table = std::iter::once("Exit codes:".to_owned()).chain(rows);
+    let table: Vec<String> = table.collect();
+    let mut paragraphs: Vec<String> = notes.iter().map(ToString::to_string).collect();
+    paragraphs.push(table.join("\n"));
+    paragraphs.join("\n\n")
+}
 
 const EXPORT_HELP: &str = "\
 Exit codes: 0 written, 2 wrong usage or a file that cannot be written, 117 \
@@ -279,6 +301,28 @@ pub(crate) struct BackupArgs {
     /// The folder to write, which must not exist.
     #[arg(long, value_name = "DIR")]
     pub(crate) to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// For which shell.
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: CompletedShell,
+}
+
+/// Shells that completions are made for.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum CompletedShell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManualArgs {
+    /// The folder to write them into.
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
 }
 
 fn seconds(text: &str) -> Result<u64, String> {

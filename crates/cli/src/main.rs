@@ -6,9 +6,11 @@
 mod answer;
 mod args;
 mod backup;
+mod completions;
 mod exec;
 mod export;
 mod gateway;
+mod manual;
 mod out;
 mod random;
 mod stop;
@@ -91,6 +93,8 @@ fn run(cli: Cli) -> Result<u8, Stop> {
         Command::Webhook { command } => {
             runtime(Builder::new_current_thread())?.block_on(webhook::run(command, &home()?))
         }
+        Command::Completions(args) => completions::run(&args),
+        Command::Manual(args) => manual::run(&args),
     }
 }
 

@@ -17,6 +17,51 @@ pub(crate) mod code {
     pub(crate) const UNPROVEN: u8 = 118;
 }
 
+/// What exit codes mean, for `--help` and the manual: `(codes, meaning)`.
+pub(crate) type Meanings = &'static [(&'static str, &'static str)];
+
+/// The codes of `vidimus exec`.
+pub(crate) const OF_EXEC: Meanings = &[
+    ("the command's own", "it ran; 128+N when signal N ended it"),
+    ("2", "wrong usage"),
+    ("70", "another failure, or nobody knows how the run ended"),
+    ("110", "denied; the reviewer's reason is printed"),
+    ("111", "expired: nobody decided in time"),
+    ("112", "withdrawn, by Ctrl-C or a signal"),
+    ("113", "refused by policy"),
+    ("114", "the gateway cannot be reached"),
+    ("115", "still pending; the printed command goes on waiting"),
+    (
+        "116",
+        "something changed since it was proposed; it did not run",
+    ),
+    ("117", "not set up; the message names the missing piece"),
+    (
+        "118",
+        "the proof of the approval does not hold; it did not run",
+    ),
+];
+
+/// The codes of `vidimus verify`.
+pub(crate) const OF_VERIFY: Meanings = &[
+    ("0", "everything holds and chains to the trust file"),
+    ("1", "something is wrong; the first wrong entry is named"),
+    ("2", "wrong usage, or no readable file"),
+    (
+        "3",
+        "consistent in itself but anchored by nobody: no trust file given",
+    ),
+    ("4", "made by a newer Vidimus: upgrade to judge all of it"),
+];
+
+/// The codes of what only succeeds or fails.
+pub(crate) const OF_OTHERS: Meanings = &[
+    ("0", "done"),
+    ("2", "wrong usage"),
+    ("70", "it failed; the message says why"),
+    ("117", "not set up; the message names the missing piece"),
+];
+
 /// An end before the end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{words}")]
@@ -46,5 +91,26 @@ impl Stop {
     /// For what is nobody's decision and nobody's mistake.
     pub(crate) fn internal(words: impl std::fmt::Display) -> Self {
         Self::new(code::INTERNAL, words.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documents_list_the_same_codes() {
+        let readme = include_str!("../../../README.md");
+        let specification = include_str!("../../../docs/spec/action.md");
+        let listed = |text: &str, code: u8| text.contains(&format!("\n| {code} | "));
+        for number in code::DENIED..=code::UNPROVEN {
+            let meant = OF_EXEC.iter().any(|(code, _)| *code == number.to_string());
+            assert!(meant, "{number} in `--help`");
+            assert!(listed(readme, number), "{number} in the README");
+            assert!(
+                listed(specification, number),
+                "{number} in the specification"
+            );
+        }
     }
 }

@@ -1,0 +1,331 @@
+//! The manual pages, made from the definition of the command line, so that
+//! the two cannot differ. `cargo xtask package` calls this.
+
+use std::fs;
+use std::io;
+
+use clap::{Command, CommandFactory as _};
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+
+use crate::args::{Cli, EXEC_NOTES, ManualArgs};
+use crate::stop::{self, Meanings, Stop};
+
+/// What a page has beyond the options.
+struct Extra {
+    notes: &'static [&'static str],
+    examples: &'static [(&'static str, &'static str)],
+    codes: Meanings,
+    files: &'static [(&'static str, &'static str)],
+    see_also: &'static [&'static str],
+}
+
+const NOTHING: Extra = Extra {
+    notes: &[],
+    examples: &[],
+    codes: &[],
+    files: &[],
+    see_also: &["vidimus"],
+};
+
+const PAGES: &[(&str, Extra)] = &[
+    (
+        "vidimus",
+        Extra {
+            notes: &[
+                "Vidimus holds what an AI agent wants to run until a person has seen exactly that \
+                 and signed it with a key. It releases the command once, and keeps evidence that \
+                 anybody can check offline.",
+                "Start with `vidimus-console`, or without a display with `vidimus gateway --personal`. \
+                 It sets up your key and connects an agent. Then put `vidimus exec --` in front of a \
+                 command.",
+            ],
+            files: &[
+                (
+                    "$XDG_DATA_HOME/vidimus/",
+                    "The ledger, the console's copy of it, keys, and `trust.json`, the trust file. \
+                     Usually `~/.local/share/vidimus/`.",
+                ),
+                (
+                    "$XDG_CONFIG_HOME/vidimus/agents/",
+                    "A profile for each connected agent, with its token. Usually `~/.config/vidimus/agents/`.",
+                ),
+                (
+                    "$XDG_STATE_HOME/vidimus/exec/",
+                    "What a waiting `vidimus exec` needs to go on. Usually `~/.local/state/vidimus/exec/`.",
+                ),
+            ],
+            see_also: &[
+                "vidimus-console",
+                "vidimus-exec",
+                "vidimus-export",
+                "vidimus-gateway",
+                "vidimus-verify",
+            ],
+            ..NOTHING
+        },
+    ),
+    (
+        "exec",
+        Extra {
+            notes: EXEC_NOTES,
+            examples: &[
+                (
+                    "Ask, wait, run:",
+                    "vidimus exec --why \"rotate the staging key\" -- ./rotate.sh staging",
+                ),
+                (
+                    "Pass a variable whose value the reviewer does not see:",
+                    "vidimus exec --secret DATABASE_URL -- ./migrate.sh",
+                ),
+            ],
+            codes: stop::OF_EXEC,
+            see_also: &["vidimus", "vidimus-console"],
+            ..NOTHING
+        },
+    ),
+    (
+        "verify",
+        Extra {
+            notes: &[
+                "It needs neither the network nor the gateway. The trust file names the log that the \
+                 export must chain to: get it by another way than the export.",
+            ],
+            examples: &[(
+                "Check an export against a trust file:",
+                "vidimus verify --trust trust.json audit.vidimus",
+            )],
+            codes: stop::OF_VERIFY,
+            see_also: &["vidimus", "vidimus-export"],
+            ..NOTHING
+        },
+    ),
+    (
+        "export",
+        Extra {
+            notes: &["The path of the trust file, which the check needs, is printed at the end."],
+            examples: &[("", "vidimus export --out audit.vidimus")],
+            codes: stop::OF_OTHERS,
+            see_also: &["vidimus", "vidimus-verify"],
+            ..NOTHING
+        },
+    ),
+    (
+        "gateway",
+        Extra {
+            notes: &[
+                "It prints its address and, when there is no key yet, the code that the page asks for. \
+                 From elsewhere the page is reached through `ssh -L`, as printed. What the page displays \
+                 comes from this gateway: the display trusts the gateway.",
+                "The console carries a gateway of its own: only one of both runs at a time.",
+                "The package has a unit that starts it with your session, not enabled by itself. The code \
+                 for the first key stands in its journal.",
+            ],
+            examples: &[
+                (
+                    "Start it now and with each session:",
+                    "systemctl --user enable --now vidimus-gateway",
+                ),
+                (
+                    "Read what it says:",
+                    "journalctl --user --unit vidimus-gateway",
+                ),
+                (
+                    "Keep it while nobody is signed in:",
+                    "loginctl enable-linger",
+                ),
+            ],
+            codes: stop::OF_OTHERS,
+            files: &[("/usr/lib/systemd/user/vidimus-gateway.service", "The unit.")],
+            see_also: &["vidimus", "vidimus-console", "systemctl"],
+        },
+    ),
+    (
+        "completions",
+        Extra {
+            examples: &[(
+                "For the running bash:",
+                "source <(vidimus completions bash)",
+            )],
+            ..NOTHING
+        },
+    ),
+];
+
+/// Runs `vidimus manual`. Returns the exit code.
+pub(crate) fn run(args: &ManualArgs) -> Result<u8, Stop> {
+    let folder = &args.folder;
+    fs::create_dir_all(folder)
+        .and_then(|()| {
+            pages()?
+                .into_iter()
+                .try_for_each(|(name, page)| fs::write(folder.join(name), page))
+        })
+        .map_err(|why| Stop::internal(format!("cannot write to `{}`: {why}", folder.display())))?;
+    Ok(0)
+}
+
+/// File names and their content.
+fn pages() -> io::Result<Vec<(String, String)>> {
+    let mut root = Cli::command();
+    root.build();
+    let commands = root
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set());
+    std::iter::once(&root)
+        .chain(commands)
+        .map(|command| {
+            let (_, extra) = PAGES
+                .iter()
+                .find(|(name, _)| *name == command.get_name())
+                .expect("a test looks that each command has its entry");
+            // As `--help` has it: with the words that options want.
+            let usage = command.clone().render_usage().to_string();
+            let usage = usage.trim_start_matches("Usage: ").to_owned();
+            let man = Man::new(command.clone().override_usage(usage))
+                .source(concat!("Vidimus ", env!("CARGO_PKG_VERSION")))
+                .manual("User Commands");
+            Ok((man.get_filename(), page(&man, command, extra)?))
+        })
+        .collect()
+}
+
+fn page(man: &Man, command: &Command, extra: &Extra) -> io::Result<String> {
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    let mut roff = Roff::new();
+    roff.control("SH", ["DESCRIPTION"]);
+    if let Some(about) = command.get_about() {
+        roff.text([roman(format!("{about}."))]);
+    }
+    for note in extra.notes {
+        roff.control("PP", []).text([roman(*note)]);
+    }
+    roff.to_writer(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    sections(extra).to_writer(&mut page)?;
+    let page = String::from_utf8(page).expect("it was made of strings");
+    Ok(emphasised(&page))
+}
+
+fn sections(extra: &Extra) -> Roff {
+    let mut roff = Roff::new();
+    let mut terms = |heading: &str, rows: &[(&str, &str)]| {
+        if rows.is_empty() {
+            return;
+        }
+        roff.control("SH", [heading]);
+        for (term, words) in rows {
+            roff.control("TP", [])
+                .text([bold(*term)])
+                .text([roman(*words)]);
+        }
+    };
+    terms("EXIT STATUS", extra.codes);
+    terms(
+        "ENVIRONMENT",
+        &[(
+            "VIDIMUS_HOME",
+            "Folder that holds everything of Vidimus, instead of the usual places. `--home` comes first.",
+        )],
+    );
+    terms("FILES", extra.files);
+    if !extra.examples.is_empty() {
+        roff.control("SH", ["EXAMPLES"]);
+        for (words, line) in extra.examples {
+            roff.control("PP", []).text([roman(*words)]);
+            roff.control("RS", ["4"])
+                .text([bold(*line)])
+                .control("RE", []);
+        }
+    }
+    roff.control("SH", ["SEE ALSO"]);
+    let last = extra.see_also.len() - 1;
+    for (position, name) in extra.see_also.iter().enumerate() {
+        let after = if position == last { "(1)" } else { "(1)," };
+        roff.text([bold(*name), roman(after)]);
+    }
+    roff
+}
+
+/// Help marks code with backticks; a manual has a font for it.
+fn emphasised(page: &str) -> String {
+    let mut text = String::with_capacity(page.len());
+    for line in page.split_inclusive('\n') {
+        let paired = line.matches('`').count() % 2 == 0;
+        for (position, piece) in line.split('`').enumerate() {
+            text.push_str(match (position, paired) {
+                (0, _) => "",
+                (_, false) => "`",
+                (odd, true) if odd % 2 == 1 => "\\fB",
+                (_, true) => "\\fR",
+            });
+            text.push_str(piece);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_command_has_its_page_and_each_page_its_command() {
+        let names: Vec<String> = pages()
+            .expect("writing into memory does not fail")
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "vidimus.1",
+                "vidimus-exec.1",
+                "vidimus-verify.1",
+                "vidimus-export.1",
+                "vidimus-gateway.1",
+                "vidimus-completions.1"
+            ]
+        );
+        assert_eq!(names.len(), PAGES.len());
+    }
+
+    #[test]
+    fn a_page_has_each_option_and_each_code() {
+        let pages = pages().expect("writing into memory does not fail");
+        let (_, exec) = pages
+            .iter()
+            .find(|(name, _)| name == "vidimus-exec.1")
+            .expect("it is there");
+        for option in [
+            "agent", "why", "env", "secret", "stdin", "ttl", "resume", "home",
+        ] {
+            assert!(
+                exec.contains(&format!("\\fB\\-\\-{option}\\fR")),
+                "{option}: {exec}"
+            );
+        }
+        for (code, meaning) in stop::OF_EXEC {
+            assert!(
+                exec.contains(&format!(
+                    "\n{}\n",
+                    meaning.replace('-', "\\-").replace('\'', "\\*(Aq")
+                )),
+                "{code}: {exec}"
+            );
+        }
+        assert!(!exec.contains('`'), "{exec}");
+    }
+
+    #[test]
+    fn code_becomes_bold() {
+        assert_eq!(emphasised("a `b` c `d`\n"), "a \\fBb\\fR c \\fBd\\fR\n");
+        assert_eq!(emphasised("isn`t\n`x`\n"), "isn`t\n\\fBx\\fR\n");
+    }
+}
