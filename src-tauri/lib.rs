@@ -14,6 +14,7 @@ mod commands;
 mod environment;
 mod instance;
 mod leave;
+mod manual;
 mod notify;
 mod passphrase;
 mod services;
@@ -50,6 +51,10 @@ struct Arguments {
     /// Open the action that this link names: vidimus://action/ID
     #[arg(value_name = "LINK")]
     link: Option<String>,
+
+    /// Print the manual page: for whoever packages this
+    #[arg(long, hide = true)]
+    manual: bool,
 }
 
 /// Runs the console until its window is closed.
@@ -59,6 +64,9 @@ struct Arguments {
 pub fn run() -> Result<()> {
     environment::settle().context("starting again without variables that drive the window")?;
     let arguments = Arguments::parse();
+    if arguments.manual {
+        return manual::print().context("printing the manual page");
+    }
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()))
         .with_writer(std::io::stderr)

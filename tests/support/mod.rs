@@ -12,7 +12,9 @@
 
 pub mod around;
 pub mod bus;
+pub mod package;
 pub mod process;
+pub mod root;
 pub mod session;
 pub mod steps;
 pub mod terminal;

@@ -15,6 +15,7 @@ mod direction;
 mod guards;
 mod independent;
 mod node;
+mod package;
 mod packages;
 mod run;
 mod shell;
@@ -44,6 +45,8 @@ enum Task {
     Check(check::Args),
     /// Install what the tests need and run all of them
     Test(test::Args),
+    /// Build the .deb and the .rpm
+    Package(package::Args),
     /// Measure, print the table, write it into docs/BENCHMARKS.md; fails when a goal is missed
     Bench,
 }
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Task::Run(args) => run::run(&workspace, &args),
         Task::Check(args) => check::run(&workspace, &args),
         Task::Test(args) => test::run(&workspace, &args),
+        Task::Package(args) => package::run(&workspace, &args),
         Task::Bench => bench::run(&workspace),
     });
     match outcome {

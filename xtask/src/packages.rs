@@ -49,6 +49,9 @@ pub(crate) const SESSION: &[Package] = &[package(
     "`xdg-open`: opens the key ceremony in your browser",
 )];
 
+/// What packing needs. `dpkg-shlibdeps` and `dpkg-deb` come with `build-essential`.
+pub(crate) const PACKAGE: &[Package] = &[package("rpm", "`rpmbuild`: packs the .rpm")];
+
 /// What measuring needs.
 pub(crate) const BENCH: &[Package] = &[package(
     "strace",
@@ -125,6 +128,13 @@ pub(crate) const TEST: &[Package] = &[
     ),
     package("curl", "asks the gateway as docs/API.md does"),
     package("openssl", "checks a permit as docs/API.md does"),
+    package("lintian", "judges the .deb"),
+    package("desktop-file-utils", "judges the desktop file"),
+    package("appstream", "judges the description for software centres"),
+    package("man-db", "judges and shows the manual pages"),
+    package("bash-completion", "loads the completions as a shell does"),
+    package("systemd", "judges the unit"),
+    package("mmdebstrap", "a clean root to install the packages in"),
 ];
 
 /// Installs whatever of these is missing, after saying what and why.
@@ -299,7 +309,10 @@ mod tests {
 
     #[test]
     fn every_package_says_why() {
-        let all = [COMPILE, DESKTOP, SESSION, BENCH, PLAY, WATCH, TEST].concat();
+        let all = [
+            COMPILE, DESKTOP, SESSION, PACKAGE, BENCH, PLAY, WATCH, TEST,
+        ]
+        .concat();
         assert!(all.iter().all(|package| !package.why.is_empty()));
     }
 }

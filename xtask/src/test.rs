@@ -5,7 +5,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::packages::{self, COMPILE, DESKTOP, PLAY, TEST};
+use crate::package::{self, Order};
+use crate::packages::{self, COMPILE, DESKTOP, PACKAGE, PLAY, TEST};
 use crate::shell::{Workspace, call};
 use crate::steps::Steps;
 use crate::{api, deep, independent, node, tour};
@@ -34,9 +35,10 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let deep_commit = args.deep.then(|| deep::commit(workspace)).transpose()?;
 
     let programs = programs(&workspace.target);
+    let order = Order::of_profile(&workspace.target, RELEASE_PROFILE);
     let mut steps = Steps::default();
     steps.run("system packages", || {
-        packages::ensure(&[COMPILE, DESKTOP, PLAY, TEST])
+        packages::ensure(&[COMPILE, DESKTOP, PACKAGE, PLAY, TEST])
     });
     if steps.run("ui: packages", || node::ensure_packages(workspace)) {
         // Everything below takes the built front end in.
@@ -49,16 +51,14 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
             call(workspace.npm().args(["run", "e2e"]))
         });
     }
-    steps.run("build: release console", || {
-        call(workspace.cargo().args([
-            "build",
-            "--locked",
-            "--profile",
-            RELEASE_PROFILE,
-            "--package",
-            "vidimus-desktop",
-        ]))
-    });
+    if steps.run("build: release programs", || {
+        package::build_programs(workspace, RELEASE_PROFILE)
+    }) && steps.run("packages", || package::make(workspace, &order))
+    {
+        steps.run("packages: the same again", || {
+            package::again(workspace, &order)
+        });
+    }
     // Programs and tests in one build, so that both agree on the features of what they share.
     let built = steps.run("build: programs and tests", || {
         call(workspace.cargo().args([
@@ -106,6 +106,10 @@ pub(crate) fn programs(target: &Path) -> Vec<(&'static str, OsString)> {
         (
             "VIDIMUS_RELEASE_CONSOLE_BIN",
             target.join(RELEASE_PROFILE).join("vidimus-console").into(),
+        ),
+        (
+            "VIDIMUS_PACKAGES",
+            Order::of_profile(target, RELEASE_PROFILE).out().into(),
         ),
     ]
 }
