@@ -58,7 +58,10 @@ impl Root {
             let folder = folder.display();
             script += &format!("mkdir -p 'root{folder}'; mount --bind '{folder}' 'root{folder}'\n");
         }
-        script += "exec chroot root sleep infinity\n";
+        // Not only `chroot`: the kernel gives no user namespaces below one, and
+        // units need them.
+        script += "cd root\npivot_root . mnt\n\
+                   exec chroot . sh -c 'umount -l /mnt && exec sleep infinity'\n";
         let mut unshare = Command::new("unshare");
         unshare
             .args(["--mount", "--pid", "--fork", "--kill-child"])
@@ -82,7 +85,9 @@ impl Root {
 
     /// A command inside, with nothing of the environment outside.
     pub fn command(&self, program: &str) -> Command {
-        let mut command = self.enter(true);
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &self.inside, "--mount", "--pid"]);
+        command.args(["--root", "--wd", "--"]).stdin(Stdio::null());
         command.args(["/usr/bin/env", "--ignore-environment"]);
         command.args(["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"]);
         command.args(["HOME=/root", "DEBIAN_FRONTEND=noninteractive", program]);
@@ -94,11 +99,9 @@ impl Root {
         run(self.command("sh").args(["-c", line]))
     }
 
-    /// A command outside that sees the files inside below the returned folder.
-    pub fn beside(&self, program: &str) -> (Command, PathBuf) {
-        let mut command = self.enter(false);
-        command.arg(program);
-        (command, self.layer.join("root"))
+    /// Where programs outside see the files inside.
+    pub fn folder(&self) -> PathBuf {
+        format!("/proc/{}/root", self.inside).into()
     }
 
     /// Every path that stays when the root is stopped.
@@ -109,18 +112,7 @@ impl Root {
 
     /// Puts a file from outside in.
     pub fn take(&self, file: &Path, to: &str) {
-        let (mut copy, root) = self.beside("cp");
-        run(copy.arg(file).arg(root.join(to.trim_start_matches('/'))));
-    }
-
-    fn enter(&self, chroot: bool) -> Command {
-        let mut command = Command::new("nsenter");
-        command.args(["--target", &self.inside, "--mount", "--pid"]);
-        if chroot {
-            command.args(["--root", "--wd"]);
-        }
-        command.arg("--").stdin(Stdio::null());
-        command
+        std::fs::copy(file, self.folder().join(to.trim_start_matches('/'))).unwrap();
     }
 }
 
