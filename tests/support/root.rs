@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use tokio::sync::{Mutex, MutexGuard};
+
 use super::package::run;
 use super::process::Process;
 use super::until;
@@ -17,6 +19,9 @@ use super::until;
 const TOOLS: &str =
     "bash-completion,ca-certificates,dbus,desktop-file-utils,man-db,procps,systemd,util-linux";
 
+/// apt's archives are shared, and apt locks them.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
 /// A running clean root.
 pub struct Root {
     /// Keeps the namespaces. They end with it.
@@ -24,6 +29,7 @@ pub struct Root {
     /// The first process inside, by its number outside.
     inside: String,
     layer: PathBuf,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Root {
@@ -33,6 +39,7 @@ impl Root {
             rustix::process::geteuid().is_root(),
             "a clean root is made by root: start this test with sudo"
         );
+        let alone = ONE_AT_A_TIME.lock().await;
         let base = base();
         let layer = kept().join(name);
         remove(&layer);
@@ -80,6 +87,7 @@ impl Root {
             holder,
             inside,
             layer,
+            _alone: alone,
         }
     }
 
