@@ -6,7 +6,10 @@ from common import (
     Wrong,
     array,
     digest,
+    exactly_one,
     integer,
+    is_control,
+    is_space,
     one_of,
     parse_canonical,
     record,
@@ -17,7 +20,7 @@ from common import (
 
 def check_action(content, kind):
     """The bytes are a canonical action of the kind that the proposal names."""
-    action = parse_canonical(content)
+    action = parse_canonical(content, depth=MAX_DEPTH)
     shape = record({"kind": one_of(kind), "payload": PAYLOADS[kind], "target": _TARGET})
     shape(action)
     RULES[kind](action)
@@ -30,6 +33,7 @@ def check_context(content):
     )(parse_canonical(content))
 
 
+MAX_DEPTH = 32
 _TARGET = record({"environment": string, "resource": string, "system": string})
 
 
@@ -54,6 +58,15 @@ def _variable(value):
         raise Wrong("a variable holds NUL")
 
 
+def _stdin(value):
+    if isinstance(value, str):
+        one_of("null", "inherited")(value)
+    else:
+        exactly_one({"bound": _BOUND_STDIN})(value)
+
+
+_BOUND_STDIN = record({"sha256": digest, "size": integer, "text": string}, optional=("text",))
+
 _COMMAND = record(
     {
         "argv": array(string),
@@ -64,7 +77,7 @@ _COMMAND = record(
         "not_bound": array(string),
         "program": _FILE,
         "script": record({"argument": _POSITION, "file": _FILE, "text": string}, optional=("text",)),
-        "stdin": one_of("null", "inherited"),
+        "stdin": _stdin,
         "uid": up_to(MAX_U32),
         "user": string,
     },
@@ -88,13 +101,43 @@ def _command_rules(action):
     ):
         raise Wrong("an interpreter without a program that is a script")
     if script is not None and "text" in script:
-        text = script["text"].encode()
-        if (len(text), hashlib.sha256(text).hexdigest()) != (
-            script["file"]["size"],
-            script["file"]["sha256"],
-        ):
-            raise Wrong("the text of the script is not the file's content")
+        _check_text(script["text"], script["file"])
+    if command["stdin"] not in ("null", "inherited"):
+        bound = command["stdin"]["bound"]
+        if "text" in bound:
+            _check_text(bound["text"], bound)
 
 
-PAYLOADS = {"command": _COMMAND}
-RULES = {"command": _command_rules}
+def _check_text(text, of):
+    """The text is the content of what is bound by this size and SHA-256."""
+    content = text.encode()
+    if (len(content), hashlib.sha256(content).hexdigest()) != (of["size"], of["sha256"]):
+        raise Wrong("a text is not the content that is bound")
+
+
+# -- JSON of the proposer's own --------------------------------------------------------------------------
+
+
+def _not_null(value):
+    if value is None:
+        raise Wrong("`null` for what is not there")
+
+
+_CHANGE = record(
+    {"after": _not_null, "before": _not_null, "operation": string}, optional=("after", "before")
+)
+
+
+def _change_rules(action):
+    change = action["payload"]
+    operation = change["operation"]
+    if not 1 <= len(operation.encode()) <= 200:
+        raise Wrong("`operation` has not 1 to 200 bytes")
+    if all(map(is_space, operation)) or any(map(is_control, operation)):
+        raise Wrong("`operation` is blank, or holds a control character")
+    if "after" not in change and "before" not in change:
+        raise Wrong("neither `before` nor `after` is there")
+
+
+PAYLOADS = {"command": _COMMAND, "json": _CHANGE}
+RULES = {"command": _command_rules, "json": _change_rules}

@@ -182,8 +182,11 @@ _OUTCOME = exactly_one(
         "exited": record({"code": up_to(255)}),
         "signalled": record({"signal": up_to(255)}),
         "failed_to_start": record({"why": string}),
+        "succeeded": record({}),
+        "failed": record({"why": string}),
     }
 )
+_TEXT = PartRule("text/plain;charset=utf-8", 4_096)
 _PERMIT_OF_ACTION = {"action": action_id, "permit": permit_id}
 
 KINDS = {
@@ -236,6 +239,10 @@ KINDS = {
             "payload": PartRule("application/vidimus-action+json", 1_048_576),
         },
     ),
+    "action.taken": Kind(data={"action": action_id}),
+    "action.asked": Kind(data={"action": action_id}, parts={"question": _TEXT}),
+    "action.answered": Kind(data={"action": action_id}, parts={"answer": _TEXT}),
+    "action.flagged": Kind(data={"action": action_id}, parts={"remark": _TEXT}),
     "verdict.given": Kind(
         data={"seen": _SEEN},
         item=record(
@@ -249,7 +256,7 @@ KINDS = {
                 "verdict": one_of("approve", "deny"),
             }
         ),
-        parts={"reason": PartRule("text/plain;charset=utf-8", 4_096)},
+        parts={"reason": _TEXT},
     ),
     "action.resolved": Kind(
         data={

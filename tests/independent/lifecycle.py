@@ -22,6 +22,12 @@ MAX_ITEMS = 256
 MAX_SKEW_MS = 120_000
 MAX_PERMIT_MS = 300_000
 MAX_WHY = 500
+MAX_NOTES = 64
+# How an action of each kind may end.
+OUTCOMES = {
+    "command": ("exited", "signalled", "failed_to_start"),
+    "json": ("succeeded", "failed"),
+}
 
 
 class Action:
@@ -33,6 +39,10 @@ class Action:
         self.evaluation = entry.data["evaluation"]
         self.expires_at = read_time(entry.data["expires_at"])
         self.commits = {part["name"]: part["commit"] for part in entry.parts}
+        self.shown = dict(self.commits)  # all that a verdict may list as seen, texts of notes too
+        self.notes = 0
+        self.taken_by = None
+        self.questions = {}  # open ones by position
         self.verdicts = []  # (entry, signer, "approve" or "deny"), in log order
         self.resolved = None
         self.resolution = None
@@ -282,6 +292,57 @@ def _action_proposed(replay, entry, roots):
     replay.actions[data["action"]] = Action(entry, agent)
 
 
+def _note(replay, entry, pending=True):
+    """What every note must keep; the action that it is about."""
+    action = replay.action(entry)
+    if pending and action.resolution is not None:
+        raise Wrong("the action is not pending")
+    if action.notes >= MAX_NOTES:
+        raise Wrong("the action has as many notes as it can take")
+    action.notes += 1
+    for part in entry.parts:
+        action.shown[f"{part['name']}.{entry.index}"] = part["commit"]
+    return action
+
+
+def _by_a_reviewer(replay, entry):
+    if not entry.actor.startswith("rev_"):
+        raise Wrong("written by somebody who may not write it")
+    if all(reviewer != entry.actor for _, reviewer, _ in replay.credentials.values()):
+        raise Wrong("written by a person who has no key in this log")
+
+
+def _action_taken(replay, entry, roots):
+    action = _note(replay, entry)
+    _by_a_reviewer(replay, entry)
+    _builds_on(entry, action.proposed)
+    if action.taken_by == entry.actor:
+        raise Wrong("this person has taken it already")
+    action.taken_by = entry.actor
+
+
+def _action_asked(replay, entry, roots):
+    action = _note(replay, entry)
+    _by_a_reviewer(replay, entry)
+    _builds_on(entry, action.proposed)
+    action.questions[entry.index] = entry
+
+
+def _action_answered(replay, entry, roots):
+    action = _note(replay, entry)
+    _written_by(entry, action.proposed.actor)
+    question = action.questions.pop(entry.refs[0][0], None) if len(entry.refs) == 1 else None
+    if question is None:
+        raise Wrong("there is no such open question")
+    _builds_on(entry, question)
+
+
+def _action_flagged(replay, entry, roots):
+    action = _note(replay, entry, pending=False)
+    _by_a_reviewer(replay, entry)
+    _builds_on(entry, action.proposed)
+
+
 def _verdict_given(replay, entry, roots):
     item = entry.data["signed"]["item"]
     action = replay.actions.get(item["action"])
@@ -316,6 +377,7 @@ def _check_seen(seen, item, action):
     if (
         sha256(b"vidimus/seen/v1\x00", canonical(seen)).hex() != item["seen"]
         or sorted(set(names), key=str.encode) != names
+        or any(action.shown.get(name) != commit for name, commit in listed.items())
         or (
             item["verdict"] == "approve"
             and any(listed.get(name) != commit for name, commit in action.commits.items())
@@ -407,9 +469,11 @@ def _action_completed(replay, entry, roots):
         raise Wrong("an outcome of an action that was not redeemed, or has one already")
     _written_by(entry, action.proposed.actor)
     _builds_on(entry, action.redeemed)
-    why = entry.data["outcome"].get("failed_to_start", {"why": ""})["why"]
-    if len(why.encode()) > MAX_WHY:
-        raise Wrong(f"the words of `failed_to_start` are more than {MAX_WHY} bytes")
+    ((name, outcome),) = entry.data["outcome"].items()
+    if len(outcome.get("why", "").encode()) > MAX_WHY:
+        raise Wrong(f"the words of `{name}` are more than {MAX_WHY} bytes")
+    if name not in OUTCOMES[action.proposed.data["action_kind"]]:
+        raise Wrong("an action of this kind does not end like that")
     action.completed = entry
 
 
@@ -418,6 +482,10 @@ RULES = {
     "credential.enrolled": _credential_enrolled,
     "agent.registered": _agent_registered,
     "action.proposed": _action_proposed,
+    "action.taken": _action_taken,
+    "action.asked": _action_asked,
+    "action.answered": _action_answered,
+    "action.flagged": _action_flagged,
     "verdict.given": _verdict_given,
     "action.resolved": _action_resolved,
     "permit.issued": _permit_issued,

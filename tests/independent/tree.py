@@ -1,6 +1,7 @@
 """Hashes of tree.md: Merkle tree, inclusion proofs, signed notes and checkpoints, part commitments."""
 
 import hashlib
+from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -103,33 +104,39 @@ class VerifierKey:
             raise Wrong("a signature of the log's key does not verify") from error
 
 
-def open_checkpoint(note, key, origin):
-    """Size and root of a checkpoint that the key signed for this origin."""
+@dataclass(frozen=True)
+class Checkpoint:
+    """A note that has the form of a checkpoint, whoever signed it."""
+
+    origin: str
+    size: int
+    root: bytes
+    body: bytes
+    signatures: list
+
+    def check_signatures(self, key):
+        """The log's key signed it, once without and once with a time."""
+        key.verify(_only(self.signatures, key.name, key.key_id(SIGNED)), self.body)
+        cosignature = _only(self.signatures, key.name, key.key_id(COSIGNED))
+        if len(cosignature) != 72:
+            raise Wrong("the signature with the time has another length")
+        seconds = int.from_bytes(cosignature[:8], "big")
+        if seconds >= 2**63:
+            raise Wrong("the time is beyond 2^63 - 1")
+        key.verify(cosignature[8:], b"cosignature/v1\ntime %d\n" % seconds + self.body)
+
+
+def read_checkpoint(note):
     text, signatures = _read_note(note)
     lines = text.split("\n")
     if len(lines) != 4 or lines[3]:
         raise Wrong("the note is not three lines")
-    body = text.encode()
-
-    signature = _only(signatures, key.name, key.key_id(SIGNED))
-    key.verify(signature, body)
-    cosignature = _only(signatures, key.name, key.key_id(COSIGNED))
-    if len(cosignature) != 72:
-        raise Wrong("the signature with the time has another length")
-    seconds = int.from_bytes(cosignature[:8], "big")
-    if seconds >= 2**63:
-        raise Wrong("the time is beyond 2^63 - 1")
-    key.verify(cosignature[8:], b"cosignature/v1\ntime %d\n" % seconds + body)
-
     if not lines[0] or any(map(is_control, lines[0])):
         raise Wrong("the origin is empty or holds a control character")
-    size = read_decimal(lines[1], 2**64)
     root = read_base64(lines[2])
     if len(root) != 32:
         raise Wrong("the root is not 32 bytes")
-    if lines[0] != origin:
-        raise Wrong("the checkpoint is of another origin")
-    return size, root
+    return Checkpoint(lines[0], read_decimal(lines[1], 2**64), root, text.encode(), signatures)
 
 
 def _only(signatures, name, key_id):

@@ -48,7 +48,7 @@ fn actions(cases: &mut Cases, forge: &Forge) {
             "script",
             json!({"argument": 0, "file": content, "text": text}),
         ),
-        ("stdin", json!("inherited")),
+        ("stdin", bound(text)),
     ]);
     let script = |argument: Value| json!({"argument": argument, "file": file});
     let mut actions: Vec<(String, Value)> = vec![
@@ -209,6 +209,20 @@ fn actions(cases: &mut Cases, forge: &Forge) {
                 json!("inherited"),
                 json!("closed"),
                 json!(""),
+                json!("bound"),
+                json!({}),
+                json!({"null": {}}),
+                json!({"bound": null}),
+                json!({"bound": "x"}),
+                json!({"bound": {"sha256": "ab".repeat(32), "size": 3}}),
+                json!({"bound": {"sha256": "ab".repeat(32), "size": 3, "text": null}}),
+                json!({"bound": {"sha256": "ab".repeat(32), "size": 3, "text": "abc"}}),
+                json!({"bound": {"sha256": "AB".repeat(32), "size": 3}}),
+                json!({"bound": {"sha256": "ab".repeat(32), "size": raw_json("-3")}}),
+                json!({"bound": {"size": 3}}),
+                json!({"bound": {"sha256": "ab".repeat(32), "size": 3}, "null": {}}),
+                bound(""),
+                bound("\u{0}é😀"),
             ],
         ),
         (
@@ -278,6 +292,12 @@ fn actions(cases: &mut Cases, forge: &Forge) {
             content.parts[payload]["bytes"] = json!(Blob(written(&action)).to_string());
         });
     }
+}
+
+/// Standard input of this content.
+fn bound(text: &str) -> Value {
+    let sha256 = sha256(&[text.as_bytes()]).to_string();
+    json!({"bound": {"sha256": sha256, "size": text.len(), "text": text}})
 }
 
 fn long_script(length: usize) -> Value {

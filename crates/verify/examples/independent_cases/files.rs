@@ -74,7 +74,7 @@ fn trust_files(cases: &mut Cases, sealed: &Sealed) {
     texts.push(("with a witness".into(), written(&witnessed)));
     texts.push(("empty".into(), Vec::new()));
     for (name, text) in texts {
-        cases.judged(&format!("a trust file {name}"), &file, Some(&text));
+        cases.judged(&format!("a trust file {name}"), &file, Some(&text), None);
     }
 }
 
@@ -236,12 +236,11 @@ fn header(cases: &mut Cases, sealed: &Sealed) {
 fn checkpoints(cases: &mut Cases, forge: &Forge, sealed: &Sealed) {
     let header = read(&sealed.lines[0]);
     let note = text(&header, "/checkpoint");
-    let opened: Value = read(&sealed.lines[1]);
+    let opened: Value = read(&sealed.lines[sealed.leaf_at(0)]);
     let origin = text(&opened, "/data/origin");
     let size = header["size"].as_u64().expect("a number");
     let mut tree = vidimus_ledger::tree::MemoryTree::new();
-    let leaves = &sealed.lines[1..=usize::try_from(size).expect("small")];
-    for leaf in leaves {
+    for leaf in &sealed.lines[sealed.leaf_at(0)..sealed.parts_at()] {
         tree.push(leaf_hash(leaf));
     }
     let root = tree.root();

@@ -37,6 +37,8 @@ pub(crate) struct Forge {
 pub(crate) struct Sealed {
     pub(crate) lines: Vec<Vec<u8>>,
     pub(crate) log: Digest,
+    /// Number of its entries.
+    pub(crate) size: usize,
 }
 
 impl Forge {
@@ -72,6 +74,14 @@ impl Forge {
         };
         forge.content = forge.follow(&new).0;
         forge
+    }
+
+    /// The same log after a change, signed anew.
+    pub(crate) fn changed(mut self, how: impl FnOnce(&mut Content)) -> Self {
+        let mut content = self.content.clone();
+        how(&mut content);
+        self.content = self.follow(&content).0;
+        self
     }
 
     /// The file of this log.
@@ -116,10 +126,12 @@ impl Forge {
             "type": "vidimus-export",
             "v": 1,
         });
+        let size = leaves.len();
         let mut lines = vec![written(&header)];
+        lines.extend(leaves.iter().map(|leaf| hash_line(leaf)));
         lines.extend(leaves);
         lines.extend(content.parts.iter().map(written));
-        Sealed { lines, log }
+        Sealed { lines, log, size }
     }
 
     /// Carries a change on: hashes, commits, roots, challenges, signatures. A value that the change itself
@@ -226,6 +238,21 @@ impl Forge {
 }
 
 impl Sealed {
+    /// Where the line with the hash of an entry stands.
+    pub(crate) fn hash_at(&self, entry: usize) -> usize {
+        1 + entry
+    }
+
+    /// Where the leaf of an entry stands.
+    pub(crate) fn leaf_at(&self, entry: usize) -> usize {
+        1 + self.size + entry
+    }
+
+    /// Where the parts begin.
+    pub(crate) fn parts_at(&self) -> usize {
+        1 + 2 * self.size
+    }
+
     /// The file, under a right trailer.
     pub(crate) fn file(&self) -> Vec<u8> {
         finished(&self.lines)
@@ -243,6 +270,11 @@ pub(crate) fn finished(lines: &[Vec<u8>]) -> Vec<u8> {
     file.extend(written(&trailer));
     file.push(b'\n');
     file
+}
+
+/// The line that names a leaf's hash.
+pub(crate) fn hash_line(leaf: &[u8]) -> Vec<u8> {
+    written(&json!(hex(leaf_hash(leaf))))
 }
 
 /// Canonical bytes, except where a string asks for others.

@@ -82,7 +82,10 @@ pub(crate) fn good() -> Vec<(String, Forge)> {
         course(&mut story);
         (name.to_owned(), Forge::new(story))
     });
-    told.into()
+    let mut good: Vec<(String, Forge)> = told.into();
+    good.extend(crate::notes::good());
+    good.extend(crate::json_actions::good());
+    good
 }
 
 pub(crate) fn write(cases: &mut Cases) {
@@ -105,7 +108,7 @@ pub(crate) fn write(cases: &mut Cases) {
 /// What a gateway may write after a course that does not lead there.
 fn forged(cases: &mut Cases) {
     type Course = fn(&mut Story, ActionId);
-    let courses: [(&str, Course); 9] = [
+    let courses: [(&str, Course); 13] = [
         ("proposed", |_, _| {}),
         ("approved", |story, action| {
             verdict(story, action, Verdict::Approve)
@@ -134,8 +137,19 @@ fn forged(cases: &mut Cases) {
             story.redeem(action);
             story.complete(action);
         }),
+        ("taken", taken),
+        ("asked", asked),
+        ("answered", |story, action| {
+            asked(story, action);
+            answered(story, action);
+        }),
+        ("flagged", flagged),
     ];
-    let steps: [(&str, Course); 12] = [
+    let steps: [(&str, Course); 16] = [
+        ("a taking", taken),
+        ("a question", asked),
+        ("an answer", answered),
+        ("a flag", flagged),
         ("approving", |story, action| {
             verdict(story, action, Verdict::Approve)
         }),
@@ -387,6 +401,8 @@ fn limits(cases: &mut Cases) {
         ),
         ("none", json!({})),
         ("its name alone", json!("exited")),
+        ("another kind, succeeded", json!({"succeeded": {}})),
+        ("another kind, failed", json!({"failed": {"why": "no"}})),
     ] {
         limits.push((format!("an outcome of {words}"), outcome(value)));
     }
@@ -491,6 +507,26 @@ fn names() -> Vec<String> {
 fn moved(time: &Value, ms: i64) -> Value {
     let time: Time = serde_json::from_value(time.clone()).expect("a time stands there");
     json!(Time::from_unix_ms(time.unix_ms().saturating_add_signed(ms)).to_string())
+}
+
+fn taken(story: &mut Story, action: ActionId) {
+    let draft = story.take(action);
+    story.write(draft);
+}
+
+fn asked(story: &mut Story, action: ActionId) {
+    let draft = story.question(action, "why now?");
+    story.write(draft);
+}
+
+fn answered(story: &mut Story, action: ActionId) {
+    let draft = story.answer(action, "it is down");
+    story.write(draft);
+}
+
+fn flagged(story: &mut Story, action: ActionId) {
+    let draft = story.flag(action, "odd");
+    story.write(draft);
 }
 
 fn propose(

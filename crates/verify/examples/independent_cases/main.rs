@@ -8,12 +8,16 @@
 mod acts;
 mod authenticator;
 mod contents;
+mod earlier;
 mod fields;
 mod files;
 mod forge;
+mod json_actions;
 mod keys;
 mod leaves;
 mod life;
+mod notes;
+mod places;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,7 +27,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use vidimus_protocol::trust::TrustFile;
 use vidimus_protocol::{Digest, sha256};
-use vidimus_verify::export;
+use vidimus_verify::export::{self, AtLeast, Given};
 
 use crate::forge::{Content, Forge, Sealed};
 
@@ -45,7 +49,11 @@ fn main() -> std::io::Result<()> {
     life::write(&mut cases);
     systematic(&mut cases);
     acts::write(&mut cases);
+    notes::write(&mut cases);
+    json_actions::write(&mut cases);
     files::write(&mut cases);
+    places::write(&mut cases);
+    earlier::write(&mut cases);
     Ok(())
 }
 
@@ -70,34 +78,49 @@ impl Cases {
     /// Any file, judged with a trust file that names this log.
     pub(crate) fn file(&mut self, name: &str, file: &[u8], trust: Option<Digest>) {
         let trust = trust.map(|log| TrustFile::new(log).to_bytes());
-        self.judged(name, file, trust.as_deref());
+        self.judged(name, file, trust.as_deref(), None);
     }
 
-    /// Any file and any trust file; the same bytes are written once.
-    pub(crate) fn judged(&mut self, name: &str, file: &[u8], trust: Option<&[u8]>) {
-        let id = sha256(&[file, b"\0", trust.unwrap_or_default()]);
+    /// A file that was changed in two places, of which either may be named.
+    pub(crate) fn pair(&mut self, name: &str, file: &[u8], trust: Digest) {
+        let trust = TrustFile::new(trust).to_bytes();
+        self.add(name, file, Some(&trust), None, 2);
+    }
+
+    /// Any file, any trust file and any earlier checkpoint; the same bytes are written once.
+    pub(crate) fn judged(
+        &mut self,
+        name: &str,
+        file: &[u8],
+        trust: Option<&[u8]>,
+        earlier: Option<&str>,
+    ) {
+        self.add(name, file, trust, earlier, 1);
+    }
+
+    fn add(
+        &mut self,
+        name: &str,
+        file: &[u8],
+        trust: Option<&[u8]>,
+        earlier: Option<&str>,
+        places: u8,
+    ) {
+        let beside = [trust, earlier.map(str::as_bytes)].map(Option::unwrap_or_default);
+        let id = sha256(&[file, b"\0", beside[0], b"\0", beside[1]]);
         if !self.written.insert(id) {
             return;
         }
         let text = trust.map(String::from_utf8_lossy);
-        let mut line = json!({"name": name, "file": format!("{}.vidimus", &id.to_string()[..16]), "trust": text});
-        let answer = match trust.map(TrustFile::parse).transpose() {
-            Ok(trust) => {
-                let report =
-                    export::verify(file, trust.as_ref(), |_| {}).expect("memory can be read");
-                let wrong = report.wrong.as_ref();
-                json!({
-                    "code": report.conclusion.exit_code(),
-                    "check": wrong.map(|wrong| wrong.check),
-                    "entry": wrong.and_then(|wrong| wrong.entry),
-                    "why": wrong.map(|wrong| wrong.why.clone()).or(report.upgrade),
-                })
-            }
-            // What `vidimus verify` says to a trust file that it cannot take.
-            Err(error) => {
-                json!({"code": 2, "check": null, "entry": null, "why": error.to_string()})
-            }
-        };
+        let mut line = json!({
+            "name": name,
+            "file": format!("{}.vidimus", &id.to_string()[..16]),
+            "trust": text,
+            "at_least": earlier,
+            "places": places,
+        });
+        let answer = answer(file, trust, earlier)
+            .unwrap_or_else(|why| json!({"code": 2, "wrong": null, "why": why}));
         if let (Some(line), Value::Object(answer)) = (line.as_object_mut(), answer) {
             line.extend(answer);
         }
@@ -110,9 +133,28 @@ impl Cases {
     }
 }
 
+/// What `vidimus verify` says; an error when it cannot take what is given beside the export.
+fn answer(file: &[u8], trust: Option<&[u8]>, earlier: Option<&str>) -> Result<Value, String> {
+    let trust = trust.map(TrustFile::parse).transpose();
+    let trust = trust.map_err(|why| why.to_string())?;
+    let earlier = earlier.map(|text| AtLeast::parse(text.as_bytes()));
+    let earlier = earlier.transpose().map_err(|why| why.to_string())?;
+    let given = Given {
+        trust: trust.as_ref(),
+        at_least: earlier.as_ref(),
+    };
+    let report = export::verify(file, given, |_| {}).expect("memory can be read");
+    let why = report.wrong.as_ref().map(|wrong| wrong.why.clone());
+    Ok(json!({
+        "code": report.conclusion.exit_code(),
+        "wrong": report.wrong,
+        "why": why.or(report.upgrade),
+    }))
+}
+
 /// Every field of every kind of entry, every part line, and the order of entries.
 fn systematic(cases: &mut Cases) {
-    let mut seen_kinds = BTreeSet::new();
+    let (mut seen_kinds, mut seen_parts) = (BTreeSet::new(), BTreeSet::new());
     for (name, forge) in life::good() {
         let others = strings(&forge.content);
         for index in 0..forge.content.leaves.len() {
@@ -123,6 +165,11 @@ fn systematic(cases: &mut Cases) {
                 "/data/resolution",
                 "/data/evaluation/decision",
                 "/data/signed/item/verdict",
+                "/data/seen/parts/2/name",
+                "/data/action_kind",
+                "/data/outcome/succeeded",
+                "/data/outcome/failed",
+                "/data/outcome/failed_to_start",
             ]
             .map(|place| leaf.pointer(place).cloned().unwrap_or_default().to_string());
             if seen_kinds.insert(sort) {
@@ -136,13 +183,11 @@ fn systematic(cases: &mut Cases) {
             }
             order(cases, &forge, &name, index);
         }
-        // The parts of one log with every part are enough.
-        let parts = if name == "run" {
-            0..forge.content.parts.len()
-        } else {
-            0..0
-        };
-        for index in parts {
+        // One part of each name is enough.
+        for index in 0..forge.content.parts.len() {
+            if !seen_parts.insert(forge.content.parts[index]["name"].to_string()) {
+                continue;
+            }
             every_field(
                 cases,
                 &forge,
