@@ -96,7 +96,7 @@ fn entry(program: &Path, root: Option<&Path>) -> Result<String, String> {
          Name=Vidimus\n\
          Comment=Holds what agents want to run until you have signed it\n\
          Exec={exec} {HIDDEN}\n\
-         Icon=vidimus-console\n\
+         Icon=vidimus\n\
          Terminal=false\n\
          X-GNOME-Autostart-enabled=true\n"
     ))

@@ -72,12 +72,10 @@ async fn approve(world: &World, agent: AgentId, index: usize, leaf: &str) {
         .await;
     let payload: vidimus_protocol::api::Content = part.json();
     let action = vidimus_protocol::action::Action::parse(&payload.bytes.0).unwrap();
-    if action
-        .payload
-        .argv
-        .iter()
-        .any(|argument| argument == "wait")
-    {
+    let waits = action
+        .command()
+        .is_some_and(|command| command.argv.iter().any(|argument| argument == "wait"));
+    if waits {
         return;
     }
     let ack = Ack {

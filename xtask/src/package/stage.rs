@@ -132,10 +132,10 @@ impl Stage {
         let entry = workspace.root.join("src-tauri/vidimus.desktop");
         if !read(&entry)?
             .lines()
-            .any(|line| line == "Exec=vidimus-console %u")
+            .any(|line| line == "Exec=vidimus-console -- %u")
         {
             bail!(
-                "{} does not start `vidimus-console %u`, which is what the package installs",
+                "{} does not start `vidimus-console -- %u`, which is what the package installs",
                 entry.display()
             );
         }

@@ -12,7 +12,7 @@ use reqwest::header::{COOKIE, ORIGIN, SET_COOKIE};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use vidimus_client::{AgentProfile, Home};
-use vidimus_protocol::action::{CONTEXT_TYPE, Context, PAYLOAD_TYPE};
+use vidimus_protocol::action::{CONTEXT_TYPE, Context, PAYLOAD_TYPE, Payload};
 use vidimus_protocol::api::{Ack, Content, Propose};
 use vidimus_protocol::{ActionId, Blob, Digest};
 
@@ -278,7 +278,9 @@ pub fn content(r#type: &str, bytes: &[u8]) -> Content {
 /// A proposal with that much to say.
 pub fn proposal(argument: &str, intent: &str) -> Propose {
     let mut action = vidimus_verify::testkit::sample_action(0);
-    action.payload.argv = vec!["true".to_owned(), argument.to_owned()];
+    if let Payload::Command(command) = &mut action.payload {
+        command.argv = vec!["true".to_owned(), argument.to_owned()];
+    }
     let context = Context {
         intent: Some(intent.to_owned()),
         ..Context::default()

@@ -85,14 +85,19 @@ impl AtLeast {
                 here: opened.origin.clone(),
             });
         }
-        let signed = open(&self.note, opened).map_err(Behind::Unsigned)?;
-        let size = signed.checkpoint.size;
+        open(&self.note, opened).map_err(Behind::Unsigned)?;
+        self.check_root(tree)
+    }
+
+    /// The same of size and root alone, whoever signed them.
+    pub(super) fn check_root(&self, tree: &MemoryTree) -> Result<(), Behind> {
+        let Checkpoint { size, root, .. } = self.claimed;
         match tree.root_at(size) {
             None => Err(Behind::Older {
                 here: tree.size(),
                 signed: size,
             }),
-            Some(root) if root == signed.checkpoint.root => Ok(()),
+            Some(here) if here == root => Ok(()),
             Some(_) => Err(Behind::Fork { size }),
         }
     }

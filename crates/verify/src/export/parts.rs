@@ -149,11 +149,15 @@ pub(super) fn check(
             return Err(expected.wrong(&what));
         }
     }
-    if part.r#type != expected.part.r#type || part.size != expected.part.size {
-        return Err(expected.wrong("has another type or size than it says"));
-    }
     if part.commit != Some(expected.part.commit) {
         return Err(expected.wrong("is not the one that it commits to"));
+    }
+    // The commit covers the type; what the entry says beside it may still lie.
+    if part.r#type != expected.part.r#type || part.size != expected.part.size {
+        return Err(Wrong {
+            bytes: Bytes::AsSigned,
+            ..expected.wrong("has another type or size than it says")
+        });
     }
     if let Some(why) = &part.malformed {
         return Err(Wrong {

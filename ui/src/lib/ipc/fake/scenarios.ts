@@ -224,6 +224,67 @@ const told = (): Scenario => {
   return { ...finished(), deliveries: { endpoints: 3, problem: null, deliveries } };
 };
 
+const talked = (): Scenario =>
+  reviewed({
+    taken: { by: 'Ada Reviewer', me: true, atUnixMs: Date.now() - 4 * MINUTE },
+    questions: [
+      {
+        question: note(42, 'Ada Reviewer', 'Why does a read replica need a new security group?'),
+        answer: note(43, 'claude-code', 'It does not: the plan only reuses sg-0a1b. You can approve this safely.'),
+      },
+      { question: note(45, 'Ada Reviewer', 'Then why is it in the plan file?'), answer: null },
+    ],
+    flags: [note(44, 'Ada Reviewer', 'The region differs from what the ticket says.')],
+  });
+
+/** A change in the proposer's own words. */
+const changed = (): Scenario => {
+  const summary = action('act_01', {
+    title: text('update_security_group'),
+    target: text('aws · sg-0a1b2c3d · production'),
+    intent: text('Let the new build runners reach the registry.'),
+  });
+  const after = ['{', '  "ingress": [', '    {', '      "cidr": "0.0.0.0/0",', '      "port": 5000', '    }', '  ],', '  "name": "registry"', '}'];
+  return reviewed({
+    summary,
+    like: null,
+    earlier: [],
+    what: {
+      is: 'change',
+      value: {
+        operation: text('update_security_group'),
+        system: text('aws'),
+        resource: text('sg-0a1b2c3d'),
+        environment: text('production'),
+        differences: [
+          { path: text('ingress[0].cidr'), before: text('"10.4.0.0/16"'), after: text('"0.0.0.0/0"') },
+          { path: text('ingress[0].port'), before: text('443'), after: text('5000') },
+          { path: text('tags.reviewed'), before: text('true'), after: null },
+        ],
+        moreDifferences: 0,
+        before: after.map((line) => text(line.replace('0.0.0.0/0', '10.4.0.0/16').replace('5000', '443'))),
+        after: after.map((line) => text(line)),
+      },
+    },
+    computed: [fact('Agent', 'claude-code (agt_7Q2M)'), fact('Acts for', 'Ada Reviewer'), fact('Signed bytes', '402 bytes')],
+  });
+};
+
+/** Standard input that was read before the proposal. */
+const withInput = (): Scenario =>
+  reviewed({
+    what: shown({
+      argv: [text('psql'), text('--single-transaction'), text('shop')],
+      input: {
+        size: 64,
+        sha256: digest(12),
+        lines: [text('BEGIN;'), text("UPDATE orders SET state = 'void' WHERE id = 4411;"), text('COMMIT;')],
+        omitted: null,
+      },
+      files: [],
+    }),
+  });
+
 const offline = (): ConsoleView['gateway'] => ({
   ...view().gateway,
   connection: {
@@ -384,6 +445,9 @@ export const scenarios: Record<string, () => Scenario> = {
         },
       }),
     }),
+  'review-talk': talked,
+  'review-change': changed,
+  'review-input': withInput,
   'history-failed': () =>
     base({
       at: 'history',
