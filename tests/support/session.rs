@@ -213,12 +213,6 @@ impl Session {
         self.picture_of("root", name);
     }
 
-    /// What the programs that are started from now on find in a variable.
-    pub fn set(&mut self, variable: &'static str, value: String) {
-        self.environment.retain(|(name, _)| *name != variable);
-        self.environment.push((variable, value));
-    }
-
     fn start_display(&mut self, display: &Display) {
         let mut server = match display {
             Display::Unseen => {

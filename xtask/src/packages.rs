@@ -309,10 +309,7 @@ mod tests {
 
     #[test]
     fn every_package_says_why() {
-        let all = [
-            COMPILE, DESKTOP, SESSION, PACKAGE, BENCH, PLAY, WATCH, TEST,
-        ]
-        .concat();
+        let all = [COMPILE, DESKTOP, SESSION, PACKAGE, BENCH, PLAY, WATCH, TEST].concat();
         assert!(all.iter().all(|package| !package.why.is_empty()));
     }
 }

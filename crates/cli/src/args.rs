@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vidimus_protocol::ActionId;
 
-use crate::telemetry::LogFormat;
 use crate::stop::{self, Meanings};
+use crate::telemetry::LogFormat;
 
 /// Hold a command until a person has seen exactly what will run and signed it.
 #[derive(Debug, Parser)]
@@ -63,21 +63,22 @@ pub(crate) enum Command {
     )]
     Exec(ExecArgs),
     /// Answer a reviewer's question about a waiting action.
+    #[command(after_long_help = long_help(&[], stop::OF_ANSWER))]
     Answer(AnswerArgs),
     /// Check an export of the ledger, without trusting whoever made it.
     #[command(after_long_help = long_help(VERIFY_NOTES, stop::OF_VERIFY))]
     Verify(VerifyArgs),
     /// Write the console's copy of the ledger into one file that anybody can check.
-    #[command(after_long_help = EXPORT_HELP)]
+    #[command(after_long_help = long_help(&[], stop::OF_OTHERS))]
     Export(ExportArgs),
     /// Copy the gateway's ledger and keys into a new folder, while it runs.
-    #[command(after_long_help = BACKUP_HELP)]
+    #[command(after_long_help = long_help(BACKUP_NOTES, stop::OF_OTHERS))]
     Backup(BackupArgs),
     /// Serve agents and the console's page on this computer, without a window.
-    #[command(after_long_help = GATEWAY_HELP)]
+    #[command(after_long_help = long_help(GATEWAY_NOTES, stop::OF_OTHERS))]
     Gateway(GatewayArgs),
     /// Tell others what happens: signed messages over HTTPS.
-    #[command(after_long_help = WEBHOOK_HELP)]
+    #[command(after_long_help = long_help(WEBHOOK_NOTES, stop::OF_WEBHOOK))]
     Webhook {
         #[command(subcommand)]
         command: WebhookCommand,
@@ -124,33 +125,30 @@ fn long_help(notes: &[&str], codes: Meanings) -> String {
     paragraphs.join("\n\n")
 }
 
-const EXPORT_HELP: &str = "\
-Exit codes: 0 written, 2 wrong usage or a file that cannot be written, 117 \
-nothing to export yet, 70 other failure.";
+/// What `vidimus webhook --help` says beyond the options.
+pub(crate) const WEBHOOK_NOTES: &[&str] = &[
+    "Messages hold ids, times and statuses, never what an agent or a person wrote. \
+     They follow the Standard Webhooks specification: the receiver checks \
+     `webhook-signature` with the endpoint's secret. What is not answered with 200 \
+     to 299 is tried again, ten times in about three days; 410 ends it. Whether a \
+     message arrived stands beside the action in the console.",
+];
 
-const WEBHOOK_HELP: &str = "\
-Messages hold ids, times and statuses, never what an agent or a person wrote. \
-They follow the Standard Webhooks specification: the receiver checks \
-`webhook-signature` with the endpoint's secret. What is not answered with 200 \
-to 299 is tried again, ten times in about three days; 410 ends it. Whether a \
-message arrived stands beside the action in the console.
+/// What `vidimus backup --help` says beyond the options.
+pub(crate) const BACKUP_NOTES: &[&str] = &[
+    "The folder holds `gateway.db`, `keys.json` and `port`. How to restore it, and \
+     when the gateway refuses a restored ledger: docs/OPERATIONS.md.",
+];
 
-Exit codes: 0 done, 1 the test message did not arrive, 2 wrong usage, \
-117 not set up, 70 other failure.";
-
-const BACKUP_HELP: &str = "\
-The folder holds `gateway.db`, `keys.json` and `port`. How to restore it, and \
-when the gateway refuses a restored ledger: docs/OPERATIONS.md.";
-
-const GATEWAY_HELP: &str = "\
-VIDIMUS_LOG chooses what is written to standard error: `error`, `warn`, \
-`info` (a line for each request), `debug` or `trace`. Without it, `warn` with \
-text and `info` with JSON.
-
-OTEL_EXPORTER_OTLP_ENDPOINT names an OpenTelemetry collector that gets traces, \
-such as `http://localhost:4318`; the other standard variables are heeded.
-
-`/healthz` and `/metrics` of its address are for monitoring.";
+/// What `vidimus gateway --help` says beyond the options.
+pub(crate) const GATEWAY_NOTES: &[&str] = &[
+    "VIDIMUS_LOG chooses what is written to standard error: `error`, `warn`, \
+     `info` (a line for each request), `debug` or `trace`. Without it, `warn` with \
+     text and `info` with JSON.",
+    "OTEL_EXPORTER_OTLP_ENDPOINT names an OpenTelemetry collector that gets traces, \
+     such as `http://localhost:4318`; the other standard variables are heeded.",
+    "`/healthz` and `/metrics` of its address are for monitoring.",
+];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WebhookCommand {

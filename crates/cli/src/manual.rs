@@ -8,7 +8,7 @@ use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use crate::args::{Cli, EXEC_NOTES, ManualArgs};
+use crate::args::{BACKUP_NOTES, Cli, EXEC_NOTES, ManualArgs, WEBHOOK_NOTES};
 use crate::stop::{self, Meanings, Stop};
 
 /// What a page has beyond the options.
@@ -57,10 +57,13 @@ const PAGES: &[(&str, Extra)] = &[
             ],
             see_also: &[
                 "vidimus-console",
+                "vidimus-answer",
+                "vidimus-backup",
                 "vidimus-exec",
                 "vidimus-export",
                 "vidimus-gateway",
                 "vidimus-verify",
+                "vidimus-webhook",
             ],
             ..NOTHING
         },
@@ -81,6 +84,51 @@ const PAGES: &[(&str, Extra)] = &[
             ],
             codes: stop::OF_EXEC,
             see_also: &["vidimus", "vidimus-console"],
+            ..NOTHING
+        },
+    ),
+    (
+        "answer",
+        Extra {
+            notes: &[
+                "A waiting `vidimus exec` prints what the reviewer asks. The answer is logged, is shown \
+                 as a claim of the agent's, and decides nothing.",
+            ],
+            examples: &[(
+                "",
+                "vidimus answer act_2081040g2081040g2081040g20 \"it expires today\"",
+            )],
+            codes: stop::OF_ANSWER,
+            see_also: &["vidimus", "vidimus-exec"],
+            ..NOTHING
+        },
+    ),
+    (
+        "backup",
+        Extra {
+            notes: BACKUP_NOTES,
+            examples: &[("", "vidimus backup --to /mnt/backup/vidimus-2026-11-21")],
+            codes: stop::OF_OTHERS,
+            see_also: &["vidimus", "vidimus-gateway"],
+            ..NOTHING
+        },
+    ),
+    (
+        "webhook",
+        Extra {
+            notes: WEBHOOK_NOTES,
+            examples: &[
+                (
+                    "Add an endpoint; its secret is shown once:",
+                    "vidimus webhook add ops --url https://ops.example/vidimus",
+                ),
+                (
+                    "See whether it takes a message:",
+                    "vidimus webhook test ops",
+                ),
+            ],
+            codes: stop::OF_WEBHOOK,
+            see_also: &["vidimus", "vidimus-gateway"],
             ..NOTHING
         },
     ),
@@ -287,9 +335,12 @@ mod tests {
             [
                 "vidimus.1",
                 "vidimus-exec.1",
+                "vidimus-answer.1",
                 "vidimus-verify.1",
                 "vidimus-export.1",
+                "vidimus-backup.1",
                 "vidimus-gateway.1",
+                "vidimus-webhook.1",
                 "vidimus-completions.1"
             ]
         );

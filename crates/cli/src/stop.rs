@@ -54,6 +54,24 @@ pub(crate) const OF_VERIFY: Meanings = &[
     ("4", "made by a newer Vidimus: upgrade to judge all of it"),
 ];
 
+/// The codes of `vidimus answer`.
+pub(crate) const OF_ANSWER: Meanings = &[
+    ("0", "answered"),
+    ("2", "wrong usage, or nobody has an open question about it"),
+    ("70", "it failed; the message says why"),
+    ("114", "the gateway cannot be reached"),
+    ("117", "not set up; the message names the missing piece"),
+];
+
+/// The codes of `vidimus webhook`.
+pub(crate) const OF_WEBHOOK: Meanings = &[
+    ("0", "done"),
+    ("1", "the test message did not arrive"),
+    ("2", "wrong usage"),
+    ("70", "it failed; the message says why"),
+    ("117", "not set up; the message names the missing piece"),
+];
+
 /// The codes of what only succeeds or fails.
 pub(crate) const OF_OTHERS: Meanings = &[
     ("0", "done"),

@@ -8,11 +8,11 @@ use std::time::Duration;
 use support::{Computer, PASSPHRASE, content};
 use vidimus_console::hooks::About;
 use vidimus_console::view::{
-    ActionStatus, CeremonyPurpose, CeremonyState, Command, Connection, Phase, Reply, Route, Tone,
-    VerdictChoice, Verification,
+    ActionStatus, CeremonyPurpose, CeremonyState, Command, Connection, NoteView, Phase, Reply,
+    Route, Span, Tone, VerdictChoice, Verification,
 };
-use vidimus_protocol::action::OUTPUT_TYPE;
-use vidimus_protocol::api::{ActionStatus as GatewayStatus, Redeem, ReportOutcome};
+use vidimus_protocol::action::{OUTPUT_TYPE, TEXT_TYPE};
+use vidimus_protocol::api::{ActionStatus as GatewayStatus, Redeem, ReportOutcome, WriteAnswer};
 use vidimus_protocol::entry::Outcome;
 use vidimus_verify::export::{self, Conclusion};
 
@@ -205,6 +205,103 @@ async fn verify_and_export(front: &support::Front) {
     assert_eq!(u64::try_from(bytes.len()).unwrap(), size);
     let report = export::verify(bytes.as_slice(), None, |_| {}).unwrap();
     assert_eq!(report.conclusion, Conclusion::Unanchored, "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_its_answer_and_what_came_before_are_on_screen_and_signed() {
+    let computer = Computer::new();
+    let (front, agent) = computer.with_agent().await;
+    let (first, _) = agent.propose("hello").await;
+    front.until(|view| view.inbox.len() == 1).await;
+    front.open(first).await;
+    front.decide(first, VerdictChoice::Deny, "").await.unwrap();
+    front.done().await;
+    front.ask(Command::CancelCeremony).await.unwrap();
+
+    let (action, _) = agent.propose("hello").await;
+    front.until(|view| view.inbox.len() == 1).await;
+    let review = front.open(action).await;
+    assert!(review.on_expiry.contains("it does not run"));
+    assert_eq!(review.earlier.len(), 1);
+    assert_eq!(review.earlier[0].status, ActionStatus::Denied);
+    let like = review.like.unwrap();
+    assert_eq!(like.summary.id, first.to_string());
+    assert!(like.alike.starts_with("in every word"), "{}", like.alike);
+
+    let id = action.to_string();
+    let said = |command: Command| front.ask(command);
+    said(Command::Take { action: id.clone() }).await.unwrap();
+    let blank = Command::Ask {
+        action: id.clone(),
+        text: " ".into(),
+    };
+    assert_eq!(said(blank).await.unwrap_err().code, "text_length");
+    let question = Command::Ask {
+        action: id.clone(),
+        text: "why\u{202e} now?".into(),
+    };
+    said(question).await.unwrap();
+    let flag = Command::Flag {
+        action: id.clone(),
+        text: "look twice".into(),
+    };
+    said(flag).await.unwrap();
+    let asked = agent.gateway.action(action, 0, None).await.unwrap();
+    let answer = WriteAnswer {
+        question: asked.questions[0].entry,
+        text: content(TEXT_TYPE, b"it expires today".to_vec()),
+    };
+    agent.gateway.answer(action, &answer).await.unwrap();
+
+    let review = loop {
+        let review = front.open(action).await;
+        let whole = |note: &NoteView| note.text.is_some();
+        let answered = review.questions.first().is_some_and(|asked| {
+            whole(&asked.question) && asked.answer.as_ref().is_some_and(whole)
+        });
+        if answered && review.flags.first().is_some_and(whole) {
+            break review;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let taken = review.taken.unwrap();
+    assert_eq!((taken.by.as_str(), taken.me), ("Ada", true));
+    assert_eq!(review.questions[0].question.by, "Ada");
+    assert_eq!(review.marks, 2, "the intent's and the question's");
+
+    front
+        .decide(action, VerdictChoice::Approve, "")
+        .await
+        .unwrap();
+    front.done().await;
+    let entry = review.questions[0].answer.as_ref().unwrap().entry;
+    let Reply::History(page) = said(Command::History {
+        before: None,
+        action: Some(id),
+        query: "verdict.given".into(),
+    })
+    .await
+    .unwrap() else {
+        panic!("a page of the history");
+    };
+    let Reply::Entry(given) = said(Command::OpenEntry {
+        index: page.rows[0].index,
+    })
+    .await
+    .unwrap() else {
+        panic!("an entry");
+    };
+    let leaf: String = given
+        .leaf_text
+        .spans
+        .iter()
+        .map(|span| match span {
+            Span::Plain { text } => text.as_str(),
+            Span::Mark { .. } => "",
+        })
+        .collect();
+    assert!(leaf.contains(&format!("\"answer.{entry}\"")), "{leaf}");
+    front.0.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
