@@ -129,8 +129,11 @@ fn sources_spec_and_description_have_the_same_codes() {
             }
         }
     }
-    // For every request (in the description's words), and of the key page's own routes.
+    // For every request (in the description's words), of the key page's own routes and
+    // of `/healthz`.
     for (status, code) in [
+        (503, "sequencer_gone"),
+        (503, "stalled"),
         (403, "cross_origin"),
         (421, "wrong_host"),
         (405, "method_not_allowed"),
