@@ -42,7 +42,7 @@ test('keys alone lead from the inbox to the key prompt', async ({ page }) => {
 test('approved appears only when the console says so', async ({ page }) => {
   const fake = fakeOf(page);
   await page.goto('/?fake=review');
-  const status = page.getByTestId('review').getByTestId('status');
+  const status = page.getByTestId('review').locator('header').getByTestId('status').first();
   await page.getByTestId('review-approve').click();
   await page.getByTestId('confirm-ask-key').click();
   await expect(page.getByTestId('ceremony-code')).toHaveText('KX4-92M');
