@@ -64,8 +64,8 @@ pub fn target_line(action: &Action) -> String {
 #[must_use]
 pub fn what(action: &Action) -> WhatView {
     match &action.payload {
-        Payload::Command(of) => WhatView::Command(command(of)),
-        Payload::Json(of) => WhatView::Change(change::view(of, &action.target)),
+        Payload::Command(of) => WhatView::Command(Box::new(command(of))),
+        Payload::Json(of) => WhatView::Change(Box::new(change::view(of, &action.target))),
     }
 }
 
@@ -441,7 +441,7 @@ pub(crate) mod tests {
 
     fn shown(action: &Action) -> CommandView {
         match what(action) {
-            WhatView::Command(view) => view,
+            WhatView::Command(view) => *view,
             WhatView::Change(_) => panic!("the sample is a command"),
         }
     }

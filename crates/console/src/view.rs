@@ -437,9 +437,9 @@ pub struct LikeView {
 #[ts(export)]
 pub enum WhatView {
     /// A program with its arguments.
-    Command(CommandView),
+    Command(Box<CommandView>),
     /// A change in the proposer's own words.
-    Change(ChangeView),
+    Change(Box<ChangeView>),
 }
 
 /// A change in the proposer's own words.
