@@ -39,6 +39,8 @@ pub struct State {
     nonces: HashMap<Digest, UsedNonce>,
     /// Next deadline of each action that has one.
     deadlines: BTreeSet<(Time, ActionId)>,
+    /// How many unresolved actions each agent has, where it has any.
+    pending: HashMap<AgentId, usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,6 +195,12 @@ impl State {
     /// Actions that wait for people or hold a permit, what ends first on top.
     pub fn waiting(&self) -> impl Iterator<Item = &ActionState> {
         self.deadlines.iter().filter_map(|(_, id)| self.action(id))
+    }
+
+    /// How many actions of an agent wait for people.
+    #[must_use]
+    pub fn pending_of(&self, agent: &AgentId) -> usize {
+        self.pending.get(agent).copied().unwrap_or_default()
     }
 
     fn opened(&self) -> Result<&Log, Violation> {

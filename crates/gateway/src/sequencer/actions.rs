@@ -48,12 +48,7 @@ impl Sequencer {
             };
             return again;
         }
-        let waiting = self
-            .replay
-            .state()
-            .waiting()
-            .filter(|known| known.agent == id && known.resolved.is_none());
-        if waiting.count() >= MOST_PENDING {
+        if self.replay.state().pending_of(&id) >= MOST_PENDING {
             return Err(Refusal::new(
                 429,
                 "too_many_pending",

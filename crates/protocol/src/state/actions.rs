@@ -1,5 +1,7 @@
 //! The life of an action: proposed, decided, permitted, redeemed, completed.
 
+use std::collections::hash_map;
+
 use super::{Effect, Note, PartRule, State, Violation, expect_actor, expect_parts, expect_refs};
 use crate::action::{self, ActionKind};
 use crate::bytes::{Blob, Digest};
@@ -242,6 +244,7 @@ impl State {
             Decision::Refuse => Some(Effect::Resolve(data.action, Resolution::Refused)),
         };
         self.deadlines.insert((action.expires_at, action.id));
+        *self.pending.entry(action.agent).or_default() += 1;
         self.actions.insert(action.id, Box::new(action));
         Ok(effect)
     }
@@ -524,14 +527,24 @@ impl State {
             && u64::try_from(approved).is_ok_and(|approved| approved >= action.evaluation.quorum)
     }
 
-    /// Changes an action and keeps its deadline in step.
+    /// Changes an action and keeps its deadline and its agent's count in step.
     pub(super) fn change(&mut self, id: ActionId, change: impl FnOnce(&mut ActionState)) {
         let Some(action) = self.actions.get_mut(&id) else {
             return;
         };
         let before = action.deadline();
+        let was_pending = action.resolved.is_none();
         change(action);
         let after = action.deadline();
+        if was_pending
+            && action.resolved.is_some()
+            && let hash_map::Entry::Occupied(mut pending) = self.pending.entry(action.agent)
+        {
+            *pending.get_mut() -= 1;
+            if *pending.get() == 0 {
+                pending.remove();
+            }
+        }
         if before != after {
             if let Some(at) = before {
                 self.deadlines.remove(&(at, id));

@@ -339,6 +339,13 @@ fn check_due(story: &Story) -> Result<(), TestCaseError> {
     let deadlines = naive_due(&story.state, end);
     prop_assert_eq!(story.state.due(end), deadlines.clone());
     prop_assert_eq!(story.state.waiting().count(), deadlines.len());
+    for agent in story.state.agents() {
+        let unresolved = story
+            .state
+            .actions()
+            .filter(|action| action.agent == agent.id && action.resolved.is_none());
+        prop_assert_eq!(story.state.pending_of(&agent.id), unresolved.count());
+    }
     let next = story.state.next_due();
     prop_assert_eq!(next.is_some(), !deadlines.is_empty());
     if let Some(next) = next {
