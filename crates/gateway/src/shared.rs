@@ -14,6 +14,7 @@ use vidimus_protocol::{Digest, Entry, State, Time};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::problem::Refusal;
+use crate::routes::feed::Told;
 use crate::store::{Session, Store, StoreError};
 
 /// The committed log in memory.
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     origin: String,
     pub(crate) health: Health,
     pub(crate) metrics: Metrics,
+    /// What consoles that follow the feed share.
+    pub(crate) told: tokio::sync::Mutex<Option<Told>>,
 }
 
 /// One commit's news.
@@ -61,6 +64,7 @@ impl Shared {
             origin,
             health: Health::default(),
             metrics: Metrics::default(),
+            told: tokio::sync::Mutex::new(None),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -215,13 +215,11 @@ impl Feed {
     /// when nothing is new: it carries the time.
     async fn catch_up(&mut self) -> Result<(), Hangup> {
         loop {
-            let (message, end) = next_batch(self.gateway.clone(), self.at)
-                .await
-                .map_err(Hangup::Refused)?;
+            let (message, end) = next_message(&self.gateway, self.at).await?;
             let Some(message) = message else {
                 return Ok(());
             };
-            self.send(&message).await?;
+            self.send(message).await?;
             let done = end == self.at || self.gateway.0.shared.read().tree.size() == end;
             self.at = self.at.max(end);
             if done {
@@ -242,22 +240,63 @@ impl Feed {
         }
         let actions = self.gateway.0.presence.list();
         if self.present.as_ref() != Some(&actions) {
-            self.send(&FeedMessage::Present {
+            let message = FeedMessage::Present {
                 actions: actions.clone(),
-            })
-            .await?;
+            };
+            self.send(text(&message)?).await?;
             self.present = Some(actions);
         }
         Ok(())
     }
 
-    async fn send(&mut self, message: &FeedMessage) -> Result<(), Hangup> {
-        let text = serde_json::to_string(message).map_err(|_| Hangup::Gone)?;
+    async fn send(&mut self, text: Utf8Bytes) -> Result<(), Hangup> {
         self.socket
-            .send(Message::Text(text.into()))
+            .send(Message::Text(text))
             .await
             .map_err(|_| Hangup::Gone)
     }
+}
+
+/// The next message for a console at size `from`, and the size it ends at.
+/// Consoles that follow are all at the same size: the first of them makes the
+/// message, for all.
+async fn next_message(gateway: &Gateway, from: u64) -> Result<(Option<Utf8Bytes>, u64), Hangup> {
+    let shared = &gateway.0.shared;
+    let mut told = shared.told.lock().await;
+    if let Some(told) = &*told
+        && told.from == from
+        && Some(&told.checkpoint) == shared.read().checkpoint.as_ref()
+    {
+        return Ok((Some(told.text.clone()), told.end));
+    }
+    let (message, end) = next_batch(gateway.clone(), from)
+        .await
+        .map_err(Hangup::Refused)?;
+    let Some(FeedMessage::Batch { checkpoint, .. }) = &message else {
+        return Ok((None, end));
+    };
+    let text = text(&message)?;
+    *told = Some(Told {
+        from,
+        checkpoint: checkpoint.clone(),
+        text: text.clone(),
+        end,
+    });
+    Ok((Some(text), end))
+}
+
+fn text<T: Serialize>(message: &T) -> Result<Utf8Bytes, Hangup> {
+    let text = serde_json::to_string(message).map_err(|_| Hangup::Gone)?;
+    Ok(text.into())
+}
+
+/// The message that was made last. It holds as long as its checkpoint is the
+/// newest.
+pub(crate) struct Told {
+    from: u64,
+    checkpoint: String,
+    text: Utf8Bytes,
+    end: u64,
 }
 
 /// The next message for a console at size `from`, and the size it ends at.
