@@ -1,9 +1,10 @@
 //! `cargo xtask bench`: measures, shows the table, and keeps it in docs/BENCHMARKS.md.
 
 use std::fs;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::packages::{self, BENCH, COMPILE};
 use crate::shell::{Workspace, call};
@@ -16,41 +17,39 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     packages::ensure(&[COMPILE, BENCH])?;
     let folder = workspace.target.join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-    let file = folder.join("report.json");
-    if file.exists() {
-        // A bench that writes nothing must not pass on yesterday's figures.
-        fs::remove_file(&file).with_context(|| format!("removing {}", file.display()))?;
-    }
     // One row holds a real command until it is released.
-    call(
-        workspace
-            .cargo()
-            .args(["build", "--release", "--locked", "--package", "vidimus-cli"]),
+    build(workspace, "vidimus-cli", &["--bin", "vidimus"])?;
+    build(workspace, "vidimus-gateway", &["--example", "bench"])?;
+    build(
+        workspace,
+        "vidimus-console",
+        &["--example", "bench_console"],
     )?;
-    let vidimus = workspace.target.join("release/vidimus");
-    // The bench itself may fail when it misses a goal; its report says so better than its exit code.
-    let ran = call(
-        workspace
-            .cargo()
-            .args([
-                "run",
-                "--release",
-                "--locked",
-                "--package",
-                "vidimus-gateway",
-            ])
-            .args(["--example", "bench", "--", "--out"])
-            .arg(&file)
-            .arg("--vidimus")
-            .arg(&vidimus),
-    );
-    let text = match (fs::read_to_string(&file), &ran) {
-        (Ok(text), _) => text,
-        (Err(_), Err(_)) => return ran,
-        (Err(error), Ok(())) => {
-            return Err(error).with_context(|| format!("reading {}", file.display()));
+    let release = workspace.target.join("release");
+    let mut gateway = Command::new(release.join("examples/bench"));
+    let mut console = Command::new(release.join("examples/bench_console"));
+    let parts = [folder.join("gateway.json"), folder.join("console.json")];
+    gateway
+        .arg("--out")
+        .arg(&parts[0])
+        .arg("--vidimus")
+        .arg(release.join("vidimus"));
+    // What is measured there lies in the temporary folder.
+    console.arg("--out").arg(&parts[1]).env("TMPDIR", &folder);
+    for (bench, part) in [&mut gateway, &mut console].into_iter().zip(&parts) {
+        if part.exists() {
+            // A bench that writes nothing must not pass on yesterday's figures.
+            fs::remove_file(part).with_context(|| format!("removing {}", part.display()))?;
         }
-    };
+        call(bench)?;
+    }
+    let parts = parts
+        .iter()
+        .map(|part| fs::read_to_string(part).with_context(|| format!("reading {}", part.display())))
+        .collect::<Result<Vec<_>>>()?;
+    let text = joined(&parts)?;
+    let file = folder.join("report.json");
+    fs::write(&file, &text).with_context(|| format!("writing {}", file.display()))?;
     let report = Report::parse(&text).with_context(|| format!("reading {}", file.display()))?;
     let table = report.table();
     println!("\n{table}");
@@ -64,7 +63,38 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     if !missed.is_empty() {
         bail!("goals missed: {}", missed.join(", "));
     }
-    ran
+    Ok(())
+}
+
+fn build(workspace: &Workspace, package: &str, targets: &[&str]) -> Result<()> {
+    call(
+        workspace
+            .cargo()
+            .args(["build", "--release", "--locked", "--package", package])
+            .args(targets),
+    )
+}
+
+/// One report of several: the first says what it was measured on.
+fn joined(parts: &[String]) -> Result<String> {
+    let mut rows = Vec::new();
+    let mut machine = Value::Null;
+    for part in parts {
+        let mut part: Value = serde_json::from_str(part).context("a report is not JSON")?;
+        let own = part["rows"]
+            .as_array_mut()
+            .context("a report has no rows")?;
+        if own.is_empty() {
+            bail!("a report has no rows");
+        }
+        rows.append(own);
+        if machine.is_null() {
+            machine = part["machine"].take();
+        }
+    }
+    Ok(serde_json::to_string_pretty(
+        &json!({ "machine": machine, "rows": rows }),
+    )?)
 }
 
 struct Report {
@@ -80,12 +110,11 @@ struct Row {
 }
 
 impl Report {
-    /// Reads the report: a list of rows, or an object of `rows` and `machine`.
+    /// Reads the report: an object of `rows` and `machine`.
     fn parse(text: &str) -> Result<Self> {
         let report: Value = serde_json::from_str(text).context("the report is not JSON")?;
-        let rows = report
+        let rows = report["rows"]
             .as_array()
-            .or_else(|| report["rows"].as_array())
             .context("the report has no rows")?;
         if rows.is_empty() {
             bail!("the report has no rows");
@@ -200,24 +229,24 @@ mod tests {
     const ROW: &str = r#"{"name":"proposals","unit":"1/s","value":1234.5,"floor":2000,"ratio":0.617,"goal":"≥ 0.5","met":true}"#;
 
     #[test]
-    fn rows_are_read_from_a_list_or_an_object() {
-        let list = Report::parse(&format!("[{ROW}]")).expect("a list of rows");
-        assert!(list.machine.is_none());
-        let object = Report::parse(&format!(r#"{{"machine":{{"cores":2}},"rows":[{ROW}]}}"#))
-            .expect("an object of rows");
+    fn reports_are_joined_and_read() {
+        let second = r#"{"rows":[{"name":"size","unit":"B","value":1,"floor":1,"ratio":1,"goal":"≤ 1","met":true}]}"#;
+        let first = format!(r#"{{"machine":{{"cores":2}},"rows":[{ROW}]}}"#);
+        let text = joined(&[first, second.to_owned()]).expect("two reports");
         assert_eq!(
-            object.table(),
+            Report::parse(&text).expect("a joined report").table(),
             "Machine: cores: 2\n\n\
              | What | Value | Floor | Ratio | Goal | Met |\n\
              |---|---:|---:|---:|---:|---|\n\
-             | proposals | 1234 1/s | 2000 | 0.617 | ≥ 0.5 | yes |\n"
+             | proposals | 1234 1/s | 2000 | 0.617 | ≥ 0.5 | yes |\n\
+             | size | 1 B | 1 | 1 | ≤ 1 | yes |\n"
         );
     }
 
     #[test]
     fn a_missed_goal_is_named() {
         let report = Report::parse(&format!(
-            r#"[{ROW},{{"name":"slow","value":1,"unit":"s","floor":null,"ratio":null,"goal":null,"met":false}}]"#
+            r#"{{"rows":[{ROW},{{"name":"slow","value":1,"unit":"s","floor":null,"ratio":null,"goal":null,"met":false}}]}}"#
         ))
         .expect("two rows");
         assert_eq!(report.missed(), ["slow"]);
@@ -229,12 +258,18 @@ mod tests {
         for wrong in [
             "",
             "{}",
-            "[]",
             r#"{"rows":[]}"#,
-            r#"[{"name":"a","value":1}]"#,
-            r#"[{"met":true}]"#,
+            r#"{"rows":[{"name":"a","value":1}]}"#,
+            r#"{"rows":[{"met":true}]}"#,
         ] {
             assert!(Report::parse(wrong).is_err(), "{wrong}");
+        }
+        let good = format!(r#"{{"rows":[{ROW}]}}"#);
+        for wrong in ["", "{}", r#"{"rows":[]}"#] {
+            assert!(
+                joined(&[good.clone(), wrong.to_owned()]).is_err(),
+                "{wrong}"
+            );
         }
     }
 
