@@ -17,9 +17,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     packages::ensure(&[COMPILE, BENCH])?;
     let folder = workspace.target.join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-    // One row holds a real command until it is released.
+    // Rows hold real commands, and weigh the program itself.
     build(workspace, "vidimus-cli", &["--bin", "vidimus"])?;
-    build(workspace, "vidimus-gateway", &["--example", "bench"])?;
+    let examples = ["--example", "bench", "--example", "bench_idle"];
+    build(workspace, "vidimus-gateway", &examples)?;
     build(
         workspace,
         "vidimus-console",
@@ -33,7 +34,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         .arg("--out")
         .arg(&parts[0])
         .arg("--vidimus")
-        .arg(release.join("vidimus"));
+        .arg(release.join("vidimus"))
+        .arg("--idle")
+        .arg(release.join("examples/bench_idle"));
     // What is measured there lies in the temporary folder.
     console.arg("--out").arg(&parts[1]).env("TMPDIR", &folder);
     for (bench, part) in [&mut gateway, &mut console].into_iter().zip(&parts) {

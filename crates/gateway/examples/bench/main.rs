@@ -7,6 +7,7 @@
 
 mod concurrent;
 mod feed;
+mod footprint;
 mod proposals;
 mod raw;
 mod release;
@@ -19,7 +20,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-const USAGE: &str = "usage: bench --out FILE --vidimus PROGRAM [--only SUBJECT]";
+const USAGE: &str = "usage: bench --out FILE --vidimus PROGRAM --idle PROGRAM [--only SUBJECT]";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -32,10 +33,10 @@ async fn main() {
     if only.is_some() {
         arguments.truncate(arguments.len() - 2);
     }
-    let ["--out", out, "--vidimus", vidimus] = arguments[..] else {
+    let ["--out", out, "--vidimus", vidimus, "--idle", idle] = arguments[..] else {
         panic!("{USAGE}");
     };
-    let (out, vidimus) = (Path::new(out), Path::new(vidimus));
+    let (out, vidimus, idle) = (Path::new(out), Path::new(vidimus), Path::new(idle));
     let wanted = |subject: &str| only.is_none_or(|only| only == subject);
     let folder = tempfile::tempdir_in(out.parent().unwrap()).unwrap();
     let folder = folder.path();
@@ -63,6 +64,9 @@ async fn main() {
     }
     if wanted("feed") {
         rows.extend(feed::thousand_clients(folder).await);
+    }
+    if wanted("footprint") {
+        rows.extend(footprint::footprint(folder, vidimus, idle));
     }
     assert!(!rows.is_empty(), "{USAGE}: no such subject");
     let report = json!({ "machine": machine, "rows": rows });
