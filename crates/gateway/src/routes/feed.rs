@@ -154,9 +154,11 @@ pub(super) async fn feed(
     Query(From { from }): Query<From>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    // Consoles send nothing but pongs and a close.
+    // Consoles send nothing but pongs and a close. The buffer is cleared before
+    // each read: its usual 128 KiB would cost more than sending does.
     upgrade
         .max_message_size(4096)
+        .read_buffer_size(4096)
         .on_upgrade(move |socket| async move {
             let mut feed = Feed {
                 gateway,
