@@ -128,7 +128,7 @@ impl Drop for Root {
     fn drop(&mut self) {
         // With the first process its namespaces end, and with them every mount.
         let _gone = Command::new("kill").args(["-KILL", &self.inside]).status();
-        while matches!(self.holder.ended(), None) {
+        while self.holder.ended().is_none() {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
         if !std::thread::panicking() {
