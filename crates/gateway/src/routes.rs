@@ -45,6 +45,10 @@ pub(crate) fn router(gateway: Gateway, extra: Router) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/metrics", get(health::metrics))
         .with_state(gateway.clone())
+        // Not over `extra`, whose answers have a form of their own.
+        .layer(middleware::map_response(async |response: Response| {
+            as_problem(response)
+        }))
         .merge(extra)
         .fallback(async || Refusal::not_found("page"))
         .layer(DefaultBodyLimit::max(MAX_BODY))
@@ -86,7 +90,7 @@ async fn guard(State(gateway): State<Gateway>, request: Request, next: Next) -> 
     if let Err(refusal) = check_origin(&gateway, request.headers()) {
         return refusal.into_response();
     }
-    let mut response = as_problem(next.run(request).await);
+    let mut response = next.run(request).await;
     let ends = response.status() == StatusCode::PAYLOAD_TOO_LARGE;
     let headers = response.headers_mut();
     if ends {

@@ -159,7 +159,8 @@ impl Gateway {
         match (method, action, segments.next()) {
             ("POST", None, None) => self.propose(read(body)),
             ("GET", Some(action), None) => {
-                let wait = query.strip_prefix("wait=").unwrap().parse().unwrap();
+                let wait = query.strip_prefix("wait=").unwrap();
+                let wait = wait.split('&').next().unwrap().parse().unwrap();
                 Some(self.view(action, Duration::from_secs(wait)))
             }
             ("POST", Some(action), Some("withdraw")) => {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use gateway::{Decide, Gateway};
 use place::{Ended, Place};
 use vidimus_client::AgentProfile;
-use vidimus_protocol::action::{Action, Context};
+use vidimus_protocol::action::{Action, Context, Stdin};
 use vidimus_protocol::entry::Outcome;
 use vidimus_protocol::trust::TrustFile;
 use vidimus_protocol::{AgentId, Digest, ExecutorId};
@@ -74,6 +74,27 @@ fn an_approved_command_runs_and_its_outcome_is_reported() {
     assert_eq!(report.output.as_ref().unwrap().bytes.0.len(), 8);
     let state = place.home.exec_state(proposal.action);
     assert!(!state.exists(), "nothing is left to resume");
+}
+
+#[test]
+fn bound_input_is_read_before_it_is_proposed_and_is_what_the_command_gets() {
+    let gateway = Gateway::start(Decide::Approve);
+    let place = Place::connected(&gateway);
+    place.write("input", "yes\nno\n");
+    let input = std::fs::File::open(place.work().join("input")).unwrap();
+    let mut command = place.command(&["--stdin", "--", "cat"]);
+    let ended: Ended = command.stdin(input).output().unwrap().into();
+    ended.expect(0, "input        7 bytes  sha256:");
+    assert_eq!(ended.stdout, "yes\nno\n");
+    let world = gateway.world();
+    let bytes = &world.proposals[0].payload.bytes.0;
+    let action = Action::parse(bytes).unwrap();
+    let Stdin::Bound(stated) = &action.command().unwrap().stdin else {
+        panic!("it is bound");
+    };
+    assert_eq!(stated.text.as_deref(), Some("yes\nno\n"));
+    let state = place.home.exec_state(world.proposals[0].action);
+    assert!(!state.with_extension("stdin").exists(), "nothing is left");
 }
 
 #[test]
