@@ -152,7 +152,7 @@ fn close(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
             map.values_mut().for_each(close);
-            if map.contains_key("properties") {
+            if map.get("type") == Some(&json!("object")) {
                 map.insert("additionalProperties".to_owned(), json!(false));
             }
         }
