@@ -17,6 +17,7 @@ mod independent;
 mod node;
 mod package;
 mod packages;
+mod python;
 mod run;
 mod shell;
 mod steps;

@@ -32,15 +32,8 @@ impl Sequencer {
         action: ActionId,
         text: Content,
     ) -> Result<Wanted, Refusal> {
-        let commit = checked("question", &text)?;
-        if let Some(same) = self.said_already(action, NoteKind::Asked, commit)? {
-            return Ok(same);
-        }
-        let refs = vec![self.known(action)?.proposal];
         let data = Data::ActionAsked(Box::new(Asked { action }));
-        let contents = vec![("question", text)];
-        let (entry, _) = self.write(Actor::Reviewer(reviewer), refs, data, contents)?;
-        Ok(Wanted::Entries(vec![entry.index]))
+        self.remark(reviewer, action, NoteKind::Asked, ("question", text), data)
     }
 
     pub(super) fn answer_question(
@@ -72,13 +65,25 @@ impl Sequencer {
         action: ActionId,
         text: Content,
     ) -> Result<Wanted, Refusal> {
-        let commit = checked("remark", &text)?;
-        if let Some(same) = self.said_already(action, NoteKind::Flagged, commit)? {
+        let data = Data::ActionFlagged(Box::new(Flagged { action }));
+        self.remark(reviewer, action, NoteKind::Flagged, ("remark", text), data)
+    }
+
+    /// What a reviewer writes about a proposal.
+    fn remark(
+        &mut self,
+        reviewer: ReviewerId,
+        action: ActionId,
+        kind: NoteKind,
+        (part, text): (&'static str, Content),
+        data: Data,
+    ) -> Result<Wanted, Refusal> {
+        let commit = checked(part, &text)?;
+        if let Some(same) = self.said_already(action, kind, commit)? {
             return Ok(same);
         }
         let refs = vec![self.known(action)?.proposal];
-        let data = Data::ActionFlagged(Box::new(Flagged { action }));
-        let contents = vec![("remark", text)];
+        let contents = vec![(part, text)];
         let (entry, _) = self.write(Actor::Reviewer(reviewer), refs, data, contents)?;
         Ok(Wanted::Entries(vec![entry.index]))
     }
