@@ -8,8 +8,9 @@ export default defineConfig({
   outputDir: '../target/ui-e2e',
   fullyParallel: true,
   workers: 2,
-  timeout: 20_000,
-  expect: { timeout: 4_000 },
+  // Wide: a slow machine is no defect.
+  timeout: 60_000,
+  expect: { timeout: 15_000 },
   reporter: [['list']],
   use: {
     baseURL: `http://127.0.0.1:${port}`,

@@ -1,10 +1,6 @@
 // Setting up, connecting an agent, the history, and what stays on screen.
-import { expect, test, type Page } from '@playwright/test';
-import type { FakeBackend } from '../src/lib/ipc/fake';
-import { sent } from './fake';
-
-const change = (page: Page, next: Parameters<FakeBackend['change']>[0]): Promise<void> =>
-  page.evaluate((given) => (window as unknown as { fake: FakeBackend }).fake.change(given), next);
+import { expect, test } from '@playwright/test';
+import { fakeOf, sent } from './fake';
 
 test('setting up asks for a name, then for the key, and shows the code', async ({ page }) => {
   await page.goto('/?fake=setup');
@@ -67,7 +63,7 @@ test('connecting an agent: a checked name, one command, and the view decides', a
   await expect(page.getByTestId('ceremony')).toBeVisible();
   expect(await sent(page, 'connect_agent')).toEqual([{ do: 'connect_agent', name: 'claude-code' }]);
   await expect(page.getByTestId('try-command')).toHaveCount(0);
-  await change(page, {
+  await fakeOf(page).change({
     ceremony: null,
     agents: [{ id: 'agt_1', name: 'claude-code', profilePath: '/home/ada/.config/vidimus/agents/claude-code.json' }],
     tryCommand: '/opt/vidimus/bin/vidimus exec -- /usr/bin/true',
@@ -110,7 +106,7 @@ test('verify shows its progress and its result; export shows where the file is',
   await page.getByTestId('verify').click();
   await expect(page.getByTestId('verify-result')).toHaveAttribute('data-state', 'running');
   await expect(page.getByTestId('verify')).toBeDisabled();
-  await change(page, {
+  await fakeOf(page).change({
     verification: { is: 'passed', entries: 42, signatures: 61, at_unix_ms: Date.now(), took_ms: 40, remarks: ['Single operator.'] },
   });
   await expect(page.getByTestId('verify-result')).toHaveAttribute('data-state', 'passed');
@@ -129,9 +125,7 @@ test('an offline gateway is named, with the next try and a way to try now', asyn
 test('a lost line is said, and stops deciding', async ({ page }) => {
   await page.goto('/?fake=review');
   await expect(page.getByTestId('review-approve')).toBeEnabled();
-  await page.evaluate(() =>
-    (window as unknown as { fake: FakeBackend }).fake.line({ is: 'lost', retryAtUnixMs: Date.now() + 5000 }),
-  );
+  await fakeOf(page).line({ is: 'lost', retryAtUnixMs: Date.now() + 5000 });
   await expect(page.getByText('This page has lost its console.')).toBeVisible();
   await expect(page.getByTestId('review-approve')).toBeDisabled();
 });

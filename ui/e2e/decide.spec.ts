@@ -1,24 +1,6 @@
 // The way to a verdict, and every reason why it must not be short.
-import { expect, test, type Page } from '@playwright/test';
-import type { FakeBackend } from '../src/lib/ipc/fake';
-import { sent } from './fake';
-
-const fakeOf = (page: Page) => ({
-  ceremony: (state: Parameters<FakeBackend['ceremony']>[0]) =>
-    page.evaluate((next) => (window as unknown as { fake: FakeBackend }).fake.ceremony(next), state),
-  change: (change: Parameters<FakeBackend['change']>[0]) =>
-    page.evaluate((next) => (window as unknown as { fake: FakeBackend }).fake.change(next), change),
-  emit: (event: Parameters<FakeBackend['emit']>[0]) =>
-    page.evaluate((next) => (window as unknown as { fake: FakeBackend }).fake.emit(next), event),
-  refuse: (kind: string, code: string) =>
-    page.evaluate(([k, c]) => (window as unknown as { fake: { refuse: Map<string, string> } }).fake.refuse.set(k as string, c as string), [kind, code]),
-  review: (id: string) =>
-    page.evaluate(async (action) => {
-      const reply = await (window as unknown as { fake: FakeBackend }).fake.send({ do: 'open_action', action });
-      if (reply.is !== 'review') throw new Error('no review');
-      return reply.value;
-    }, id),
-});
+import { expect, test } from '@playwright/test';
+import { fakeOf, sent } from './fake';
 
 test('keys alone lead from the inbox to the key prompt', async ({ page }) => {
   await page.goto('/?fake=inbox');

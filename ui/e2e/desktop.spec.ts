@@ -1,6 +1,6 @@
 // What the desktop window alone has: the lock and the settings.
 import { expect, test } from '@playwright/test';
-import { sent } from './fake';
+import { fakeOf, sent } from './fake';
 
 test('a locked console shows a count and a way in, and nothing else', async ({ page }) => {
   await page.goto('/?fake=inbox#/action/act_01');
@@ -24,7 +24,7 @@ test('a locked console shows a count and a way in, and nothing else', async ({ p
 
 test('a refused unlock says why', async ({ page }) => {
   await page.goto('/?fake=locked');
-  await page.evaluate(() => (window as unknown as { fake: { refuse: Map<string, string> } }).fake.refuse.set('sign_in', 'prompt_in_progress'));
+  await fakeOf(page).refuse('sign_in', 'prompt_in_progress');
   await page.getByTestId('unlock').click();
   await expect(page.locator('[data-problem=prompt_in_progress]')).toBeVisible();
 });

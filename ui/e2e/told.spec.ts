@@ -1,5 +1,6 @@
 // Who was told about an action, beside it.
 import { expect, test } from '@playwright/test';
+import { sent } from './fake';
 
 test('who was told, when, and whether it arrived', async ({ page }) => {
   await page.goto('/?fake=review-told');
@@ -17,10 +18,7 @@ test('who was told, when, and whether it arrived', async ({ page }) => {
 test('nothing is said of it while nobody is to be told', async ({ page }) => {
   await page.goto('/?fake=review');
   await expect(page.getByText('What happened')).toBeVisible();
-  await page.waitForFunction(() => {
-    const { fake } = window as unknown as { fake: { sent: { do: string }[] } };
-    return fake.sent.some((command) => command.do === 'deliveries');
-  });
+  await expect.poll(() => sent(page, 'deliveries')).not.toEqual([]);
   await expect(page.getByTestId('deliveries')).toHaveCount(0);
 });
 
