@@ -44,6 +44,16 @@ pub(crate) struct Args {
 pub(crate) struct Order {
     programs: PathBuf,
     out: PathBuf,
+    effort: Effort,
+}
+
+/// What compressing may cost.
+#[derive(Clone, Copy)]
+enum Effort {
+    /// As small as it gets: for people.
+    Much,
+    /// Larger and ten times as fast: for tests.
+    Little,
 }
 
 impl Order {
@@ -53,6 +63,11 @@ impl Order {
         Self {
             // The one profile whose folder has another name.
             programs: target.join(if profile == "dev" { "debug" } else { profile }),
+            effort: if profile == RELEASE {
+                Effort::Much
+            } else {
+                Effort::Little
+            },
             out: if profile == RELEASE {
                 top
             } else {
@@ -66,6 +81,7 @@ impl Order {
             programs: fs::canonicalize(programs)
                 .with_context(|| format!("finding `{}`", programs.display()))?,
             out: target.join("package/given"),
+            effort: Effort::Much,
         })
     }
 
@@ -107,7 +123,7 @@ pub(crate) fn build_programs(workspace: &Workspace, profile: &str) -> Result<()>
 /// Packs programs that are built, and says what came out.
 pub(crate) fn make(workspace: &Workspace, order: &Order) -> Result<()> {
     let out = &order.out;
-    let files = pack(workspace, &order.programs, out)?;
+    let files = pack(workspace, order, out)?;
     let sums = output(Command::new("sha256sum").current_dir(out).args(&files))?;
     write(&out.join("SHA256SUMS"), &sums)?;
     println!("\nIn {}:\n", out.display());
@@ -128,7 +144,7 @@ pub(crate) fn make(workspace: &Workspace, order: &Order) -> Result<()> {
 /// Packs the same programs again, elsewhere and later, and fails unless every byte is the same.
 pub(crate) fn again(workspace: &Workspace, order: &Order) -> Result<()> {
     let second = workspace.target.join("package-again");
-    for name in pack(workspace, &order.programs, &second)? {
+    for name in pack(workspace, order, &second)? {
         let read = |folder: &Path| {
             let path = folder.join(&name);
             fs::read(&path).with_context(|| format!("reading {}", path.display()))
@@ -146,11 +162,12 @@ pub(crate) fn again(workspace: &Workspace, order: &Order) -> Result<()> {
 }
 
 /// Makes both packages in `out` and returns their names.
-fn pack(workspace: &Workspace, programs: &Path, out: &Path) -> Result<Vec<String>> {
+fn pack(workspace: &Workspace, order: &Order, out: &Path) -> Result<Vec<String>> {
     let contents = Contents {
         version: version(workspace)?,
         moment: Moment::of(workspace)?,
-        programs: programs.to_owned(),
+        programs: order.programs.clone(),
+        effort: order.effort,
         work: out.join("staged"),
     };
     if contents.work.exists() {
@@ -173,6 +190,7 @@ struct Contents {
     moment: Moment,
     /// Where the built programs are.
     programs: PathBuf,
+    effort: Effort,
     /// A folder to work in.
     work: PathBuf,
 }

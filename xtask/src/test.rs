@@ -11,7 +11,7 @@ use crate::shell::{Workspace, call};
 use crate::steps::Steps;
 use crate::{api, deep, independent, node, tour};
 
-/// The release build that the tests drive: the release's features and assertions, optimised less, for time.
+/// The release build that the tests drive: the release's features and assertions, not optimised, for time.
 const RELEASE_PROFILE: &str = "ci-release";
 
 /// Leaves the window open to the tests. Never in a release.

@@ -14,7 +14,7 @@ use vidimus_protocol::{Digest, Entry, State, Time};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::problem::Refusal;
-use crate::routes::feed::Told;
+use crate::routes::feed::NewestMessage;
 use crate::store::{Session, Store, StoreError};
 
 /// The committed log in memory.
@@ -38,7 +38,7 @@ pub(crate) struct Shared {
     pub(crate) health: Health,
     pub(crate) metrics: Metrics,
     /// What consoles that follow the feed share.
-    pub(crate) told: tokio::sync::Mutex<Option<Told>>,
+    pub(crate) newest_message: NewestMessage,
 }
 
 /// One commit's news.
@@ -64,7 +64,7 @@ impl Shared {
             origin,
             health: Health::default(),
             metrics: Metrics::default(),
-            told: tokio::sync::Mutex::new(None),
+            newest_message: NewestMessage::default(),
         }
     }
 

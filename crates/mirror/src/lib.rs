@@ -1,8 +1,8 @@
 //! A verified local copy of one log: bytes and proofs, no judgement.
 //!
 //! What is in here was signed for by the log's key, in this order, with nothing
-//! in between. A checkpoint is pinned before what it covers is stored, and
-//! whatever is read is held against the tree again.
+//! in between. A checkpoint is pinned with what it covers, and whatever is read
+//! is held against the tree again.
 //!
 //! Out of scope: what entries mean (`vidimus-verify`), where they come from
 //! (`vidimus-client`), and freshness.
@@ -42,7 +42,7 @@ pub struct Mirror {
     log: Option<Digest>,
     /// Known from the first checkpoint on.
     key: Option<LogKey>,
-    /// Never behind `tree`; ahead of it only between pinning and storing.
+    /// Never behind `tree`; ahead of it only when the entries could not be stored.
     pin: Option<Pin>,
     /// Held as long as this mirror writes.
     _lock: Option<File>,

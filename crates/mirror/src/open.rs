@@ -372,5 +372,15 @@ mod tests {
         };
         assert_eq!(read("journal_mode"), "wal".to_owned().into());
         assert_eq!(read("synchronous"), 2.into());
+        // Content that can be fetched again does not wait; what follows does.
+        mirror
+            .without_waiting(|db| db.pragma_query_value(None, "synchronous", |row| row.get(0)))
+            .map(|level: i32| assert_eq!(level, 1))
+            .unwrap();
+        assert_eq!(read("synchronous"), 2.into());
+        mirror
+            .without_waiting(|_| Err::<(), _>(rusqlite::Error::InvalidQuery))
+            .unwrap_err();
+        assert_eq!(read("synchronous"), 2.into());
     }
 }

@@ -70,14 +70,27 @@ impl Mirror {
                 name: name.to_owned(),
             });
         }
-        self.db
-            .prepare_cached(
+        self.without_waiting(|db| {
+            db.prepare_cached(
                 "INSERT INTO parts (idx, name, salt, bytes) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT (idx, name) DO UPDATE SET salt = excluded.salt, bytes = excluded.bytes",
-            )
-            .and_then(|mut put| put.execute(params![index, name, content.salt.0, content.bytes.0]))
-            .map_err(StoreError::from)?;
+            )?
+            .execute(params![index, name, content.salt.0, content.bytes.0])
+        })
+        .map_err(StoreError::from)?;
         Ok(())
+    }
+
+    /// Writes without waiting for the disk. For what can be fetched again: a
+    /// power cut may lose it, and spoils nothing.
+    pub(crate) fn without_waiting<T>(
+        &self,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        self.db.pragma_update(None, "synchronous", "NORMAL")?;
+        let written = write(&self.db);
+        self.db.pragma_update(None, "synchronous", "FULL")?;
+        written
     }
 
     /// The content of a part, when it is here.

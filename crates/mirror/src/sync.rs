@@ -1,4 +1,4 @@
-//! Taking in what the feed brings: prove, pin, store. In this order.
+//! Taking in what the feed brings: proven first, then pinned and stored.
 
 use std::ops::Range;
 
@@ -123,9 +123,8 @@ impl Mirror {
     /// Takes in the entries from position `from` on and the checkpoint that
     /// they end at. Entries that are here already are compared.
     ///
-    /// The checkpoint is pinned, durably, before the entries are stored. When
-    /// storing them fails they are missing and the pin stays: the next batch
-    /// brings them again.
+    /// The checkpoint is pinned, durably, together with the entries. When they
+    /// find no room it is pinned alone: the next batch brings them again.
     ///
     /// # Errors
     /// [`SyncError`]. [`SyncError::Fork`] and [`SyncError::Rollback`] carry the
@@ -151,13 +150,16 @@ impl Mirror {
         }
         let new = size..self.size();
         // From here on the tree is ahead of what is stored.
-        let stored = self
-            .pin_now(shown, key)
-            .and_then(|()| self.store(from, new.clone(), leaves));
+        let stored = self.store(&shown, key.as_ref(), from, new.clone(), leaves);
         if let Err(error) = stored {
             self.tree.truncate(size);
+            // The pin alone may still find room.
+            if self.pin_alone(&shown, key.as_ref()).is_ok() {
+                self.pinned(shown, key);
+            }
             return Err(error.into());
         }
+        self.pinned(shown, key);
         Ok(Applied { new, checkpoint })
     }
 
@@ -250,48 +252,73 @@ impl Mirror {
         self.tree.extend(leaves);
     }
 
-    /// Pins a checkpoint, durably. A note that was signed earlier than the pin
-    /// and says the same does not replace it.
-    fn pin_now(&mut self, shown: Pin, key: Option<LogKey>) -> Result<(), StoreError> {
-        let stale = self.pin.as_ref().is_some_and(|pin| {
-            pin.signed.checkpoint == shown.signed.checkpoint
-                && pin.signed.time_unix_s >= shown.signed.time_unix_s
-        });
-        if stale {
-            return Ok(());
-        }
-        let change = self.db.unchecked_transaction()?;
-        if let Some(key) = &key {
-            change.execute(
-                "UPDATE identity SET key = ?1, origin = ?2",
-                params![key.key.to_string(), key.origin],
-            )?;
-        }
-        write_pin(&change, "newest", &shown.note)?;
-        change.commit()?;
-        self.key = key.or(self.key.take());
-        self.pin = Some(shown);
-        Ok(())
+    /// Whether a checkpoint says more than the pin, or the same later.
+    fn is_newer(&self, shown: &Pin) -> bool {
+        self.pin.as_ref().is_none_or(|pin| {
+            pin.signed.checkpoint != shown.signed.checkpoint
+                || pin.signed.time_unix_s < shown.signed.time_unix_s
+        })
     }
 
-    /// Stores the entries `new` of a batch that begins at `from`.
+    /// What is pinned on the disk is pinned here.
+    fn pinned(&mut self, shown: Pin, key: Option<LogKey>) {
+        if self.is_newer(&shown) {
+            self.key = key.or(self.key.take());
+            self.pin = Some(shown);
+        }
+    }
+
+    /// Stores the entries `new` of a batch that begins at `from` and pins the
+    /// checkpoint that covers them, durably: both or nothing.
     fn store(
         &self,
+        shown: &Pin,
+        key: Option<&LogKey>,
         from: u64,
         new: Range<u64>,
         leaves: &[impl AsRef<[u8]>],
     ) -> Result<(), StoreError> {
         if new.is_empty() {
-            return Ok(());
+            return self.pin_alone(shown, key);
         }
         let skipped = usize::try_from(new.start - from).expect("a batch is in memory");
         let change = self.db.unchecked_transaction()?;
+        self.write_newest(&change, shown, key)?;
         for (index, leaf) in new.zip(&leaves[skipped..]) {
             self.store_leaf(&change, index, leaf.as_ref())?;
         }
-        let note = self.pin_note().expect("it was just pinned");
-        write_pin(&change, "covered", note)?;
+        write_pin(&change, "covered", &shown.note)?;
         Ok(change.commit()?)
+    }
+
+    fn pin_alone(&self, shown: &Pin, key: Option<&LogKey>) -> Result<(), StoreError> {
+        if !self.is_newer(shown) {
+            return Ok(());
+        }
+        let change = self.db.unchecked_transaction()?;
+        self.write_newest(&change, shown, key)?;
+        Ok(change.commit()?)
+    }
+
+    /// A note that was signed earlier than the pin and says the same does not
+    /// replace it.
+    fn write_newest(
+        &self,
+        change: &rusqlite::Transaction<'_>,
+        shown: &Pin,
+        key: Option<&LogKey>,
+    ) -> Result<(), StoreError> {
+        if !self.is_newer(shown) {
+            return Ok(());
+        }
+        if let Some(key) = key {
+            change.execute(
+                "UPDATE identity SET key = ?1, origin = ?2",
+                params![key.key.to_string(), key.origin],
+            )?;
+        }
+        write_pin(change, "newest", &shown.note)?;
+        Ok(())
     }
 
     fn store_leaf(

@@ -8,9 +8,9 @@ use std::os::unix::fs::PermissionsExt;
 use support::{Log, Place, apply};
 use vidimus_mirror::{Mirror, OpenError, StoreError, SyncError};
 
-/// Whatever happens after the pin, the pin is there and the entries come again.
+/// The pin is there and the entries come again.
 #[test]
-fn the_pin_is_on_the_disk_before_what_it_covers() {
+fn the_pin_stays_when_the_entries_find_no_room() {
     let log = Log::new(1, 9);
     for start in [0, 4] {
         let place = Place::new();

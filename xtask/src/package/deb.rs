@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::stage::{PROGRAMS, Stage};
-use super::{Contents, MAINTAINER, filled, write};
+use super::{Contents, Effort, MAINTAINER, filled, write};
 use crate::shell::{Workspace, output};
 
 /// Makes the package in `out` and returns its name.
@@ -47,12 +47,16 @@ pub(super) fn pack(workspace: &Workspace, contents: &Contents, out: &Path) -> Re
     stage.settle(contents)?;
 
     let name = format!("vidimus_{}-1_{architecture}.deb", contents.version);
+    let level = match contents.effort {
+        Effort::Much => "-z6",
+        Effort::Little => "-z0",
+    };
     output(
         Command::new("dpkg-deb")
             .env("SOURCE_DATE_EPOCH", contents.moment.unix_s.to_string())
             // How xz cuts its blocks depends on the number of threads, and so on the machine.
             .env("DPKG_DEB_THREADS_MAX", "1")
-            .args(["--root-owner-group", "-Zxz", "--build"])
+            .args(["--root-owner-group", "-Zxz", level, "--build"])
             .arg(&stage.root)
             .arg(out.join(&name)),
     )?;

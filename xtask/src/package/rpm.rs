@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::stage::Stage;
-use super::{Contents, MAINTAINER, filled, write};
+use super::{Contents, Effort, MAINTAINER, filled, write};
 use crate::shell::{Workspace, output};
 
 /// Makes the package in `out` and returns its name.
@@ -28,6 +28,13 @@ pub(super) fn pack(workspace: &Workspace, contents: &Contents, out: &Path) -> Re
         "vidimus.spec",
         &[
             ("VERSION", &contents.version),
+            (
+                "LEVEL",
+                match contents.effort {
+                    Effort::Much => "19",
+                    Effort::Little => "3",
+                },
+            ),
             ("MAINTAINER", MAINTAINER),
             ("REQUIRES", &requires.join("\n")),
             (

@@ -1,5 +1,6 @@
 //! What consoles read: the feed, parts, the log's name, permit keys.
 
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Json;
@@ -16,6 +17,7 @@ use super::actions::{id, size};
 use super::auth::SessionAuth;
 use crate::Gateway;
 use crate::problem::Refusal;
+use crate::shared::Shared;
 use crate::store::Session;
 
 /// Most leaves in one message.
@@ -264,12 +266,13 @@ impl Feed {
 /// message, for all.
 async fn next_message(gateway: &Gateway, from: u64) -> Result<(Option<Utf8Bytes>, u64), Hangup> {
     let shared = &gateway.0.shared;
-    let mut told = shared.told.lock().await;
-    if let Some(told) = &*told
-        && told.from == from
-        && Some(&told.checkpoint) == shared.read().checkpoint.as_ref()
-    {
-        return Ok((Some(told.text.clone()), told.end));
+    if let Some((text, end)) = shared.newest_message.get(shared, from) {
+        return Ok((Some(text), end));
+    }
+    let _making = shared.newest_message.making.lock().await;
+    // Somebody else may have made it meanwhile.
+    if let Some((text, end)) = shared.newest_message.get(shared, from) {
+        return Ok((Some(text), end));
     }
     let (message, end) = next_batch(gateway.clone(), from)
         .await
@@ -278,7 +281,7 @@ async fn next_message(gateway: &Gateway, from: u64) -> Result<(Option<Utf8Bytes>
         return Ok((None, end));
     };
     let text = text(&message)?;
-    *told = Some(Told {
+    shared.newest_message.put(Made {
         from,
         checkpoint: checkpoint.clone(),
         text: text.clone(),
@@ -294,11 +297,31 @@ fn text<T: Serialize>(message: &T) -> Result<Utf8Bytes, Hangup> {
 
 /// The message that was made last. It holds as long as its checkpoint is the
 /// newest.
-pub(crate) struct Told {
+#[derive(Default)]
+pub(crate) struct NewestMessage {
+    made: RwLock<Option<Made>>,
+    /// Held by whoever makes the next one.
+    making: tokio::sync::Mutex<()>,
+}
+
+struct Made {
     from: u64,
     checkpoint: String,
     text: Utf8Bytes,
     end: u64,
+}
+
+impl NewestMessage {
+    fn get(&self, shared: &Shared, from: u64) -> Option<(Utf8Bytes, u64)> {
+        let made = self.made.read().unwrap_or_else(PoisonError::into_inner);
+        let made = made.as_ref().filter(|made| made.from == from)?;
+        let newest = Some(&made.checkpoint) == shared.read().checkpoint.as_ref();
+        newest.then(|| (made.text.clone(), made.end))
+    }
+
+    fn put(&self, next: Made) {
+        *self.made.write().unwrap_or_else(PoisonError::into_inner) = Some(next);
+    }
 }
 
 /// The next message for a console at size `from`, and the size it ends at.
