@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::shell::{Workspace, output, words};
 
 /// What a deep result speaks about.
-const COVERED: &[&str] = &["crates", "src-tauri"];
+const COVERED: &[&str] = &["crates", "packaging", "src-tauri", "tests", "ui/src"];
 const PAGE: &str = "docs/DEEP.md";
 const COMMIT: &str = "Commit: `";
 
@@ -44,6 +44,8 @@ pub(crate) fn run(
         "test",
         "--locked",
         "--workspace",
+        "--features",
+        crate::test::WEBDRIVER,
         "--no-fail-fast",
         "--",
         "--ignored",

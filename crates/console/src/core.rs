@@ -44,7 +44,7 @@ use crate::act::End;
 use crate::console::{FrontId, Published, Sent};
 use crate::hooks::Hooks;
 use crate::inbox::Headlines;
-use crate::secrets::Secrets;
+use crate::secrets::{Keeper, Secrets};
 use crate::view::{
     CeremonyPurpose, CeremonyState, Command, Connection, DesktopView, Notice, Problem, Reply,
     VerdictChoice, Verification,
@@ -153,9 +153,12 @@ pub(crate) struct Setting {
 /// The state.
 pub(crate) struct Core {
     setting: Setting,
+    keeper: Keeper,
     /// Started gateway and opened mirror; `None` until they are, or why not.
     base: Result<Base, Option<Problem>>,
     session: Option<Session>,
+    /// Asks whether a token of the keyring still opens one.
+    session_asked: Option<JoinHandle<()>>,
     /// What was wrong, and where the evidence is.
     frozen: Option<(Problem, PathBuf)>,
     connection: Connection,
@@ -249,10 +252,18 @@ enum After {
 
 impl Core {
     pub(crate) fn new(setting: Setting) -> Self {
+        let inbox = setting.inbox.clone();
+        let failed = move |why| {
+            // The console may have stopped meanwhile.
+            let _stopped = inbox.send(Message::KeyringFailed { why });
+        };
+        let keeper = Keeper::new(&setting.runtime, setting.secrets.clone(), failed);
         Self {
             setting,
+            keeper,
             base: Err(None),
             session: None,
+            session_asked: None,
             frozen: None,
             connection: Connection::Connecting,
             feed: None,

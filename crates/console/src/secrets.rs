@@ -8,7 +8,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
 
 const SERVICE: &str = "vidimus";
@@ -94,16 +95,35 @@ pub(crate) async fn read(
     patiently(PATIENCE, move || secrets.read(&name)).await
 }
 
-/// Writes off the async threads, with patience.
-pub(crate) async fn write(
-    secrets: Arc<dyn Secrets>,
-    name: String,
-    secret: Option<Zeroizing<String>>,
-) -> Result<(), String> {
-    patiently(PATIENCE, move || {
-        secrets.write(&name, secret.as_ref().map(|secret| secret.as_str()))
-    })
-    .await
+/// Writes off the async threads, with patience, one after the other: what was
+/// asked for last is what stays.
+pub(crate) struct Keeper(mpsc::UnboundedSender<(String, Option<Zeroizing<String>>)>);
+
+impl Keeper {
+    /// Tells `failed` why something could not be kept.
+    pub(crate) fn new(
+        runtime: &Handle,
+        secrets: Arc<dyn Secrets>,
+        failed: impl Fn(String) + Send + 'static,
+    ) -> Self {
+        let (asked, mut next) = mpsc::unbounded_channel::<(String, Option<Zeroizing<String>>)>();
+        runtime.spawn(async move {
+            while let Some((name, secret)) = next.recv().await {
+                let secrets = secrets.clone();
+                let write = move || secrets.write(&name, secret.as_deref().map(String::as_str));
+                if let Err(why) = patiently(PATIENCE, write).await {
+                    failed(why);
+                }
+            }
+        });
+        Self(asked)
+    }
+
+    /// Keeps a secret, or forgets it.
+    pub(crate) fn keep(&self, name: String, secret: Option<Zeroizing<String>>) {
+        // The runtime ends after the console.
+        let _ended = self.0.send((name, secret));
+    }
 }
 
 async fn patiently<T: Send + 'static>(
@@ -131,6 +151,41 @@ async fn patiently<T: Send + 'static>(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    /// The earlier a write, the longer it takes.
+    #[derive(Default)]
+    struct Slow(std::sync::Mutex<Vec<Option<String>>>);
+
+    impl Secrets for Slow {
+        fn read(&self, _name: &str) -> Result<Option<Zeroizing<String>>, String> {
+            Ok(None)
+        }
+
+        fn write(&self, _name: &str, secret: Option<&str>) -> Result<(), String> {
+            let before = self.0.lock().unwrap().len() as u64;
+            std::thread::sleep(Duration::from_millis(60 - 20 * before.min(3)));
+            self.0.lock().unwrap().push(secret.map(str::to_owned));
+            Err("slow".into())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_for_last_is_what_stays() {
+        let slow = Arc::new(Slow::default());
+        let (failed, mut failures) = mpsc::unbounded_channel();
+        let keeper = Keeper::new(&Handle::current(), slow.clone(), move |why| {
+            failed.send(why).unwrap();
+        });
+        let secret = |text: &str| Some(Zeroizing::new(text.to_owned()));
+        for next in [secret("a"), None, secret("b")] {
+            keeper.keep("name".into(), next);
+        }
+        for _ in 0..3 {
+            assert_eq!(failures.recv().await.unwrap(), "slow");
+        }
+        let written = slow.0.lock().unwrap().clone();
+        assert_eq!(written, [Some("a".into()), None, Some("b".into())]);
+    }
 
     #[tokio::test]
     async fn a_keyring_that_does_not_answer_is_given_up() {

@@ -89,8 +89,11 @@ impl Core {
     fn retry(&mut self) -> Result<Reply, Problem> {
         if self.base.is_err() {
             self.open();
-        } else if self.session.is_some() && self.frozen.is_none() {
-            self.start_feed();
+        } else if self.frozen.is_none() {
+            match self.session {
+                Some(_) => self.start_feed(),
+                None => self.ask_keyring(),
+            }
         }
         Ok(Reply::Accepted)
     }

@@ -102,7 +102,7 @@ impl Core {
             .is_none_or(|(at, copied)| copied != size && at.elapsed() >= COPY_EVERY);
         if due {
             self.copied_pin = Some((Instant::now(), size));
-            self.keep(pin_name(log), Some(Zeroizing::new(note)));
+            self.keeper.keep(pin_name(log), Some(Zeroizing::new(note)));
         }
     }
 }

@@ -20,10 +20,12 @@ use super::freeze::FROZEN;
 use super::{Base, Core, Message, Session, now};
 use crate::act::sentence;
 use crate::secrets;
-use crate::view::{CeremonyState, Connection, Problem, Tone};
+use crate::view::{CeremonyState, Problem, Tone};
 
 /// Leaves that are replayed at a time.
 const STRIDE: u64 = 4096;
+/// Until the gateway is asked again whether a token still opens a session.
+const SESSION_RETRY: Duration = Duration::from_secs(2);
 
 impl Core {
     /// Opens everything, or says why not.
@@ -193,7 +195,7 @@ impl Core {
     }
 
     /// Asks the keyring for the session token and the pin.
-    fn ask_keyring(&mut self) {
+    pub(super) fn ask_keyring(&self) {
         let Some(log) = self.log() else { return };
         let secrets = self.setting.secrets.clone();
         self.spawn(async move {
@@ -219,13 +221,23 @@ impl Core {
             .and_then(|text| text.parse::<Token>().ok());
         if let Some(token) = token
             && self.session.is_none()
-            && let Ok(base) = &self.base
         {
-            let client = base.client.with_token(&token);
-            self.spawn(async move {
-                let result = client.session().await;
-                Message::Session { token, result }
-            });
+            self.ask_session(token, Duration::ZERO);
+        }
+    }
+
+    /// Asks the gateway whether a token still opens a session. One question at
+    /// a time.
+    fn ask_session(&mut self, token: Token, wait: Duration) {
+        let Ok(base) = &self.base else { return };
+        let client = base.client.with_token(&token);
+        let asked = self.spawn(async move {
+            tokio::time::sleep(wait).await;
+            let result = client.session().await;
+            Message::Session { token, result }
+        });
+        if let Some(before) = self.session_asked.replace(asked) {
+            before.abort();
         }
     }
 
@@ -245,15 +257,16 @@ impl Core {
         token: Token,
         result: Result<SessionView, ClientError>,
     ) {
+        // A sign-in may have been faster.
+        if self.session.is_some() {
+            return;
+        }
         match result {
             Ok(view) => self.open_session(token, view.expires_at, false),
             Err(ClientError::Problem { status: 401, .. }) => self.forget_token(),
             Err(error) => {
-                self.connection = Connection::Offline {
-                    since_unix_ms: now().unix_ms(),
-                    retry_at_unix_ms: now().unix_ms(),
-                    why: sentence(&error.to_string()),
-                };
+                self.offline(&error, SESSION_RETRY);
+                self.ask_session(token, SESSION_RETRY);
             }
         }
     }
@@ -272,7 +285,7 @@ impl Core {
     pub(super) fn keep_token(&self) {
         if let (Some(log), Some(session), false) = (self.log(), &self.session, self.locked) {
             let text = Zeroizing::new(session.token.expose().to_owned());
-            self.keep(session_name(log), Some(text));
+            self.keeper.keep(session_name(log), Some(text));
         }
     }
 
@@ -300,20 +313,8 @@ impl Core {
 
     pub(super) fn forget_token(&mut self) {
         if let Some(log) = self.log() {
-            self.keep(session_name(log), None);
+            self.keeper.keep(session_name(log), None);
         }
-    }
-
-    /// Writes to the keyring, in the background.
-    pub(super) fn keep(&self, name: String, secret: Option<Zeroizing<String>>) {
-        let secrets = self.setting.secrets.clone();
-        let inbox = self.setting.inbox.clone();
-        self.setting.runtime.spawn(async move {
-            if let Err(why) = secrets::write(secrets, name, secret).await {
-                // The console may have stopped meanwhile.
-                let _stopped = inbox.send(Message::KeyringFailed { why });
-            }
-        });
     }
 
     /// The gateway's server ended by itself.

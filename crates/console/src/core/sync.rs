@@ -84,6 +84,11 @@ impl Core {
         if matches!(why, ClientError::Problem { status: 401, .. }) {
             return self.end_session();
         }
+        self.offline(why, retry_in);
+    }
+
+    /// Not connected since now, or still.
+    pub(super) fn offline(&mut self, why: &ClientError, retry_in: Duration) {
         let now = now().unix_ms();
         let since_unix_ms = match self.connection {
             Connection::Offline { since_unix_ms, .. } => since_unix_ms,
