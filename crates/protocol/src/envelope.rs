@@ -64,35 +64,53 @@ impl Envelope {
     }
 }
 
-/// Sorts of act; each has its own domain tag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub enum ActType {
-    /// Enrols a key. The first key's envelope also opens the first session.
-    #[serde(rename = "credential.enrolled")]
-    CredentialEnrolled,
-    /// Opens a session.
-    #[serde(rename = "session.opened")]
-    SessionOpened,
-    /// Registers an agent.
-    #[serde(rename = "agent.registered")]
-    AgentRegistered,
-    /// Decides actions.
-    #[serde(rename = "verdict.given")]
-    VerdictGiven,
+macro_rules! acts {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// Sorts of act; each has its own domain tag.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        pub enum ActType {
+            $($(#[$doc])* #[serde(rename = $text)] $name,)*
+        }
+
+        impl ActType {
+            /// Every sort.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The text in the envelope and in the challenge.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
 }
 
-impl ActType {
-    /// The text in the envelope and in the challenge.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CredentialEnrolled => "credential.enrolled",
-            Self::SessionOpened => "session.opened",
-            Self::AgentRegistered => "agent.registered",
-            Self::VerdictGiven => "verdict.given",
-        }
-    }
+acts! {
+    /// Enrols a key. The first key's envelope also opens the first session.
+    CredentialEnrolled = "credential.enrolled",
+    /// Lets a key count.
+    CredentialAdmitted = "credential.admitted",
+    /// Lets a key count no more.
+    CredentialRevoked = "credential.revoked",
+    /// Takes a person in.
+    ReviewerRegistered = "reviewer.registered",
+    /// Changes what a person is called or may do.
+    ReviewerChanged = "reviewer.changed",
+    /// Ends what a person may do.
+    ReviewerRemoved = "reviewer.removed",
+    /// Changes what keys and approvals must be like.
+    RulesChanged = "rules.changed",
+    /// Opens a session.
+    SessionOpened = "session.opened",
+    /// Registers an agent.
+    AgentRegistered = "agent.registered",
+    /// Ends what an agent may do.
+    AgentRevoked = "agent.revoked",
+    /// Decides actions.
+    VerdictGiven = "verdict.given",
+    /// Says that a verdict is the signer's own.
+    VerdictRecognised = "verdict.recognised",
 }
 
 /// An integer below 2^53, written as a decimal string without leading zeros.
@@ -238,14 +256,142 @@ impl Seen {
 pub struct EnrolmentItem {
     /// SHA-256 of the raw attestation object.
     pub attestation: Digest,
+    /// Whether it may leave the device that made it (BE), as it was registered.
+    pub backup_eligible: bool,
     /// The key's id.
     pub credential_id: Blob,
+    /// Name of the key, for its person.
+    pub label: String,
     /// The person's name.
     pub name: String,
     /// COSE key, as it stands in the attestation object.
     pub public_key: Blob,
     /// The person.
     pub reviewer: ReviewerId,
+}
+
+/// Lets one key count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdmissionItem {
+    /// Leaf hash of its `credential.enrolled`.
+    pub credential: Digest,
+    /// Whose it is.
+    pub reviewer: ReviewerId,
+}
+
+/// Lets one key count no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevocationItem {
+    /// Leaf hash of its `credential.enrolled`.
+    pub credential: Digest,
+    /// Why.
+    pub why: Revocation,
+}
+
+/// Why a key counts no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Revocation {
+    /// Not in use any more.
+    Retired,
+    /// It cannot be found.
+    Lost,
+    /// Somebody else may have it, or has used it.
+    Stolen,
+}
+
+/// Takes one person in, with his first key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewerItem {
+    /// Leaf hash of the `credential.enrolled` of his first key.
+    pub credential: Digest,
+    /// His groups, sorted, each once.
+    pub groups: Vec<String>,
+    /// How he is known outside, e.g. an e-mail address.
+    pub identity: String,
+    /// His name.
+    pub name: String,
+    /// The person.
+    pub reviewer: ReviewerId,
+    /// What he may do, sorted, each once, at least one.
+    pub roles: Vec<Role>,
+}
+
+/// Changes what one person is called or may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewerChangeItem {
+    /// His groups, sorted, each once.
+    pub groups: Vec<String>,
+    /// How he is known outside.
+    pub identity: String,
+    /// His name.
+    pub name: String,
+    /// Leaf hash of the entry that says what held until now.
+    pub replaces: Digest,
+    /// The person.
+    pub reviewer: ReviewerId,
+    /// What he may do, sorted, each once, at least one.
+    pub roles: Vec<Role>,
+}
+
+/// Ends what one person may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemovalItem {
+    /// Leaf hash of the entry that says what held until now.
+    pub replaces: Digest,
+    /// The person.
+    pub reviewer: ReviewerId,
+}
+
+/// What a person may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Says who may do what, and what keys must be like.
+    Administrator,
+    /// Decides on actions.
+    Reviewer,
+}
+
+/// What keys and approvals of a team's log must be like.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RulesItem {
+    /// Only keys count that cannot leave the device that made them.
+    pub device_bound: bool,
+    /// Days for which a key counts from its enrolment on; 0 for ever.
+    pub max_age_days: u64,
+    /// Distinct people who must approve an action, at least.
+    pub quorum: u64,
+    /// Leaf hash of the `rules.changed` that held until now, or of
+    /// `log.opened`.
+    pub replaces: Digest,
+}
+
+/// Ends what one agent may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentRevocationItem {
+    /// The agent.
+    pub agent: AgentId,
+    /// Leaf hash of its `agent.registered`.
+    pub registration: Digest,
+}
+
+/// Says that one verdict is the signer's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecognitionItem {
+    /// The action that it decided.
+    pub action: ActionId,
+    /// Leaf hash of the `verdict.given`.
+    pub verdict: Digest,
 }
 
 /// Registers one agent.
@@ -347,10 +493,54 @@ mod tests {
         });
         holds(&EnrolmentItem {
             attestation: digest,
+            backup_eligible: true,
             credential_id: Blob(vec![1]),
+            label: "l".into(),
             name: "n".into(),
             public_key: Blob(vec![2]),
             reviewer,
+        });
+        holds(&AdmissionItem {
+            credential: digest,
+            reviewer,
+        });
+        holds(&RevocationItem {
+            credential: digest,
+            why: Revocation::Lost,
+        });
+        holds(&ReviewerItem {
+            credential: digest,
+            groups: vec!["g".into()],
+            identity: "i".into(),
+            name: "n".into(),
+            reviewer,
+            roles: vec![Role::Administrator],
+        });
+        holds(&ReviewerChangeItem {
+            groups: vec!["g".into()],
+            identity: "i".into(),
+            name: "n".into(),
+            replaces: digest,
+            reviewer,
+            roles: vec![Role::Reviewer],
+        });
+        holds(&RemovalItem {
+            replaces: digest,
+            reviewer,
+        });
+        holds(&RulesItem {
+            device_bound: true,
+            max_age_days: 365,
+            quorum: 2,
+            replaces: digest,
+        });
+        holds(&AgentRevocationItem {
+            agent: AgentId::from_random([4; 16]),
+            registration: digest,
+        });
+        holds(&RecognitionItem {
+            action: ActionId::from_random([3; 16]),
+            verdict: digest,
         });
         holds(&AgentItem {
             agent: AgentId::from_random([4; 16]),
@@ -367,16 +557,9 @@ mod tests {
 
     #[test]
     fn each_type_has_its_own_challenge() {
-        let types = [
-            ActType::CredentialEnrolled,
-            ActType::SessionOpened,
-            ActType::AgentRegistered,
-            ActType::VerdictGiven,
-        ];
-        let challenges: std::collections::HashSet<_> = types
-            .into_iter()
-            .map(|act| sample(act).challenge())
-            .collect();
+        let types = ActType::ALL;
+        let challenges: std::collections::HashSet<_> =
+            types.iter().map(|act| sample(*act).challenge()).collect();
         assert_eq!(challenges.len(), types.len());
     }
 

@@ -9,6 +9,7 @@
 //! A refused entry leaves the state as it was. Spec: `docs/spec/lifecycle.md`.
 
 mod actions;
+mod keys;
 mod notes;
 mod people;
 mod violation;
@@ -16,8 +17,12 @@ mod violation;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 pub use actions::{ActionState, Life, PermitRecord, PermitStatus, Resolved, VerdictRecord};
+pub use keys::{Credential, Standing};
 pub use notes::{MAX_NOTES, Note, NoteKind};
-pub use people::{Agent, Credential, Log, Route, name_is_fit, software_origin};
+pub use people::{
+    Agent, Log, MAX_GROUPS, MAX_QUORUM, Reviewer, Route, Rules, group_is_fit, identity_is_fit,
+    name_is_fit, software_origin,
+};
 pub use violation::Violation;
 
 use crate::bytes::{Blob, Digest};
@@ -32,6 +37,8 @@ pub struct State {
     size: u64,
     last_time: Time,
     log: Option<Log>,
+    rules: Option<Rules>,
+    reviewers: HashMap<ReviewerId, Reviewer>,
     credentials: HashMap<Blob, Credential>,
     agents: HashMap<AgentId, Agent>,
     actions: HashMap<ActionId, Box<ActionState>>,
@@ -95,13 +102,21 @@ impl State {
         let effect = match &leaf.data {
             Data::LogOpened(data) => self.open(entry, data)?,
             Data::CredentialEnrolled(data) => self.enrol(entry, data)?,
+            Data::CredentialAdmitted(data) => self.admit(entry, data)?,
+            Data::CredentialRevoked(data) => self.revoke(entry, data)?,
+            Data::ReviewerRegistered(data) => self.register_reviewer(entry, data)?,
+            Data::ReviewerChanged(data) => self.change_reviewer(entry, data)?,
+            Data::ReviewerRemoved(data) => self.remove_reviewer(entry, data)?,
+            Data::RulesChanged(data) => self.change_rules(entry, data)?,
             Data::AgentRegistered(data) => self.register(entry, data)?,
+            Data::AgentRevoked(data) => self.revoke_agent(entry, data)?,
             Data::ActionProposed(data) => self.propose(entry, data)?,
             Data::ActionTaken(data) => self.take(entry, data.action)?,
             Data::ActionAsked(data) => self.ask(entry, data.action)?,
             Data::ActionAnswered(data) => self.answer(entry, data.action)?,
             Data::ActionFlagged(data) => self.flag(entry, data.action)?,
             Data::VerdictGiven(data) => self.decide(entry, data)?,
+            Data::VerdictRecognised(data) => self.recognise(entry, data)?,
             Data::ActionResolved(data) => self.resolve(entry, data)?,
             Data::PermitIssued(data) => self.issue(entry, data)?,
             Data::PermitLapsed(data) => self.lapse(entry, data)?,
@@ -168,6 +183,23 @@ impl State {
     /// Every credential, in no order.
     pub fn credentials(&self) -> impl Iterator<Item = &Credential> {
         self.credentials.values()
+    }
+
+    /// The person with that id, also one who has left.
+    #[must_use]
+    pub fn reviewer(&self, id: &ReviewerId) -> Option<&Reviewer> {
+        self.reviewers.get(id)
+    }
+
+    /// Every person, also those who have left, in no order.
+    pub fn reviewers(&self) -> impl Iterator<Item = &Reviewer> {
+        self.reviewers.values()
+    }
+
+    /// What keys and approvals must be like, once the log was opened.
+    #[must_use]
+    pub fn rules(&self) -> Option<&Rules> {
+        self.rules.as_ref()
     }
 
     /// The agent with that id.
@@ -253,19 +285,6 @@ impl State {
             })
             .indexes
             .push(signed.index);
-    }
-
-    /// The signer's key. Unknown keys and other people's keys end here.
-    fn signing_key(&self, id: &Blob, signer: ReviewerId) -> Result<&Credential, Violation> {
-        let key = self
-            .credentials
-            .get(id)
-            .ok_or(Violation::UnknownCredential)?;
-        if key.reviewer == signer {
-            Ok(key)
-        } else {
-            Err(Violation::ForeignCredential)
-        }
     }
 }
 

@@ -56,11 +56,12 @@ pub(crate) fn check_with<I: Serialize>(
     key: &CoseKey,
 ) -> Result<Route, ActError> {
     check_item(signed)?;
+    let software_origin = log.software_origin();
     let expected = Expected {
         challenge: &signed.envelope.challenge(),
         rp_id: &log.opened.rp_id,
         origins: &log.opened.origins,
-        software_origin: &log.software_origin(),
+        software_origin: software_origin.as_deref(),
         public_key: key,
     };
     Ok(assertion::check(&signed.assertion, &expected)?)

@@ -22,8 +22,8 @@ pub struct Expected<'a> {
     pub rp_id: &'a str,
     /// Web origins of the log.
     pub origins: &'a [String],
-    /// Origin of the log's software keys.
-    pub software_origin: &'a str,
+    /// Origin of the log's software keys, where it takes them.
+    pub software_origin: Option<&'a str>,
     /// The credential's key.
     pub public_key: &'a CoseKey,
 }

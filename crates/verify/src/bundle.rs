@@ -152,6 +152,7 @@ pub fn check(
     let agent = state.agent(&action.agent).ok_or(BundleError::OtherAction)?;
     let personal = |opened: Profile| match opened {
         Profile::Personal => true,
+        Profile::Team => false,
     };
     Ok(BundleReport {
         checkpoint,

@@ -72,9 +72,9 @@ impl ClientData {
     pub(crate) fn route(
         &self,
         origins: &[String],
-        software_origin: &str,
+        software_origin: Option<&str>,
     ) -> Result<Route, ClientDataError> {
-        let route = if self.origin == software_origin {
+        let route = if Some(self.origin.as_str()) == software_origin {
             Route::Software
         } else if origins.contains(&self.origin) {
             Route::Browser
@@ -93,7 +93,7 @@ impl ClientData {
 pub(crate) fn check_registration(
     bytes: &[u8],
     opened: &LogOpened,
-    software_origin: &str,
+    software_origin: Option<&str>,
 ) -> Result<Route, ClientDataError> {
     let client_data = ClientData::parse(bytes)?;
     client_data.expect_type("webauthn.create")?;

@@ -5,9 +5,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::Serialize;
 use vidimus_ledger::tree::{Hash, leaf_hash};
 use vidimus_protocol::entry::{CredentialEnrolled, Data, Entry, Leaf, LeafError, Parsed};
-use vidimus_protocol::envelope::Envelope;
+use vidimus_protocol::envelope::{Envelope, Signed};
 use vidimus_protocol::state::{Effect, Log, Route};
 use vidimus_protocol::{Blob, Digest, State, Violation};
 
@@ -168,22 +169,16 @@ impl Keys {
                 return Ok(None);
             }
             Data::CredentialEnrolled(data) => check_enrolment(data, self.log()?)?,
-            Data::AgentRegistered(data) => {
-                let signed = &data.signed;
-                act::check_with(
-                    signed,
-                    self.log()?,
-                    self.key(&signed.assertion.credential_id)?,
-                )?
-            }
-            Data::VerdictGiven(data) => {
-                let signed = &data.signed;
-                act::check_with(
-                    signed,
-                    self.log()?,
-                    self.key(&signed.assertion.credential_id)?,
-                )?
-            }
+            Data::CredentialAdmitted(data) => self.signed(&data.signed)?,
+            Data::CredentialRevoked(data) => self.signed(&data.signed)?,
+            Data::ReviewerRegistered(data) => self.signed(&data.signed)?,
+            Data::ReviewerChanged(data) => self.signed(&data.signed)?,
+            Data::ReviewerRemoved(data) => self.signed(&data.signed)?,
+            Data::RulesChanged(data) => self.signed(&data.signed)?,
+            Data::AgentRegistered(data) => self.signed(&data.signed)?,
+            Data::AgentRevoked(data) => self.signed(&data.signed)?,
+            Data::VerdictGiven(data) => self.signed(&data.signed)?,
+            Data::VerdictRecognised(data) => self.signed(&data.signed)?,
             Data::ActionProposed(_)
             | Data::ActionTaken(_)
             | Data::ActionAsked(_)
@@ -196,6 +191,11 @@ impl Keys {
             | Data::ActionCompleted(_) => return Ok(None),
         };
         Ok(Some(route))
+    }
+
+    fn signed<I: Serialize>(&self, signed: &Signed<I>) -> Result<Route, ReplayError> {
+        let key = self.key(&signed.assertion.credential_id)?;
+        Ok(act::check_with(signed, self.log()?, key)?)
     }
 
     fn log(&self) -> Result<&Log, Violation> {
@@ -213,13 +213,16 @@ fn check_enrolment(data: &CredentialEnrolled, log: &Log) -> Result<Route, Replay
     let item = &data.signed.item;
     let attested = attestation::check(&data.attestation_object.0, &log.opened.rp_id)
         .map_err(EnrolmentError::from)?;
-    if attested.credential_id != item.credential_id.0 || attested.public_key != item.public_key.0 {
+    let same = attested.credential_id == item.credential_id.0
+        && attested.public_key == item.public_key.0
+        && attested.flags.backup_eligible() == item.backup_eligible;
+    if !same {
         return Err(EnrolmentError::OtherKey.into());
     }
     let registered = client_data::check_registration(
         &data.client_data_json.0,
         &log.opened,
-        &log.software_origin(),
+        log.software_origin().as_deref(),
     )
     .map_err(EnrolmentError::from)?;
     let route = act::check(&data.signed, log, &item.public_key)?;
@@ -233,8 +236,26 @@ fn check_enrolment(data: &CredentialEnrolled, log: &Log) -> Result<Route, Replay
 pub(crate) fn envelope_of(data: &Data) -> Option<&Envelope> {
     match data {
         Data::CredentialEnrolled(data) => Some(&data.signed.envelope),
+        Data::CredentialAdmitted(data) => Some(&data.signed.envelope),
+        Data::CredentialRevoked(data) => Some(&data.signed.envelope),
+        Data::ReviewerRegistered(data) => Some(&data.signed.envelope),
+        Data::ReviewerChanged(data) => Some(&data.signed.envelope),
+        Data::ReviewerRemoved(data) => Some(&data.signed.envelope),
+        Data::RulesChanged(data) => Some(&data.signed.envelope),
         Data::AgentRegistered(data) => Some(&data.signed.envelope),
+        Data::AgentRevoked(data) => Some(&data.signed.envelope),
         Data::VerdictGiven(data) => Some(&data.signed.envelope),
-        _ => None,
+        Data::VerdictRecognised(data) => Some(&data.signed.envelope),
+        Data::LogOpened(_)
+        | Data::ActionProposed(_)
+        | Data::ActionTaken(_)
+        | Data::ActionAsked(_)
+        | Data::ActionAnswered(_)
+        | Data::ActionFlagged(_)
+        | Data::ActionResolved(_)
+        | Data::PermitIssued(_)
+        | Data::PermitLapsed(_)
+        | Data::PermitRedeemed(_)
+        | Data::ActionCompleted(_) => None,
     }
 }

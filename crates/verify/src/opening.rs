@@ -9,7 +9,7 @@ use vidimus_protocol::entry::{LogOpened, PermitKey, Profile};
 use crate::cose::{CoseError, CoseKey};
 use crate::permit;
 
-const RP_ID: &str = "localhost";
+const LOCALHOST: &str = "localhost";
 
 /// Why a log cannot be opened like this.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,11 +22,13 @@ pub enum OpeningError {
         "the origin `{0}` and the log key's name must be `vidimus/` and the nonce's first 16 digits"
     )]
     Origin(String),
-    /// Not the RP ID of a personal log.
-    #[error("the RP ID `{0}` is not `localhost`")]
+    /// Neither `localhost` nor, in a team's log, the name of a host.
+    #[error("the RP ID `{0}` is neither `localhost` nor, in a team's log, the name of a host")]
     RpId(String),
-    /// Not web origins of a personal log.
-    #[error("the web origins must be `http://localhost:PORT`, at least one, each once")]
+    /// Not web origins of that host.
+    #[error(
+        "the web origins must be `http://localhost:PORT`, or `https://` with the RP ID and perhaps a port: at least one, each once"
+    )]
     WebOrigins,
     /// A permit key whose id is not its thumbprint, or twice.
     #[error("the permit key `{0}` is not an Ed25519 key under its own thumbprint, once")]
@@ -43,9 +45,7 @@ pub(crate) fn check(opened: &LogOpened) -> Result<(), OpeningError> {
     if opened.origin != format!("vidimus/{}", &nonce[..16]) || log_key.name() != opened.origin {
         return Err(OpeningError::Origin(opened.origin.clone()));
     }
-    match opened.profile {
-        Profile::Personal => check_places(opened)?,
-    }
+    check_places(opened)?;
     let mut kids = HashSet::new();
     for key in &opened.permit_keys {
         if !names_itself(key) || !kids.insert(&key.kid) {
@@ -58,26 +58,68 @@ pub(crate) fn check(opened: &LogOpened) -> Result<(), OpeningError> {
     Ok(())
 }
 
+/// A team may try everything out on one computer, as a personal log does.
 fn check_places(opened: &LogOpened) -> Result<(), OpeningError> {
-    if opened.rp_id != RP_ID {
-        return Err(OpeningError::RpId(opened.rp_id.clone()));
+    let rp_id = opened.rp_id.as_str();
+    let local = rp_id == LOCALHOST;
+    if !local && (opened.profile == Profile::Personal || !is_host(rp_id)) {
+        return Err(OpeningError::RpId(rp_id.to_owned()));
     }
     let distinct: HashSet<_> = opened.origins.iter().collect();
-    let local = opened.origins.iter().all(|origin| is_local(origin));
-    if !local || opened.origins.is_empty() || distinct.len() != opened.origins.len() {
+    let fit = opened.origins.iter().all(|origin| {
+        if local {
+            is_local(origin)
+        } else {
+            is_at(rp_id, origin)
+        }
+    });
+    if !fit || opened.origins.is_empty() || distinct.len() != opened.origins.len() {
         return Err(OpeningError::WebOrigins);
     }
     Ok(())
+}
+
+/// A name of at least two labels that is no address: `gate.example.com`.
+fn is_host(name: &str) -> bool {
+    let label = |label: &str| {
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        (1..=63).contains(&label.len())
+            && label.bytes().all(allowed)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let last_is_a_name = name
+        .rsplit('.')
+        .next()
+        .is_some_and(|last| last.bytes().any(|byte| byte.is_ascii_lowercase()));
+    name.len() <= 253 && name.contains('.') && name.split('.').all(label) && last_is_a_name
+}
+
+/// `https://HOST` or `https://HOST:PORT` as a browser writes it.
+fn is_at(host: &str, origin: &str) -> bool {
+    let port = origin
+        .strip_prefix("https://")
+        .and_then(|rest| rest.strip_prefix(host));
+    match port {
+        Some("") => true,
+        // A browser leaves out the port that goes without saying.
+        Some(port) => port
+            .strip_prefix(':')
+            .is_some_and(|port| is_port(port) && port != "443"),
+        None => false,
+    }
 }
 
 /// `http://localhost:PORT` as a browser writes it.
 fn is_local(origin: &str) -> bool {
     origin
         .strip_prefix("http://localhost:")
-        .is_some_and(|port| {
-            port.parse::<u16>()
-                .is_ok_and(|number| number != 0 && number.to_string() == port)
-        })
+        .is_some_and(is_port)
+}
+
+fn is_port(port: &str) -> bool {
+    port.parse::<u16>()
+        .is_ok_and(|number| number != 0 && number.to_string() == port)
 }
 
 fn names_itself(key: &PermitKey) -> bool {

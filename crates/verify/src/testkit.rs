@@ -7,6 +7,7 @@
 mod drafts;
 mod handover;
 mod soft_key;
+mod team;
 
 use std::collections::HashMap;
 
@@ -20,11 +21,13 @@ use vidimus_protocol::entry::{
     Data, Founder, LogOpened, PartRef, Profile, Proposed, Ref, Resolution,
 };
 use vidimus_protocol::envelope::{ActType, Decimal, Envelope, Signed, Verdict};
-use vidimus_protocol::state::{Log, software_origin};
+use vidimus_protocol::state::Log;
 use vidimus_protocol::{
     ActionId, Actor, AgentId, Blob, Digest, ExecutorId, Leaf, PermitId, ReviewerId, Time, sha256,
     strict,
 };
+
+pub use team::Member;
 
 pub use soft_key::{
     FLAGS, SoftKey, attestation_object, authenticator_data, client_data, registration_data,
@@ -39,18 +42,22 @@ use crate::permit::PermitSigner;
 pub const AGENT_TOKEN: &str = "c3RvcnktYWdlbnQtdG9rZW4tb2YtMzItYnl0ZXMtLS0";
 /// Web origin of the story's log.
 pub const ORIGIN: &str = "http://localhost:7411";
-const RP_ID: &str = "localhost";
+/// Web origin of a team's log.
+pub const TEAM_ORIGIN: &str = "https://gate.example.com";
+const TEAM_HOST: &str = "gate.example.com";
 const START_UNIX_MS: u64 = 1_795_253_400_000;
 
 /// A log in the making.
 #[derive(Debug)]
 pub struct Story {
-    /// The founder's key.
+    /// The key that signs next: the founder's, until [`Story::swap`].
     pub key: SoftKey,
     /// Its id.
     pub credential_id: Blob,
-    /// The founder.
+    /// Whose it is.
     pub reviewer: ReviewerId,
+    /// His name.
+    pub name: String,
     /// The agent.
     pub agent: AgentId,
     /// What runs the agent's actions.
@@ -70,6 +77,8 @@ pub struct Story {
     drawn: u64,
     credential: Option<Ref>,
     registered: Option<Ref>,
+    rules: Option<Ref>,
+    records: HashMap<ReviewerId, Ref>,
     actions: HashMap<ActionId, Told>,
 }
 
@@ -114,6 +123,14 @@ impl Story {
     /// Never: the names in it are fit.
     #[must_use]
     pub fn open(seed: u64, algorithm: Algorithm) -> Self {
+        Self::open_as(seed, algorithm, Profile::Personal)
+    }
+
+    fn open_as(seed: u64, algorithm: Algorithm, profile: Profile) -> Self {
+        let (web_origin, rp_id) = match profile {
+            Profile::Personal => (ORIGIN, "localhost"),
+            Profile::Team => (TEAM_ORIGIN, TEAM_HOST),
+        };
         let draw = |what: u64| draw(seed, u64::MAX - what);
         let id = |what| half(draw(what));
         let nonce = draw(0);
@@ -134,15 +151,16 @@ impl Story {
             log_key: log_key.verifier().to_string(),
             nonce,
             origin,
-            origins: vec![ORIGIN.into()],
+            origins: vec![web_origin.into()],
             permit_keys: vec![permit_signer.key().clone()],
-            profile: Profile::Personal,
-            rp_id: RP_ID.into(),
+            profile,
+            rp_id: rp_id.into(),
         };
         let mut story = Self {
             key,
             credential_id,
             reviewer,
+            name: "Ada".into(),
             agent: AgentId::from_random(id(6)),
             executor: ExecutorId::from_random(id(7)),
             log: Log {
@@ -160,6 +178,8 @@ impl Story {
             drawn: 0,
             credential: None,
             registered: None,
+            rules: None,
+            records: HashMap::new(),
             actions: HashMap::new(),
         };
         let draft = story.draft(Actor::Gateway, &[], Data::LogOpened(Box::new(opened)));
@@ -304,8 +324,8 @@ impl Story {
         self.actions[&action].permit.expect("a permit was issued")
     }
 
-    /// An envelope over one item, changed and then signed with the founder's
-    /// key.
+    /// An envelope over one item, changed and then signed with the key that
+    /// signs next.
     ///
     /// # Panics
     /// Never: the tree has a root.
@@ -329,7 +349,7 @@ impl Story {
         change(&mut envelope, &mut item);
         envelope.items_root = Digest(leaf_hash(&strict::canonical(&item)));
         let client_data = client_data("webauthn.get", &envelope.challenge(), &self.origin);
-        let data = authenticator_data(RP_ID, FLAGS);
+        let data = authenticator_data(&self.log.opened.rp_id, FLAGS);
         Signed {
             assertion: self.key.assert(&self.credential_id, data, client_data),
             count: 1,
@@ -406,11 +426,22 @@ impl Story {
         match &leaf.data {
             Data::LogOpened(_) if entry.index == 0 => {
                 self.log.id = entry.leaf;
-                self.origin = software_origin(entry.leaf);
+                let software = self.log.software_origin();
+                self.origin = software.unwrap_or_else(|| TEAM_ORIGIN.into());
             }
             Data::LogOpened(_) => {}
             Data::CredentialEnrolled(_) => {
                 self.credential.get_or_insert(entry);
+            }
+            Data::RulesChanged(_) => self.rules = Some(entry),
+            Data::ReviewerRegistered(data) => {
+                self.records.insert(data.signed.item.reviewer, entry);
+            }
+            Data::ReviewerChanged(data) => {
+                self.records.insert(data.signed.item.reviewer, entry);
+            }
+            Data::ReviewerRemoved(data) => {
+                self.records.insert(data.signed.item.reviewer, entry);
             }
             Data::AgentRegistered(data) if data.signed.item.agent == self.agent => {
                 self.registered.get_or_insert(entry);
@@ -442,7 +473,11 @@ impl Story {
             Data::PermitIssued(data) => {
                 self.about(data.action, |told| told.permit = Some((entry, data.permit)));
             }
-            Data::ActionTaken(_)
+            Data::AgentRevoked(_)
+            | Data::CredentialAdmitted(_)
+            | Data::CredentialRevoked(_)
+            | Data::VerdictRecognised(_)
+            | Data::ActionTaken(_)
             | Data::ActionAnswered(_)
             | Data::ActionFlagged(_)
             | Data::PermitLapsed(_)

@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::ActionKind;
 use crate::bytes::{Blob, Digest};
-use crate::envelope::{AgentItem, EnrolmentItem, Seen, Signed, VerdictItem};
+use crate::envelope::{
+    AdmissionItem, AgentItem, AgentRevocationItem, EnrolmentItem, RecognitionItem, RemovalItem,
+    ReviewerChangeItem, ReviewerItem, RevocationItem, RulesItem, Seen, Signed, VerdictItem,
+};
 use crate::id::{ActionId, AgentId, ExecutorId, PermitId, ReviewerId};
 use crate::time::Time;
 
@@ -59,8 +62,22 @@ kinds! {
     LogOpened(LogOpened) = "log.opened",
     /// A person's key.
     CredentialEnrolled(CredentialEnrolled) = "credential.enrolled",
-    /// An agent, signed for by its owner.
+    /// A key that may count from now on.
+    CredentialAdmitted(CredentialAdmitted) = "credential.admitted",
+    /// A key that counts no more.
+    CredentialRevoked(CredentialRevoked) = "credential.revoked",
+    /// A person, with his first key.
+    ReviewerRegistered(ReviewerRegistered) = "reviewer.registered",
+    /// Another name, other roles or groups of a person.
+    ReviewerChanged(ReviewerChanged) = "reviewer.changed",
+    /// A person who has left.
+    ReviewerRemoved(ReviewerRemoved) = "reviewer.removed",
+    /// What keys and approvals must be like.
+    RulesChanged(RulesChanged) = "rules.changed",
+    /// An agent, signed for by its owner or by an administrator.
     AgentRegistered(AgentRegistered) = "agent.registered",
+    /// An agent that may do nothing more.
+    AgentRevoked(AgentRevoked) = "agent.revoked",
     /// An action, with the policy's evaluation.
     ActionProposed(Proposed) = "action.proposed",
     /// A person looks after it.
@@ -73,6 +90,8 @@ kinds! {
     ActionFlagged(Flagged) = "action.flagged",
     /// A person's signed decision.
     VerdictGiven(VerdictGiven) = "verdict.given",
+    /// A person says that a verdict with his key is his.
+    VerdictRecognised(VerdictRecognised) = "verdict.recognised",
     /// The end of waiting.
     ActionResolved(Resolved) = "action.resolved",
     /// A permit to run it once.
@@ -89,7 +108,8 @@ kinds! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogOpened {
-    /// First administrators, by their keys. In the personal profile: one.
+    /// The first person, by his key: the owner of a personal log, the first
+    /// administrator of a team's.
     pub founders: Vec<Founder>,
     /// Verifier key of the log's signed notes.
     pub log_key: String,
@@ -137,6 +157,8 @@ pub struct PermitKey {
 pub enum Profile {
     /// A single operator decides on what his own agents propose.
     Personal,
+    /// Several people, of whom nobody decides on his own actions.
+    Team,
 }
 
 /// `credential.enrolled`.
@@ -147,16 +169,46 @@ pub struct CredentialEnrolled {
     pub attestation_object: Blob,
     /// The exact client data of the registration.
     pub client_data_json: Blob,
-    /// The statement, signed by the new key itself, which `log.opened` names.
+    /// The statement, signed by the new key itself. It counts when `log.opened`
+    /// names the key, and else once somebody admitted it.
     pub signed: Signed<EnrolmentItem>,
 }
 
-/// `agent.registered`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AgentRegistered {
-    /// The statement, signed by the owner.
-    pub signed: Signed<AgentItem>,
+macro_rules! acts {
+    ($($(#[$doc:meta])* $name:ident($item:ty);)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+            #[serde(deny_unknown_fields)]
+            pub struct $name {
+                /// The signed statement.
+                pub signed: Signed<$item>,
+            }
+        )*
+    };
+}
+
+acts! {
+    /// `credential.admitted`: by another key of the same person, or by
+    /// administrators, of whom more than half are needed.
+    CredentialAdmitted(AdmissionItem);
+    /// `credential.revoked`: by the person or an administrator.
+    CredentialRevoked(RevocationItem);
+    /// `reviewer.registered`: by an administrator, who vouches for the key.
+    ReviewerRegistered(ReviewerItem);
+    /// `reviewer.changed`: by an administrator.
+    ReviewerChanged(ReviewerChangeItem);
+    /// `reviewer.removed`: by an administrator.
+    ReviewerRemoved(RemovalItem);
+    /// `rules.changed`: by an administrator.
+    RulesChanged(RulesItem);
+    /// `agent.registered`: by its owner in a personal log, by an administrator
+    /// in a team's.
+    AgentRegistered(AgentItem);
+    /// `agent.revoked`: by its owner or an administrator.
+    AgentRevoked(AgentRevocationItem);
+    /// `verdict.recognised`: by whom the verdict names.
+    VerdictRecognised(RecognitionItem);
 }
 
 /// `action.proposed`. Parts: `payload`, and `context` when the agent gave one.

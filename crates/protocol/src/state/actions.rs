@@ -1,15 +1,18 @@
 //! The life of an action: proposed, decided, permitted, redeemed, completed.
 
-use std::collections::hash_map;
+use std::collections::{HashSet, hash_map};
 
-use super::{Effect, Note, PartRule, State, Violation, expect_actor, expect_parts, expect_refs};
+use super::{
+    Effect, MAX_QUORUM, Note, PartRule, Reviewer, State, Violation, expect_actor, expect_parts,
+    expect_refs,
+};
 use crate::action::{self, ActionKind};
 use crate::bytes::{Blob, Digest};
 use crate::entry::{
     Completed, Decision, Entry, Evaluation, MAX_WHY, PermitIssued, PermitLapsed, PermitRedeemed,
-    Proposed, Ref, Resolution, VerdictGiven,
+    Profile, Proposed, Ref, Resolution, VerdictGiven, VerdictRecognised,
 };
-use crate::envelope::{ActType, Verdict};
+use crate::envelope::{ActType, Role, Verdict};
 use crate::id::{ActionId, Actor, AgentId, ExecutorId, PermitId, ReviewerId};
 use crate::permit::MAX_LIFE_S;
 use crate::time::Time;
@@ -85,6 +88,8 @@ pub struct VerdictRecord {
     pub verdict: Verdict,
     /// Its `verdict.given`.
     pub entry: Ref,
+    /// Its `verdict.recognised`: the person has said that it is his.
+    pub recognised: Option<Ref>,
 }
 
 /// The end of waiting.
@@ -203,12 +208,15 @@ impl State {
     ) -> Result<Option<Effect>, Violation> {
         self.opened()?;
         let leaf = &entry.leaf;
-        let agent = self
-            .agents
-            .get(&data.agent)
-            .ok_or(Violation::UnknownAgent)?;
+        let agent = self.working_agent(&data.agent)?;
+        let rules = self.rules.ok_or(Violation::NotOpened)?;
+        // Somebody must answer for it.
+        self.person(agent.owner)?;
         expect_actor(leaf, Actor::Agent(data.agent))?;
-        expect_refs(leaf, &[agent.entry])?;
+        // The first rules stand in `log.opened`, on which everything builds.
+        let refs = [agent.entry, rules.entry];
+        let changed = usize::from(rules.entry.index > 0);
+        expect_refs(leaf, &refs[..=changed])?;
         expect_parts(&leaf.parts, &[PAYLOAD, CONTEXT])?;
         if self.actions.contains_key(&data.action) {
             return Err(Violation::ActionExists);
@@ -217,7 +225,11 @@ impl State {
         let in_time = data.expires_at > leaf.time
             && data.expires_at <= leaf.time.plus_seconds(evaluation.ttl_s);
         // In a personal log there is one person to ask.
-        let asks_for_somebody = evaluation.decision == Decision::Refuse || evaluation.quorum == 1;
+        let enough = match self.opened()?.opened.profile {
+            Profile::Personal => evaluation.quorum == 1,
+            Profile::Team => (rules.quorum..=MAX_QUORUM).contains(&evaluation.quorum),
+        };
+        let asks_for_somebody = evaluation.decision == Decision::Refuse || enough;
         if !in_time || !asks_for_somebody {
             return Err(Violation::BadEvaluation);
         }
@@ -259,7 +271,7 @@ impl State {
         let item = &signed.item;
         let reviewer = signed.envelope.signer;
         let action = self.pending(item.action)?;
-        let key = self.signing_key(&signed.assertion.credential_id, reviewer)?;
+        let key = self.signing_key(entry, signed)?;
         self.check_act(
             entry,
             signed,
@@ -291,19 +303,11 @@ impl State {
         if data.seen.digest() != item.seen || !each_once || !there || !enough {
             return Err(Violation::WrongSeen);
         }
-        let owner = self
-            .agents
-            .get(&action.agent)
-            .ok_or(Violation::UnknownAgent)?
-            .owner;
-        if reviewer != owner {
-            return Err(Violation::NotTheOwner);
-        }
-        if action
-            .verdicts
-            .iter()
-            .any(|given| given.reviewer == reviewer)
-        {
+        self.may_decide(action, reviewer)?;
+        // A verdict with a key that counts no more is none.
+        let given = |given: &&VerdictRecord| given.reviewer == reviewer;
+        let mut before = action.verdicts.iter().filter(given);
+        if before.any(|given| self.still_counts(given, leaf.time)) {
             return Err(Violation::DecidedAlready);
         }
         let record = VerdictRecord {
@@ -311,17 +315,72 @@ impl State {
             credential_id: signed.assertion.credential_id.clone(),
             verdict: item.verdict,
             entry: entry.reference(),
+            recognised: None,
         };
-        self.use_nonce(signed);
+        self.use_key(entry, signed);
         self.change(item.action, |action| action.verdicts.push(record));
         let action = &self.actions[&item.action];
         Ok(if item.verdict == Verdict::Deny {
             Some(Effect::Resolve(item.action, Resolution::Denied))
-        } else if self.has_quorum(action) {
+        } else if self.has_quorum(action, leaf.time) {
             Some(Effect::Resolve(item.action, Resolution::Approved))
         } else {
             None
         })
+    }
+
+    /// Whether this person may decide on it: in a personal log its agent's
+    /// owner, in a team's a reviewer who neither owns nor registered the agent.
+    ///
+    /// # Errors
+    /// [`Violation`] says why not.
+    pub fn may_decide(&self, action: &ActionState, person: ReviewerId) -> Result<(), Violation> {
+        let agent = self.working_agent(&action.agent)?;
+        let is_his = agent.owner == person;
+        match self.opened()?.opened.profile {
+            Profile::Personal if is_his => Ok(()),
+            Profile::Personal => Err(Violation::NotTheOwner),
+            Profile::Team if !self.person(person)?.is(Role::Reviewer) => Err(Violation::NotAllowed),
+            Profile::Team if is_his || agent.registrar == person => Err(Violation::OwnAction),
+            Profile::Team => Ok(()),
+        }
+    }
+
+    /// `verdict.recognised`: *was it you?*, *yes*.
+    pub(super) fn recognise(
+        &mut self,
+        entry: &Entry,
+        data: &VerdictRecognised,
+    ) -> Result<Option<Effect>, Violation> {
+        let signed = &data.signed;
+        let item = &signed.item;
+        let key = self.signing_key(entry, signed)?;
+        let verdict = self
+            .known(item.action)?
+            .verdicts
+            .iter()
+            .find(|given| given.entry.leaf == item.verdict)
+            .ok_or(Violation::WrongStatement)?;
+        self.check_act(
+            entry,
+            signed,
+            ActType::VerdictRecognised,
+            key.entry.index.max(verdict.entry.index) + 1,
+        )?;
+        expect_refs(&entry.leaf, &[key.entry, verdict.entry])?;
+        expect_parts(&entry.leaf.parts, &[])?;
+        if verdict.reviewer != key.reviewer || verdict.recognised.is_some() {
+            return Err(Violation::NotHisVerdict);
+        }
+        let (recognised, at) = (entry.reference(), verdict.entry);
+        self.use_key(entry, signed);
+        self.change(item.action, |action| {
+            let verdict = action.verdicts.iter_mut().find(|given| given.entry == at);
+            if let Some(verdict) = verdict {
+                verdict.recognised = Some(recognised);
+            }
+        });
+        Ok(None)
     }
 
     pub(super) fn resolve(
@@ -338,7 +397,7 @@ impl State {
             .any(|given| given.verdict == Verdict::Deny);
         let (actor, founded) = match data.resolution {
             Resolution::Approved => {
-                if denied || !self.has_quorum(action) {
+                if denied || !self.has_quorum(action, leaf.time) {
                     return Err(Violation::NoQuorum);
                 }
                 (Actor::Gateway, !expired)
@@ -390,18 +449,14 @@ impl State {
             }) => (*entry, *use_before),
             _ => return Err(Violation::NotApproved),
         };
-        if !self.has_quorum(action) {
+        if !self.has_quorum(action, leaf.time) {
             return Err(Violation::NoQuorum);
         }
         if action.live_permit().is_some() || action.redeemed.is_some() {
             return Err(Violation::PermitExists);
         }
         expect_refs(leaf, &[resolution])?;
-        let audience = self
-            .agents
-            .get(&action.agent)
-            .ok_or(Violation::UnknownAgent)?
-            .executor;
+        let audience = self.working_agent(&action.agent)?.executor;
         let known_key = self
             .opened()?
             .opened
@@ -459,7 +514,8 @@ impl State {
         if entry.leaf.time >= permit.expires_at {
             return Err(Violation::TooLate);
         }
-        if !self.has_quorum(action) {
+        self.working_agent(&action.agent)?;
+        if !self.has_quorum(action, entry.leaf.time) {
             return Err(Violation::NoQuorum);
         }
         let redeemed = (entry.reference(), entry.leaf.time);
@@ -514,17 +570,26 @@ impl State {
             .ok_or(Violation::NoSuchPermit)
     }
 
-    /// Whether enough distinct people with keys in force approved. Counted
-    /// anew at resolution, permit and redemption.
-    fn has_quorum(&self, action: &ActionState) -> bool {
-        let approved = action
+    /// Whether enough distinct people approved who may decide on it, with keys
+    /// that count. Counted anew at resolution, permit and redemption.
+    pub(super) fn has_quorum(&self, action: &ActionState, now: Time) -> bool {
+        let approved: HashSet<ReviewerId> = action
             .verdicts
             .iter()
             .filter(|given| given.verdict == Verdict::Approve)
-            .filter(|given| self.credentials.contains_key(&given.credential_id))
-            .count();
+            .filter(|given| self.still_counts(given, now))
+            .map(|given| given.reviewer)
+            .collect();
         action.evaluation.decision == Decision::Ask
-            && u64::try_from(approved).is_ok_and(|approved| approved >= action.evaluation.quorum)
+            && u64::try_from(approved.len())
+                .is_ok_and(|approved| approved >= action.evaluation.quorum)
+    }
+
+    fn still_counts(&self, given: &VerdictRecord, now: Time) -> bool {
+        let role = |person: &Reviewer| person.is(Role::Reviewer);
+        let key = self.credentials.get(&given.credential_id);
+        key.is_some_and(|key| self.counts(key, now).is_ok())
+            && self.person(given.reviewer).is_ok_and(role)
     }
 
     /// Changes an action and keeps its deadline and its agent's count in step.

@@ -151,9 +151,7 @@ impl State {
         let Actor::Reviewer(reviewer) = entry.leaf.actor else {
             return Err(Violation::WrongActor);
         };
-        if !self.credentials().any(|key| key.reviewer == reviewer) {
-            return Err(Violation::UnknownReviewer);
-        }
+        self.person(reviewer)?;
         expect_refs(&entry.leaf, &[proposal])
     }
 

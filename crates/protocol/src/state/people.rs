@@ -1,9 +1,12 @@
-//! The log itself, keys and agents.
+//! The log itself, its people and its rules.
 
-use super::{Effect, State, Violation, expect_actor, expect_parts, expect_refs};
-use crate::bytes::{Blob, Digest, sha256};
-use crate::entry::{AgentRegistered, CredentialEnrolled, Entry, LogOpened, Ref};
-use crate::envelope::ActType;
+use super::{Credential, Effect, State, Violation, expect_actor, expect_parts, expect_refs};
+use crate::bytes::Digest;
+use crate::entry::{
+    AgentRegistered, AgentRevoked, Entry, LogOpened, Profile, Ref, ReviewerChanged,
+    ReviewerRegistered, ReviewerRemoved, RulesChanged,
+};
+use crate::envelope::{ActType, Role, Signed};
 use crate::id::{Actor, AgentId, ExecutorId, ReviewerId};
 
 /// An opened log.
@@ -16,10 +19,13 @@ pub struct Log {
 }
 
 impl Log {
-    /// The origin that a software key of this log writes.
+    /// The origin that a software key of this log writes. A team takes none.
     #[must_use]
-    pub fn software_origin(&self) -> String {
-        software_origin(self.id)
+    pub fn software_origin(&self) -> Option<String> {
+        match self.opened.profile {
+            Profile::Personal => Some(software_origin(self.id)),
+            Profile::Team => None,
+        }
     }
 }
 
@@ -27,21 +33,6 @@ impl Log {
 #[must_use]
 pub fn software_origin(log: Digest) -> String {
     format!("vidimus-software:{log}")
-}
-
-/// An enrolled key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credential {
-    /// The key's id.
-    pub id: Blob,
-    /// Whose it is.
-    pub reviewer: ReviewerId,
-    /// His name.
-    pub name: String,
-    /// COSE key.
-    pub public_key: Blob,
-    /// Its `credential.enrolled`.
-    pub entry: Ref,
 }
 
 /// How a key is reached, as its assertions prove it.
@@ -64,10 +55,75 @@ pub struct Agent {
     pub executor: ExecutorId,
     /// Whose agent it is.
     pub owner: ReviewerId,
+    /// Who registered it, and so had its token in his hands.
+    pub registrar: ReviewerId,
     /// Hash of its token.
     pub token_hash: Digest,
     /// Its `agent.registered`.
     pub entry: Ref,
+    /// Whether it may do nothing more.
+    pub revoked: bool,
+}
+
+/// A person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reviewer {
+    /// The person.
+    pub id: ReviewerId,
+    /// Name for people.
+    pub name: String,
+    /// How he is known outside. The founder's is his name until it is changed.
+    pub identity: String,
+    /// What he may do, sorted.
+    pub roles: Vec<Role>,
+    /// His groups, sorted.
+    pub groups: Vec<String>,
+    /// The entry that says so.
+    pub entry: Ref,
+    /// Whether he has left.
+    pub removed: bool,
+}
+
+impl Reviewer {
+    /// Whether he may do that.
+    #[must_use]
+    pub fn is(&self, role: Role) -> bool {
+        !self.removed && self.roles.contains(&role)
+    }
+}
+
+/// What keys and approvals must be like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Only keys count that cannot leave the device that made them.
+    pub device_bound: bool,
+    /// Days for which a key counts from its enrolment on; 0 for ever.
+    pub max_age_days: u64,
+    /// Distinct people who must approve an action, at least.
+    pub quorum: u64,
+    /// Its `rules.changed`, or `log.opened`.
+    pub entry: Ref,
+}
+
+/// Most groups of a person.
+pub const MAX_GROUPS: usize = 32;
+/// Most people that rules may ask for.
+pub const MAX_QUORUM: u64 = 16;
+
+/// Whether it names a group: 1 to 40 of `a` to `z`, `0` to `9`, `-`, `_`, `.`.
+#[must_use]
+pub fn group_is_fit(group: &str) -> bool {
+    let allowed =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+    (1..=40).contains(&group.len()) && group.bytes().all(allowed)
+}
+
+/// Whether it says how a person is known outside: 1 to 254 characters without
+/// control characters and white space.
+#[must_use]
+pub fn identity_is_fit(identity: &str) -> bool {
+    let forbidden = |c: char| c.is_control() || c.is_whitespace();
+    (1..=254).contains(&identity.chars().count()) && !identity.chars().any(forbidden)
 }
 
 /// Whether a name can stand on a screen.
@@ -101,50 +157,179 @@ impl State {
             id: entry.leaf_hash,
             opened: data.clone(),
         });
+        self.rules = Some(Rules {
+            device_bound: false,
+            max_age_days: 0,
+            quorum: 1,
+            entry: entry.reference(),
+        });
         Ok(None)
     }
 
-    pub(super) fn enrol(
+    /// The founder is the first person, from his key's enrolment on.
+    pub(super) fn first_person(&mut self, id: ReviewerId, name: &str, entry: Ref) {
+        let founder = Reviewer {
+            id,
+            name: name.to_owned(),
+            identity: name.to_owned(),
+            roles: vec![Role::Administrator, Role::Reviewer],
+            groups: Vec::new(),
+            entry,
+            removed: false,
+        };
+        self.reviewers.insert(id, founder);
+    }
+
+    pub(super) fn register_reviewer(
         &mut self,
         entry: &Entry,
-        data: &CredentialEnrolled,
+        data: &ReviewerRegistered,
     ) -> Result<Option<Effect>, Violation> {
         let signed = &data.signed;
         let item = &signed.item;
-        self.check_act(entry, signed, ActType::CredentialEnrolled, 1)?;
-        let log = self.opened()?;
-        expect_refs(
-            &entry.leaf,
-            &[Ref {
-                index: 0,
-                leaf: log.id,
-            }],
+        let key = self.administers(entry, signed)?;
+        let claim = self.claimed(item.credential)?;
+        self.check_act(
+            entry,
+            signed,
+            ActType::ReviewerRegistered,
+            key.entry.index.max(claim.entry.index) + 1,
         )?;
+        expect_refs(&entry.leaf, &[key.entry, claim.entry])?;
         expect_parts(&entry.leaf.parts, &[])?;
-        // The only key that a personal log of this version takes is the
-        // founder's, and it speaks for itself.
-        let founder = &log.opened.founders[0];
-        let is_founder = founder.reviewer == item.reviewer
-            && founder.credential_id == item.credential_id
-            && founder.public_key == item.public_key
-            && founder.name == item.name;
-        let speaks_for_itself = signed.assertion.credential_id == item.credential_id
-            && signed.envelope.signer == item.reviewer;
-        let attested = sha256(&[&data.attestation_object.0]) == item.attestation;
-        let first = !self.credentials.contains_key(&item.credential_id);
-        if !(is_founder && speaks_for_itself && attested && first) {
-            return Err(Violation::NotTheFoundersKey);
+        if claim.reviewer != item.reviewer || claim.name != item.name {
+            return Err(Violation::WrongStatement);
         }
-        let credential = Credential {
-            id: item.credential_id.clone(),
-            reviewer: item.reviewer,
+        if self.reviewers.contains_key(&item.reviewer) {
+            return Err(Violation::ReviewerExists);
+        }
+        self.check_record(item.reviewer, &item.name, &item.identity)?;
+        check_roles(&item.roles, &item.groups)?;
+        let reviewer = Reviewer {
+            id: item.reviewer,
             name: item.name.clone(),
-            public_key: item.public_key.clone(),
+            identity: item.identity.clone(),
+            roles: item.roles.clone(),
+            groups: item.groups.clone(),
+            entry: entry.reference(),
+            removed: false,
+        };
+        let credential = claim.id.clone();
+        self.use_key(entry, signed);
+        self.admit_now(&credential);
+        self.reviewers.insert(item.reviewer, reviewer);
+        Ok(None)
+    }
+
+    pub(super) fn change_reviewer(
+        &mut self,
+        entry: &Entry,
+        data: &ReviewerChanged,
+    ) -> Result<Option<Effect>, Violation> {
+        let signed = &data.signed;
+        let item = &signed.item;
+        let key = self.administers(entry, signed)?;
+        let before = self.person(item.reviewer)?;
+        self.check_act(
+            entry,
+            signed,
+            ActType::ReviewerChanged,
+            key.entry.index.max(before.entry.index) + 1,
+        )?;
+        expect_refs(&entry.leaf, &[key.entry, before.entry])?;
+        expect_parts(&entry.leaf.parts, &[])?;
+        if item.replaces != before.entry.leaf {
+            return Err(Violation::WrongStatement);
+        }
+        let alone = self.administrators().all(|admin| admin.id == item.reviewer);
+        if item.reviewer == signed.envelope.signer && !alone {
+            return Err(Violation::OwnRecord);
+        }
+        if alone && !item.roles.contains(&Role::Administrator) {
+            return Err(Violation::LastAdministrator);
+        }
+        self.check_record(item.reviewer, &item.name, &item.identity)?;
+        check_roles(&item.roles, &item.groups)?;
+        let changed = Reviewer {
+            id: item.reviewer,
+            name: item.name.clone(),
+            identity: item.identity.clone(),
+            roles: item.roles.clone(),
+            groups: item.groups.clone(),
+            entry: entry.reference(),
+            removed: false,
+        };
+        self.use_key(entry, signed);
+        self.reviewers.insert(item.reviewer, changed);
+        Ok(None)
+    }
+
+    pub(super) fn remove_reviewer(
+        &mut self,
+        entry: &Entry,
+        data: &ReviewerRemoved,
+    ) -> Result<Option<Effect>, Violation> {
+        let signed = &data.signed;
+        let item = &signed.item;
+        let key = self.administers(entry, signed)?;
+        let before = self.person(item.reviewer)?;
+        self.check_act(
+            entry,
+            signed,
+            ActType::ReviewerRemoved,
+            key.entry.index.max(before.entry.index) + 1,
+        )?;
+        expect_refs(&entry.leaf, &[key.entry, before.entry])?;
+        expect_parts(&entry.leaf.parts, &[])?;
+        if item.replaces != before.entry.leaf {
+            return Err(Violation::WrongStatement);
+        }
+        // An administrator always stays: the one who signs.
+        if item.reviewer == signed.envelope.signer {
+            return Err(Violation::OwnRecord);
+        }
+        self.use_key(entry, signed);
+        if let Some(reviewer) = self.reviewers.get_mut(&item.reviewer) {
+            reviewer.removed = true;
+            reviewer.entry = entry.reference();
+        }
+        Ok(None)
+    }
+
+    pub(super) fn change_rules(
+        &mut self,
+        entry: &Entry,
+        data: &RulesChanged,
+    ) -> Result<Option<Effect>, Violation> {
+        let signed = &data.signed;
+        let item = &signed.item;
+        let key = self.administers(entry, signed)?;
+        let before = self.rules.ok_or(Violation::NotOpened)?;
+        self.check_act(
+            entry,
+            signed,
+            ActType::RulesChanged,
+            key.entry.index.max(before.entry.index) + 1,
+        )?;
+        expect_refs(&entry.leaf, &[key.entry, before.entry])?;
+        expect_parts(&entry.leaf.parts, &[])?;
+        if item.replaces != before.entry.leaf {
+            return Err(Violation::WrongStatement);
+        }
+        if !(1..=MAX_QUORUM).contains(&item.quorum) {
+            return Err(Violation::BadRules);
+        }
+        let rules = Rules {
+            device_bound: item.device_bound,
+            max_age_days: item.max_age_days,
+            quorum: item.quorum,
             entry: entry.reference(),
         };
-        self.use_nonce(signed);
-        self.credentials
-            .insert(item.credential_id.clone(), credential);
+        // Whoever makes rules can still change them afterwards.
+        key.keeps(&rules, entry.leaf.time)
+            .map_err(|_| Violation::BadRules)?;
+        self.use_key(entry, signed);
+        self.rules = Some(rules);
         Ok(None)
     }
 
@@ -155,13 +340,20 @@ impl State {
     ) -> Result<Option<Effect>, Violation> {
         let signed = &data.signed;
         let item = &signed.item;
-        let key = self.signing_key(&signed.assertion.credential_id, signed.envelope.signer)?;
-        self.check_act(entry, signed, ActType::AgentRegistered, key.entry.index + 1)?;
+        let signer = signed.envelope.signer;
+        let key = match self.opened()?.opened.profile {
+            Profile::Personal => self.signing_key(entry, signed)?,
+            Profile::Team => self.administers(entry, signed)?,
+        };
+        let owner = self.person(item.owner)?;
+        self.check_act(
+            entry,
+            signed,
+            ActType::AgentRegistered,
+            key.entry.index.max(owner.entry.index) + 1,
+        )?;
         expect_refs(&entry.leaf, &[key.entry])?;
         expect_parts(&entry.leaf.parts, &[])?;
-        if item.owner != signed.envelope.signer {
-            return Err(Violation::NotTheOwner);
-        }
         // A token names one agent.
         let known = |agent: &Agent| agent.id == item.agent || agent.token_hash == item.token_hash;
         if self.agents.values().any(known) {
@@ -175,11 +367,108 @@ impl State {
             name: item.name.clone(),
             executor: item.executor,
             owner: item.owner,
+            registrar: signer,
             token_hash: item.token_hash,
             entry: entry.reference(),
+            revoked: false,
         };
-        self.use_nonce(signed);
+        self.use_key(entry, signed);
         self.agents.insert(item.agent, agent);
         Ok(None)
+    }
+
+    pub(super) fn revoke_agent(
+        &mut self,
+        entry: &Entry,
+        data: &AgentRevoked,
+    ) -> Result<Option<Effect>, Violation> {
+        let signed = &data.signed;
+        let item = &signed.item;
+        let key = self.signing_key(entry, signed)?;
+        let agent = self.working_agent(&item.agent)?;
+        self.check_act(
+            entry,
+            signed,
+            ActType::AgentRevoked,
+            key.entry.index.max(agent.entry.index) + 1,
+        )?;
+        expect_refs(&entry.leaf, &[key.entry, agent.entry])?;
+        expect_parts(&entry.leaf.parts, &[])?;
+        if item.registration != agent.entry.leaf {
+            return Err(Violation::WrongStatement);
+        }
+        let signer = self.person(signed.envelope.signer)?;
+        if agent.owner != signer.id && !signer.is(Role::Administrator) {
+            return Err(Violation::NotAllowed);
+        }
+        self.use_key(entry, signed);
+        if let Some(agent) = self.agents.get_mut(&item.agent) {
+            agent.revoked = true;
+        }
+        Ok(None)
+    }
+
+    /// An agent that may still do something.
+    pub(super) fn working_agent(&self, id: &AgentId) -> Result<&Agent, Violation> {
+        let agent = self.agents.get(id).ok_or(Violation::UnknownAgent)?;
+        if agent.revoked {
+            return Err(Violation::AgentIsRevoked);
+        }
+        Ok(agent)
+    }
+
+    /// A person who has not left.
+    pub(super) fn person(&self, id: ReviewerId) -> Result<&Reviewer, Violation> {
+        self.reviewers
+            .get(&id)
+            .filter(|reviewer| !reviewer.removed)
+            .ok_or(Violation::UnknownReviewer)
+    }
+
+    /// The key of a signed act that only administrators of a team's log do.
+    fn administers<I>(&self, entry: &Entry, signed: &Signed<I>) -> Result<&Credential, Violation> {
+        if self.opened()?.opened.profile != Profile::Team {
+            return Err(Violation::TeamOnly);
+        }
+        let key = self.signing_key(entry, signed)?;
+        if self.person(key.reviewer)?.is(Role::Administrator) {
+            Ok(key)
+        } else {
+            Err(Violation::NotAllowed)
+        }
+    }
+
+    /// Administrators who have not left, in no order.
+    pub fn administrators(&self) -> impl Iterator<Item = &Reviewer> {
+        self.reviewers
+            .values()
+            .filter(|reviewer| reviewer.is(Role::Administrator))
+    }
+
+    /// A name that can stand on a screen, and an identity that is nobody
+    /// else's.
+    fn check_record(&self, id: ReviewerId, name: &str, identity: &str) -> Result<(), Violation> {
+        if !name_is_fit(name) || !identity_is_fit(identity) {
+            return Err(Violation::BadName);
+        }
+        let taken = self
+            .reviewers
+            .values()
+            .any(|other| other.id != id && !other.removed && other.identity == identity);
+        if taken {
+            return Err(Violation::ReviewerExists);
+        }
+        Ok(())
+    }
+}
+
+fn check_roles(roles: &[Role], groups: &[String]) -> Result<(), Violation> {
+    let each_once =
+        roles.is_sorted_by(|one, next| one < next) && groups.is_sorted_by(|one, next| one < next);
+    let fit = groups.iter().all(|group| group_is_fit(group)) && groups.len() <= MAX_GROUPS;
+    if each_once && fit && !roles.is_empty() {
+        Ok(())
+    } else {
+        Err(Violation::BadRoles)
     }
 }

@@ -59,9 +59,60 @@ pub enum Violation {
     /// A key of somebody else.
     #[error("signed with another person's key")]
     ForeignCredential,
-    /// A second enrolment of a key, or one that `log.opened` does not name.
-    #[error("the key is not the founder's key that `log.opened` names")]
+    /// The first key is not the founder's, or a later one is.
+    #[error("the first key must be the founder's key that `log.opened` names, and no other may be")]
     NotTheFoundersKey,
+    /// A key that another signs for, that was not attested, or that is there
+    /// already.
+    #[error("a new key must sign its own enrolment, once")]
+    NotItsOwnKey,
+    /// A key that nobody admitted.
+    #[error("signed with a key that nobody has admitted yet")]
+    NotAdmitted,
+    /// A key that counts no more.
+    #[error("signed with a key that was revoked")]
+    KeyRevoked,
+    /// A key that the rules give no more time.
+    #[error("signed with a key that is older than the rules allow")]
+    KeyTooOld,
+    /// A key that can be copied, where the rules want none.
+    #[error("signed with a key that may leave its device, which the rules do not allow")]
+    NotDeviceBound,
+    /// The statement names something that is not there, or not any more.
+    #[error("what was signed is not what it stands on")]
+    WrongStatement,
+    /// Done by somebody whose role is another.
+    #[error("signed by a person who may not do this")]
+    NotAllowed,
+    /// An act that there is in a team's log only.
+    #[error("there is no such act in a personal log")]
+    TeamOnly,
+    /// A person's id or identity used before.
+    #[error("a person with this id or identity is registered already")]
+    ReviewerExists,
+    /// Changed his own record beside other administrators.
+    #[error("nobody changes his own record while there is another administrator")]
+    OwnRecord,
+    /// Nobody would be left to administer the log.
+    #[error("the log would be left without an administrator")]
+    LastAdministrator,
+    /// Roles or groups that cannot be.
+    #[error(
+        "roles and groups must be sorted, each once, with at least one role and fit group names"
+    )]
+    BadRoles,
+    /// Rules that cannot be, or that shut out whoever makes them.
+    #[error("the rules must ask for 1 to 16 people and let the key count that signs them")]
+    BadRules,
+    /// An agent that may do nothing more.
+    #[error("the agent was revoked")]
+    AgentIsRevoked,
+    /// Decided by whose agent it is, or by who registered it.
+    #[error("nobody decides on what his own agent, or one that he registered, proposes")]
+    OwnAction,
+    /// Recognised by somebody else, or twice.
+    #[error("only the person whose verdict it is recognises it, once")]
+    NotHisVerdict,
     /// An agent's id or token used before.
     #[error("an agent with this id or token is registered already")]
     AgentExists,
@@ -107,8 +158,8 @@ pub enum Violation {
     /// Approved or used without the people that the evaluation asked for.
     #[error("the quorum that the evaluation asked for is not met")]
     NoQuorum,
-    /// A note by somebody who has no key here.
-    #[error("written by a person who has no key in this log")]
+    /// Somebody whom nobody took in, or who has left.
+    #[error("there is no such person in this log, or he has left")]
     UnknownReviewer,
     /// More notes than an action takes.
     #[error("the action has as many notes as it can take")]

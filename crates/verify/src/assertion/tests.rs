@@ -41,7 +41,7 @@ impl Case {
                 challenge: &CHALLENGE,
                 rp_id: "localhost",
                 origins: &[ORIGIN.to_owned(), "http://localhost:7412".to_owned()],
-                software_origin: &self.software,
+                software_origin: Some(&self.software),
                 public_key: &self.key,
             },
         )

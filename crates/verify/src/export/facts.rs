@@ -59,6 +59,7 @@ pub(super) fn remarks(state: &State, [browser, software]: [u64; 2], unknown: u64
             Profile::Personal => remarks.push(
                 "single operator: one person owns the agents, decides and runs the gateway".into(),
             ),
+            Profile::Team => {}
         }
     }
     if software > 0 {

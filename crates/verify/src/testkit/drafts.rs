@@ -12,21 +12,24 @@ use vidimus_protocol::envelope::{
 use vidimus_protocol::{ActionId, Actor, Blob, PermitId, sha256};
 
 use super::{
-    AGENT_TOKEN, Draft, FLAGS, RP_ID, Story, attestation_object, client_data, half,
-    registration_data, sample_action,
+    AGENT_TOKEN, Draft, FLAGS, Story, attestation_object, client_data, half, registration_data,
+    sample_action,
 };
 
 impl Story {
-    /// `credential.enrolled` of the founder's key.
+    /// `credential.enrolled` of the key that signs next.
     pub fn enrolment(&mut self) -> Draft {
         let public_key = self.key.public_key();
-        let data = registration_data(RP_ID, FLAGS, &self.credential_id.0, &public_key);
+        let rp_id = self.log.opened.rp_id.clone();
+        let data = registration_data(&rp_id, FLAGS, &self.credential_id.0, &public_key);
         let attestation_object = attestation_object(&data);
         let challenge = self.draw();
         let item = EnrolmentItem {
             attestation: sha256(&[&attestation_object.0]),
+            backup_eligible: false,
             credential_id: self.credential_id.clone(),
-            name: "Ada".into(),
+            label: "first key".into(),
+            name: self.name.clone(),
             public_key,
             reviewer: self.reviewer,
         };
@@ -90,7 +93,7 @@ impl Story {
             },
             expires_at: self.now.plus_seconds(900),
         };
-        let refs: Vec<Ref> = self.registered.into_iter().collect();
+        let refs: Vec<Ref> = self.registered.into_iter().chain(self.rules).collect();
         let mut draft = self.by_agent(&refs, Data::ActionProposed(Box::new(data)));
         if let Some(context) = context {
             let context_type = vidimus_protocol::action::CONTEXT_TYPE;

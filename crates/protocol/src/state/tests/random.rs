@@ -175,9 +175,17 @@ fn subject(data: &mut Data) -> Option<&mut ActionId> {
         Data::PermitLapsed(data) => &mut data.action,
         Data::PermitRedeemed(data) => &mut data.action,
         Data::ActionCompleted(data) => &mut data.action,
-        Data::AgentRegistered(_) | Data::CredentialEnrolled(_) | Data::LogOpened(_) => {
-            return None;
-        }
+        Data::VerdictRecognised(data) => &mut data.signed.item.action,
+        Data::AgentRegistered(_)
+        | Data::AgentRevoked(_)
+        | Data::CredentialAdmitted(_)
+        | Data::CredentialEnrolled(_)
+        | Data::CredentialRevoked(_)
+        | Data::LogOpened(_)
+        | Data::ReviewerChanged(_)
+        | Data::ReviewerRegistered(_)
+        | Data::ReviewerRemoved(_)
+        | Data::RulesChanged(_) => return None,
     })
 }
 

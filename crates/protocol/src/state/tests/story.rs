@@ -1,6 +1,8 @@
 //! Writes leaves that fit a state, so that a test can break one thing of them.
 //! The reducer checks no signatures: what stands in their place is filler.
 
+mod team;
+
 use serde::Serialize;
 
 use crate::action::{ActionKind, CONTEXT_TYPE, OUTPUT_TYPE, PAYLOAD_TYPE, TEXT_TYPE};
@@ -48,8 +50,10 @@ const PATH: [Kind; 15] = [
 ];
 const ATTESTATION: &[u8] = b"attestation object";
 
+pub(crate) use team::{Person, ada, ben, ben_again, cleo};
+
 pub(crate) fn founder() -> ReviewerId {
-    ReviewerId::from_random([1; 16])
+    ada().id
 }
 
 pub(crate) fn stranger() -> ReviewerId {
@@ -74,7 +78,7 @@ pub(crate) fn permit(number: u8) -> PermitId {
 }
 
 pub(crate) fn key_id() -> Blob {
-    Blob(b"key of the founder".to_vec())
+    ada().key_id()
 }
 
 pub(crate) fn part(name: &str, r#type: &str, content: &str) -> PartRef {
@@ -95,6 +99,9 @@ pub(crate) fn leaf_hash(leaf: &Leaf) -> Digest {
 pub(crate) struct Story {
     pub(crate) state: State,
     pub(crate) now: Time,
+    /// Who signs what comes next.
+    pub(crate) person: Person,
+    profile: Profile,
     nonces: u64,
 }
 
@@ -103,12 +110,18 @@ impl Story {
         Self {
             state: State::new(),
             now: Time::from_unix_ms(1_795_253_400_000),
+            person: ada(),
+            profile: Profile::Personal,
             nonces: 0,
         }
     }
 
-    /// Right before the entry of that kind on the happy path.
+    /// Right before the entry of that kind on the happy path; that of a team
+    /// for what there is nowhere else.
     pub(crate) fn before(kind: Kind) -> Self {
+        if !PATH.contains(&kind) {
+            return Self::team_before(kind);
+        }
         let mut story = Self::new();
         for step in PATH {
             if step == kind {
@@ -119,10 +132,13 @@ impl Story {
         story
     }
 
-    /// Every leaf of the happy path.
+    /// Every leaf of the happy path, and then of a team's.
     pub(crate) fn whole() -> Vec<Leaf> {
         let mut story = Self::new();
-        PATH.into_iter().map(|kind| story.next(kind)).collect()
+        let mut team = Self::team();
+        let personal: Vec<_> = PATH.into_iter().map(|kind| story.next(kind)).collect();
+        let team = team::PATH.into_iter().map(|kind| team.next(kind));
+        personal.into_iter().chain(team).collect()
     }
 
     /// Applies the next entry of that kind.
@@ -135,10 +151,21 @@ impl Story {
     /// A leaf of that kind for action 0, due now, that the state accepts.
     pub(crate) fn leaf(&mut self, kind: Kind) -> Leaf {
         let id = action(0);
+        if self.profile == Profile::Team {
+            self.person = self.who_signs(kind);
+        }
         match kind {
             Kind::LogOpened => self.opened(),
             Kind::CredentialEnrolled => self.enrolled(),
+            Kind::CredentialAdmitted => self.admitted(ben_again()),
+            Kind::CredentialRevoked => self.revoked(ben_again()),
+            Kind::ReviewerRegistered => self.person_registered(ben()),
+            Kind::ReviewerChanged => self.person_changed(ben()),
+            Kind::ReviewerRemoved => self.person_removed(ben()),
+            Kind::RulesChanged => self.ruled(1),
             Kind::AgentRegistered => self.registered(),
+            Kind::AgentRevoked => self.agent_revoked(),
+            Kind::VerdictRecognised => self.recognised(id),
             Kind::ActionProposed => self.proposed(id),
             Kind::ActionTaken => self.taken(id),
             Kind::ActionAsked => self.asked(id),
@@ -192,7 +219,7 @@ impl Story {
         let data = LogOpened {
             founders: vec![Founder {
                 credential_id: key_id(),
-                name: "Ada".into(),
+                name: ada().name.into(),
                 public_key: Blob(b"cose key".to_vec()),
                 reviewer: founder(),
             }],
@@ -204,19 +231,22 @@ impl Story {
                 kid: "kid".into(),
                 x: Blob(vec![8; 32]),
             }],
-            profile: Profile::Personal,
+            profile: self.profile,
             rp_id: "localhost".into(),
         };
         self.by(Actor::Gateway, vec![], Data::LogOpened(Box::new(data)))
     }
 
     pub(crate) fn enrolled(&mut self) -> Leaf {
+        let person = self.person;
         let item = EnrolmentItem {
             attestation: sha256(&[ATTESTATION]),
-            credential_id: key_id(),
-            name: "Ada".into(),
+            backup_eligible: person.key.starts_with("synced"),
+            credential_id: person.key_id(),
+            label: person.key.into(),
+            name: person.name.into(),
             public_key: Blob(b"cose key".to_vec()),
-            reviewer: founder(),
+            reviewer: person.id,
         };
         let data = CredentialEnrolled {
             attestation_object: Blob(ATTESTATION.to_vec()),
@@ -228,7 +258,7 @@ impl Story {
             leaf: self.log(),
         }];
         let data = Data::CredentialEnrolled(Box::new(data));
-        self.by(Actor::Reviewer(founder()), refs, data)
+        self.by_person(refs, data)
     }
 
     pub(crate) fn registered(&mut self) -> Leaf {
@@ -252,7 +282,7 @@ impl Story {
         };
         let refs = vec![self.key_entry()];
         let data = Data::AgentRegistered(Box::new(data));
-        self.by(Actor::Reviewer(founder()), refs, data)
+        self.by_person(refs, data)
     }
 
     pub(crate) fn proposed(&self, id: ActionId) -> Leaf {
@@ -274,10 +304,12 @@ impl Story {
             },
             expires_at: self.now.plus_seconds(TTL_S),
         };
-        let refs = self.state.agent(&agent()).map(|known| known.entry);
+        let registered = self.state.agent(&agent()).map(|known| known.entry);
+        let rules = self.state.rules().map(|rules| rules.entry);
+        let rules = rules.filter(|entry| entry.index > 0);
         let mut leaf = self.by(
             Actor::Agent(agent()),
-            refs.into_iter().collect(),
+            registered.into_iter().chain(rules).collect(),
             Data::ActionProposed(Box::new(data)),
         );
         leaf.parts = vec![
@@ -319,7 +351,7 @@ impl Story {
             .state
             .action(&id)
             .map_or(NOWHERE, |known| known.proposal);
-        self.by(Actor::Reviewer(founder()), vec![proposal], data)
+        self.by_person(vec![proposal], data)
     }
 
     pub(crate) fn verdict(&mut self, id: ActionId, verdict: Verdict) -> Leaf {
@@ -363,7 +395,7 @@ impl Story {
         };
         let refs = vec![proposal, self.key_entry()];
         let data = Data::VerdictGiven(Box::new(data));
-        let mut leaf = self.by(Actor::Reviewer(founder()), refs, data);
+        let mut leaf = self.by_person(refs, data);
         leaf.parts = vec![reason];
         leaf
     }
@@ -441,6 +473,10 @@ impl Story {
         leaf
     }
 
+    fn by_person(&self, refs: Vec<Ref>, data: Data) -> Leaf {
+        self.by(Actor::Reviewer(self.person.id), refs, data)
+    }
+
     fn by(&self, actor: Actor, refs: Vec<Ref>, data: Data) -> Leaf {
         Leaf {
             time: self.now,
@@ -461,14 +497,14 @@ impl Story {
             nonce: sha256(&[b"nonce", &self.nonces.to_be_bytes()]),
             pinned_root: Digest([6; 32]),
             pinned_size: Decimal(self.state.size()),
-            signer: founder(),
+            signer: self.person.id,
             r#type: act,
         };
         Signed {
             assertion: Assertion {
                 authenticator_data: Blob(b"authenticator data".to_vec()),
                 client_data_json: Blob(b"client data".to_vec()),
-                credential_id: key_id(),
+                credential_id: self.person.key_id(),
                 signature: Blob(b"signature".to_vec()),
             },
             count: 1,
@@ -484,9 +520,12 @@ impl Story {
     }
 
     fn key_entry(&self) -> Ref {
-        self.state
-            .credential(&key_id())
-            .map_or(NOWHERE, |key| key.entry)
+        self.enrolment_of(self.person)
+    }
+
+    fn enrolment_of(&self, person: Person) -> Ref {
+        let key = self.state.credential(&person.key_id());
+        key.map_or(NOWHERE, |key| key.entry)
     }
 
     fn last_permit(&self, id: ActionId) -> (PermitId, Ref) {

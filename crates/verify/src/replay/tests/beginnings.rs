@@ -18,6 +18,16 @@ fn each_rule_of_the_first_key_refuses() {
             |error| *error == EnrolmentError::OtherKey,
         ),
         (
+            "a registration of a key that may be copied, said to stay",
+            |_, data| {
+                let item = &data.signed.item;
+                let (id, key) = (&item.credential_id.0, &item.public_key);
+                let other = crate::testkit::registration_data("localhost", 0x0d, id, key);
+                data.attestation_object = crate::testkit::attestation_object(&other);
+            },
+            |error| *error == EnrolmentError::OtherKey,
+        ),
+        (
             "a registration of another credential id",
             |_, data| {
                 let key = data.signed.item.public_key.clone();
@@ -85,13 +95,14 @@ fn each_rule_of_the_first_key_refuses() {
     if let Data::CredentialEnrolled(data) = &mut draft.leaf.data {
         let item = &data.signed.item;
         let (id, key) = (&item.credential_id.0, &item.public_key);
-        let other = crate::testkit::registration_data("localhost", 0x0d, id, key);
+        // Reserved flags are ignored.
+        let other = crate::testkit::registration_data("localhost", 0x07, id, key);
         data.attestation_object = crate::testkit::attestation_object(&other);
     }
     story.write(draft);
     let (index, error) = replay(story.leaves()).unwrap_err();
     assert_eq!(index, 1);
-    assert!(violates(&error, Violation::NotTheFoundersKey), "{error}");
+    assert!(violates(&error, Violation::NotItsOwnKey), "{error}");
 }
 
 #[test]

@@ -49,14 +49,19 @@ fn foreign(story: &mut Story, tell: impl FnOnce(&mut Story) -> Draft) -> Draft {
 
 const FORGERIES: &[(&str, Forgery, Is)] = &[
     (
-        "the gateway enrols a key of its own",
-        |story| foreign(story, Story::enrolment),
-        |error| violates(error, Violation::NotTheFoundersKey),
+        "the gateway admits a key of its own",
+        |story| {
+            let mut key = story.further_key(Algorithm::Es256);
+            story.enrol(&mut key);
+            story.swap(&mut key);
+            story.admission_of_own()
+        },
+        |error| violates(error, Violation::NotAdmitted),
     ),
     (
         "the founder's key is enrolled twice",
         Story::enrolment,
-        |error| violates(error, Violation::NotTheFoundersKey),
+        |error| violates(error, Violation::NotItsOwnKey),
     ),
     (
         "a second log is opened inside",
@@ -371,7 +376,7 @@ const FORGERIES: &[(&str, Forgery, Is)] = &[
             };
             story.registration_with(item, |_, _| {})
         },
-        |error| violates(error, Violation::NotTheOwner),
+        |error| violates(error, Violation::UnknownReviewer),
     ),
     (
         "an agent's token changed after the signature",

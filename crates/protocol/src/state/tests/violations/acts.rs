@@ -111,24 +111,27 @@ cases! { ACTS:
     NotTheFoundersKey, "another name", CredentialEnrolled, |_, entry| {
         data!(entry, CredentialEnrolled).signed.item.name = "Eve".into();
     };
-    NotTheFoundersKey, "signed by another key", CredentialEnrolled, |_, entry| {
+    NotItsOwnKey, "signed by another key", CredentialEnrolled, |_, entry| {
         data!(entry, CredentialEnrolled)
             .signed
             .assertion
             .credential_id = Blob(vec![0]);
     };
-    NotTheFoundersKey, "signed by another", CredentialEnrolled, |_, entry| {
+    NotItsOwnKey, "signed by another", CredentialEnrolled, |_, entry| {
         data!(entry, CredentialEnrolled).signed.envelope.signer = stranger();
         entry.leaf.actor = Actor::Reviewer(stranger());
     };
-    NotTheFoundersKey, "another attestation", CredentialEnrolled, |_, entry| {
+    NotItsOwnKey, "another attestation", CredentialEnrolled, |_, entry| {
         data!(entry, CredentialEnrolled).attestation_object = Blob(vec![0]);
     };
-    NotTheFoundersKey, "a second time", AgentRegistered, |story, entry| {
+    NotItsOwnKey, "a second time", AgentRegistered, |story, entry| {
         let again = story.enrolled();
         instead(story, entry, again);
     };
-    NotTheOwner, "an agent of another", AgentRegistered, |_, entry| {
+    BadName, "a key without a name", CredentialEnrolled, |_, entry| {
+        data!(entry, CredentialEnrolled).signed.item.label.clear();
+    };
+    UnknownReviewer, "an agent of nobody", AgentRegistered, |_, entry| {
         data!(entry, AgentRegistered).signed.item.owner = stranger();
     };
     AgentExists, "registered twice", ActionProposed, |story, entry| {

@@ -1,0 +1,315 @@
+//! Keys: enrolled, admitted, revoked.
+
+use super::{Effect, Rules, State, Violation, expect_parts, expect_refs, name_is_fit};
+use crate::bytes::{Blob, Digest, sha256};
+use crate::entry::{
+    CredentialAdmitted, CredentialEnrolled, CredentialRevoked, Entry, Profile, Ref,
+};
+use crate::envelope::{ActType, Revocation, Role, Signed};
+use crate::id::ReviewerId;
+use crate::time::Time;
+
+/// An enrolled key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// The key's id.
+    pub id: Blob,
+    /// Whose it is, or says it is until it is admitted.
+    pub reviewer: ReviewerId,
+    /// His name, when he enrolled it.
+    pub name: String,
+    /// Its own name.
+    pub label: String,
+    /// COSE key.
+    pub public_key: Blob,
+    /// Whether it may leave the device that made it.
+    pub backup_eligible: bool,
+    /// When it was enrolled.
+    pub enrolled_at: Time,
+    /// Its `credential.enrolled`.
+    pub entry: Ref,
+    /// Whether it counts.
+    pub standing: Standing,
+    /// Time of the last entry that it signed.
+    pub last_used: Time,
+}
+
+/// Whether a key counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It says whose it is; these administrators have admitted it, and more
+    /// must.
+    Claimed(Vec<ReviewerId>),
+    /// It counts.
+    InForce,
+    /// It counts no more.
+    Revoked(Revocation),
+}
+
+impl Credential {
+    /// Whether the rules let it count at that time.
+    ///
+    /// # Errors
+    /// [`Violation`] names the broken rule.
+    pub fn keeps(&self, rules: &Rules, now: Time) -> Result<(), Violation> {
+        if rules.device_bound && self.backup_eligible {
+            return Err(Violation::NotDeviceBound);
+        }
+        let seconds = rules.max_age_days.saturating_mul(86_400);
+        if seconds > 0 && now >= self.enrolled_at.plus_seconds(seconds) {
+            return Err(Violation::KeyTooOld);
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// Takes the claim of a new key. The founder's key counts at once.
+    pub(super) fn enrol(
+        &mut self,
+        entry: &Entry,
+        data: &CredentialEnrolled,
+    ) -> Result<Option<Effect>, Violation> {
+        let signed = &data.signed;
+        let item = &signed.item;
+        self.check_act(entry, signed, ActType::CredentialEnrolled, 1)?;
+        let log = self.opened()?;
+        let opening = Ref {
+            index: 0,
+            leaf: log.id,
+        };
+        expect_refs(&entry.leaf, &[opening])?;
+        expect_parts(&entry.leaf.parts, &[])?;
+        let speaks_for_itself = signed.assertion.credential_id == item.credential_id
+            && signed.envelope.signer == item.reviewer;
+        let attested = sha256(&[&data.attestation_object.0]) == item.attestation;
+        let known = self.credentials.contains_key(&item.credential_id);
+        if !speaks_for_itself || !attested || known {
+            return Err(Violation::NotItsOwnKey);
+        }
+        if !name_is_fit(&item.name) || !name_is_fit(&item.label) {
+            return Err(Violation::BadName);
+        }
+        let founder = &log.opened.founders[0];
+        let is_the_first = self.credentials.is_empty();
+        let is_the_founders = founder.reviewer == item.reviewer
+            && founder.credential_id == item.credential_id
+            && founder.public_key == item.public_key
+            && founder.name == item.name;
+        // Nothing counts before the founder's key, and it is enrolled once.
+        if is_the_first != is_the_founders {
+            return Err(Violation::NotTheFoundersKey);
+        }
+        let person = self.reviewers.get(&item.reviewer);
+        if person.is_some_and(|person| person.removed || person.name != item.name) {
+            return Err(Violation::WrongStatement);
+        }
+        let single = log.opened.profile == Profile::Personal;
+        if single && founder.reviewer != item.reviewer {
+            return Err(Violation::TeamOnly);
+        }
+        let credential = Credential {
+            id: item.credential_id.clone(),
+            reviewer: item.reviewer,
+            name: item.name.clone(),
+            label: item.label.clone(),
+            public_key: item.public_key.clone(),
+            backup_eligible: item.backup_eligible,
+            enrolled_at: entry.leaf.time,
+            entry: entry.reference(),
+            standing: if is_the_founders {
+                Standing::InForce
+            } else {
+                Standing::Claimed(Vec::new())
+            },
+            last_used: entry.leaf.time,
+        };
+        self.use_nonce(signed);
+        self.credentials
+            .insert(item.credential_id.clone(), credential);
+        if is_the_founders {
+            self.first_person(item.reviewer, &item.name, entry.reference());
+        }
+        Ok(None)
+    }
+
+    /// Another key of the same person admits a key at once; administrators
+    /// do when more than half of the others agree.
+    pub(super) fn admit(
+        &mut self,
+        entry: &Entry,
+        data: &CredentialAdmitted,
+    ) -> Result<Option<Effect>, Violation> {
+        let signed = &data.signed;
+        let item = &signed.item;
+        let key = self.signing_key(entry, signed)?;
+        let claim = self.claimed(item.credential)?;
+        self.check_act(
+            entry,
+            signed,
+            ActType::CredentialAdmitted,
+            key.entry.index.max(claim.entry.index) + 1,
+        )?;
+        expect_refs(&entry.leaf, &[key.entry, claim.entry])?;
+        expect_parts(&entry.leaf.parts, &[])?;
+        if claim.reviewer != item.reviewer {
+            return Err(Violation::WrongStatement);
+        }
+        self.person(item.reviewer)?;
+        let signer = key.reviewer;
+        let enough = if signer == item.reviewer {
+            true
+        } else {
+            self.recovers(claim, signer)?
+        };
+        let credential = claim.id.clone();
+        self.use_key(entry, signed);
+        if enough {
+            self.admit_now(&credential);
+        } else if let Some(claim) = self.credentials.get_mut(&credential)
+            && let Standing::Claimed(by) = &mut claim.standing
+        {
+            by.push(signer);
+        }
+        Ok(None)
+    }
+
+    /// Whether this administrator's word is the last that a lost key's
+    /// successor needs.
+    fn recovers(&self, claim: &Credential, signer: ReviewerId) -> Result<bool, Violation> {
+        if !self.person(signer)?.is(Role::Administrator) {
+            return Err(Violation::NotAllowed);
+        }
+        let Standing::Claimed(by) = &claim.standing else {
+            return Err(Violation::WrongStatement);
+        };
+        if by.contains(&signer) {
+            return Err(Violation::DecidedAlready);
+        }
+        let agreed = self
+            .administrators()
+            .filter(|admin| admin.id == signer || by.contains(&admin.id))
+            .count();
+        Ok(agreed >= self.recovery_quorum(claim.reviewer))
+    }
+
+    /// How many administrators must admit a key of this person when he has no
+    /// other: more than half of those who are not he.
+    #[must_use]
+    pub fn recovery_quorum(&self, person: ReviewerId) -> usize {
+        let others = self
+            .administrators()
+            .filter(|admin| admin.id != person)
+            .count();
+        others / 2 + 1
+    }
+
+    pub(super) fn revoke(
+        &mut self,
+        entry: &Entry,
+        data: &CredentialRevoked,
+    ) -> Result<Option<Effect>, Violation> {
+        let signed = &data.signed;
+        let item = &signed.item;
+        let key = self.signing_key(entry, signed)?;
+        let revoked = self
+            .credential_of(item.credential)
+            .filter(|credential| !matches!(credential.standing, Standing::Revoked(_)))
+            .ok_or(Violation::UnknownCredential)?;
+        self.check_act(
+            entry,
+            signed,
+            ActType::CredentialRevoked,
+            key.entry.index.max(revoked.entry.index) + 1,
+        )?;
+        expect_refs(&entry.leaf, &[key.entry, revoked.entry])?;
+        expect_parts(&entry.leaf.parts, &[])?;
+        let signer = self.person(key.reviewer)?;
+        if revoked.reviewer != signer.id && !signer.is(Role::Administrator) {
+            return Err(Violation::NotAllowed);
+        }
+        if self.is_the_last_of_the_last(revoked, entry.leaf.time) {
+            return Err(Violation::LastAdministrator);
+        }
+        let (credential, why) = (revoked.id.clone(), item.why);
+        self.use_key(entry, signed);
+        if let Some(credential) = self.credentials.get_mut(&credential) {
+            credential.standing = Standing::Revoked(why);
+        }
+        Ok(None)
+    }
+
+    /// Whether nobody could administer the log without this key.
+    fn is_the_last_of_the_last(&self, key: &Credential, now: Time) -> bool {
+        let administers = |other: &&Credential| {
+            other.id != key.id
+                && self.counts(other, now).is_ok()
+                && self
+                    .reviewers
+                    .get(&other.reviewer)
+                    .is_some_and(|reviewer| reviewer.is(Role::Administrator))
+        };
+        key.standing == Standing::InForce && !self.credentials.values().any(|key| administers(&key))
+    }
+
+    pub(super) fn admit_now(&mut self, id: &Blob) {
+        if let Some(credential) = self.credentials.get_mut(id) {
+            credential.standing = Standing::InForce;
+        }
+    }
+
+    /// The key that this `credential.enrolled` enrolled.
+    #[must_use]
+    pub fn credential_of(&self, enrolment: Digest) -> Option<&Credential> {
+        self.credentials
+            .values()
+            .find(|credential| credential.entry.leaf == enrolment)
+    }
+
+    pub(super) fn claimed(&self, enrolment: Digest) -> Result<&Credential, Violation> {
+        self.credential_of(enrolment)
+            .filter(|credential| matches!(credential.standing, Standing::Claimed(_)))
+            .ok_or(Violation::UnknownCredential)
+    }
+
+    /// The signer's key. Unknown keys, other people's keys and keys that do not
+    /// count at the entry's time end here.
+    pub(super) fn signing_key<I>(
+        &self,
+        entry: &Entry,
+        signed: &Signed<I>,
+    ) -> Result<&Credential, Violation> {
+        let key = self
+            .credentials
+            .get(&signed.assertion.credential_id)
+            .ok_or(Violation::UnknownCredential)?;
+        if key.reviewer != signed.envelope.signer {
+            return Err(Violation::ForeignCredential);
+        }
+        self.counts(key, entry.leaf.time)?;
+        Ok(key)
+    }
+
+    /// Whether what a key signs at that time counts.
+    ///
+    /// # Errors
+    /// [`Violation`] says why not.
+    pub fn counts(&self, key: &Credential, now: Time) -> Result<(), Violation> {
+        match key.standing {
+            Standing::InForce => {}
+            Standing::Claimed(_) => return Err(Violation::NotAdmitted),
+            Standing::Revoked(_) => return Err(Violation::KeyRevoked),
+        }
+        self.person(key.reviewer)?;
+        let rules = self.rules.as_ref().ok_or(Violation::NotOpened)?;
+        key.keeps(rules, now)
+    }
+
+    /// Takes the nonce of an act, and says when its key was used.
+    pub(super) fn use_key<I>(&mut self, entry: &Entry, signed: &Signed<I>) {
+        self.use_nonce(signed);
+        if let Some(key) = self.credentials.get_mut(&signed.assertion.credential_id) {
+            key.last_used = entry.leaf.time;
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The story of a team: who signs what.
+
+use super::{Story, action, agent};
+use crate::bytes::Blob;
+use crate::entry::{
+    AgentRevoked, CredentialAdmitted, CredentialRevoked, Data, Kind, Leaf, Profile, Ref,
+    ReviewerChanged, ReviewerRegistered, ReviewerRemoved, RulesChanged, VerdictRecognised,
+};
+use crate::envelope::{
+    ActType, AdmissionItem, AgentRevocationItem, RecognitionItem, RemovalItem, ReviewerChangeItem,
+    ReviewerItem, Revocation, RevocationItem, Role, RulesItem,
+};
+use crate::id::{ActionId, ReviewerId};
+
+/// The happy path of a team: every kind that there is nowhere else.
+pub(super) const PATH: [Kind; 19] = [
+    Kind::LogOpened,
+    Kind::CredentialEnrolled,
+    Kind::CredentialEnrolled,
+    Kind::ReviewerRegistered,
+    Kind::RulesChanged,
+    Kind::CredentialEnrolled,
+    Kind::CredentialAdmitted,
+    Kind::ReviewerChanged,
+    Kind::AgentRegistered,
+    Kind::ActionProposed,
+    Kind::VerdictGiven,
+    Kind::VerdictRecognised,
+    Kind::ActionResolved,
+    Kind::PermitIssued,
+    Kind::PermitRedeemed,
+    Kind::ActionCompleted,
+    Kind::AgentRevoked,
+    Kind::CredentialRevoked,
+    Kind::ReviewerRemoved,
+];
+
+/// A person and the key in his hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Person {
+    pub(crate) id: ReviewerId,
+    pub(crate) name: &'static str,
+    pub(crate) key: &'static str,
+}
+
+impl Person {
+    pub(crate) fn key_id(self) -> Blob {
+        Blob(self.key.as_bytes().to_vec())
+    }
+}
+
+fn person(number: u8, name: &'static str, key: &'static str) -> Person {
+    Person {
+        id: ReviewerId::from_random([number; 16]),
+        name,
+        key,
+    }
+}
+
+/// The founder.
+pub(crate) fn ada() -> Person {
+    person(1, "Ada", "key of the founder")
+}
+
+/// A reviewer.
+pub(crate) fn ben() -> Person {
+    person(11, "Ben", "key of Ben")
+}
+
+/// The same with his second key.
+pub(crate) fn ben_again() -> Person {
+    person(11, "Ben", "synced key of Ben")
+}
+
+/// Somebody who comes later.
+pub(crate) fn cleo() -> Person {
+    person(12, "Cleo", "key of Cleo")
+}
+
+impl Story {
+    /// A team's log, not opened yet.
+    pub(crate) fn team() -> Self {
+        Self {
+            profile: Profile::Team,
+            ..Self::new()
+        }
+    }
+
+    /// Right before the first entry of that kind on a team's happy path.
+    pub(crate) fn team_before(kind: Kind) -> Self {
+        let mut story = Self::team();
+        for step in PATH {
+            if step == kind {
+                break;
+            }
+            story.next(step);
+        }
+        story
+    }
+
+    /// Ada, Ben and their agent, with nothing proposed.
+    pub(crate) fn team_at_work() -> Self {
+        Self::team_before(Kind::ActionProposed)
+    }
+
+    /// Ada founds, Ben decides on what is hers.
+    pub(super) fn who_signs(&self, kind: Kind) -> Person {
+        let known = |person: Person| self.state.credential(&person.key_id()).is_some();
+        match kind {
+            Kind::CredentialEnrolled if !known(ada()) => ada(),
+            Kind::CredentialEnrolled if !known(ben()) => ben(),
+            Kind::CredentialEnrolled => ben_again(),
+            Kind::CredentialAdmitted
+            | Kind::CredentialRevoked
+            | Kind::VerdictGiven
+            | Kind::VerdictRecognised => ben(),
+            _ => ada(),
+        }
+    }
+
+    /// That person enrols the key in his hand.
+    pub(crate) fn enrolled_by(&mut self, person: Person) -> Leaf {
+        self.person = person;
+        self.enrolled()
+    }
+
+    /// Takes in a person whom Ada registers.
+    pub(crate) fn joins(&mut self, person: Person, roles: &[Role]) {
+        let claim = self.enrolled_by(person);
+        self.take(claim);
+        self.person = ada();
+        let mut leaf = self.person_registered(person);
+        if let Data::ReviewerRegistered(data) = &mut leaf.data {
+            data.signed.item.roles = roles.to_vec();
+        }
+        self.take(leaf);
+    }
+
+    pub(crate) fn person_registered(&mut self, person: Person) -> Leaf {
+        let claim = self.enrolment_of(person);
+        let item = ReviewerItem {
+            credential: claim.leaf,
+            groups: Vec::new(),
+            identity: format!("{}@example.com", person.name.to_lowercase()),
+            name: person.name.into(),
+            reviewer: person.id,
+            roles: vec![Role::Reviewer],
+        };
+        let signed = self.signed(ActType::ReviewerRegistered, item);
+        let data = Data::ReviewerRegistered(Box::new(ReviewerRegistered { signed }));
+        self.by_person(vec![self.key_entry(), claim], data)
+    }
+
+    pub(crate) fn person_changed(&mut self, person: Person) -> Leaf {
+        let record = self.record_of(person);
+        let item = ReviewerChangeItem {
+            groups: vec!["security".into(), "sre".into()],
+            identity: format!("{}@example.com", person.name.to_lowercase()),
+            name: person.name.into(),
+            replaces: record.leaf,
+            reviewer: person.id,
+            roles: vec![Role::Reviewer],
+        };
+        let signed = self.signed(ActType::ReviewerChanged, item);
+        let data = Data::ReviewerChanged(Box::new(ReviewerChanged { signed }));
+        self.by_person(vec![self.key_entry(), record], data)
+    }
+
+    pub(crate) fn person_removed(&mut self, person: Person) -> Leaf {
+        let record = self.record_of(person);
+        let item = RemovalItem {
+            replaces: record.leaf,
+            reviewer: person.id,
+        };
+        let signed = self.signed(ActType::ReviewerRemoved, item);
+        let data = Data::ReviewerRemoved(Box::new(ReviewerRemoved { signed }));
+        self.by_person(vec![self.key_entry(), record], data)
+    }
+
+    pub(crate) fn ruled(&mut self, quorum: u64) -> Leaf {
+        let before = self
+            .state
+            .rules()
+            .map_or(super::NOWHERE, |rules| rules.entry);
+        let item = RulesItem {
+            device_bound: false,
+            max_age_days: 365,
+            quorum,
+            replaces: before.leaf,
+        };
+        let signed = self.signed(ActType::RulesChanged, item);
+        let data = Data::RulesChanged(Box::new(RulesChanged { signed }));
+        self.by_person(vec![self.key_entry(), before], data)
+    }
+
+    pub(crate) fn admitted(&mut self, person: Person) -> Leaf {
+        let claim = self.enrolment_of(person);
+        let item = AdmissionItem {
+            credential: claim.leaf,
+            reviewer: person.id,
+        };
+        let signed = self.signed(ActType::CredentialAdmitted, item);
+        let data = Data::CredentialAdmitted(Box::new(CredentialAdmitted { signed }));
+        self.by_person(vec![self.key_entry(), claim], data)
+    }
+
+    pub(crate) fn revoked(&mut self, person: Person) -> Leaf {
+        let enrolment = self.enrolment_of(person);
+        let item = RevocationItem {
+            credential: enrolment.leaf,
+            why: Revocation::Lost,
+        };
+        let signed = self.signed(ActType::CredentialRevoked, item);
+        let data = Data::CredentialRevoked(Box::new(CredentialRevoked { signed }));
+        self.by_person(vec![self.key_entry(), enrolment], data)
+    }
+
+    pub(crate) fn agent_revoked(&mut self) -> Leaf {
+        let known = self.state.agent(&agent());
+        let registration = known.map_or(super::NOWHERE, |known| known.entry);
+        let item = AgentRevocationItem {
+            agent: agent(),
+            registration: registration.leaf,
+        };
+        let signed = self.signed(ActType::AgentRevoked, item);
+        let data = Data::AgentRevoked(Box::new(AgentRevoked { signed }));
+        self.by_person(vec![self.key_entry(), registration], data)
+    }
+
+    pub(crate) fn recognised(&mut self, id: ActionId) -> Leaf {
+        let known = self
+            .state
+            .action(&id)
+            .and_then(|known| known.verdicts.last());
+        let verdict = known.map_or(super::NOWHERE, |given| given.entry);
+        let item = RecognitionItem {
+            action: id,
+            verdict: verdict.leaf,
+        };
+        let signed = self.signed(ActType::VerdictRecognised, item);
+        let data = Data::VerdictRecognised(Box::new(VerdictRecognised { signed }));
+        self.by_person(vec![self.key_entry(), verdict], data)
+    }
+
+    /// Ben approves the action of the happy path.
+    pub(crate) fn approved_by(&mut self, person: Person) -> Leaf {
+        self.person = person;
+        self.verdict(action(0), crate::envelope::Verdict::Approve)
+    }
+
+    fn record_of(&self, person: Person) -> Ref {
+        let known = self.state.reviewer(&person.id);
+        known.map_or(super::NOWHERE, |known| known.entry)
+    }
+}
