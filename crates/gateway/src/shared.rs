@@ -8,6 +8,7 @@ use vidimus_ledger::checkpoint::{self, Checkpoint};
 use vidimus_ledger::note::SigningKey;
 use vidimus_ledger::tree::MemoryTree;
 use vidimus_protocol::api::{Ack, Proven};
+use vidimus_protocol::id::ReviewerId;
 use vidimus_protocol::state::Agent;
 use vidimus_protocol::{Digest, Entry, State, Time};
 
@@ -181,7 +182,7 @@ impl Shared {
         self.read()
             .state
             .agents()
-            .find(|agent| agent.token_hash == token_hash)
+            .find(|agent| agent.token_hash == token_hash && !agent.revoked)
             .cloned()
     }
 
@@ -193,6 +194,16 @@ impl Shared {
             .values()
             .filter(|session| now >= session.expires_at);
         over.map(|session| session.token_hash).collect()
+    }
+
+    /// Sessions of a person.
+    pub(crate) fn sessions_of(&self, reviewer: ReviewerId) -> Vec<Digest> {
+        let committed = self.read();
+        let his = committed
+            .sessions
+            .values()
+            .filter(|session| session.reviewer == reviewer);
+        his.map(|session| session.token_hash).collect()
     }
 
     /// The session with that token, unless it ended.

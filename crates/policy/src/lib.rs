@@ -25,6 +25,8 @@ pub struct Proposal<'a> {
     pub action: &'a Action,
     /// How long the proposer would wait.
     pub wait: Option<Duration>,
+    /// People whom the log's rules ask for, at least.
+    pub quorum: u64,
 }
 
 /// Says what a proposal needs.
@@ -44,33 +46,54 @@ impl Personal {
 
 impl Policy for Personal {
     fn evaluate(&self, proposal: &Proposal<'_>) -> Evaluation {
-        let wait = proposal.wait.unwrap_or(USUAL_WAIT).min(LONGEST_WAIT);
-        let as_root = proposal
-            .action
-            .command()
-            .is_some_and(|command| command.uid == 0);
-        let refusal = wait.is_zero().then_some("It leaves no time to decide.");
-        let (decision, quorum, reason) = match refusal {
-            Some(why) => (Decision::Refuse, 0, why.to_owned()),
-            None if as_root => (
-                Decision::Ask,
-                1,
-                "Everything waits for its agent's owner; this runs as root.".into(),
-            ),
-            None => (
-                Decision::Ask,
-                1,
-                "Everything waits for its agent's owner.".into(),
-            ),
+        ask(
+            Self::NAME,
+            1,
+            "Everything waits for its agent's owner",
+            proposal,
+        )
+    }
+}
+
+/// The rules of the team profile: reviewers are asked about everything, as
+/// many as the log's rules say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Team;
+
+impl Team {
+    /// Name and version, as it stands in each evaluation.
+    pub const NAME: &'static str = "builtin/team/1";
+}
+
+impl Policy for Team {
+    fn evaluate(&self, proposal: &Proposal<'_>) -> Evaluation {
+        let whom = match proposal.quorum {
+            1 => "Everything waits for a reviewer".to_owned(),
+            several => format!("Everything waits for {several} reviewers"),
         };
-        Evaluation {
-            decision,
-            policy: Self::NAME.to_owned(),
-            quorum,
-            reasons: vec![reason],
-            ttl_s: wait.as_secs().max(1),
-            use_s: USE_WITHIN.as_secs(),
-        }
+        ask(Self::NAME, proposal.quorum, &whom, proposal)
+    }
+}
+
+fn ask(policy: &str, quorum: u64, whom: &str, proposal: &Proposal<'_>) -> Evaluation {
+    let wait = proposal.wait.unwrap_or(USUAL_WAIT).min(LONGEST_WAIT);
+    let as_root = proposal
+        .action
+        .command()
+        .is_some_and(|command| command.uid == 0);
+    let refusal = wait.is_zero().then_some("It leaves no time to decide.");
+    let (decision, quorum, reason) = match refusal {
+        Some(why) => (Decision::Refuse, 0, why.to_owned()),
+        None if as_root => (Decision::Ask, quorum, format!("{whom}; this runs as root.")),
+        None => (Decision::Ask, quorum, format!("{whom}.")),
+    };
+    Evaluation {
+        decision,
+        policy: policy.to_owned(),
+        quorum,
+        reasons: vec![reason],
+        ttl_s: wait.as_secs().max(1),
+        use_s: USE_WITHIN.as_secs(),
     }
 }
 
@@ -113,6 +136,7 @@ mod tests {
         Personal.evaluate(&Proposal {
             action: &action,
             wait,
+            quorum: 1,
         })
     }
 

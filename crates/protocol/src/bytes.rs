@@ -47,6 +47,17 @@ impl Digest {
     fn text(&self) -> const_hex::Buffer<32> {
         const_hex::const_encode(&self.0)
     }
+
+    /// A fingerprint that two people compare by voice: the first 64 bits as 20
+    /// decimal digits, in groups of four.
+    #[must_use]
+    pub fn read_aloud(&self) -> String {
+        let mut head = [0; 8];
+        head.copy_from_slice(&self.0[..8]);
+        let digits = format!("{:020}", u64::from_be_bytes(head));
+        let groups: Vec<&str> = (0..20).step_by(4).map(|at| &digits[at..at + 4]).collect();
+        groups.join(" ")
+    }
 }
 
 impl fmt::Display for Digest {

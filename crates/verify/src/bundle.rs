@@ -20,7 +20,7 @@ use vidimus_protocol::{ActionId, AgentId, Digest, ExecutorId, PermitId, Reviewer
 use crate::judge::{Judge, Judged, ReplayError};
 
 /// Most entries of a bundle.
-pub const MAX_ENTRIES: usize = 64;
+pub const MAX_ENTRIES: usize = 1024;
 
 /// What a bundle must prove.
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,10 @@ use vidimus_ledger::tree;
 use vidimus_protocol::api::{
     CeremonyStarted, CeremonyView, NonceReply, SessionView, StartCeremony, SubmitAssertion,
 };
-use vidimus_protocol::envelope::{ActType, AgentItem, SessionItem, VerdictItem};
+use vidimus_protocol::envelope::{
+    ActType, AdmissionItem, AgentItem, AgentRevocationItem, RecognitionItem, RemovalItem,
+    ReviewerChangeItem, ReviewerItem, RevocationItem, RulesItem, SessionItem, VerdictItem,
+};
 use vidimus_protocol::id::CeremonyId;
 use vidimus_protocol::state::check_envelope;
 use vidimus_protocol::{Digest, State as Log, Violation, strict};
@@ -110,7 +113,7 @@ pub(super) async fn start(
     match (start.envelope.r#type, session) {
         (ActType::CredentialEnrolled, _) => {
             return Err(Refusal::forbidden(
-                "the first key is set up from the console's own window",
+                "a key is enrolled on the gateway's own page",
             ));
         }
         // Opening a session is how one comes to have one. Agents stay out.
@@ -176,8 +179,16 @@ fn check(state: &Log, start: &StartCeremony, now: vidimus_protocol::Time) -> Res
                 return Err(Violation::WrongSeen.into());
             }
         }
-        ActType::AgentRegistered => item::<AgentItem>(text).map(|_| ())?,
-        ActType::SessionOpened => item::<SessionItem>(text).map(|_| ())?,
+        ActType::AgentRegistered => drop(item::<AgentItem>(text)?),
+        ActType::AgentRevoked => drop(item::<AgentRevocationItem>(text)?),
+        ActType::CredentialAdmitted => drop(item::<AdmissionItem>(text)?),
+        ActType::CredentialRevoked => drop(item::<RevocationItem>(text)?),
+        ActType::ReviewerRegistered => drop(item::<ReviewerItem>(text)?),
+        ActType::ReviewerChanged => drop(item::<ReviewerChangeItem>(text)?),
+        ActType::ReviewerRemoved => drop(item::<RemovalItem>(text)?),
+        ActType::RulesChanged => drop(item::<RulesItem>(text)?),
+        ActType::VerdictRecognised => drop(item::<RecognitionItem>(text)?),
+        ActType::SessionOpened => drop(item::<SessionItem>(text)?),
         ActType::CredentialEnrolled => return Err(Violation::WrongActType.into()),
     }
     if Digest(tree::leaf_hash(text.as_bytes())) != envelope.items_root {

@@ -1,5 +1,7 @@
 //! The page of a key prompt: what it shows, and the steps of a registration.
 
+mod people;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header;
@@ -7,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use vidimus_protocol::action::{Action, Change, Command, Payload, Stdin, Target};
 use vidimus_protocol::api::{CeremonyState, StartCeremony};
-use vidimus_protocol::envelope::{ActType, AgentItem, SessionItem, Verdict, VerdictItem};
+use vidimus_protocol::envelope::{ActType, Verdict, VerdictItem};
 use vidimus_protocol::id::CeremonyId;
 use vidimus_protocol::{Blob, Digest, Violation};
 use webauthn_rs::prelude::{CreationChallengeResponse, RegisterPublicKeyCredential};
@@ -120,12 +122,8 @@ async fn statement(gateway: Gateway, start: StartCeremony) -> Result<Vec<Line>, 
             let reason = start.verdict.map(|extras| extras.reason.bytes.0);
             verdict_lines(gateway, &item(text)?, &reason.unwrap_or_default()).await
         }
-        ActType::AgentRegistered => Ok(vec![Line::new("Agent", &item::<AgentItem>(text)?.name)]),
-        ActType::SessionOpened => {
-            let until = item::<SessionItem>(text)?.expires_at;
-            Ok(vec![Line::new("Until", &until.to_string())])
-        }
         ActType::CredentialEnrolled => Err(Violation::WrongActType.into()),
+        act => people::lines(&gateway.0.shared.read().state, act, text),
     }
 }
 

@@ -1,12 +1,14 @@
 //! What agents ask for: propose, withdraw, permit, redeem, report.
 
+use std::collections::BTreeSet;
+
 use vidimus_policy::Proposal;
 use vidimus_protocol::Violation;
 use vidimus_protocol::action::{Action, Context, OUTPUT_TYPE};
 use vidimus_protocol::api::{Propose, Redeem, ReportOutcome};
 use vidimus_protocol::entry::{
-    Completed, Data, MAX_WHY, PermitIssued, PermitLapsed, PermitRedeemed, Proposed, Ref,
-    Resolution, Resolved,
+    Completed, Data, Leaf, MAX_WHY, Parsed, PermitIssued, PermitLapsed, PermitRedeemed, Profile,
+    Proposed, Ref, Resolution, Resolved,
 };
 use vidimus_protocol::id::{ActionId, Actor, AgentId, PermitId};
 use vidimus_protocol::permit::MAX_LIFE_S;
@@ -65,9 +67,11 @@ impl Sequencer {
                 Refusal::not_acceptable("bad_context", format!("the context is refused: {error}"))
             })?;
         }
+        let rules = *self.replay.state().rules().ok_or(Violation::NotOpened)?;
         let evaluation = self.policy.evaluate(&Proposal {
             action: &parsed,
             wait: ttl_s.map(std::time::Duration::from_secs),
+            quorum: rules.quorum,
         });
         let expires_at = self.now()?.plus_seconds(evaluation.ttl_s);
         let data = Proposed {
@@ -82,7 +86,9 @@ impl Sequencer {
         contents.sort_by_key(|(name, _)| *name);
         let (proposal, effect) = self.write(
             Actor::Agent(id),
-            vec![agent.entry],
+            std::iter::once(agent.entry)
+                .chain((rules.entry.index > 0).then_some(rules.entry))
+                .collect(),
             Data::ActionProposed(Box::new(data)),
             contents,
         )?;
@@ -328,9 +334,50 @@ impl Sequencer {
             ])
             .chain(action.verdicts.iter().map(|given| given.entry.index))
             .collect();
+        if state
+            .log()
+            .is_some_and(|log| log.opened.profile == Profile::Team)
+        {
+            let people = action.verdicts.iter().map(|given| given.reviewer);
+            let records = people
+                .chain([agent.owner])
+                .filter_map(|id| state.reviewer(&id));
+            chain.extend(records.map(|person| person.entry.index));
+            chain = self.grounds(chain)?;
+        }
         chain.sort_unstable();
         chain.dedup();
         Ok(chain)
+    }
+
+    /// These entries and all that they build on, down to the founder's key.
+    fn grounds(&self, mut open: Vec<u64>) -> Result<Vec<u64>, Refusal> {
+        let mut grounds = BTreeSet::new();
+        while let Some(index) = open.pop() {
+            if !grounds.insert(index) {
+                continue;
+            }
+            let leaf = self.leaf(index)?;
+            open.extend(leaf.refs.iter().map(|entry| entry.index));
+            if let Data::CredentialEnrolled(data) = &leaf.data {
+                let key = self
+                    .replay
+                    .state()
+                    .credential(&data.signed.item.credential_id);
+                let admissions = key.into_iter().flat_map(|key| &key.admissions);
+                open.extend(admissions.map(|entry| entry.index));
+            }
+        }
+        Ok(grounds.into_iter().collect())
+    }
+
+    /// What an entry of the log says.
+    fn leaf(&self, index: u64) -> Result<Leaf, Refusal> {
+        let stored = self.shared.store().leaves(index, 1, usize::MAX)?;
+        match stored.first().map(|leaf| Leaf::parse(leaf.as_bytes())) {
+            Some(Ok(Parsed::Known(leaf))) => Ok(leaf),
+            _ => Err(crate::unexpected()),
+        }
     }
 
     pub(super) fn known(&self, id: ActionId) -> Result<&ActionState, Refusal> {

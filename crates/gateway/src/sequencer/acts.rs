@@ -1,16 +1,27 @@
-//! What people sign: the founding, sessions, agents, verdicts.
+//! What people sign: the founding, sessions, verdicts, and statements about
+//! people, keys, rules and agents.
 //!
 //! A nonce is taken out of storage before anything is verified: an envelope
 //! has one try.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use vidimus_ledger::tree;
 use vidimus_protocol::api::StartCeremony;
-use vidimus_protocol::entry::{AgentRegistered, CredentialEnrolled, Data, Leaf, VerdictGiven};
-use vidimus_protocol::envelope::{ActType, AgentItem, Assertion, SessionItem, Signed, VerdictItem};
-use vidimus_protocol::id::Actor;
+use vidimus_protocol::entry::{
+    AgentRegistered, AgentRevoked, CredentialAdmitted, CredentialEnrolled, CredentialRevoked, Data,
+    Leaf, Ref, ReviewerChanged, ReviewerRegistered, ReviewerRemoved, RulesChanged, VerdictGiven,
+    VerdictRecognised,
+};
+use vidimus_protocol::envelope::{
+    ActType, AdmissionItem, AgentItem, AgentRevocationItem, Assertion, RecognitionItem,
+    RemovalItem, ReviewerChangeItem, ReviewerItem, RevocationItem, RulesItem, SessionItem, Signed,
+    VerdictItem,
+};
+use vidimus_protocol::id::{Actor, ReviewerId};
 use vidimus_protocol::state::check_envelope;
 use vidimus_protocol::strict::{self, StrictError};
-use vidimus_protocol::{Digest, Violation};
+use vidimus_protocol::{Digest, State, Violation};
 use vidimus_verify::act;
 
 use super::{Refusal, Sequencer, Wanted};
@@ -70,12 +81,119 @@ impl Sequencer {
         }
         match start.envelope.r#type {
             ActType::CredentialEnrolled => Err(Refusal::forbidden(
-                "this gateway enrols the founder's key only",
+                "a key is enrolled on the gateway's own page",
             )),
             ActType::SessionOpened => self.open_session(&start, &assertion),
-            ActType::AgentRegistered => self.register(&start, &assertion),
             ActType::VerdictGiven => self.decide(start, &assertion),
+            ActType::AgentRegistered => self.statement(
+                &start,
+                &assertion,
+                |_, _: &AgentItem| None,
+                |signed| Data::AgentRegistered(Box::new(AgentRegistered { signed })),
+            ),
+            ActType::AgentRevoked => self.statement(
+                &start,
+                &assertion,
+                |state, item: &AgentRevocationItem| Some(state.agent(&item.agent)?.entry),
+                |signed| Data::AgentRevoked(Box::new(AgentRevoked { signed })),
+            ),
+            ActType::CredentialAdmitted => self.statement(
+                &start,
+                &assertion,
+                |state, item: &AdmissionItem| Some(state.credential_of(item.credential)?.entry),
+                |signed| Data::CredentialAdmitted(Box::new(CredentialAdmitted { signed })),
+            ),
+            ActType::CredentialRevoked => self.revoke(&start, &assertion),
+            ActType::ReviewerRegistered => self.statement(
+                &start,
+                &assertion,
+                |state, item: &ReviewerItem| Some(state.credential_of(item.credential)?.entry),
+                |signed| Data::ReviewerRegistered(Box::new(ReviewerRegistered { signed })),
+            ),
+            ActType::ReviewerChanged => self.statement(
+                &start,
+                &assertion,
+                |state, item: &ReviewerChangeItem| Some(state.reviewer(&item.reviewer)?.entry),
+                |signed| Data::ReviewerChanged(Box::new(ReviewerChanged { signed })),
+            ),
+            ActType::ReviewerRemoved => self.remove(&start, &assertion),
+            ActType::RulesChanged => self.statement(
+                &start,
+                &assertion,
+                |state, _: &RulesItem| Some(state.rules()?.entry),
+                |signed| Data::RulesChanged(Box::new(RulesChanged { signed })),
+            ),
+            ActType::VerdictRecognised => self.statement(
+                &start,
+                &assertion,
+                |state, item: &RecognitionItem| {
+                    let given = &state.action(&item.action)?.verdicts;
+                    let verdict = given
+                        .iter()
+                        .find(|given| given.entry.leaf == item.verdict)?;
+                    Some(verdict.entry)
+                },
+                |signed| Data::VerdictRecognised(Box::new(VerdictRecognised { signed })),
+            ),
         }
+    }
+
+    /// Logs one signed statement, which refers to its key and to what it is
+    /// about.
+    fn statement<I: DeserializeOwned + Serialize>(
+        &mut self,
+        start: &StartCeremony,
+        assertion: &Assertion,
+        about: impl FnOnce(&State, &I) -> Option<Ref>,
+        wrap: impl FnOnce(Signed<I>) -> Data,
+    ) -> Result<Wanted, Refusal> {
+        let signed: Signed<I> = only(signed_items(start, assertion)?)?;
+        let state = self.replay.state();
+        let key = state
+            .credential(&assertion.credential_id)
+            .ok_or(Violation::UnknownCredential)?
+            .entry;
+        // What it is about and is not there, the reducer misses by name.
+        let refs = [Some(key), about(state, &signed.item)];
+        let actor = Actor::Reviewer(signed.envelope.signer);
+        let refs = refs.into_iter().flatten().collect();
+        let (entry, _) = self.write(actor, refs, wrap(signed), Vec::new())?;
+        Ok(Wanted::Entries(vec![entry.index]))
+    }
+
+    /// Whoever has a revoked key may have sessions that it opened.
+    fn revoke(&mut self, start: &StartCeremony, assertion: &Assertion) -> Result<Wanted, Refusal> {
+        let item: RevocationItem = only(signed_items(start, assertion)?)?.item;
+        let person = self
+            .replay
+            .state()
+            .credential_of(item.credential)
+            .map(|key| key.reviewer);
+        let wanted = self.statement(
+            start,
+            assertion,
+            |state, item: &RevocationItem| Some(state.credential_of(item.credential)?.entry),
+            |signed| Data::CredentialRevoked(Box::new(CredentialRevoked { signed })),
+        )?;
+        self.end_sessions(person);
+        Ok(wanted)
+    }
+
+    fn remove(&mut self, start: &StartCeremony, assertion: &Assertion) -> Result<Wanted, Refusal> {
+        let item: RemovalItem = only(signed_items(start, assertion)?)?.item;
+        let wanted = self.statement(
+            start,
+            assertion,
+            |state, item: &RemovalItem| Some(state.reviewer(&item.reviewer)?.entry),
+            |signed| Data::ReviewerRemoved(Box::new(ReviewerRemoved { signed })),
+        )?;
+        self.end_sessions(Some(item.reviewer));
+        Ok(wanted)
+    }
+
+    fn end_sessions(&mut self, person: Option<ReviewerId>) {
+        let his = person.map(|person| self.shared.sessions_of(person));
+        self.batch.ended_sessions.extend(his.into_iter().flatten());
     }
 
     fn open_session(
@@ -95,6 +213,7 @@ impl Sequencer {
         if key.reviewer != envelope.signer {
             return Err(Violation::ForeignCredential.into());
         }
+        state.counts(key, now)?;
         if envelope.pinned_size.0 <= key.entry.index {
             return Err(Violation::StalePin.into());
         }
@@ -116,24 +235,6 @@ impl Sequencer {
         self.batch.ended_sessions.extend(over);
         self.batch.sessions.push(session);
         Ok(Wanted::Nothing)
-    }
-
-    fn register(
-        &mut self,
-        start: &StartCeremony,
-        assertion: &Assertion,
-    ) -> Result<Wanted, Refusal> {
-        let signed: Signed<AgentItem> = only(signed_items(start, assertion)?)?;
-        let key = self
-            .replay
-            .state()
-            .credential(&assertion.credential_id)
-            .ok_or(Violation::UnknownCredential)?
-            .entry;
-        let actor = Actor::Reviewer(signed.envelope.signer);
-        let data = Data::AgentRegistered(Box::new(AgentRegistered { signed }));
-        let (entry, _) = self.write(actor, vec![key], data, Vec::new())?;
-        Ok(Wanted::Entries(vec![entry.index]))
     }
 
     fn decide(&mut self, start: StartCeremony, assertion: &Assertion) -> Result<Wanted, Refusal> {
@@ -171,7 +272,7 @@ impl Sequencer {
 }
 
 /// The items of a touch, each with its path.
-fn signed_items<I: serde::de::DeserializeOwned + serde::Serialize>(
+fn signed_items<I: DeserializeOwned + Serialize>(
     start: &StartCeremony,
     assertion: &Assertion,
 ) -> Result<Vec<Signed<I>>, Refusal> {

@@ -30,6 +30,8 @@ pub struct Credential {
     pub entry: Ref,
     /// Whether it counts.
     pub standing: Standing,
+    /// The entries that let it count; none for the founder's.
+    pub admissions: Vec<Ref>,
     /// Time of the last entry that it signed.
     pub last_used: Time,
 }
@@ -122,6 +124,7 @@ impl State {
             } else {
                 Standing::Claimed(Vec::new())
             },
+            admissions: Vec::new(),
             last_used: entry.leaf.time,
         };
         self.use_nonce(signed);
@@ -164,12 +167,12 @@ impl State {
         };
         let credential = claim.id.clone();
         self.use_key(entry, signed);
-        if enough {
-            self.admit_now(&credential);
-        } else if let Some(claim) = self.credentials.get_mut(&credential)
-            && let Standing::Claimed(by) = &mut claim.standing
-        {
-            by.push(signer);
+        if let Some(claim) = self.credentials.get_mut(&credential) {
+            claim.admissions.push(entry.reference());
+            match &mut claim.standing {
+                Standing::Claimed(by) if !enough => by.push(signer),
+                standing => *standing = Standing::InForce,
+            }
         }
         Ok(None)
     }
@@ -250,12 +253,6 @@ impl State {
                     .is_some_and(|reviewer| reviewer.is(Role::Administrator))
         };
         key.standing == Standing::InForce && !self.credentials.values().any(|key| administers(&key))
-    }
-
-    pub(super) fn admit_now(&mut self, id: &Blob) {
-        if let Some(credential) = self.credentials.get_mut(id) {
-            credential.standing = Standing::InForce;
-        }
     }
 
     /// The key that this `credential.enrolled` enrolled.

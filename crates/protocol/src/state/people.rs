@@ -1,6 +1,8 @@
 //! The log itself, its people and its rules.
 
-use super::{Credential, Effect, State, Violation, expect_actor, expect_parts, expect_refs};
+use super::{
+    Credential, Effect, Standing, State, Violation, expect_actor, expect_parts, expect_refs,
+};
 use crate::bytes::Digest;
 use crate::entry::{
     AgentRegistered, AgentRevoked, Entry, LogOpened, Profile, Ref, ReviewerChanged,
@@ -216,7 +218,10 @@ impl State {
         };
         let credential = claim.id.clone();
         self.use_key(entry, signed);
-        self.admit_now(&credential);
+        if let Some(claim) = self.credentials.get_mut(&credential) {
+            claim.standing = Standing::InForce;
+            claim.admissions.push(entry.reference());
+        }
         self.reviewers.insert(item.reviewer, reviewer);
         Ok(None)
     }

@@ -1,0 +1,138 @@
+//! What people sign about each other, in words.
+
+use vidimus_protocol::envelope::{
+    ActType, AdmissionItem, AgentItem, AgentRevocationItem, RecognitionItem, RemovalItem,
+    ReviewerChangeItem, ReviewerItem, Revocation, RevocationItem, Role, RulesItem, SessionItem,
+};
+use vidimus_protocol::state::Credential;
+use vidimus_protocol::{Digest, ReviewerId, State, Violation};
+
+use super::Line;
+use crate::problem::Refusal;
+use crate::routes::ceremonies::item;
+
+/// The lines of an act that is neither a verdict nor an enrolment.
+pub(super) fn lines(state: &State, act: ActType, text: &str) -> Result<Vec<Line>, Refusal> {
+    Ok(match act {
+        ActType::SessionOpened => {
+            let item: SessionItem = item(text)?;
+            vec![Line::new("Until", &item.expires_at.to_string())]
+        }
+        ActType::AgentRegistered => {
+            let item: AgentItem = item(text)?;
+            vec![
+                Line::new("Agent", &item.name),
+                Line::new("Owner", &name(state, item.owner)),
+            ]
+        }
+        ActType::AgentRevoked => {
+            let item: AgentRevocationItem = item(text)?;
+            let agent = state.agent(&item.agent).ok_or(Violation::UnknownAgent)?;
+            vec![Line::new("End the agent", &agent.name)]
+        }
+        ActType::CredentialAdmitted => {
+            let item: AdmissionItem = item(text)?;
+            let mut lines = vec![Line::new("Admit a key of", &name(state, item.reviewer))];
+            lines.extend(key(state, item.credential)?);
+            lines
+        }
+        ActType::CredentialRevoked => {
+            let item: RevocationItem = item(text)?;
+            let revoked = credential(state, item.credential)?;
+            let why = match item.why {
+                Revocation::Retired => "not in use any more",
+                Revocation::Lost => "lost",
+                Revocation::Stolen => "somebody else may have it",
+            };
+            vec![
+                Line::new("Revoke a key of", &name(state, revoked.reviewer)),
+                Line::new("Key", &revoked.label),
+                Line::new("Because", why),
+            ]
+        }
+        ActType::ReviewerRegistered => {
+            let item: ReviewerItem = item(text)?;
+            let mut lines = vec![Line::new("Take in", &item.name)];
+            lines.extend(record(&item.identity, &item.roles, &item.groups));
+            lines.extend(key(state, item.credential)?);
+            lines
+        }
+        ActType::ReviewerChanged => {
+            let item: ReviewerChangeItem = item(text)?;
+            let before = name(state, item.reviewer);
+            let mut lines = vec![Line::new("Change", &before)];
+            if before != item.name {
+                lines.push(Line::new("Name", &item.name));
+            }
+            lines.extend(record(&item.identity, &item.roles, &item.groups));
+            lines
+        }
+        ActType::ReviewerRemoved => {
+            let item: RemovalItem = item(text)?;
+            vec![Line::new("Remove", &name(state, item.reviewer))]
+        }
+        ActType::RulesChanged => {
+            let item: RulesItem = item(text)?;
+            let age = match item.max_age_days {
+                0 => "for ever".to_owned(),
+                days => format!("for {days} days"),
+            };
+            let bound = if item.device_bound {
+                "only those that cannot leave their device"
+            } else {
+                "all"
+            };
+            vec![
+                Line::new("Approvals that an action needs", &item.quorum.to_string()),
+                Line::new("Keys that count", bound),
+                Line::new("A key counts", &age),
+            ]
+        }
+        ActType::VerdictRecognised => {
+            let item: RecognitionItem = item(text)?;
+            vec![
+                Line::new("It was me", &item.action.to_string()),
+                Line::new("Verdict", &item.verdict.to_string()),
+            ]
+        }
+        ActType::VerdictGiven | ActType::CredentialEnrolled => {
+            return Err(Violation::WrongActType.into());
+        }
+    })
+}
+
+fn record(identity: &str, roles: &[Role], groups: &[String]) -> [Line; 3] {
+    let roles: Vec<_> = roles
+        .iter()
+        .map(|role| match role {
+            Role::Administrator => "administrator",
+            Role::Reviewer => "reviewer",
+        })
+        .collect();
+    [
+        Line::new("Known as", identity),
+        Line::new("May act as", &roles.join(", ")),
+        Line::new("Groups", &groups.join(", ")),
+    ]
+}
+
+/// The key's own name, and what both ends read aloud.
+fn key(state: &State, enrolment: Digest) -> Result<[Line; 2], Refusal> {
+    let key = credential(state, enrolment)?;
+    Ok([
+        Line::new("Key", &key.label),
+        Line::new("Fingerprint", &enrolment.read_aloud()),
+    ])
+}
+
+fn credential(state: &State, enrolment: Digest) -> Result<&Credential, Violation> {
+    state
+        .credential_of(enrolment)
+        .ok_or(Violation::UnknownCredential)
+}
+
+fn name(state: &State, person: ReviewerId) -> String {
+    state
+        .reviewer(&person)
+        .map_or_else(|| person.to_string(), |person| person.name.clone())
+}
