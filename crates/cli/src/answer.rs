@@ -22,7 +22,7 @@ pub(crate) async fn run(args: AnswerArgs, home: &Home) -> Result<u8, Stop> {
             format!("an answer has 1 to {MAX_TEXT} bytes and is not blank"),
         ));
     }
-    let setup = Setup::load(home, args.agent.as_deref())?;
+    let setup = Setup::load(home, args.agent.as_deref(), args.tls_ca.as_deref())?;
     let view = look(&setup, args.action).await?;
     let question = choose(&view, args.question)?;
     let answer = WriteAnswer {

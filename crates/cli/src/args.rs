@@ -1,9 +1,11 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use vidimus_gateway::PublicUrl;
 use vidimus_protocol::ActionId;
 
 use crate::stop::{self, Meanings};
@@ -74,7 +76,7 @@ pub(crate) enum Command {
     /// Copy the gateway's ledger and keys into a new folder, while it runs.
     #[command(after_long_help = long_help(BACKUP_NOTES, stop::OF_OTHERS))]
     Backup(BackupArgs),
-    /// Serve agents and the console's page on this computer, without a window.
+    /// Serve agents and people: on this computer with the console's page, or a team over the network.
     #[command(after_long_help = long_help(GATEWAY_NOTES, stop::OF_OTHERS))]
     Gateway(GatewayArgs),
     /// Tell others what happens: signed messages over HTTPS.
@@ -136,12 +138,15 @@ pub(crate) const WEBHOOK_NOTES: &[&str] = &[
 
 /// What `vidimus backup --help` says beyond the options.
 pub(crate) const BACKUP_NOTES: &[&str] = &[
-    "The folder holds `gateway.db`, `keys.json` and `port`. How to restore it, and \
+    "The folder holds `gateway.db`, `keys.json` and, for one person, `port`. How to restore it, and \
      when the gateway refuses a restored ledger: docs/OPERATIONS.md.",
 ];
 
 /// What `vidimus gateway --help` says beyond the options.
 pub(crate) const GATEWAY_NOTES: &[&str] = &[
+    "With `--public-url` it wants a way to speak TLS: `--tls-certificate` and \
+     `--tls-key`, or a proxy that does, named by `--behind-proxy`. What the proxy \
+     has to do: docs/OPERATIONS.md. `http://localhost:PORT` wants neither.",
     "VIDIMUS_LOG chooses what is written to standard error: `error`, `warn`, \
      `info` (a line for each request), `debug` or `trace`. Without it, `warn` with \
      text and `info` with JSON.",
@@ -216,6 +221,10 @@ pub(crate) struct ExecArgs {
     /// Longest wait for a decision, such as `90s`, `15m` or `2h`.
     #[arg(long, value_name = "TIME", value_parser = seconds, conflicts_with = "resume")]
     pub(crate) ttl: Option<u64>,
+    /// Trust these certificate authorities too (PEM), instead of those that the
+    /// agent's profile names (or `VIDIMUS_TLS_CA`).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_ca: Option<PathBuf>,
     /// Go on with an action that is pending or approved.
     #[arg(long, value_name = "ID", conflicts_with_all = ["command", "agent"])]
     pub(crate) resume: Option<ActionId>,
@@ -236,6 +245,10 @@ pub(crate) struct AnswerArgs {
     /// Ledger entry of the question, when several are open. The oldest otherwise.
     #[arg(long, value_name = "ENTRY")]
     pub(crate) question: Option<u64>,
+    /// Trust these certificate authorities too (PEM), instead of those that the
+    /// agent's profile names (or `VIDIMUS_TLS_CA`).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_ca: Option<PathBuf>,
     /// The action.
     #[arg(value_name = "ID")]
     pub(crate) action: ActionId,
@@ -287,8 +300,46 @@ pub(crate) struct ExportArgs {
 #[derive(Debug, Args)]
 pub(crate) struct GatewayArgs {
     /// For one person, who decides on what his own agents propose.
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "public_url")]
     pub(crate) personal: bool,
+    /// For several people, at this address, such as `https://gateway.example.com`.
+    /// Keys are bound to it: it cannot change once the log is opened.
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with = "personal",
+        requires = "dir"
+    )]
+    pub(crate) public_url: Option<PublicUrl>,
+    /// The folder of its ledger and keys, made when missing.
+    #[arg(long, value_name = "FOLDER", requires = "public_url")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Where to listen, instead of all addresses at the port of `--public-url`
+    /// (behind a proxy: 127.0.0.1:8478).
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "public_url")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Its certificate and those between it and an authority (PEM). Read again
+    /// when it changes.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_key",
+        requires = "public_url"
+    )]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// The key of the certificate (PEM), not readable by everybody.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Answer in clear, and only connections from these addresses: of a proxy
+    /// that speaks TLS.
+    #[arg(
+        long,
+        value_name = "IP",
+        value_delimiter = ',',
+        requires = "public_url",
+        conflicts_with = "tls_certificate"
+    )]
+    pub(crate) behind_proxy: Vec<IpAddr>,
     /// How the lines on standard error look.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
@@ -299,6 +350,9 @@ pub(crate) struct BackupArgs {
     /// The folder to write, which must not exist.
     #[arg(long, value_name = "DIR")]
     pub(crate) to: PathBuf,
+    /// The folder of the gateway, as it was started with.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

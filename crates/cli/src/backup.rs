@@ -8,7 +8,7 @@ use crate::stop::{Stop, code};
 
 /// Runs `vidimus backup`. Returns the exit code.
 pub(crate) fn run(args: &BackupArgs, home: &Home) -> Result<u8, Stop> {
-    let from = home.gateway_dir();
+    let from = args.dir.clone().unwrap_or_else(|| home.gateway_dir());
     let copied = vidimus_gateway::backup(&from, &args.to).map_err(|why| match &why {
         vidimus_gateway::BackupError::Missing { .. } => {
             Stop::new(code::NOT_SET_UP, why.to_string())

@@ -56,8 +56,10 @@ const PATIENCE: Duration = Duration::from_secs(40);
 pub(crate) async fn run(args: ExecArgs, home: &Home) -> Result<u8, Stop> {
     let patience = (!out::on_terminal()).then(|| Instant::now() + PATIENCE);
     let stops = Stops::listen().map_err(Stop::internal)?;
+    let tls_ca = args.tls_ca.as_deref().map(std::path::absolute);
     let context = Surroundings {
         home,
+        tls_ca: tls_ca.transpose().map_err(Stop::internal)?,
         patience,
         stops,
     };
@@ -69,6 +71,8 @@ pub(crate) async fn run(args: ExecArgs, home: &Home) -> Result<u8, Stop> {
 
 struct Surroundings<'a> {
     home: &'a Home,
+    /// As on the command line.
+    tls_ca: Option<PathBuf>,
     patience: Option<Instant>,
     stops: Stops,
 }
@@ -88,7 +92,7 @@ impl Surroundings<'_> {
     async fn propose(self, args: ExecArgs) -> Result<u8, Stop> {
         let wanted = wanted(&args)?;
         let plan = Plan::make(wanted).map_err(|why| Stop::new(code::USAGE, why.to_string()))?;
-        let setup = Setup::load(self.home, args.agent.as_deref())?;
+        let setup = Setup::load(self.home, args.agent.as_deref(), self.tls_ca.as_deref())?;
         let approved = plan.action();
         let payload = Content {
             bytes: Blob(approved.to_bytes()),
@@ -136,7 +140,7 @@ impl Surroundings<'_> {
             };
             Stop::new(code, why.to_string())
         })?;
-        let setup = Setup::load(self.home, Some(&saved.agent))?;
+        let setup = Setup::load(self.home, Some(&saved.agent), self.tls_ca.as_deref())?;
         let approved = Action::parse(&saved.payload.bytes.0).map_err(Stop::internal)?;
         let digest = release::digest(&saved.payload.salt, &saved.payload.bytes.0)?;
         let case = Case {
@@ -219,7 +223,12 @@ impl Surroundings<'_> {
             .and_then(|path| std::path::absolute(path).ok())
             .map_or_else(|| "vidimus".into(), |path| path.display().to_string());
         let home = self.home.root().map(|path| path.display().to_string());
-        words::own_line(&program, home.as_deref(), words)
+        let ca = self.tls_ca.as_ref().map(|path| path.display().to_string());
+        let ca = ca.as_deref().map(|ca| ["--tls-ca", ca]);
+        let mut words = words.to_vec();
+        // Behind the subcommand, whose option it is.
+        words.splice(1..1, ca.into_iter().flatten());
+        words::own_line(&program, home.as_deref(), &words)
     }
 }
 

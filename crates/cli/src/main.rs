@@ -85,11 +85,15 @@ fn run(cli: Cli) -> Result<u8, Stop> {
         Command::Verify(args) => verify::run(&args),
         Command::Export(args) => export::run(&args, &home()?),
         Command::Backup(args) => backup::run(&args, &home()?),
-        // The only profile that this version serves, so it is said and not asked.
-        // The ledger has a thread of its own: one more is enough for requests.
-        Command::Gateway(args) => {
-            runtime(Builder::new_current_thread())?.block_on(gateway::run(&args, home()?))
-        }
+        // The ledger has a thread of its own. For one person one more is enough
+        // for requests; a team's wait for each other's handshakes otherwise.
+        Command::Gateway(args) => match &args.public_url {
+            Some(url) => {
+                let serving = gateway::run_public(&args, url.clone());
+                runtime(Builder::new_multi_thread())?.block_on(serving)
+            }
+            None => runtime(Builder::new_current_thread())?.block_on(gateway::run(&args, home()?)),
+        },
         Command::Webhook { command } => {
             runtime(Builder::new_current_thread())?.block_on(webhook::run(command, &home()?))
         }

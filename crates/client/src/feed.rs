@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use http::header;
-use tokio::net::TcpStream;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tokio_rustls::TlsConnector;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -20,6 +22,7 @@ use vidimus_protocol::api::FeedMessage;
 use vidimus_protocol::strict;
 
 use crate::gateway::{CONNECT, ClientError, Gateway};
+use crate::tls;
 
 /// Most bytes of a message.
 pub const MAX_MESSAGE: usize = 8 << 20;
@@ -50,6 +53,11 @@ pub enum FeedEvent {
     },
 }
 
+/// A connection, in clear or by TLS.
+trait Wire: AsyncRead + AsyncWrite + Send + Sync + Unpin + std::fmt::Debug {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin + std::fmt::Debug> Wire for T {}
+type Socket = WebSocketStream<Box<dyn Wire>>;
+
 /// The feed of one gateway, asked by a session's token.
 ///
 /// `from` says how many entries the caller has. It is asked before every
@@ -58,7 +66,7 @@ pub enum FeedEvent {
 pub struct Feed<F> {
     gateway: Gateway,
     from: F,
-    socket: Option<WebSocketStream<TcpStream>>,
+    socket: Option<Socket>,
     /// When the gateway was heard last.
     heard: Instant,
     /// Attempts in a row that brought no message.
@@ -178,22 +186,26 @@ impl<F: Fn() -> u64> Feed<F> {
         }
     }
 
-    async fn connect(&self) -> Result<WebSocketStream<TcpStream>, ClientError> {
+    async fn connect(&self) -> Result<Socket, ClientError> {
         let gateway = &self.gateway;
         let late = |_| gateway.unreachable("it does not answer in time".to_owned(), false);
         let base = gateway.base_url();
-        let url = format!("ws://{}/v1/feed?from={}", base.authority(), (self.from)());
+        let scheme = if base.is_tls() { "wss" } else { "ws" };
+        let from = (self.from)();
+        let url = format!("{scheme}://{}/v1/feed?from={from}", base.authority());
         let mut request = url.into_client_request().expect("our own URL");
         if let Some(value) = gateway.authorization() {
             request
                 .headers_mut()
                 .insert(header::AUTHORIZATION, value.clone());
         }
-        let addresses = base.addresses();
-        let stream = timeout(CONNECT, TcpStream::connect(addresses.as_slice()))
+        let stream = timeout(CONNECT, wire(gateway))
             .await
             .map_err(late)?
-            .map_err(|error| gateway.unreachable(error.to_string(), false))?;
+            .map_err(|error| {
+                let why = tls::complaint(&error).unwrap_or_else(|| error.to_string());
+                gateway.unreachable(why, false)
+            })?;
         let config = WebSocketConfig::default()
             .max_message_size(Some(MAX_MESSAGE))
             .max_frame_size(Some(MAX_MESSAGE));
@@ -219,6 +231,21 @@ impl<F: Fn() -> u64> Feed<F> {
                 .malformed(format!("it refuses the feed with status {status}")),
         }
     }
+}
+
+/// A connection to the gateway, by TLS where its address says so.
+async fn wire(gateway: &Gateway) -> std::io::Result<Box<dyn Wire>> {
+    let base = gateway.base_url();
+    let stream = base.connect().await?;
+    if !base.is_tls() {
+        return Ok(Box::new(stream));
+    }
+    let name = ServerName::try_from(base.host().to_owned())
+        .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidInput, error))?;
+    let tls = TlsConnector::from(gateway.tls())
+        .connect(name, stream)
+        .await?;
+    Ok(Box::new(tls))
 }
 
 fn broken(gateway: &Gateway, error: &Error) -> ClientError {

@@ -1,13 +1,17 @@
 //! The gateway's HTTP interface, one method per route.
 //!
 //! Replies are read with a limit and parsed strictly. No redirect is followed,
-//! no proxy is used, nothing is tried again: the caller knows what may be.
+//! nothing is tried again: the caller knows what may be. No proxy is used, not
+//! even one that the environment names: the token is for the gateway alone.
 
 use std::error::Error as _;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, Method, header};
 use reqwest::redirect::Policy;
+use rustls::ClientConfig;
 use serde::{Serialize, de::DeserializeOwned};
 use vidimus_protocol::api::{
     Ack, ActionView, AgentView, Bundle, CeremonyStarted, CeremonyView, Content, DeliveriesView,
@@ -18,6 +22,7 @@ use vidimus_protocol::id::CeremonyId;
 use vidimus_protocol::{ActionId, strict};
 
 use crate::base_url::{BaseUrl, BaseUrlError};
+use crate::tls::{self, TlsError};
 use crate::token::Token;
 
 /// Most bytes of a reply.
@@ -26,12 +31,16 @@ pub const MAX_REPLY: usize = 4 << 20;
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 /// Time to answer, beyond what a long-poll asks for.
 const ANSWER: Duration = Duration::from_secs(20);
+/// How long a connection is kept for the next request: less than the 30 s after
+/// which gateways close it, so that no request meets the closing.
+const KEPT: Duration = Duration::from_secs(15);
 
 /// One gateway, asked as nobody or by a token. Clones share connections.
 #[derive(Clone, Debug)]
 pub struct Gateway {
     base: BaseUrl,
     http: reqwest::Client,
+    tls: Arc<ClientConfig>,
     authorization: Option<HeaderValue>,
 }
 
@@ -41,6 +50,9 @@ pub enum ClientError {
     /// The URL is not one that this client goes to.
     #[error(transparent)]
     BaseUrl(#[from] BaseUrlError),
+    /// TLS cannot be spoken.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// No answer came.
     #[error("the gateway at {url} cannot be reached: {why}")]
     Unreachable {
@@ -74,30 +86,41 @@ impl Gateway {
     /// A gateway, asked as nobody.
     ///
     /// # Errors
-    /// [`ClientError::BaseUrl`]
+    /// [`ClientError::BaseUrl`], [`ClientError::Tls`]
     pub fn new(base_url: &str) -> Result<Self, ClientError> {
-        Ok(Self::at(base_url.parse()?))
+        Self::at(base_url.parse()?, None)
     }
 
-    /// A gateway, asked as nobody.
+    /// A gateway, asked as nobody. With `https` the platform's certificate
+    /// authorities count, and those in the file `ca` (PEM).
+    ///
+    /// # Errors
+    /// [`ClientError::Tls`]
     ///
     /// # Panics
     /// Never: the client needs no system resource but memory.
-    #[must_use]
-    pub fn at(base: BaseUrl) -> Self {
+    pub fn at(base: BaseUrl, ca: Option<&Path>) -> Result<Self, ClientError> {
+        let tls = if base.is_tls() {
+            tls::authorities(ca)?
+        } else {
+            tls::nobody()
+        };
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(Policy::none())
             .connect_timeout(CONNECT)
-            .resolve_to_addrs("localhost", &base.addresses())
+            .pool_idle_timeout(KEPT)
+            .resolve_to_addrs("localhost", &base.own_addresses())
+            .tls_backend_preconfigured(tls.clone())
             .tcp_nodelay(true)
             .build()
-            .expect("a client without TLS needs nothing that can be missing");
-        Self {
+            .expect("a client with its TLS set up needs nothing that can be missing");
+        Ok(Self {
             base,
             http,
+            tls: Arc::new(tls),
             authorization: None,
-        }
+        })
     }
 
     /// The same gateway, asked by an agent's or a session's token.
@@ -113,6 +136,10 @@ impl Gateway {
     #[must_use]
     pub fn base_url(&self) -> &BaseUrl {
         &self.base
+    }
+
+    pub(crate) fn tls(&self) -> Arc<ClientConfig> {
+        self.tls.clone()
     }
 
     pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
@@ -423,7 +450,7 @@ impl Gateway {
         let why = if error.is_timeout() {
             "it does not answer in time".to_owned()
         } else {
-            innermost(error)
+            tls::complaint(error).unwrap_or_else(|| innermost(error))
         };
         self.unreachable(why, !error.is_connect())
     }

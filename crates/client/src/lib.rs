@@ -12,6 +12,7 @@ pub mod gateway;
 pub mod home;
 pub mod private;
 pub mod profile;
+pub mod tls;
 pub mod token;
 
 pub use base_url::{BaseUrl, BaseUrlError};
@@ -19,4 +20,5 @@ pub use feed::{Feed, FeedEvent};
 pub use gateway::{ClientError, Gateway};
 pub use home::Home;
 pub use profile::AgentProfile;
+pub use tls::TlsError;
 pub use token::{Token, TokenError};

@@ -9,6 +9,7 @@ use vidimus_protocol::{AgentId, Digest, ExecutorId};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::base_url::{BaseUrl, BaseUrlError};
+use crate::gateway::{ClientError, Gateway};
 use crate::private::{PrivateError, read_private, write_private};
 use crate::token::Token;
 
@@ -26,6 +27,9 @@ pub struct AgentProfile {
     pub log: Digest,
     /// Its name.
     pub name: String,
+    /// Certificate authorities (PEM) that the gateway's may be one of, beside
+    /// the platform's.
+    pub tls_ca: Option<PathBuf>,
     /// Its token.
     pub token: Token,
     /// The trust file that anchors its checks.
@@ -60,6 +64,9 @@ pub enum ProfileError {
     /// The trust file's path cannot be written in JSON.
     #[error("the trust file's path `{0}` is not absolute or not UTF-8")]
     TrustPath(String),
+    /// The path of the authorities' file cannot be written in JSON.
+    #[error("the path `{0}` of the file with certificate authorities is not absolute or not UTF-8")]
+    CaPath(String),
 }
 
 /// The file.
@@ -70,6 +77,8 @@ struct Text {
     executor: ExecutorId,
     log: Digest,
     name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tls_ca: Option<String>,
     token: String,
     trust: String,
     r#type: Mark,
@@ -108,11 +117,16 @@ impl AgentProfile {
         if !trust.is_absolute() {
             return Err(ProfileError::TrustPath(text.trust.clone()));
         }
+        let tls_ca = text.tls_ca.as_ref().map(PathBuf::from);
+        if let Some(path) = tls_ca.as_ref().filter(|path| !path.is_absolute()) {
+            return Err(ProfileError::CaPath(path.display().to_string()));
+        }
         Ok(Self {
             agent: text.agent,
             executor: text.executor,
             log: text.log,
             name: text.name.clone(),
+            tls_ca,
             token: text
                 .token
                 .parse()
@@ -127,16 +141,17 @@ impl AgentProfile {
     /// # Errors
     /// [`ProfileError`]
     pub fn save(&self, path: &Path) -> Result<(), ProfileError> {
-        let trust = self
-            .trust
-            .to_str()
-            .filter(|_| self.trust.is_absolute())
-            .ok_or_else(|| ProfileError::TrustPath(self.trust.display().to_string()))?;
+        let trust = text_of(&self.trust).map_err(ProfileError::TrustPath)?;
+        let tls_ca = match &self.tls_ca {
+            Some(path) => Some(text_of(path).map_err(ProfileError::CaPath)?.to_owned()),
+            None => None,
+        };
         let text = Text {
             agent: self.agent,
             executor: self.executor,
             log: self.log,
             name: self.name.clone(),
+            tls_ca,
             token: self.token.expose().to_owned(),
             trust: trust.to_owned(),
             r#type: Mark::Agent,
@@ -147,6 +162,23 @@ impl AgentProfile {
         bytes.push(b'\n');
         Ok(write_private(path, &bytes)?)
     }
+
+    /// The way to the gateway, asked by the agent's token. Authorities in `ca`
+    /// count instead of those that the profile names.
+    ///
+    /// # Errors
+    /// [`ClientError::Tls`]
+    pub fn gateway(&self, ca: Option<&Path>) -> Result<Gateway, ClientError> {
+        let ca = ca.or(self.tls_ca.as_deref());
+        Ok(Gateway::at(self.url.clone(), ca)?.with_token(&self.token))
+    }
+}
+
+/// An absolute path as text, or how it looks.
+fn text_of(path: &Path) -> Result<&str, String> {
+    path.to_str()
+        .filter(|_| path.is_absolute())
+        .ok_or_else(|| path.display().to_string())
 }
 
 #[cfg(test)]
@@ -162,6 +194,7 @@ mod tests {
             executor: ExecutorId::from_random([2; 16]),
             log: Digest([3; 32]),
             name: "Claude Code".into(),
+            tls_ca: None,
             token: Blob(vec![4; 32]).to_string().parse().unwrap(),
             trust: "/home/ada/trust.json".into(),
             url: "http://localhost:8478".parse().unwrap(),
@@ -182,6 +215,25 @@ mod tests {
     #[test]
     fn round_trip() {
         assert_eq!(loaded_with("\"v\":1", "\"v\":1").unwrap(), profile());
+    }
+
+    #[test]
+    fn a_gateway_elsewhere_may_have_an_authority_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        let mut remote = AgentProfile {
+            tls_ca: Some("/etc/ssl/team.pem".into()),
+            url: "https://gate.example.org:8443".parse().unwrap(),
+            ..profile()
+        };
+        remote.save(&path).unwrap();
+        assert_eq!(AgentProfile::load(&path).unwrap(), remote);
+        remote.tls_ca = Some("team.pem".into());
+        assert!(matches!(remote.save(&path), Err(ProfileError::CaPath(_))));
+        assert!(matches!(
+            loaded_with("\"token\"", "\"tls_ca\":\"team.pem\",\"token\""),
+            Err(ProfileError::CaPath(_))
+        ));
     }
 
     #[test]

@@ -66,8 +66,13 @@ pub fn backup(from: &Path, to: &Path) -> Result<Copied, BackupError> {
         .map_err(|error| file(to, &error))?;
     for name in ["keys.json", "port"] {
         let copy = to.join(name);
+        let original = from.join(name);
+        if name == "port" && !original.exists() {
+            // A gateway for several people has its port on the command line.
+            continue;
+        }
         // Keeps the mode: the keys are their owner's.
-        std::fs::copy(from.join(name), &copy)
+        std::fs::copy(original, &copy)
             .and_then(|_| File::open(&copy)?.sync_all())
             .map_err(|error| file(&copy, &error))?;
     }

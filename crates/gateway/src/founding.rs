@@ -55,12 +55,10 @@ pub(crate) struct Premises {
     pub(crate) log_key: String,
     pub(crate) nonce: Digest,
     pub(crate) origin: String,
+    pub(crate) rp_id: String,
     pub(crate) web_origin: String,
     pub(crate) permit_key: PermitKey,
 }
-
-/// RP ID of every personal log.
-pub(crate) const RP_ID: &str = "localhost";
 
 /// `log.opened`, drafted.
 #[derive(Clone)]
@@ -101,6 +99,7 @@ impl Opening {
             log_key,
             nonce,
             origin,
+            rp_id,
             web_origin,
             permit_key,
         } = premises.clone();
@@ -112,7 +111,7 @@ impl Opening {
             origins: vec![web_origin],
             permit_keys: vec![permit_key],
             profile: Profile::Personal,
-            rp_id: RP_ID.to_owned(),
+            rp_id,
         };
         let leaf = Leaf {
             time: now,

@@ -4,7 +4,8 @@
 //! checks what people sign, issues permits and redeems them once. The desktop
 //! console embeds it; `vidimus gateway` runs it alone.
 //!
-//! - [`Gateway::open`] binds the loopback port and reads the ledger back.
+//! - [`Gateway::open`] binds its port and reads the ledger back: on loopback
+//!   for one person, or where [`Public`] says for several.
 //! - [`Gateway::serve`] answers HTTP until it is told to stop.
 //! - [`Gateway::found`] begins the first key; only this process can.
 //!
@@ -14,6 +15,7 @@
 mod backup;
 mod ceremonies;
 mod clock;
+mod door;
 mod founding;
 mod guard;
 mod health;
@@ -22,11 +24,14 @@ mod metrics;
 mod port;
 mod presence;
 mod problem;
+mod public;
 mod relying_party;
 mod routes;
 mod sequencer;
+mod serving;
 mod shared;
 mod store;
+mod tls;
 pub mod webhooks;
 
 use std::future::Future;
@@ -49,16 +54,20 @@ use vidimus_verify::replay::Replay;
 
 pub use backup::{BackupError, Copied, backup};
 pub use clock::{BOUND as CLOCK_BOUND, Clock, SystemClock};
+pub use door::DoorError;
 pub use founding::{NewSession, Registration, SoftwareKey};
 pub use guard::GuardError;
 pub use keys::KeysError;
 pub use port::PortError;
 pub use problem::Refusal;
+pub use public::{Entrance, Public, PublicUrl, PublicUrlError, TlsFiles};
 pub use routes::openapi;
 pub use store::StoreError;
+pub use tls::CertificateError;
 
 use ceremonies::{Ceremonies, Step};
 use clock::Timekeeper;
+use door::Door;
 use founding::{Opening, Premises};
 use guard::LastSigned;
 use keys::Keys;
@@ -81,6 +90,9 @@ pub struct Config {
     pub clock: Arc<dyn Clock>,
     /// Its rules.
     pub policy: Arc<dyn Policy>,
+    /// Where several people reach it; else only this computer does, at
+    /// `http://localhost` and the port that its folder records.
+    pub public: Option<Public>,
 }
 
 impl Config {
@@ -91,6 +103,7 @@ impl Config {
             dir,
             clock: Arc::new(SystemClock),
             policy: Arc::new(Personal),
+            public: None,
         }
     }
 }
@@ -115,6 +128,19 @@ pub enum OpenError {
     /// It cannot listen.
     #[error(transparent)]
     Port(#[from] PortError),
+    /// It cannot be reached.
+    #[error(transparent)]
+    Door(#[from] DoorError),
+    /// Its log was opened at another address.
+    #[error(
+        "this log was opened at {founded} and stays there, not at {asked}: its keys are bound to that address. Start it with that address, or begin a new log in an empty folder"
+    )]
+    Moved {
+        /// The address in the log.
+        founded: String,
+        /// The address that was asked for.
+        asked: String,
+    },
     /// Its keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -152,7 +178,11 @@ struct Inner {
     webhooks: Webhooks,
     port: u16,
     dir: PathBuf,
-    loopback: std::sync::Mutex<Option<Loopback>>,
+    /// What `Host` may say.
+    hosts: Vec<String>,
+    /// Whether browsers are told to come by TLS only.
+    strict_transport: bool,
+    door: std::sync::Mutex<Option<Door>>,
     stopping: tokio::sync::watch::Sender<bool>,
     /// Held open for its lock.
     _lock: std::fs::File,
@@ -175,10 +205,23 @@ impl Gateway {
     /// # Errors
     /// [`OpenError`] says what is in the way and what to do.
     pub fn open(config: Config) -> Result<Self, OpenError> {
-        let Config { dir, clock, policy } = config;
+        let Config {
+            dir,
+            clock,
+            policy,
+            public,
+        } = config;
         let lock = lock_folder(&dir)?;
-        let loopback = Loopback::bind(&dir.join("port"))?;
-        let port = loopback.port;
+        let door = match &public {
+            Some(public) => Door::open(public, clock.clone())?,
+            None => Door::loopback(Loopback::bind(&dir.join("port"))?),
+        };
+        let port = door.port;
+        let url = match public {
+            Some(public) => public.url,
+            None => PublicUrl::local(port),
+        };
+        let hosts = url.hosts();
         let ledger = dir.join("gateway.db");
         let keys = Keys::open(&dir.join("keys.json"), ledger.exists())?;
         let store = Store::open(&ledger)?;
@@ -189,23 +232,21 @@ impl Gateway {
         let log_key = SigningKey::from_seed(&origin, &keys.log_seed.0)
             .expect("the origin is a key name and 32 bytes are a seed");
         let permit_key = PermitSigner::from_seed(&keys.permit_seed.0);
-        let web_origin = format!("http://localhost:{port}");
+        let web_origin = url.origin();
         let premises = Premises {
             log_key: log_key.verifier().to_string(),
             nonce: keys.nonce,
             origin: origin.clone(),
+            rp_id: url.rp_id().to_owned(),
             web_origin: web_origin.clone(),
             permit_key: permit_key.key().clone(),
         };
         if let Some(log) = state.log()
-            && !log.opened.origins.contains(&web_origin)
+            && (log.opened.rp_id != premises.rp_id || !log.opened.origins.contains(&web_origin))
         {
-            return Err(OpenError::Ledger {
-                entry: 0,
-                why: format!(
-                    "it was founded on {}, not on {web_origin}",
-                    log.opened.origins.join(", ")
-                ),
+            return Err(OpenError::Moved {
+                founded: log.opened.origins.join(", "),
+                asked: web_origin,
             });
         }
         let sessions = store
@@ -247,25 +288,30 @@ impl Gateway {
             in_flight: Semaphore::new(MOST_IN_FLIGHT),
             ceremonies: Ceremonies::default(),
             presence: Presence::default(),
-            relying_party: RelyingParty::new(&web_origin),
+            relying_party: RelyingParty::new(&premises),
             premises,
             clock,
             webhooks: Webhooks::new(&dir),
             port,
             dir,
-            loopback: std::sync::Mutex::new(Some(loopback)),
+            // Browsers keep it for a host on all its ports: `localhost` belongs
+            // to other programs too.
+            strict_transport: url.is_https() && url.rp_id() != "localhost",
+            hosts,
+            door: std::sync::Mutex::new(Some(door)),
             stopping: tokio::sync::watch::Sender::new(false),
             _lock: lock,
         })))
     }
 
-    /// Its address, e.g. `http://localhost:8478`.
+    /// Its address, e.g. `http://localhost:8478` or
+    /// `https://gateway.example.com`.
     #[must_use]
     pub fn url(&self) -> String {
         self.0.premises.web_origin.clone()
     }
 
-    /// Its port on loopback.
+    /// The port that it listens on, which a proxy's may differ from.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.0.port
@@ -289,24 +335,27 @@ impl Gateway {
     ) -> std::io::Result<()> {
         let taken = self
             .0
-            .loopback
+            .door
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .take();
-        let loopback =
-            taken.ok_or_else(|| std::io::Error::other("the gateway is served already"))?;
+        let door = taken.ok_or_else(|| std::io::Error::other("the gateway is served already"))?;
         let router = routes::router(self.clone(), extra);
         let mut servers = tokio::task::JoinSet::new();
-        let tells = webhooks::run(self.clone());
-        servers.spawn(async {
-            tells.await;
-            Ok(())
-        });
-        for listener in loopback.listeners {
+        servers.spawn(webhooks::run(self.clone()));
+        if let Some(certificate) = door.certificate {
+            servers.spawn(certificate.follow(self.stopped()));
+        }
+        let limits = serving::Limits::default();
+        for listener in door.listeners {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            let server =
-                axum::serve(listener, router.clone()).with_graceful_shutdown(self.stopped());
-            servers.spawn(server.into_future());
+            servers.spawn(serving::serve(
+                listener,
+                door.gate.clone(),
+                limits.clone(),
+                router.clone(),
+                self.0.stopping.subscribe(),
+            ));
         }
         stop.await;
         self.0.stopping.send_replace(true);
@@ -356,9 +405,9 @@ impl Gateway {
         let now = self.0.clock.wall();
         let opening = Opening::new(premises, name, key.credential_id(), key.public_key(), now);
         let origin = opening.software_origin();
-        let registration = key.register(founding::RP_ID, &origin, opening.log());
+        let registration = key.register(&premises.rp_id, &origin, opening.log());
         let draft = Box::new(opening.enrol(registration, session, now));
-        let assertion = key.assert(founding::RP_ID, &origin, draft.envelope.challenge());
+        let assertion = key.assert(&premises.rp_id, &origin, draft.envelope.challenge());
         match self.ask(Request::Found { draft, assertion }).await? {
             Answer::Ack(ack) => Ok(ack),
             _ => Err(unexpected()),

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::Path;
 
 /// Asked for first on a new installation.
-const USUAL: u16 = 8478;
+pub(crate) const USUAL: u16 = 8478;
 
 /// Why the gateway cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +73,8 @@ impl Loopback {
         }
     }
 
-    fn bind_port(port: u16) -> Result<Self, PortError> {
+    /// Binds a port of both addresses.
+    pub(crate) fn bind_port(port: u16) -> Result<Self, PortError> {
         let refused = |port: u16, error: std::io::Error| match error.kind() {
             std::io::ErrorKind::AddrInUse => PortError::Busy {
                 port,
@@ -109,7 +110,7 @@ impl Loopback {
 }
 
 /// The program that listens on a port of this machine, in words.
-fn owner_of(port: u16) -> String {
+pub(crate) fn owner_of(port: u16) -> String {
     find_owner(port).unwrap_or_else(|| "another program (of another user, perhaps)".to_owned())
 }
 

@@ -10,7 +10,7 @@ use webauthn_rs::prelude::{
 };
 use webauthn_rs::{Webauthn, WebauthnBuilder};
 
-use crate::founding::{RP_ID, Registration};
+use crate::founding::{Premises, Registration};
 use crate::problem::Refusal;
 
 /// The relying party of this gateway.
@@ -24,12 +24,12 @@ pub(crate) struct Registered {
 }
 
 impl RelyingParty {
-    /// For `http://localhost:PORT`.
-    pub(crate) fn new(web_origin: &str) -> Self {
-        let origin = Url::parse(web_origin).expect("http://localhost:PORT is a URL");
-        let webauthn = WebauthnBuilder::new(RP_ID, &origin)
+    /// Of the gateway's own address.
+    pub(crate) fn new(premises: &Premises) -> Self {
+        let origin = Url::parse(&premises.web_origin).expect("a public URL is a URL");
+        let webauthn = WebauthnBuilder::new(&premises.rp_id, &origin)
             .and_then(|builder| builder.rp_name("Vidimus").build())
-            .expect("localhost is the effective domain of http://localhost:PORT");
+            .expect("the RP ID is the host of the origin");
         Self(webauthn)
     }
 

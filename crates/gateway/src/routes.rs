@@ -16,7 +16,7 @@ mod propose;
 use axum::Router;
 use axum::body::HttpBody as _;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -30,6 +30,8 @@ use crate::problem::Refusal;
 
 /// Most bytes of a request body: a payload of 1 MiB in base64, and its frame.
 const MAX_BODY: usize = 2 << 20;
+/// Time until it is there.
+const BODY: std::time::Duration = std::time::Duration::from_secs(60);
 
 pub use openapi::openapi;
 
@@ -87,7 +89,7 @@ fn described() -> OpenApiRouter<Gateway> {
 /// What holds for every request: it was meant for this gateway, and pages of
 /// other origins get nothing.
 async fn guard(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
-    if let Err(refusal) = check_origin(&gateway, request.headers()) {
+    if let Err(refusal) = check_origin(&gateway, &request) {
         return refusal.into_response();
     }
     let mut response = next.run(request).await;
@@ -108,6 +110,12 @@ async fn guard(State(gateway): State<Gateway>, request: Request, next: Next) -> 
         header::REFERRER_POLICY,
         HeaderValue::from_static("no-referrer"),
     );
+    if gateway.0.strict_transport {
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000"),
+        );
+    }
     response
 }
 
@@ -147,26 +155,24 @@ fn as_problem(response: Response) -> Response {
     problem
 }
 
-fn check_origin(gateway: &Gateway, headers: &HeaderMap) -> Result<(), Refusal> {
-    let port = gateway.port();
+fn check_origin(gateway: &Gateway, request: &Request) -> Result<(), Refusal> {
     let own = &gateway.0.premises.web_origin;
-    let hosts = ["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{port}"));
-    let is_one_of = |name: HeaderName, known: &[String]| {
-        headers.get(name).map(|given| {
-            known
-                .iter()
-                .any(|known| known.as_bytes() == given.as_bytes())
-        })
-    };
-    // A name that resolves to loopback must not speak for it (DNS rebinding).
-    if is_one_of(header::HOST, &hosts) != Some(true) {
+    let hosts = &gateway.0.hosts;
+    let is_own = |host: &[u8]| hosts.iter().any(|known| known.as_bytes() == host);
+    let mut named = request.headers().get_all(header::HOST).iter();
+    // A name that resolves to this computer must not speak for it (DNS
+    // rebinding), nor another site of a proxy.
+    let one = matches!((named.next(), named.next()), (Some(host), None) if is_own(host.as_bytes()));
+    let target = request.uri().authority();
+    if !one || target.is_some_and(|host| !is_own(host.as_str().as_bytes())) {
         return Err(Refusal::new(
             421,
             "wrong_host",
             format!("this gateway is {own}"),
         ));
     }
-    if is_one_of(header::ORIGIN, std::slice::from_ref(own)) == Some(false) {
+    let origins = request.headers().get_all(header::ORIGIN);
+    if origins.iter().any(|origin| origin != own.as_str()) {
         return Err(Refusal::new(
             403,
             "cross_origin",
@@ -206,8 +212,16 @@ impl<S: Send + Sync, T: DeserializeOwned> axum::extract::FromRequest<S> for Stri
         if request.body().size_hint().lower() > MAX_BODY as u64 {
             return Err(too_long());
         }
-        let body = axum::body::Bytes::from_request(request, state)
+        let body = axum::body::Bytes::from_request(request, state);
+        let body = tokio::time::timeout(BODY, body)
             .await
+            .map_err(|_| {
+                Refusal::new(
+                    408,
+                    "too_slow",
+                    format!("a body comes within {} seconds: try again", BODY.as_secs()),
+                )
+            })?
             .map_err(|_| too_long())?;
         strict::parse(&body, MAX_BODY)
             .map(Self)

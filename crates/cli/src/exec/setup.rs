@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use vidimus_client::home::Home;
 use vidimus_client::profile::AgentProfile;
+use vidimus_client::tls;
 use vidimus_client::{ClientError, Gateway};
 use vidimus_protocol::trust::TrustFile;
 
@@ -22,13 +23,18 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// Loads the profile of the agent `wanted`, or the only one.
-    pub(crate) fn load(home: &Home, wanted: Option<&str>) -> Result<Self, Stop> {
+    /// Loads the profile of the agent `wanted`, or the only one. Certificate
+    /// authorities: those of the command line, else of the environment, else
+    /// of the profile.
+    pub(crate) fn load(home: &Home, wanted: Option<&str>, ca: Option<&Path>) -> Result<Self, Stop> {
         let path = choose(home, wanted)?;
         let profile = AgentProfile::load(&path)
             .map_err(|why| Stop::new(code::NOT_SET_UP, why.to_string()))?;
         let trust = trust(&profile)?;
-        let gateway = Gateway::at(profile.url.clone()).with_token(&profile.token);
+        let ca = ca.map(Path::to_owned).or_else(tls::named_by_environment);
+        let gateway = profile
+            .gateway(ca.as_deref())
+            .map_err(|why| problem(&profile, &why))?;
         Ok(Self {
             profile,
             trust,
@@ -38,7 +44,7 @@ impl Setup {
 
     /// What a failed request means for whoever started the command.
     pub(crate) fn stop(&self, error: &ClientError) -> Stop {
-        problem(&self.profile.name, error)
+        problem(&self.profile, error)
     }
 }
 
@@ -112,15 +118,23 @@ fn trust(profile: &AgentProfile) -> Result<TrustFile, Stop> {
     }
 }
 
-fn problem(agent: &str, error: &ClientError) -> Stop {
+fn problem(profile: &AgentProfile, error: &ClientError) -> Stop {
+    let agent = &profile.name;
     match error {
-        ClientError::Unreachable { url, why, .. } => Stop::new(
-            code::UNREACHABLE,
-            format!(
-                "the gateway at {url} does not answer ({}). Start it: open `vidimus-console`, or run `vidimus gateway --personal`",
-                visible(why)
-            ),
-        ),
+        ClientError::Unreachable { url, why, .. } => {
+            let cure = if profile.url.is_tls() {
+                "Try again, or ask whoever runs it"
+            } else {
+                "Start it: open `vidimus-console`, or run `vidimus gateway --personal`"
+            };
+            Stop::new(
+                code::UNREACHABLE,
+                format!(
+                    "the gateway at {url} does not answer ({}). {cure}",
+                    visible(why)
+                ),
+            )
+        }
         ClientError::Problem { status: 401, .. } => Stop::new(
             code::NOT_SET_UP,
             format!(
@@ -138,6 +152,8 @@ fn problem(agent: &str, error: &ClientError) -> Stop {
             visible(&problem.detail)
         )),
         ClientError::Malformed { .. } => Stop::new(code::UNPROVEN, visible(&error.to_string())),
-        ClientError::BaseUrl(why) => Stop::new(code::NOT_SET_UP, why.to_string()),
+        ClientError::BaseUrl(_) | ClientError::Tls(_) => {
+            Stop::new(code::NOT_SET_UP, visible(&error.to_string()))
+        }
     }
 }

@@ -43,6 +43,7 @@ pub(super) fn from_environment() -> Result<Option<SdkTracerProvider>, Stop> {
     let http = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
+        .tls_backend_preconfigured(vidimus_client::tls::nobody())
         .build()
         .map_err(|error| unusable(&error))?;
     let exporter = SpanExporter::builder()

@@ -46,6 +46,7 @@ impl Place {
             executor: world.story.executor,
             log: world.story.log.id,
             name: name.into(),
+            tls_ca: None,
             token: AGENT_TOKEN.parse().unwrap(),
             trust: path,
             url: format!("http://127.0.0.1:{}", gateway.port)

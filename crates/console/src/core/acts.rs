@@ -85,6 +85,7 @@ impl Core {
             executor,
             log: draft.log,
             name: name.to_owned(),
+            tls_ca: None,
             token: agent_token,
             trust: self.setting.home.trust_file(),
             url: self.base()?.client.base_url().clone(),

@@ -398,6 +398,11 @@ fn cannot_start(error: &OpenError) -> Problem {
             "Stop that program, then try again. The port is part of your key's address and cannot change.",
         ),
         OpenError::InUse { .. } => in_use(message),
+        OpenError::Moved { .. } => Problem::new(
+            "gateway_moved",
+            message,
+            "Write the old port into the file `port` of the gateway's folder, then try again.",
+        ),
         OpenError::Ledger { .. } | OpenError::Guard(_) => Problem::new(
             "ledger_damaged",
             message,

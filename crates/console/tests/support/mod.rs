@@ -172,7 +172,7 @@ impl Computer {
 
     pub fn agent(&self, name: &str) -> Agent {
         let profile = AgentProfile::load(&self.home().agent_profile(name)).unwrap();
-        let gateway = Gateway::at(profile.url.clone()).with_token(&profile.token);
+        let gateway = profile.gateway(None).unwrap();
         Agent { profile, gateway }
     }
 }

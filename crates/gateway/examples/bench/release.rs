@@ -129,6 +129,7 @@ fn connect_exec(world: &World, agent: &Held, home: &Home) {
         executor: agent.executor,
         log: world.log,
         name: "builder".into(),
+        tls_ca: None,
         token: agent.token.parse().unwrap(),
         trust,
         url: world.gateway.url().parse().unwrap(),

@@ -21,7 +21,7 @@ use super::ceremonies::{item, out_of_order};
 use super::feed::off_the_async_threads;
 use crate::Gateway;
 use crate::ceremonies::{Step, TRIES};
-use crate::founding::{Opening, RP_ID};
+use crate::founding::Opening;
 use crate::problem::Refusal;
 
 /// What the page shows and may do next.
@@ -50,15 +50,15 @@ struct Line {
 #[derive(Serialize)]
 pub(super) struct KeyRequest {
     challenge: Blob,
-    rp_id: &'static str,
+    rp_id: String,
     credentials: Vec<Blob>,
 }
 
 impl KeyRequest {
-    fn new(challenge: Digest, credentials: Vec<Blob>) -> Self {
+    fn new(gateway: &Gateway, challenge: Digest, credentials: Vec<Blob>) -> Self {
         Self {
             challenge: Blob(challenge.0.to_vec()),
-            rp_id: RP_ID,
+            rp_id: gateway.0.premises.rp_id.clone(),
             credentials,
         }
     }
@@ -88,7 +88,11 @@ pub(super) async fn page(
         Step::Code { .. } => return Ok(Json(setup("code", None))),
         Step::Registration { .. } => return Ok(Json(setup("registration", None))),
         Step::Founding(draft) => {
-            let request = KeyRequest::new(draft.envelope.challenge(), vec![draft.credential_id()]);
+            let request = KeyRequest::new(
+                &gateway,
+                draft.envelope.challenge(),
+                vec![draft.credential_id()],
+            );
             return Ok(Json(setup("assertion", Some(request))));
         }
         Step::Over => return Ok(Json(setup("busy", None))),
@@ -109,7 +113,7 @@ pub(super) async fn page(
         step: "assertion",
         code: Some(ceremony.code().to_owned()),
         statement: statement(gateway.clone(), *start).await?,
-        request: Some(KeyRequest::new(challenge, credentials)),
+        request: Some(KeyRequest::new(&gateway, challenge, credentials)),
     }))
 }
 
@@ -315,6 +319,7 @@ pub(super) async fn registration(
     let challenge = draft.envelope.challenge();
     *step = Step::Founding(draft);
     Ok(Json(KeyRequest::new(
+        &gateway,
         challenge,
         vec![registered.credential_id],
     )))

@@ -130,6 +130,7 @@ pub fn open(config: &Config) -> Gateway {
             dir: config.dir.clone(),
             clock: config.clock.clone(),
             policy: config.policy.clone(),
+            public: config.public.clone(),
         };
         match Gateway::open(config) {
             Err(OpenError::InUse { .. }) => {
