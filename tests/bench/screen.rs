@@ -50,9 +50,8 @@ impl Screen {
         let rows = (0..self.height).step_by(STEP).map(|at| {
             let place = self.start + at * self.bytes_per_row;
             self.picture.read_exact_at(&mut row, place as u64).unwrap();
-            let pixels = row.chunks_exact(BYTES_PER_PIXEL);
-            let next = row[BYTES_PER_PIXEL..].chunks_exact(BYTES_PER_PIXEL);
-            pixels.zip(next).filter(|(one, other)| one != other).count()
+            let (pixels, _) = row.as_chunks::<BYTES_PER_PIXEL>();
+            pixels.windows(2).filter(|pair| pair[0] != pair[1]).count()
         });
         rows.sum()
     }
