@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::process::Command;
+use std::thread;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use crate::packages::{self, BENCH, COMPILE};
+use crate::node;
+use crate::package::{self, Order, RELEASE};
+use crate::packages::{self, BENCH, COMPILE, DESKTOP, PACKAGE, PLAY};
 use crate::shell::{Workspace, call};
 
 const PAGE: &str = "docs/BENCHMARKS.md";
@@ -14,32 +17,49 @@ const BEGIN: &str = "<!-- bench:begin -->";
 const END: &str = "<!-- bench:end -->";
 
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    packages::ensure(&[COMPILE, BENCH])?;
+    // Before the builds, which are a load of their own.
+    let load = load()?;
+    println!("load before: {load}");
+    packages::ensure(&[COMPILE, DESKTOP, PACKAGE, PLAY, BENCH])?;
+    node::ensure_packages(workspace)?;
+    node::build_if_stale(workspace)?;
     let folder = workspace.target.join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-    // Rows hold real commands, and weigh the program itself.
-    build(workspace, "vidimus-cli", &["--bin", "vidimus"])?;
-    let examples = ["--example", "bench", "--example", "bench_idle"];
-    build(workspace, "vidimus-gateway", &examples)?;
-    build(
-        workspace,
-        "vidimus-console",
-        &["--example", "bench_console"],
-    )?;
-    let release = workspace.target.join("release");
-    let mut gateway = Command::new(release.join("examples/bench"));
-    let mut console = Command::new(release.join("examples/bench_console"));
-    let parts = [folder.join("gateway.json"), folder.join("console.json")];
+    // What rows start and weigh is what is released. The benches are built apart: they ask more of what they share.
+    let order = Order::of_profile(&workspace.target, RELEASE);
+    package::build_programs(workspace, RELEASE)?;
+    package::make(workspace, &order)?;
+    build_benches(workspace)?;
+    let release = workspace.target.join(RELEASE);
+    let example = |name: &str| release.join("examples").join(name);
+    let mut gateway = Command::new(example("bench"));
+    let mut console = Command::new(example("bench_console"));
+    let mut desktop = Command::new(example("bench_desktop"));
+    let parts =
+        ["gateway", "console", "desktop"].map(|name| folder.join(name).with_extension("json"));
     gateway
         .arg("--out")
         .arg(&parts[0])
         .arg("--vidimus")
         .arg(release.join("vidimus"))
         .arg("--idle")
-        .arg(release.join("examples/bench_idle"));
+        .arg(example("bench_idle"));
     // What is measured there lies in the temporary folder.
     console.arg("--out").arg(&parts[1]).env("TMPDIR", &folder);
-    for (bench, part) in [&mut gateway, &mut console].into_iter().zip(&parts) {
+    desktop
+        .arg("--out")
+        .arg(&parts[2])
+        .arg("--console")
+        .arg(release.join("vidimus-console"))
+        .arg("--window")
+        .arg(example("bench_window"))
+        .arg("--idle")
+        .arg(example("bench_idle"))
+        .env("VIDIMUS_PACKAGES", order.out());
+    for (bench, part) in [&mut gateway, &mut console, &mut desktop]
+        .into_iter()
+        .zip(&parts)
+    {
         if part.exists() {
             // A bench that writes nothing must not pass on yesterday's figures.
             fs::remove_file(part).with_context(|| format!("removing {}", part.display()))?;
@@ -50,7 +70,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         .iter()
         .map(|part| fs::read_to_string(part).with_context(|| format!("reading {}", part.display())))
         .collect::<Result<Vec<_>>>()?;
-    let text = joined(&parts)?;
+    let text = joined(&parts, &load)?;
     let file = folder.join("report.json");
     fs::write(&file, &text).with_context(|| format!("writing {}", file.display()))?;
     let report = Report::parse(&text).with_context(|| format!("reading {}", file.display()))?;
@@ -69,17 +89,49 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-fn build(workspace: &Workspace, package: &str, targets: &[&str]) -> Result<()> {
-    call(
-        workspace
-            .cargo()
-            .args(["build", "--release", "--locked", "--package", package])
-            .args(targets),
-    )
+/// Benches, and the floors that are programs, in one build: they agree on the features of what they share.
+fn build_benches(workspace: &Workspace) -> Result<()> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--release", "--locked"]);
+    for package in ["vidimus-gateway", "vidimus-console", "vidimus-desktop"] {
+        cargo.args(["--package", package]);
+    }
+    for example in [
+        "bench",
+        "bench_idle",
+        "bench_console",
+        "bench_desktop",
+        "bench_window",
+    ] {
+        cargo.args(["--example", example]);
+    }
+    call(&mut cargo)
+}
+
+/// What the machine was doing in the last minute, and whether that spoils the figures.
+fn load() -> Result<String> {
+    let text = fs::read_to_string("/proc/loadavg").context("reading the load")?;
+    let load = text.split(' ').next().and_then(|load| load.parse().ok());
+    let processors = thread::available_parallelism().context("counting the processors")?;
+    Ok(judged(
+        load.context("the load is no number")?,
+        processors.get(),
+    ))
+}
+
+/// Compiling this task leaves less than half a processor each.
+fn judged(load: f64, processors: usize) -> String {
+    let busy = load > processors as f64 / 2.0;
+    let words = if busy {
+        " (BUSY: the figures are worse for it)"
+    } else {
+        ""
+    };
+    format!("{load:.2}{words}")
 }
 
 /// One report of several: the first says what it was measured on.
-fn joined(parts: &[String]) -> Result<String> {
+fn joined(parts: &[String], load: &str) -> Result<String> {
     let mut rows = Vec::new();
     let mut machine = Value::Null;
     for part in parts {
@@ -95,6 +147,7 @@ fn joined(parts: &[String]) -> Result<String> {
             machine = part["machine"].take();
         }
     }
+    machine["load before"] = load.into();
     Ok(serde_json::to_string_pretty(
         &json!({ "machine": machine, "rows": rows }),
     )?)
@@ -235,15 +288,22 @@ mod tests {
     fn reports_are_joined_and_read() {
         let second = r#"{"rows":[{"name":"size","unit":"B","value":1,"floor":1,"ratio":1,"goal":"≤ 1","met":true}]}"#;
         let first = format!(r#"{{"machine":{{"cores":2}},"rows":[{ROW}]}}"#);
-        let text = joined(&[first, second.to_owned()]).expect("two reports");
+        let text = joined(&[first, second.to_owned()], "0.10").expect("two reports");
         assert_eq!(
             Report::parse(&text).expect("a joined report").table(),
-            "Machine: cores: 2\n\n\
+            "Machine: cores: 2; load before: 0.10\n\n\
              | What | Value | Floor | Ratio | Goal | Met |\n\
              |---|---:|---:|---:|---:|---|\n\
              | proposals | 1234 1/s | 2000 | 0.617 | ≥ 0.5 | yes |\n\
              | size | 1 B | 1 | 1 | ≤ 1 | yes |\n"
         );
+    }
+
+    #[test]
+    fn a_busy_machine_is_named() {
+        assert_eq!(judged(1.0, 2), "1.00");
+        assert!(judged(1.01, 2).contains("BUSY"));
+        assert_eq!(judged(1.01, 8), "1.01");
     }
 
     #[test]
@@ -270,7 +330,7 @@ mod tests {
         let good = format!(r#"{{"rows":[{ROW}]}}"#);
         for wrong in ["", "{}", r#"{"rows":[]}"#] {
             assert!(
-                joined(&[good.clone(), wrong.to_owned()]).is_err(),
+                joined(&[good.clone(), wrong.to_owned()], "").is_err(),
                 "{wrong}"
             );
         }

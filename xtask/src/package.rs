@@ -21,7 +21,7 @@ use crate::packages::{self, COMPILE, DESKTOP, PACKAGE};
 use crate::shell::{Workspace, call, output};
 
 /// The profile whose packages are for people. Those of any other stand in a folder of their own.
-const RELEASE: &str = "release";
+pub(crate) const RELEASE: &str = "release";
 /// Who answers for the packages.
 const MAINTAINER: &str = "The Vidimus maintainers <vidimus@users.noreply.github.com>";
 /// Libraries that a program opens by name while it runs, which no linker knows of: soname, Debian package.

@@ -3,14 +3,13 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::report::row;
+use crate::report::{mib, pss_mib, row};
 
-const MIB: f64 = (1 << 20) as f64;
 const RUNS: usize = 3;
 /// What a start leaves behind has settled.
 const SETTLED: Duration = Duration::from_secs(5);
@@ -30,8 +29,7 @@ pub(crate) fn footprint(folder: &Path, vidimus: &Path, idle: &Path) -> [Value; 2
         floor = floor.min(idle_pss(Command::new(idle).arg(file)));
     }
     let memory = value / floor;
-    let bytes = |program: &Path| std::fs::metadata(program).unwrap().len() as f64 / MIB;
-    let size = bytes(vidimus) / bytes(idle);
+    let size = mib(vidimus) / mib(idle);
     [
         row(
             "memory of an idle gateway (PSS)",
@@ -45,8 +43,8 @@ pub(crate) fn footprint(folder: &Path, vidimus: &Path, idle: &Path) -> [Value; 2
         row(
             "size of the program `vidimus`",
             "MiB",
-            bytes(vidimus),
-            bytes(idle),
+            mib(vidimus),
+            mib(idle),
             size,
             "≤ 10 × an empty Tokio and SQLite program",
             size <= 10.0,
@@ -66,21 +64,8 @@ fn idle_pss(command: &mut Command) -> f64 {
     output.read_line(&mut line).unwrap();
     assert!(!line.is_empty(), "{command:?} started");
     std::thread::sleep(SETTLED);
-    let pss = pss_mib(&child);
+    let pss = pss_mib(child.id());
     child.kill().unwrap();
     child.wait().unwrap();
     pss
-}
-
-fn pss_mib(child: &Child) -> f64 {
-    let path = format!("/proc/{}/smaps_rollup", child.id());
-    let text = std::fs::read_to_string(path).unwrap();
-    let line = text.lines().find(|line| line.starts_with("Pss:")).unwrap();
-    let kib: f64 = line
-        .split_ascii_whitespace()
-        .nth(1)
-        .unwrap()
-        .parse()
-        .unwrap();
-    kib / 1024.0
 }

@@ -43,7 +43,6 @@ async fn main() {
     let machine = json!({
         "processors": std::thread::available_parallelism().map_or(1, usize::from),
         "system": std::fs::read_to_string("/proc/version").unwrap_or_default().split(" (").next(),
-        "load before": std::fs::read_to_string("/proc/loadavg").unwrap_or_default().split(' ').next(),
     });
     let mut rows = Vec::new();
     let mut one_at_a_time = None;

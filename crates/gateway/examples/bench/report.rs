@@ -49,6 +49,26 @@ pub(crate) fn keep_to_one_processor() {
     rustix::thread::sched_setaffinity(None, &one).unwrap();
 }
 
+/// The size of a file.
+pub(crate) fn mib(file: &Path) -> f64 {
+    std::fs::metadata(file).unwrap().len() as f64 / f64::from(1 << 20)
+}
+
+/// A process's proportional set size: its memory, and its share of what it has
+/// in common with others.
+pub(crate) fn pss_mib(process: u32) -> f64 {
+    let path = format!("/proc/{process}/smaps_rollup");
+    let text = std::fs::read_to_string(path).unwrap();
+    let line = text.lines().find(|line| line.starts_with("Pss:")).unwrap();
+    let kib: f64 = line
+        .split_ascii_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
+    kib / 1024.0
+}
+
 pub(crate) fn median(times: &mut [Duration]) -> f64 {
     times.sort_unstable();
     times[times.len() / 2].as_secs_f64()
