@@ -80,9 +80,8 @@ pub(crate) fn agent_name(state: &State, id: &AgentId) -> String {
 
 pub(crate) fn reviewer_name(state: &State, id: ReviewerId) -> String {
     state
-        .credentials()
-        .find(|key| key.reviewer == id)
-        .map_or_else(|| id.to_string(), |key| safe_text::flat(&key.name))
+        .reviewer(&id)
+        .map_or_else(|| id.to_string(), |person| safe_text::flat(&person.name))
 }
 
 /// The row of one action.

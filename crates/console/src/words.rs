@@ -13,13 +13,23 @@ use crate::view::SafeText;
 /// The action that an entry belongs to.
 pub(crate) fn action_of(leaf: &Leaf) -> Option<ActionId> {
     match &leaf.data {
-        Data::LogOpened(_) | Data::CredentialEnrolled(_) | Data::AgentRegistered(_) => None,
+        Data::LogOpened(_)
+        | Data::CredentialEnrolled(_)
+        | Data::CredentialAdmitted(_)
+        | Data::CredentialRevoked(_)
+        | Data::ReviewerRegistered(_)
+        | Data::ReviewerChanged(_)
+        | Data::ReviewerRemoved(_)
+        | Data::RulesChanged(_)
+        | Data::AgentRegistered(_)
+        | Data::AgentRevoked(_) => None,
         Data::ActionProposed(data) => Some(data.action),
         Data::ActionTaken(data) => Some(data.action),
         Data::ActionAsked(data) => Some(data.action),
         Data::ActionAnswered(data) => Some(data.action),
         Data::ActionFlagged(data) => Some(data.action),
         Data::VerdictGiven(data) => Some(data.signed.item.action),
+        Data::VerdictRecognised(data) => Some(data.signed.item.action),
         Data::ActionResolved(data) => Some(data.action),
         Data::PermitIssued(data) => Some(data.action),
         Data::PermitLapsed(data) => Some(data.action),
@@ -50,6 +60,43 @@ pub(crate) fn step(leaf: &Leaf, state: &State) -> String {
             reviewer_name(state, data.signed.item.owner),
             safe_text::flat(&data.signed.item.name)
         ),
+        Data::AgentRevoked(data) => format!(
+            "{} ended the agent {}.",
+            actor_name(state, leaf),
+            agent_name(state, &data.signed.item.agent)
+        ),
+        Data::CredentialAdmitted(data) => format!(
+            "{} admitted a key of {}.",
+            actor_name(state, leaf),
+            reviewer_name(state, data.signed.item.reviewer)
+        ),
+        Data::CredentialRevoked(data) => {
+            let revoked = state.credential_of(data.signed.item.credential);
+            let whose = revoked.map_or_else(String::new, |key| {
+                format!(" of {}", reviewer_name(state, key.reviewer))
+            });
+            format!("{} revoked a key{whose}.", actor_name(state, leaf))
+        }
+        Data::ReviewerRegistered(data) => format!(
+            "{} took {} in.",
+            actor_name(state, leaf),
+            safe_text::flat(&data.signed.item.name)
+        ),
+        Data::ReviewerChanged(data) => format!(
+            "{} changed what {} may do.",
+            actor_name(state, leaf),
+            safe_text::flat(&data.signed.item.name)
+        ),
+        Data::ReviewerRemoved(data) => format!(
+            "{} removed {}.",
+            actor_name(state, leaf),
+            reviewer_name(state, data.signed.item.reviewer)
+        ),
+        Data::RulesChanged(data) => format!(
+            "{} changed the rules: approvals that an action needs: {}.",
+            actor_name(state, leaf),
+            data.signed.item.quorum
+        ),
         Data::ActionProposed(data) => format!("{} proposed it.", agent_name(state, &data.agent)),
         Data::ActionTaken(_) => format!("{} took it.", actor_name(state, leaf)),
         Data::ActionAsked(_) => format!("{} asked the agent.", actor_name(state, leaf)),
@@ -63,6 +110,12 @@ pub(crate) fn step(leaf: &Leaf, state: &State) -> String {
                 Verdict::Deny => "denied",
             }
         ),
+        Data::VerdictRecognised(_) => {
+            format!(
+                "{} says that the verdict is theirs.",
+                actor_name(state, leaf)
+            )
+        }
         Data::ActionResolved(data) => match (data.resolution, data.use_before) {
             (Resolution::Approved, Some(last)) => {
                 format!("Approved. It may start until {}.", time_words(last))

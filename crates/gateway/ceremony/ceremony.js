@@ -12,6 +12,9 @@ const toText = (buffer) =>
   btoa(String.fromCharCode(...new Uint8Array(buffer)))
     .replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 
+/** Whether a key is enrolled that somebody else has yet to admit. */
+let enrolling = false;
+
 class Refused extends Error {}
 
 async function call(method, path, body) {
@@ -84,7 +87,7 @@ async function sign(request) {
       timeout: 110_000,
     },
   });
-  await call("POST", "/assertion", {
+  const { ack } = await call("POST", "/assertion", {
     assertion: {
       authenticator_data: toText(key.response.authenticatorData),
       client_data_json: toText(key.response.clientDataJSON),
@@ -92,7 +95,20 @@ async function sign(request) {
       signature: toText(key.response.signature),
     },
   });
-  over(...finished.done);
+  const claim = enrolling && ack?.entries[0];
+  if (!claim) return over(...finished.done);
+  over(
+    "Your key is enrolled",
+    `It counts once it is admitted. Compare this fingerprint with whoever admits it, by voice: ${await readAloud(claim.leaf)}`,
+  );
+}
+
+/** The first 64 bits of a leaf's hash in decimal, as the other end shows them. */
+async function readAloud(leaf) {
+  const bytes = new Uint8Array([0, ...new TextEncoder().encode(leaf)]);
+  const hash = await crypto.subtle.digest("SHA-256", bytes);
+  const digits = new DataView(hash).getBigUint64(0).toString().padStart(20, "0");
+  return digits.match(/.{4}/g).join(" ");
 }
 
 async function register(options) {
@@ -118,7 +134,8 @@ async function register(options) {
 }
 
 function secondPrompt(request) {
-  heading("Now sign with it once", "The new key signs its own enrolment and opens your first session. Until then nothing is stored.");
+  const then = enrolling ? "" : " and opens your first session";
+  heading("Now sign with it once", `The new key signs its own enrolment${then}. Until then nothing is stored.`);
   onClick("Sign with the new key", () => sign(request));
   $("go").focus();
 }
@@ -135,7 +152,15 @@ function registration(options) {
 const titles = {
   "session.opened": ["Sign in", "Your key opens the session of the console."],
   "agent.registered": ["Connect an agent", "Your key lets this agent propose actions. It still decides nothing."],
+  "agent.revoked": ["End an agent", "It proposes and runs nothing more."],
+  "credential.admitted": ["Admit a key", "Compare the fingerprint with the person whose key it is, then use your key."],
+  "credential.revoked": ["Revoke a key", "What it signs counts no more, and sessions of its person end."],
+  "reviewer.registered": ["Take a person in", "Compare the fingerprint with that person, then use your key."],
+  "reviewer.changed": ["Change what a person may do", "Compare this with the console, then use your key."],
+  "reviewer.removed": ["Remove a person", "That person decides nothing more, and every session of theirs ends."],
+  "rules.changed": ["Change the rules", "They hold for what is proposed from now on."],
   "verdict.given": ["Sign your decision", "Compare this with the console, then use your key."],
+  "verdict.recognised": ["It was me", "You say that this decision is yours."],
 };
 
 async function begin() {
@@ -149,7 +174,8 @@ async function begin() {
     heading("No keys here", "This browser offers no passkeys or security keys. Open this page in Firefox, Chromium, Chrome, Edge or Safari.");
     return;
   }
-  if (page.purpose === "setup") return beginSetup(page);
+  enrolling = page.purpose === "credential.enrolled";
+  if (enrolling || page.purpose === "setup") return beginSetup(page);
   heading(...titles[page.purpose]);
   for (const { label, value } of page.statement) {
     const [term, text] = [document.createElement("dt"), document.createElement("dd")];
@@ -165,9 +191,7 @@ async function begin() {
 
 function beginSetup(page) {
   if (page.step === "assertion") return secondPrompt(page.request);
-  if (page.step === "registration") {
-    return over("Start again", "This page was reloaded while a key was being made. Cancel in the console and start again there.");
-  }
+  if (page.step === "registration") return registration(page.registration);
   heading("Set up your key", "Type the code that the console shows. It proves that you sit in front of it.");
   show("code-form");
   $("typed").focus();

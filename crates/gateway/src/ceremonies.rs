@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use vidimus_protocol::api::{Ack, CeremonyState, CeremonyView, StartCeremony};
 use vidimus_protocol::id::CeremonyId;
-use webauthn_rs::prelude::PasskeyRegistration;
+use webauthn_rs::prelude::{CreationChallengeResponse, PasskeyRegistration};
 
+use crate::enrolment::{Claim, Claimant};
 use crate::founding::{FoundingDraft, NewSession};
 use crate::keys::{random, random_id};
 use crate::problem::Refusal;
@@ -43,15 +44,27 @@ pub(crate) enum Step {
     /// Register a key.
     Registration {
         state: Box<PasskeyRegistration>,
-        name: String,
-        session: NewSession,
+        /// What the browser is asked.
+        options: Box<CreationChallengeResponse>,
+        whose: Whose,
     },
     /// Sign the founding.
     Founding(Box<FoundingDraft>),
+    /// Sign the enrolment of a further key.
+    Claim(Box<Claim>),
     /// Sign an act.
     Act(Box<StartCeremony>),
     /// Nothing more.
     Over,
+}
+
+/// Whose key is registered.
+#[derive(Clone)]
+pub(crate) enum Whose {
+    /// The founder's, who is signed in with it.
+    Founder { name: String, session: NewSession },
+    /// Somebody's to whom the log is open already.
+    Claimant(Claimant),
 }
 
 /// One key prompt.
@@ -80,7 +93,9 @@ impl Ceremony {
     pub(crate) fn take_assertion(&self) -> Option<Step> {
         let mut step = self.step();
         match *step {
-            Step::Founding(_) | Step::Act(_) => Some(std::mem::replace(&mut *step, Step::Over)),
+            Step::Founding(_) | Step::Claim(_) | Step::Act(_) => {
+                Some(std::mem::replace(&mut *step, Step::Over))
+            }
             Step::Code { .. } | Step::Registration { .. } | Step::Over => None,
         }
     }

@@ -16,6 +16,8 @@ use vidimus_protocol::{Blob, Digest, Time, sha256, strict};
 
 use crate::keys::{random, random_id};
 
+/// Name of the first key, which nobody is asked for.
+const FIRST_LABEL: &str = "First key";
 /// Life of the founding envelope, seconds.
 const LIFE_S: u64 = 120;
 
@@ -55,6 +57,7 @@ pub(crate) struct Premises {
     pub(crate) log_key: String,
     pub(crate) nonce: Digest,
     pub(crate) origin: String,
+    pub(crate) profile: Profile,
     pub(crate) rp_id: String,
     pub(crate) web_origin: String,
     pub(crate) permit_key: PermitKey,
@@ -99,6 +102,7 @@ impl Opening {
             log_key,
             nonce,
             origin,
+            profile,
             rp_id,
             web_origin,
             permit_key,
@@ -110,7 +114,7 @@ impl Opening {
             origin,
             origins: vec![web_origin],
             permit_keys: vec![permit_key],
-            profile: Profile::Personal,
+            profile,
             rp_id,
         };
         let leaf = Leaf {
@@ -137,6 +141,7 @@ impl Opening {
     pub(crate) fn enrol(
         self,
         registration: Registration,
+        backup_eligible: bool,
         session: NewSession,
         now: Time,
     ) -> FoundingDraft {
@@ -146,7 +151,9 @@ impl Opening {
         } = registration;
         let item = EnrolmentItem {
             attestation: sha256(&[&attestation_object.0]),
+            backup_eligible,
             credential_id: self.founder.credential_id,
+            label: FIRST_LABEL.to_owned(),
             name: self.founder.name,
             public_key: self.founder.public_key,
             reviewer: self.founder.reviewer,

@@ -16,6 +16,7 @@ mod backup;
 mod ceremonies;
 mod clock;
 mod door;
+mod enrolment;
 mod founding;
 mod guard;
 mod health;
@@ -44,13 +45,15 @@ use axum::Router;
 use tokio::sync::{Semaphore, oneshot};
 use vidimus_ledger::note::SigningKey;
 use vidimus_ledger::tree::MemoryTree;
-use vidimus_policy::{Personal, Policy};
+use vidimus_policy::{Personal, Policy, Team};
 use vidimus_protocol::api::{Ack, CeremonyState, CeremonyView, FeedMessage};
+use vidimus_protocol::entry::Profile;
 use vidimus_protocol::id::CeremonyId;
 use vidimus_protocol::state::name_is_fit;
 use vidimus_protocol::{Digest, State};
 use vidimus_verify::permit::PermitSigner;
 use vidimus_verify::replay::Replay;
+use webauthn_rs::prelude::CreationChallengeResponse;
 
 pub use backup::{BackupError, Copied, backup};
 pub use clock::{BOUND as CLOCK_BOUND, Clock, SystemClock};
@@ -65,9 +68,10 @@ pub use routes::openapi;
 pub use store::StoreError;
 pub use tls::CertificateError;
 
-use ceremonies::{Ceremonies, Step};
+use ceremonies::{Ceremonies, Step, Whose};
 use clock::Timekeeper;
 use door::Door;
+use enrolment::{FoundingCode, Invitations};
 use founding::{Opening, Premises};
 use guard::LastSigned;
 use keys::Keys;
@@ -104,6 +108,16 @@ impl Config {
             clock: Arc::new(SystemClock),
             policy: Arc::new(Personal),
             public: None,
+        }
+    }
+
+    /// A team's profile in `dir`, with the machine's clocks.
+    #[must_use]
+    pub fn team(dir: PathBuf, public: Public) -> Self {
+        Self {
+            policy: Arc::new(Team),
+            public: Some(public),
+            ..Self::personal(dir)
         }
     }
 }
@@ -173,6 +187,8 @@ struct Inner {
     ceremonies: Ceremonies,
     presence: Presence,
     relying_party: RelyingParty,
+    invitations: Invitations,
+    founding_code: FoundingCode,
     premises: Premises,
     clock: Arc<dyn Clock>,
     webhooks: Webhooks,
@@ -217,6 +233,10 @@ impl Gateway {
             None => Door::loopback(Loopback::bind(&dir.join("port"))?),
         };
         let port = door.port;
+        let profile = match public {
+            Some(_) => Profile::Team,
+            None => Profile::Personal,
+        };
         let url = match public {
             Some(public) => public.url,
             None => PublicUrl::local(port),
@@ -237,6 +257,7 @@ impl Gateway {
             log_key: log_key.verifier().to_string(),
             nonce: keys.nonce,
             origin: origin.clone(),
+            profile,
             rp_id: url.rp_id().to_owned(),
             web_origin: web_origin.clone(),
             permit_key: permit_key.key().clone(),
@@ -289,6 +310,8 @@ impl Gateway {
             ceremonies: Ceremonies::default(),
             presence: Presence::default(),
             relying_party: RelyingParty::new(&premises),
+            invitations: Invitations::new(&keys.permit_seed),
+            founding_code: FoundingCode::default(),
             premises,
             clock,
             webhooks: Webhooks::new(&dir),
@@ -406,12 +429,36 @@ impl Gateway {
         let opening = Opening::new(premises, name, key.credential_id(), key.public_key(), now);
         let origin = opening.software_origin();
         let registration = key.register(&premises.rp_id, &origin, opening.log());
-        let draft = Box::new(opening.enrol(registration, session, now));
+        let draft = Box::new(opening.enrol(registration, false, session, now));
         let assertion = key.assert(&premises.rp_id, &origin, draft.envelope.challenge());
         match self.ask(Request::Found { draft, assertion }).await? {
             Answer::Ack(ack) => Ok(ack),
             _ => Err(unexpected()),
         }
+    }
+
+    /// The code with which the founder of a team's log shows that it is his to
+    /// found; `None` once there is a log. For the terminal or the journal of
+    /// whoever starts the gateway, another each time.
+    #[must_use]
+    pub fn founding_code(&self) -> Option<&str> {
+        let team = self.0.premises.profile == Profile::Team;
+        (team && self.log().is_none()).then(|| self.0.founding_code.text())
+    }
+
+    /// A browser's part of registering a key.
+    fn registration(&self, whose: Whose) -> Result<(CreationChallengeResponse, Step), Refusal> {
+        let name = match &whose {
+            Whose::Founder { name, .. } => name,
+            Whose::Claimant(claimant) => &claimant.name,
+        };
+        let (options, state) = self.0.relying_party.start(name)?;
+        let step = Step::Registration {
+            state: Box::new(state),
+            options: Box::new(options.clone()),
+            whose,
+        };
+        Ok((options, step))
     }
 
     /// How far a key prompt is; waits at most `wait` for its end.

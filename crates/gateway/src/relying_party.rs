@@ -20,6 +20,7 @@ pub(crate) struct RelyingParty(Webauthn);
 pub(crate) struct Registered {
     pub(crate) credential_id: Blob,
     pub(crate) public_key: Blob,
+    pub(crate) backup_eligible: bool,
     pub(crate) registration: Registration,
 }
 
@@ -64,6 +65,7 @@ impl RelyingParty {
         Ok(Registered {
             credential_id: Blob(attested.credential_id),
             public_key: Blob(attested.public_key),
+            backup_eligible: attested.flags.backup_eligible(),
             registration: Registration {
                 attestation_object: Blob(object.clone()),
                 client_data_json: Blob(credential.response.client_data_json.clone()),

@@ -4,6 +4,7 @@ mod actions;
 mod auth;
 mod ceremonies;
 mod deliveries;
+mod enrolment;
 mod events;
 pub(crate) mod feed;
 mod health;
@@ -82,6 +83,9 @@ fn described() -> OpenApiRouter<Gateway> {
         .routes(routes!(ceremonies::nonce))
         .routes(routes!(ceremonies::session, ceremonies::end_session))
         .routes(routes!(ceremonies::start))
+        .routes(routes!(enrolment::found))
+        .routes(routes!(enrolment::invite))
+        .routes(routes!(enrolment::enrol))
         .routes(routes!(ceremonies::view, ceremonies::cancel))
         .routes(routes!(ceremonies::assertion))
 }

@@ -30,6 +30,7 @@ use vidimus_verify::permit::PermitSigner;
 use vidimus_verify::replay::{Replay, ReplayError};
 
 use crate::clock::{ClockFault, Timekeeper};
+use crate::enrolment::Claim;
 use crate::founding::FoundingDraft;
 use crate::keys::random;
 use crate::problem::Refusal;
@@ -53,6 +54,10 @@ const MOST_NONCES: usize = 1000;
 pub(crate) enum Request {
     Found {
         draft: Box<FoundingDraft>,
+        assertion: Assertion,
+    },
+    Enrol {
+        claim: Box<Claim>,
         assertion: Assertion,
     },
     Propose {
@@ -328,6 +333,7 @@ impl Sequencer {
     fn judge(&mut self, request: Request) -> Result<Wanted, Refusal> {
         match request {
             Request::Found { draft, assertion } => self.found(*draft, assertion),
+            Request::Enrol { claim, assertion } => self.enrol(*claim, assertion),
             Request::Propose { agent, propose } => self.propose(agent, *propose),
             Request::Withdraw { agent, action } => self.withdraw(agent, action),
             Request::Permit { agent, action } => self.permit(agent, action),

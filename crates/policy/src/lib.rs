@@ -141,6 +141,30 @@ mod tests {
     }
 
     #[test]
+    fn a_team_is_asked_as_its_rules_say() {
+        let action = Action {
+            payload: Payload::Json(Box::new(Change {
+                after: None,
+                before: Some(1.into()),
+                operation: "delete".into(),
+            })),
+            target: target(),
+        };
+        for (quorum, whom) in [(1, "a reviewer."), (3, "3 reviewers.")] {
+            let evaluation = Team.evaluate(&Proposal {
+                action: &action,
+                wait: None,
+                quorum,
+            });
+            assert_eq!(
+                (evaluation.decision, evaluation.quorum),
+                (Decision::Ask, quorum)
+            );
+            assert!(evaluation.reasons[0].ends_with(whom), "{evaluation:?}");
+        }
+    }
+
+    #[test]
     fn asks_the_owner_about_everything() {
         for uid in [0, 1000] {
             let evaluation = evaluate(uid, None);
@@ -163,6 +187,7 @@ mod tests {
         let evaluation = Personal.evaluate(&Proposal {
             action: &action,
             wait: None,
+            quorum: 1,
         });
         assert_eq!((evaluation.decision, evaluation.quorum), (Decision::Ask, 1));
     }

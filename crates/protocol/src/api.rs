@@ -255,6 +255,59 @@ pub struct VerdictExtras {
     pub seen: Seen,
 }
 
+/// `POST /v1/founding`: begins the first key of a team's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Found {
+    /// The code that the gateway told whoever started it.
+    pub code: String,
+    /// Name of the founder.
+    pub name: String,
+    /// End of the first session.
+    pub session_expires_at: Time,
+    /// [`token_hash`](crate::envelope::token_hash) of the first session's token.
+    pub token_hash: Digest,
+}
+
+/// `POST /v1/invitations`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Invite {
+    /// Name of the person. Ignored for one who is here already.
+    pub name: String,
+    /// A person who is here already and has lost his keys.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reviewer: Option<ReviewerId>,
+}
+
+/// The answer to [`Invite`]: for the invited person alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Invited {
+    /// When it is over.
+    pub expires_at: Time,
+    /// What the invited person gives back, once.
+    pub invitation: String,
+    /// Who he will be.
+    pub reviewer: ReviewerId,
+}
+
+/// `POST /v1/enrolments`: begins a key after the first. With an invitation, or
+/// with a session for a further key of its own person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Enrol {
+    /// The invitation.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub invitation: Option<String>,
+    /// Name of the key.
+    pub label: String,
+}
+
 /// The answer to [`StartCeremony`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

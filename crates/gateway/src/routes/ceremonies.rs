@@ -276,6 +276,7 @@ pub(super) async fn assertion(
     let ceremony = gateway.0.ceremonies.get(id(&ceremony)?)?;
     let request = match ceremony.take_assertion() {
         Some(Step::Founding(draft)) => Request::Found { draft, assertion },
+        Some(Step::Claim(claim)) => Request::Enrol { claim, assertion },
         Some(Step::Act(start)) => Request::Act { start, assertion },
         _ => return Err(out_of_order()),
     };

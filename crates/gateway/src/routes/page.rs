@@ -11,6 +11,7 @@ use vidimus_protocol::action::{Action, Change, Command, Payload, Stdin, Target};
 use vidimus_protocol::api::{CeremonyState, StartCeremony};
 use vidimus_protocol::envelope::{ActType, Verdict, VerdictItem};
 use vidimus_protocol::id::CeremonyId;
+use vidimus_protocol::state::Standing;
 use vidimus_protocol::{Blob, Digest, Violation};
 use webauthn_rs::prelude::{CreationChallengeResponse, RegisterPublicKeyCredential};
 
@@ -20,9 +21,11 @@ use super::auth::NoAgent;
 use super::ceremonies::{item, out_of_order};
 use super::feed::off_the_async_threads;
 use crate::Gateway;
-use crate::ceremonies::{Step, TRIES};
+use crate::ceremonies::{Step, TRIES, Whose};
+use crate::enrolment::Claim;
 use crate::founding::Opening;
 use crate::problem::Refusal;
+use crate::relying_party::Registered;
 
 /// What the page shows and may do next.
 #[derive(Serialize)]
@@ -35,6 +38,8 @@ pub(super) struct Page {
     code: Option<String>,
     /// What is signed, in words.
     statement: Vec<Line>,
+    /// What the browser is asked to make a key.
+    registration: Option<Box<CreationChallengeResponse>>,
     /// What the key is asked.
     request: Option<KeyRequest>,
 }
@@ -81,12 +86,30 @@ pub(super) async fn page(
         step,
         code: None,
         statement: Vec::new(),
+        registration: None,
         request,
     };
     let start = match &*ceremony.step() {
         _ if over.is_some() => return Ok(Json(setup(over.unwrap_or_default(), None))),
         Step::Code { .. } => return Ok(Json(setup("code", None))),
-        Step::Registration { .. } => return Ok(Json(setup("registration", None))),
+        Step::Registration { options, whose, .. } => {
+            let mut page = setup("registration", None);
+            page.registration = Some(options.clone());
+            if let Whose::Claimant(_) = whose {
+                page.purpose = ActType::CredentialEnrolled.as_str();
+            }
+            return Ok(Json(page));
+        }
+        Step::Claim(claim) => {
+            let request = KeyRequest::new(
+                &gateway,
+                claim.envelope.challenge(),
+                vec![claim.credential_id()],
+            );
+            let mut page = setup("assertion", Some(request));
+            page.purpose = ActType::CredentialEnrolled.as_str();
+            return Ok(Json(page));
+        }
         Step::Founding(draft) => {
             let request = KeyRequest::new(
                 &gateway,
@@ -105,6 +128,7 @@ pub(super) async fn page(
             .state
             .credentials()
             .filter(|key| key.reviewer == start.envelope.signer)
+            .filter(|key| key.standing == Standing::InForce)
             .map(|key| key.id.clone())
             .collect()
     };
@@ -113,6 +137,7 @@ pub(super) async fn page(
         step: "assertion",
         code: Some(ceremony.code().to_owned()),
         statement: statement(gateway.clone(), *start).await?,
+        registration: None,
         request: Some(KeyRequest::new(&gateway, challenge, credentials)),
     }))
 }
@@ -280,13 +305,12 @@ pub(super) async fn code(
         ceremony.end(Err(refusal.clone()));
         return Err(refusal);
     }
-    let (options, state) = gateway.0.relying_party.start(name)?;
-    let (name, session) = (name.clone(), *session);
-    *step = Step::Registration {
-        state: Box::new(state),
-        name,
-        session,
+    let whose = Whose::Founder {
+        name: name.clone(),
+        session: *session,
     };
+    let (options, next) = gateway.registration(whose)?;
+    *step = next;
     Ok(Json(options))
 }
 
@@ -298,30 +322,36 @@ pub(super) async fn registration(
 ) -> Result<Json<KeyRequest>, Refusal> {
     let ceremony = gateway.0.ceremonies.get(id(&ceremony)?)?;
     let mut step = ceremony.step();
-    let Step::Registration {
-        state,
-        name,
-        session,
-    } = &*step
-    else {
+    let Step::Registration { state, whose, .. } = &*step else {
         return Err(out_of_order());
     };
     let registered = gateway.0.relying_party.finish(&credential, state)?;
+    let credential_id = registered.credential_id.clone();
     let now = gateway.0.clock.wall();
-    let opening = Opening::new(
-        &gateway.0.premises,
-        name,
-        registered.credential_id.clone(),
-        registered.public_key,
-        now,
-    );
-    let draft = Box::new(opening.enrol(registered.registration, *session, now));
-    let challenge = draft.envelope.challenge();
-    *step = Step::Founding(draft);
+    let (challenge, next) = match whose {
+        Whose::Founder { name, session } => {
+            let Registered {
+                credential_id,
+                public_key,
+                backup_eligible,
+                registration,
+            } = registered;
+            let opening = Opening::new(&gateway.0.premises, name, credential_id, public_key, now);
+            let draft = Box::new(opening.enrol(registration, backup_eligible, *session, now));
+            (draft.envelope.challenge(), Step::Founding(draft))
+        }
+        Whose::Claimant(claimant) => {
+            let committed = gateway.0.shared.read();
+            let log = committed.state.log().ok_or(Violation::NotOpened)?.id;
+            let claim = Box::new(Claim::new(claimant, registered, log, &committed.tree, now));
+            (claim.envelope.challenge(), Step::Claim(claim))
+        }
+    };
+    *step = next;
     Ok(Json(KeyRequest::new(
         &gateway,
         challenge,
-        vec![registered.credential_id],
+        vec![credential_id],
     )))
 }
 

@@ -25,6 +25,7 @@ use vidimus_protocol::{Digest, State, Violation};
 use vidimus_verify::act;
 
 use super::{Refusal, Sequencer, Wanted};
+use crate::enrolment::Claim;
 use crate::founding::FoundingDraft;
 use crate::store::Session;
 
@@ -68,6 +69,13 @@ impl Sequencer {
             expires_at: draft.session.expires_at,
         });
         Ok(Wanted::Entries(vec![opened.index, entry.index]))
+    }
+
+    /// Commits what a new key says about itself. It does not count yet.
+    pub(super) fn enrol(&mut self, claim: Claim, assertion: Assertion) -> Result<Wanted, Refusal> {
+        let leaf = claim.into_leaf(assertion, self.now()?);
+        let (entry, _) = self.append(&leaf, Vec::new())?;
+        Ok(Wanted::Entries(vec![entry.index]))
     }
 
     pub(super) fn act(
