@@ -40,6 +40,11 @@ async fn serve(args: &GatewayArgs, url: PublicUrl) -> Result<(), Stop> {
         gateway.url(),
         gateway.port()
     ));
+    if let Some(code) = gateway.founding_code() {
+        answer(&format!(
+            "It has no log yet. Whoever founds it becomes its first administrator and needs this code, good until the gateway stops:\n\n    {code}\n"
+        ));
+    }
     let stop = async {
         tokio::select! {
             _ = terminated.recv() => {}
@@ -64,12 +69,10 @@ fn config(args: &GatewayArgs, url: PublicUrl) -> Config {
         _ => Entrance::Loopback,
     };
     let dir: PathBuf = args.dir.clone().expect("`--public-url` requires `--dir`");
-    Config {
-        public: Some(Public {
-            url,
-            listen: args.listen,
-            entrance,
-        }),
-        ..Config::personal(dir)
-    }
+    let public = Public {
+        url,
+        listen: args.listen,
+        entrance,
+    };
+    Config::team(dir, public)
 }

@@ -155,6 +155,9 @@ pub enum OpenError {
         /// The address that was asked for.
         asked: String,
     },
+    /// A log keeps its profile.
+    #[error("the log in this folder is {0}; a log never changes that")]
+    OtherProfile(&'static str),
     /// Its keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -262,6 +265,14 @@ impl Gateway {
             web_origin: web_origin.clone(),
             permit_key: permit_key.key().clone(),
         };
+        if let Some(log) = state.log()
+            && log.opened.profile != profile
+        {
+            return Err(OpenError::OtherProfile(match log.opened.profile {
+                Profile::Personal => "one person's: start it without `--public-url`",
+                Profile::Team => "a team's: start it with its `--public-url`",
+            }));
+        }
         if let Some(log) = state.log()
             && (log.opened.rp_id != premises.rp_id || !log.opened.origins.contains(&web_origin))
         {

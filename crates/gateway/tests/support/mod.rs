@@ -197,8 +197,33 @@ impl Fresh {
         (key, session, base, request)
     }
 
+    /// Begins the founding of a team's log and registers its first key, up to
+    /// the second prompt.
+    pub async fn register_team(&self, now: Time) -> (Passkey, String, String, Value) {
+        let session = token();
+        let found = json!({
+            "code": self.gateway.founding_code().unwrap(), "name": "Ada",
+            "session_expires_at": now.plus_seconds(3600), "token_hash": token_hash(&session),
+        });
+        let started = self.call(Method::POST, "/v1/founding", Some(&found)).await;
+        let CeremonyStarted { ceremony, .. } = started.json();
+        let base = format!("/v1/ceremonies/{ceremony}");
+        let (key, request) = registered(&self.http, &self.gateway.url(), &base).await;
+        (key, session, base, request)
+    }
+
     pub async fn found(self, now: Time) -> World {
-        let (key, session, base, request) = self.register(now).await;
+        let begun = self.register(now).await;
+        self.found_with(begun).await
+    }
+
+    pub async fn found_team(self, now: Time) -> World {
+        let begun = self.register_team(now).await;
+        self.found_with(begun).await
+    }
+
+    async fn found_with(self, begun: (Passkey, String, String, Value)) -> World {
+        let (key, session, base, request) = begun;
         let challenge: Blob = serde_json::from_value(request["challenge"].clone()).unwrap();
         let assertion = assert_with(
             &key,
@@ -244,6 +269,17 @@ pub fn leaf(ack: &Ack, at: usize) -> Leaf {
         Parsed::Known(leaf) => leaf,
         Parsed::Unknown { kind, .. } => panic!("unknown kind {kind}"),
     }
+}
+
+/// Makes a key on the page of a prompt that is at that step.
+pub async fn registered(http: &reqwest::Client, url: &str, base: &str) -> (Passkey, Value) {
+    let page: Value = call(http, url, Method::GET, &format!("{base}/page"), None, None)
+        .await
+        .json();
+    let (key, created) = register_with(url, page["registration"].clone()).await;
+    let path = format!("{base}/registration");
+    let request = call(http, url, Method::POST, &path, None, Some(&created)).await;
+    (key, request.json())
 }
 
 async fn call(

@@ -1,0 +1,438 @@
+//! A team's gateway: invitations, keys, roles, and who may decide.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use support::{Forgery, assert_with};
+use support::{Held, World, config, leaf, now, registered, serve, token};
+use vidimus_gateway::{Config, Entrance, Public};
+use vidimus_protocol::api::{Ack, CeremonyStarted, Invited};
+use vidimus_protocol::entry::{Data, Profile};
+use vidimus_protocol::envelope::{
+    ActType, AdmissionItem, AgentItem, RecognitionItem, RemovalItem, ReviewerItem, Revocation,
+    RevocationItem, Role, RulesItem, SessionItem, Verdict, token_hash,
+};
+use vidimus_protocol::id::{AgentId, ExecutorId, ReviewerId};
+use vidimus_protocol::trust::TrustFile;
+use vidimus_protocol::{Blob, Digest};
+use vidimus_verify::bundle::{self, Wanted};
+use vidimus_verify::replay::Replay;
+
+/// Somebody else at the same gateway.
+struct Person {
+    key: ::passkey::types::Passkey,
+    reviewer: ReviewerId,
+    session: String,
+    /// Leaf hash of the enrolment of his key.
+    enrolment: Digest,
+}
+
+fn team(dir: &std::path::Path) -> Config {
+    let personal = config(dir);
+    let port: u16 = std::fs::read_to_string(dir.join("port"))
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    let public = Public {
+        url: format!("http://localhost:{port}").parse().unwrap(),
+        listen: None,
+        entrance: Entrance::Loopback,
+    };
+    Config::team(personal.dir, public)
+}
+
+async fn founded(dir: &std::path::Path) -> World {
+    serve(team(dir)).found_team(now()).await
+}
+
+fn hash(ack: &Ack, at: usize) -> Digest {
+    Digest(vidimus_ledger::tree::leaf_hash(
+        ack.entries[at].leaf.as_bytes(),
+    ))
+}
+
+/// The other person's key signs next.
+fn swap(world: &mut World, person: &mut Person) {
+    std::mem::swap(&mut world.key, &mut person.key);
+    std::mem::swap(&mut world.reviewer, &mut person.reviewer);
+    std::mem::swap(&mut world.session, &mut person.session);
+}
+
+async fn enrol(world: &World, token: Option<&str>, body: &Value) -> support::Reply {
+    world
+        .call(Method::POST, "/v1/enrolments", token, Some(body))
+        .await
+}
+
+/// Makes a key on the page that an enrolment began, and signs with it.
+async fn claim(world: &World, started: support::Reply) -> (::passkey::types::Passkey, Ack) {
+    let CeremonyStarted { ceremony, .. } = started.json();
+    let base = format!("/v1/ceremonies/{ceremony}");
+    let (key, request) = registered(&world.http, &world.gateway.url(), &base).await;
+    let challenge: Blob = serde_json::from_value(request["challenge"].clone()).unwrap();
+    let challenge = Digest(challenge.0.try_into().unwrap());
+    let assertion = assert_with(&key, &world.gateway.url(), challenge, &Forgery::default()).await;
+    let view: Value = world
+        .call(
+            Method::POST,
+            &format!("{base}/assertion"),
+            None,
+            Some(&json!({ "assertion": assertion })),
+        )
+        .await
+        .json();
+    let ack: Ack = serde_json::from_value(view["ack"].clone()).unwrap();
+    world.proven(&ack);
+    (key, ack)
+}
+
+async fn invited(world: &World, name: &str) -> Invited {
+    world
+        .post("/v1/invitations", &world.session, &json!({ "name": name }))
+        .await
+        .json()
+}
+
+/// Invited, enrolled, and not taken in yet.
+async fn newcomer(world: &World, name: &str) -> Person {
+    let invited = invited(world, name).await;
+    let body = json!({ "invitation": invited.invitation, "label": "Phone" });
+    let (key, ack) = claim(world, enrol(world, None, &body).await).await;
+    Person {
+        key,
+        reviewer: invited.reviewer,
+        session: String::new(),
+        enrolment: hash(&ack, 0),
+    }
+}
+
+async fn act<I: serde::Serialize>(world: &World, act: ActType, item: &I) -> support::Reply {
+    let start = world.one(act, item).await;
+    world
+        .act(Some(&world.session), &start, &Forgery::default())
+        .await
+}
+
+fn ack(reply: &support::Reply) -> Ack {
+    let view: Value = reply.json();
+    serde_json::from_value(view["ack"].clone()).unwrap()
+}
+
+async fn take_in(world: &World, person: &Person, name: &str, roles: &[Role]) {
+    let item = ReviewerItem {
+        credential: person.enrolment,
+        groups: vec!["sre".into()],
+        identity: format!("{}@example.com", name.to_lowercase()),
+        name: name.into(),
+        reviewer: person.reviewer,
+        roles: roles.to_vec(),
+    };
+    let taken = act(world, ActType::ReviewerRegistered, &item).await;
+    world.proven(&ack(&taken));
+}
+
+/// A reviewer who is signed in.
+async fn joined(world: &mut World, name: &str, roles: &[Role]) -> Person {
+    let mut person = newcomer(world, name).await;
+    take_in(world, &person, name, roles).await;
+    swap(world, &mut person);
+    world.session = world.sign_in().await;
+    swap(world, &mut person);
+    person
+}
+
+async fn try_to_sign_in(world: &World) -> support::Reply {
+    let item = SessionItem {
+        expires_at: now().plus_seconds(3600),
+        token_hash: token_hash(&token()),
+    };
+    let start = world.one(ActType::SessionOpened, &item).await;
+    world.act(None, &start, &Forgery::default()).await
+}
+
+async fn rules(world: &World, quorum: u64) -> support::Reply {
+    let item = RulesItem {
+        device_bound: false,
+        max_age_days: 0,
+        quorum,
+        replaces: world.log,
+    };
+    act(world, ActType::RulesChanged, &item).await
+}
+
+/// The whole log, as the verifier judges it.
+async fn replayed(world: World, dir: &std::path::Path) -> Replay {
+    world.stop().await;
+    let mut replay = Replay::new();
+    for leaf in World::leaves(dir) {
+        replay.push(leaf.as_bytes()).unwrap();
+    }
+    replay
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_founder_shows_the_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let fresh = serve(team(dir.path()));
+    for code in ["", "0000-0000-0000-0000-0000-0000-0000-0000"] {
+        let found = json!({
+            "code": code, "name": "Eve", "session_expires_at": now().plus_seconds(60),
+            "token_hash": token_hash(&token()),
+        });
+        let refused = fresh.call(Method::POST, "/v1/founding", Some(&found)).await;
+        assert_eq!(refused.refused(), "forbidden");
+    }
+    let world = fresh.found_team(now()).await;
+    assert_eq!(world.gateway.founding_code(), None);
+    let replay = replayed(world, dir.path()).await;
+    let log = replay.state().log().unwrap();
+    assert_eq!(log.opened.profile, Profile::Team);
+    assert_eq!(log.opened.founders[0].name, "Ada");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_personal_gateway_is_founded_in_its_window_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let fresh = serve(config(dir.path()));
+    assert_eq!(fresh.gateway.founding_code(), None);
+    let found = json!({
+        "code": "", "name": "Eve", "session_expires_at": now().plus_seconds(60),
+        "token_hash": token_hash(&token()),
+    });
+    let refused = fresh.call(Method::POST, "/v1/founding", Some(&found)).await;
+    assert_eq!(refused.refused(), "forbidden");
+    fresh.stop().await;
+}
+
+/// Four eyes: Ada's agent proposes, Ada may not decide, Ben does.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_person_decides() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = founded(dir.path()).await;
+    let mut ben = joined(&mut world, "Ben", &[Role::Reviewer]).await;
+    let agent = world.connect().await;
+    let (propose, proposed) = world.propose(&agent, &["deploy"]).await;
+
+    let draft = world.draft(&proposed, Verdict::Approve, "mine").await;
+    let own = world
+        .act(Some(&world.session), &draft.start(), &Forgery::default())
+        .await;
+    assert_eq!(own.refused(), "own_action");
+
+    swap(&mut world, &mut ben);
+    let approved = world
+        .decide(&proposed, Verdict::Approve, "looks right")
+        .await;
+    assert_eq!(approved.entries.len(), 3);
+    let permit: Value = world.permit(&agent, propose.action).await.json();
+    let redeemed = world
+        .post(
+            &format!("/v1/actions/{}/redeem", propose.action),
+            &agent.token,
+            &json!({ "action_digest": support::commit(&propose.payload), "permit": permit["permit"] }),
+        )
+        .await;
+    let bundle: vidimus_protocol::api::Bundle = redeemed.json();
+    let permit = match leaf(&approved, 2).data {
+        Data::PermitIssued(data) => data.permit,
+        other => panic!("{other:?}"),
+    };
+    let wanted = Wanted {
+        action: propose.action,
+        action_digest: support::commit(&propose.payload),
+        permit,
+        newest: None,
+    };
+    let report = bundle::check(&bundle, &TrustFile::new(world.log), &wanted).unwrap();
+    assert_eq!(report.reviewers[0].name, "Ben");
+    assert!(!report.single_operator);
+
+    // Was it you?
+    let item = RecognitionItem {
+        action: propose.action,
+        verdict: hash(&approved, 0),
+    };
+    act(&world, ActType::VerdictRecognised, &item)
+        .await
+        .json::<Value>();
+    let again = act(&world, ActType::VerdictRecognised, &item).await;
+    assert_eq!(again.refused(), "not_your_verdict");
+    replayed(world, dir.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_are_asked_and_one_denies() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = founded(dir.path()).await;
+    let mut ben = joined(&mut world, "Ben", &[Role::Reviewer]).await;
+    let mut cleo = joined(&mut world, "Cleo", &[Role::Reviewer]).await;
+    rules(&world, 2).await.json::<Value>();
+    assert_eq!(rules(&world, 1).await.refused(), "overtaken");
+    let agent = world.connect().await;
+    for (second, expected) in [(Verdict::Approve, "approved"), (Verdict::Deny, "denied")] {
+        let (propose, proposed) = world.propose(&agent, &["deploy"]).await;
+        swap(&mut world, &mut ben);
+        let first = world.decide(&proposed, Verdict::Approve, "").await;
+        assert_eq!(first.entries.len(), 1);
+        swap(&mut world, &mut ben);
+        assert_eq!(
+            world.status(&agent, propose.action).await["status"],
+            "pending"
+        );
+        swap(&mut world, &mut cleo);
+        world.decide(&proposed, second, "").await;
+        swap(&mut world, &mut cleo);
+        assert_eq!(
+            world.status(&agent, propose.action).await["status"],
+            expected
+        );
+    }
+    replayed(world, dir.path()).await;
+}
+
+/// What an invitation is good for, and what not.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_is_for_one_key_of_one_person() {
+    let dir = tempfile::tempdir().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut world = founded(dir.path()).await;
+    let other = founded(elsewhere.path()).await;
+    let ben = invited(&world, "Ben").await;
+    let body = |text: &str| json!({ "invitation": text, "label": "Phone" });
+    let mut changed = ben.invitation.clone().into_bytes();
+    changed[3] ^= 1;
+    let foreign = invited(&other, "Ben").await.invitation;
+    for wrong in ["", "x.y", &String::from_utf8(changed).unwrap(), &foreign] {
+        let refused = enrol(&world, None, &body(wrong)).await;
+        assert_eq!(refused.refused(), "forbidden", "{wrong}");
+    }
+    assert_eq!(
+        enrol(&world, None, &json!({ "label": "Phone" }))
+            .await
+            .refused(),
+        "unauthorised"
+    );
+    let (key, made) = claim(&world, enrol(&world, None, &body(&ben.invitation)).await).await;
+    let again = enrol(&world, None, &body(&ben.invitation)).await;
+    assert_eq!(again.refused(), "forbidden", "it was used");
+
+    // The key says whose it is, and opens nothing.
+    let mut person = Person {
+        key,
+        reviewer: ben.reviewer,
+        session: String::new(),
+        enrolment: hash(&made, 0),
+    };
+    swap(&mut world, &mut person);
+    assert_eq!(try_to_sign_in(&world).await.refused(), "key_not_admitted");
+    swap(&mut world, &mut person);
+    take_in(&world, &person, "Ben", &[Role::Reviewer]).await;
+    swap(&mut world, &mut person);
+    world.session = world.sign_in().await;
+
+    // A reviewer invites nobody and takes nobody in.
+    let invites = world
+        .post("/v1/invitations", &world.session, &json!({ "name": "Eve" }))
+        .await;
+    assert_eq!(invites.refused(), "not_allowed");
+    assert_eq!(rules(&world, 1).await.refused(), "not_allowed");
+    other.stop().await;
+    replayed(world, dir.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_further_key_is_admitted_and_revoked() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = founded(dir.path()).await;
+    let mut ben = joined(&mut world, "Ben", &[Role::Reviewer]).await;
+    swap(&mut world, &mut ben);
+    let body = json!({ "label": "Security key" });
+    let started = enrol(&world, Some(&world.session), &body).await;
+    let (key, made) = claim(&world, started).await;
+    let item = AdmissionItem {
+        credential: hash(&made, 0),
+        reviewer: world.reviewer,
+    };
+    act(&world, ActType::CredentialAdmitted, &item)
+        .await
+        .json::<Value>();
+    let old_key = std::mem::replace(&mut world.key, key);
+    let session = world.sign_in().await;
+
+    // The old one is lost: revoked with the new one, and every session ends.
+    world.session = session.clone();
+    let item = RevocationItem {
+        credential: ben.enrolment,
+        why: Revocation::Lost,
+    };
+    act(&world, ActType::CredentialRevoked, &item)
+        .await
+        .json::<Value>();
+    assert_eq!(
+        world.get("/v1/session", &session).await.refused(),
+        "unauthorised"
+    );
+    let new_key = std::mem::replace(&mut world.key, old_key);
+    assert_eq!(try_to_sign_in(&world).await.refused(), "key_revoked");
+    world.key = new_key;
+    world.session = world.sign_in().await;
+    replayed(world, dir.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_removed_is_out_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = founded(dir.path()).await;
+    let mut ben = joined(&mut world, "Ben", &[Role::Reviewer]).await;
+    let agent = bens_agent(&world, ben.reviewer).await;
+    let record = {
+        let leaves = World::leaves(dir.path());
+        let registered = leaves
+            .iter()
+            .find(|leaf| leaf.contains("reviewer.registered"));
+        Digest(vidimus_ledger::tree::leaf_hash(
+            registered.unwrap().as_bytes(),
+        ))
+    };
+    let item = RemovalItem {
+        replaces: record,
+        reviewer: ben.reviewer,
+    };
+    act(&world, ActType::ReviewerRemoved, &item)
+        .await
+        .json::<Value>();
+    assert_eq!(
+        world.get("/v1/session", &ben.session).await.refused(),
+        "unauthorised"
+    );
+    swap(&mut world, &mut ben);
+    assert_eq!(try_to_sign_in(&world).await.refused(), "unknown_reviewer");
+    swap(&mut world, &mut ben);
+    // Nobody answers for his agent any more.
+    let propose = support::proposal(&["deploy"]);
+    let refused = world.post("/v1/actions", &agent.token, &propose).await;
+    assert_eq!(refused.refused(), "unknown_reviewer");
+    replayed(world, dir.path()).await;
+}
+
+async fn bens_agent(world: &World, owner: ReviewerId) -> Held {
+    let token = token();
+    let item = AgentItem {
+        agent: AgentId::from_random(support::random16()),
+        executor: ExecutorId::from_random(support::random16()),
+        name: "builder".into(),
+        owner,
+        token_hash: token_hash(&token),
+    };
+    act(world, ActType::AgentRegistered, &item)
+        .await
+        .json::<Value>();
+    Held {
+        agent: item.agent,
+        executor: item.executor,
+        token,
+    }
+}
