@@ -82,6 +82,8 @@ fn described() -> OpenApiRouter<Gateway> {
         .routes(routes!(openapi::serve))
         .routes(routes!(ceremonies::nonce))
         .routes(routes!(ceremonies::session, ceremonies::end_session))
+        .routes(routes!(ceremonies::sessions))
+        .routes(routes!(ceremonies::end_one_session))
         .routes(routes!(ceremonies::start))
         .routes(routes!(enrolment::found))
         .routes(routes!(enrolment::invite))

@@ -196,23 +196,32 @@ impl Shared {
         over.map(|session| session.token_hash).collect()
     }
 
-    /// Sessions of a person.
-    pub(crate) fn sessions_of(&self, reviewer: ReviewerId) -> Vec<Digest> {
+    /// The sessions of a person that are in force.
+    pub(crate) fn sessions_of(&self, reviewer: ReviewerId, now: Time) -> Vec<Session> {
         let committed = self.read();
         let his = committed
             .sessions
             .values()
-            .filter(|session| session.reviewer == reviewer);
-        his.map(|session| session.token_hash).collect()
+            .filter(|session| session.reviewer == reviewer && committed.holds(session, now));
+        his.cloned().collect()
     }
 
     /// The session with that token, unless it ended.
     pub(crate) fn session(&self, token_hash: Digest, now: Time) -> Option<Session> {
-        self.read()
+        let committed = self.read();
+        committed
             .sessions
             .get(&token_hash)
-            .filter(|session| now < session.expires_at)
+            .filter(|session| committed.holds(session, now))
             .cloned()
+    }
+}
+
+impl Committed {
+    /// Whether a session is in force: so long as the key that opened it counts.
+    fn holds(&self, session: &Session, now: Time) -> bool {
+        let key = self.state.credential(&session.credential_id);
+        now < session.expires_at && key.is_some_and(|key| self.state.counts(key, now).is_ok())
     }
 }
 

@@ -35,7 +35,7 @@ impl StoreError {
     }
 }
 
-const LAYOUT: i64 = 2;
+const LAYOUT: i64 = 3;
 
 /// Leaves and parts only ever grow at their end, so that a commit writes few
 /// pages: the ids of parts follow from their entry ([`first_part_id`]).
@@ -46,11 +46,12 @@ const SCHEMA: &str = "
         salt BLOB NOT NULL, bytes BLOB NOT NULL
     ) STRICT;
     CREATE TABLE sessions (
-        token_hash BLOB PRIMARY KEY, reviewer TEXT NOT NULL, expires_at TEXT NOT NULL
+        token_hash BLOB PRIMARY KEY, reviewer TEXT NOT NULL, credential BLOB NOT NULL,
+        opened_at TEXT NOT NULL, expires_at TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE filler (bytes BLOB NOT NULL) STRICT;
     INSERT INTO filler VALUES (x'');
-    PRAGMA user_version = 2;
+    PRAGMA user_version = 3;
 ";
 
 /// Pages that the write-ahead log has room for: beyond them it grows.
@@ -72,6 +73,9 @@ pub(crate) struct StoredPart {
 pub(crate) struct Session {
     pub(crate) token_hash: Digest,
     pub(crate) reviewer: ReviewerId,
+    /// The key that opened it: it lasts no longer than that counts.
+    pub(crate) credential_id: Blob,
+    pub(crate) opened_at: Time,
     pub(crate) expires_at: Time,
 }
 
@@ -221,11 +225,13 @@ impl Store {
                 part.execute(params![id, name, r#type, salt.0, bytes.0])?;
             }
             let mut session = transaction
-                .prepare_cached("INSERT OR REPLACE INTO sessions VALUES (?1, ?2, ?3)")?;
+                .prepare_cached("INSERT OR REPLACE INTO sessions VALUES (?1, ?2, ?3, ?4, ?5)")?;
             for open in &batch.sessions {
                 session.execute(params![
                     open.token_hash.0,
                     open.reviewer.to_string(),
+                    open.credential_id.0,
+                    open.opened_at.to_string(),
                     open.expires_at.to_string()
                 ])?;
             }
@@ -312,22 +318,26 @@ impl Store {
 
     /// Every open session.
     pub(crate) fn sessions(&self) -> Result<Vec<Session>, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare("SELECT token_hash, reviewer, expires_at FROM sessions")?;
+        let mut statement = self.connection.prepare(
+            "SELECT token_hash, reviewer, credential, opened_at, expires_at FROM sessions",
+        )?;
         let rows = statement.query_map([], |row| {
             Ok((
                 row.get::<_, [u8; 32]>(0)?,
                 row.get::<_, String>(1)?,
-                row.get::<_, String>(2)?,
+                row.get::<_, Vec<u8>>(2)?,
+                row.get::<_, String>(3)?,
+                row.get::<_, String>(4)?,
             ))
         })?;
         rows.map(|row| {
-            let (token_hash, reviewer, expires_at) = row?;
+            let (token_hash, reviewer, credential_id, opened_at, expires_at) = row?;
             let damaged = || StoreError::Damaged("a session cannot be read".to_owned());
             Ok(Session {
                 token_hash: Digest(token_hash),
                 reviewer: reviewer.parse().map_err(|_| damaged())?,
+                credential_id: Blob(credential_id),
+                opened_at: opened_at.parse().map_err(|_| damaged())?,
                 expires_at: expires_at.parse().map_err(|_| damaged())?,
             })
         })

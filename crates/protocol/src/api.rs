@@ -369,6 +369,32 @@ pub struct SessionView {
     pub reviewer: ReviewerId,
 }
 
+/// `GET /v1/sessions` (session): those of its own person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Sessions {
+    /// The newest first.
+    pub sessions: Vec<OpenSession>,
+}
+
+/// One session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct OpenSession {
+    /// Whether it is the one that asks.
+    pub current: bool,
+    /// Its end.
+    pub expires_at: Time,
+    /// Hash of its token: names it, and opens nothing.
+    pub id: Digest,
+    /// Name of the key that opened it.
+    pub key: String,
+    /// When it was opened.
+    pub opened_at: Time,
+}
+
 /// `GET /v1/agent` (agent): who the token belongs to, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
 use vidimus_ledger::tree;
 use vidimus_protocol::api::{
-    CeremonyStarted, CeremonyView, NonceReply, SessionView, StartCeremony, SubmitAssertion,
+    CeremonyStarted, CeremonyView, NonceReply, OpenSession, SessionView, Sessions, StartCeremony,
+    SubmitAssertion,
 };
 use vidimus_protocol::envelope::{
     ActType, AdmissionItem, AgentItem, AgentRevocationItem, RecognitionItem, RemovalItem,
@@ -23,6 +24,7 @@ use super::auth::{NoAgent, SessionAuth};
 use crate::ceremonies::Step;
 use crate::problem::Refusal;
 use crate::sequencer::{Answer, Request};
+use crate::store::Session;
 use crate::{Gateway, unexpected};
 
 /// Most bytes of one item.
@@ -84,6 +86,68 @@ pub(super) async fn end_session(
     SessionAuth(session): SessionAuth,
 ) -> Result<StatusCode, Refusal> {
     gateway.ask(Request::EndSession(session.token_hash)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Your sessions
+#[utoipa::path(
+    get,
+    path = "/v1/sessions",
+    operation_id = "sessions",
+    tag = "consoles",
+    security(("session" = [])),
+    responses((status = 200, description = "every session of the same person", body = Sessions)),
+)]
+pub(super) async fn sessions(
+    State(gateway): State<Gateway>,
+    SessionAuth(own): SessionAuth,
+) -> Json<Sessions> {
+    let shared = &gateway.0.shared;
+    let open = shared.sessions_of(own.reviewer, gateway.0.clock.wall());
+    let label = |session: &Session| {
+        let committed = shared.read();
+        let key = committed.state.credential(&session.credential_id);
+        key.map(|key| key.label.clone()).unwrap_or_default()
+    };
+    let mut sessions: Vec<_> = open
+        .iter()
+        .map(|session| OpenSession {
+            current: session.token_hash == own.token_hash,
+            expires_at: session.expires_at,
+            id: session.token_hash,
+            key: label(session),
+            opened_at: session.opened_at,
+        })
+        .collect();
+    sessions.sort_by_key(|session| std::cmp::Reverse(session.opened_at));
+    Json(Sessions { sessions })
+}
+
+/// End one of your sessions
+#[utoipa::path(
+    delete,
+    path = "/v1/sessions/{id}",
+    operation_id = "end_one_session",
+    tag = "consoles",
+    security(("session" = [])),
+    params(("id" = Digest, Path, description = "the session, as `/v1/sessions` names it")),
+    responses((status = 204, description = "the session is over")),
+    extensions(("x-refusals" = json!(["not_found", "sequencer"]))),
+)]
+pub(super) async fn end_one_session(
+    State(gateway): State<Gateway>,
+    SessionAuth(own): SessionAuth,
+    Path(session): Path<String>,
+) -> Result<StatusCode, Refusal> {
+    let id: Digest = id(&session)?;
+    let open = gateway
+        .0
+        .shared
+        .sessions_of(own.reviewer, gateway.0.clock.wall());
+    if !open.iter().any(|session| session.token_hash == id) {
+        return Err(Refusal::not_found("session"));
+    }
+    gateway.ask(Request::EndSession(id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -264,7 +328,10 @@ pub(super) async fn cancel(
         "out_of_order", "already_set_up", "not_pending", "decided_already", "agent_exists", "nonce_used",
         "too_late", "envelope_expired", "wrong_parts", "wrong_reason", "wrong_seen", "wrong_proposal",
         "bad_name", "stale_pin", "pin_beyond", "other_log", "wrong_act_type", "clock_skew", "item_count",
-        "session_too_long", "unverifiable", "refused", "sequencer"
+        "session_too_long", "unverifiable", "refused", "sequencer", "own_action", "not_allowed", "key_revoked",
+        "key_not_admitted", "key_too_old", "key_not_device_bound", "agent_revoked", "unknown_reviewer",
+        "reviewer_exists", "own_record", "last_administrator", "overtaken", "not_your_verdict", "team_only",
+        "bad_roles", "bad_rules"
     ]))),
 )]
 pub(super) async fn assertion(

@@ -18,7 +18,7 @@ use vidimus_protocol::envelope::{
     RemovalItem, ReviewerChangeItem, ReviewerItem, RevocationItem, RulesItem, SessionItem, Signed,
     VerdictItem,
 };
-use vidimus_protocol::id::{Actor, ReviewerId};
+use vidimus_protocol::id::Actor;
 use vidimus_protocol::state::check_envelope;
 use vidimus_protocol::strict::{self, StrictError};
 use vidimus_protocol::{Digest, State, Violation};
@@ -66,6 +66,8 @@ impl Sequencer {
         self.batch.sessions.push(Session {
             token_hash: draft.session.token_hash,
             reviewer,
+            credential_id: draft.credential_id(),
+            opened_at: time,
             expires_at: draft.session.expires_at,
         });
         Ok(Wanted::Entries(vec![opened.index, entry.index]))
@@ -111,7 +113,12 @@ impl Sequencer {
                 |state, item: &AdmissionItem| Some(state.credential_of(item.credential)?.entry),
                 |signed| Data::CredentialAdmitted(Box::new(CredentialAdmitted { signed })),
             ),
-            ActType::CredentialRevoked => self.revoke(&start, &assertion),
+            ActType::CredentialRevoked => self.statement(
+                &start,
+                &assertion,
+                |state, item: &RevocationItem| Some(state.credential_of(item.credential)?.entry),
+                |signed| Data::CredentialRevoked(Box::new(CredentialRevoked { signed })),
+            ),
             ActType::ReviewerRegistered => self.statement(
                 &start,
                 &assertion,
@@ -124,7 +131,12 @@ impl Sequencer {
                 |state, item: &ReviewerChangeItem| Some(state.reviewer(&item.reviewer)?.entry),
                 |signed| Data::ReviewerChanged(Box::new(ReviewerChanged { signed })),
             ),
-            ActType::ReviewerRemoved => self.remove(&start, &assertion),
+            ActType::ReviewerRemoved => self.statement(
+                &start,
+                &assertion,
+                |state, item: &RemovalItem| Some(state.reviewer(&item.reviewer)?.entry),
+                |signed| Data::ReviewerRemoved(Box::new(ReviewerRemoved { signed })),
+            ),
             ActType::RulesChanged => self.statement(
                 &start,
                 &assertion,
@@ -169,41 +181,6 @@ impl Sequencer {
         Ok(Wanted::Entries(vec![entry.index]))
     }
 
-    /// Whoever has a revoked key may have sessions that it opened.
-    fn revoke(&mut self, start: &StartCeremony, assertion: &Assertion) -> Result<Wanted, Refusal> {
-        let item: RevocationItem = only(signed_items(start, assertion)?)?.item;
-        let person = self
-            .replay
-            .state()
-            .credential_of(item.credential)
-            .map(|key| key.reviewer);
-        let wanted = self.statement(
-            start,
-            assertion,
-            |state, item: &RevocationItem| Some(state.credential_of(item.credential)?.entry),
-            |signed| Data::CredentialRevoked(Box::new(CredentialRevoked { signed })),
-        )?;
-        self.end_sessions(person);
-        Ok(wanted)
-    }
-
-    fn remove(&mut self, start: &StartCeremony, assertion: &Assertion) -> Result<Wanted, Refusal> {
-        let item: RemovalItem = only(signed_items(start, assertion)?)?.item;
-        let wanted = self.statement(
-            start,
-            assertion,
-            |state, item: &RemovalItem| Some(state.reviewer(&item.reviewer)?.entry),
-            |signed| Data::ReviewerRemoved(Box::new(ReviewerRemoved { signed })),
-        )?;
-        self.end_sessions(Some(item.reviewer));
-        Ok(wanted)
-    }
-
-    fn end_sessions(&mut self, person: Option<ReviewerId>) {
-        let his = person.map(|person| self.shared.sessions_of(person));
-        self.batch.ended_sessions.extend(his.into_iter().flatten());
-    }
-
     fn open_session(
         &mut self,
         start: &StartCeremony,
@@ -237,6 +214,8 @@ impl Sequencer {
         let session = Session {
             token_hash: item.token_hash,
             reviewer: envelope.signer,
+            credential_id: assertion.credential_id.clone(),
+            opened_at: now,
             expires_at: item.expires_at,
         };
         let over = self.shared.sessions_over(now);
