@@ -218,10 +218,10 @@ impl Shared {
 }
 
 impl Committed {
-    /// Whether a session is in force: so long as the key that opened it counts.
+    /// Whether a session is in force: so long as the key is that opened it.
     fn holds(&self, session: &Session, now: Time) -> bool {
         let key = self.state.credential(&session.credential_id);
-        now < session.expires_at && key.is_some_and(|key| self.state.counts(key, now).is_ok())
+        now < session.expires_at && key.is_some_and(|key| self.state.in_force(key).is_ok())
     }
 }
 

@@ -252,14 +252,14 @@ impl Excerpt {
             .filter(|given| given.verdict == Verdict::Approve);
         approved
             .filter_map(|given| {
-                let key = self.judge.state.credential(&given.credential_id)?;
+                let person = self.judge.state.reviewer(&given.reviewer)?;
                 let (.., route) = self
                     .entries
                     .iter()
                     .find(|(index, ..)| *index == given.entry.index)?;
                 Some(Approver {
                     reviewer: given.reviewer,
-                    name: key.name.clone(),
+                    name: person.name.clone(),
                     route: (*route)?,
                 })
             })

@@ -91,7 +91,7 @@ fn is_host(name: &str) -> bool {
     let last_is_a_name = name
         .rsplit('.')
         .next()
-        .is_some_and(|last| last.bytes().any(|byte| byte.is_ascii_lowercase()));
+        .is_some_and(|last| last.starts_with(|c: char| c.is_ascii_lowercase()));
     name.len() <= 253 && name.contains('.') && name.split('.').all(label) && last_is_a_name
 }
 

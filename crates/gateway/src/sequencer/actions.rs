@@ -7,8 +7,8 @@ use vidimus_protocol::Violation;
 use vidimus_protocol::action::{Action, Context, OUTPUT_TYPE};
 use vidimus_protocol::api::{Propose, Redeem, ReportOutcome};
 use vidimus_protocol::entry::{
-    Completed, Data, Leaf, MAX_WHY, Parsed, PermitIssued, PermitLapsed, PermitRedeemed, Profile,
-    Proposed, Ref, Resolution, Resolved,
+    Completed, Data, Leaf, MAX_WHY, Parsed, PermitIssued, PermitLapsed, PermitRedeemed, Proposed,
+    Ref, Resolution, Resolved,
 };
 use vidimus_protocol::id::{ActionId, Actor, AgentId, PermitId};
 use vidimus_protocol::permit::MAX_LIFE_S;
@@ -320,38 +320,29 @@ impl Sequencer {
         let state = self.replay.state();
         let agent = state.agent(&action.agent).ok_or(Violation::UnknownAgent)?;
         let resolved = action.resolved.as_ref().ok_or(Violation::NotApproved)?;
-        let keys = action.verdicts.iter().filter_map(|given| {
-            state
-                .credential(&given.credential_id)
-                .map(|key| key.entry.index)
-        });
-        let mut chain: Vec<u64> = std::iter::once(0)
-            .chain(keys)
-            .chain([
-                agent.entry.index,
-                action.proposal.index,
-                resolved.entry.index,
-            ])
-            .chain(action.verdicts.iter().map(|given| given.entry.index))
-            .collect();
-        if state
-            .log()
-            .is_some_and(|log| log.opened.profile == Profile::Team)
-        {
-            let people = action.verdicts.iter().map(|given| given.reviewer);
-            let records = people
-                .chain([agent.owner])
-                .filter_map(|id| state.reviewer(&id));
-            chain.extend(records.map(|person| person.entry.index));
-            chain = self.grounds(chain)?;
-        }
-        chain.sort_unstable();
-        chain.dedup();
-        Ok(chain)
+        // A verdict may list them as seen.
+        let notes = action
+            .notes
+            .iter()
+            .filter(|note| note.seen_name().is_some())
+            .map(|note| note.entry.index);
+        let people = action
+            .verdicts
+            .iter()
+            .map(|given| given.reviewer)
+            .chain([agent.owner, agent.registrar])
+            .filter_map(|id| Some(state.reviewer(&id)?.entry.index));
+        let chain = [
+            agent.entry.index,
+            action.proposal.index,
+            resolved.entry.index,
+        ];
+        self.grounds(chain.into_iter().chain(notes).chain(people).collect())
     }
 
     /// These entries and all that they build on, down to the founder's key.
     fn grounds(&self, mut open: Vec<u64>) -> Result<Vec<u64>, Refusal> {
+        let state = self.replay.state();
         let mut grounds = BTreeSet::new();
         while let Some(index) = open.pop() {
             if !grounds.insert(index) {
@@ -359,13 +350,22 @@ impl Sequencer {
             }
             let leaf = self.leaf(index)?;
             open.extend(leaf.refs.iter().map(|entry| entry.index));
-            if let Data::CredentialEnrolled(data) = &leaf.data {
-                let key = self
-                    .replay
-                    .state()
-                    .credential(&data.signed.item.credential_id);
-                let admissions = key.into_iter().flat_map(|key| &key.admissions);
-                open.extend(admissions.map(|entry| entry.index));
+            if let Actor::Reviewer(id) = leaf.actor {
+                open.extend(state.reviewer(&id).map(|person| person.entry.index));
+            }
+            match &leaf.data {
+                Data::CredentialEnrolled(data) => {
+                    let key = state.credential(&data.signed.item.credential_id);
+                    let admissions = key.into_iter().flat_map(|key| &key.admissions);
+                    open.extend(admissions.map(|entry| entry.index));
+                }
+                // How many administrators there are says how many must agree.
+                Data::CredentialAdmitted(data)
+                    if data.signed.envelope.signer != data.signed.item.reviewer =>
+                {
+                    open.extend(state.reviewers().map(|person| person.entry.index));
+                }
+                _ => {}
             }
         }
         Ok(grounds.into_iter().collect())

@@ -198,7 +198,7 @@ impl Sequencer {
         if key.reviewer != envelope.signer {
             return Err(Violation::ForeignCredential.into());
         }
-        state.counts(key, now)?;
+        state.in_force(key)?;
         if envelope.pinned_size.0 <= key.entry.index {
             return Err(Violation::StalePin.into());
         }

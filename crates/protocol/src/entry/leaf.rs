@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use super::kinds::{Data, Kind};
 use crate::bytes::Digest;
+use crate::envelope::Signed;
 use crate::id::Actor;
 use crate::strict::{self, StrictError};
 use crate::time::Time;
@@ -164,17 +165,39 @@ impl Leaf {
     /// Numbers that are no positions of the log itself stay below 2^53 here;
     /// positions are bounded by the log's size, which the reducer checks.
     fn numbers_are_safe(&self) -> bool {
+        fn act<I>(signed: &Signed<I>) -> [u64; 4] {
+            [signed.count, signed.index, 0, 0]
+        }
         let data = match &self.data {
-            Data::ActionProposed(data) => [
-                data.evaluation.quorum,
-                data.evaluation.ttl_s,
-                data.evaluation.use_s,
-            ],
-            Data::ActionCompleted(data) => [data.duration_ms, data.output_omitted, 0],
-            Data::VerdictGiven(data) => [data.signed.count, data.signed.index, 0],
-            Data::AgentRegistered(data) => [data.signed.count, data.signed.index, 0],
-            Data::CredentialEnrolled(data) => [data.signed.count, data.signed.index, 0],
-            _ => [0; 3],
+            Data::ActionProposed(data) => {
+                let asked = &data.evaluation;
+                [asked.quorum, asked.ttl_s, asked.use_s, 0]
+            }
+            Data::ActionCompleted(data) => [data.duration_ms, data.output_omitted, 0, 0],
+            Data::RulesChanged(data) => {
+                let [count, index, ..] = act(&data.signed);
+                let rules = &data.signed.item;
+                [count, index, rules.max_age_days, rules.quorum]
+            }
+            Data::VerdictGiven(data) => act(&data.signed),
+            Data::VerdictRecognised(data) => act(&data.signed),
+            Data::AgentRegistered(data) => act(&data.signed),
+            Data::AgentRevoked(data) => act(&data.signed),
+            Data::CredentialEnrolled(data) => act(&data.signed),
+            Data::CredentialAdmitted(data) => act(&data.signed),
+            Data::CredentialRevoked(data) => act(&data.signed),
+            Data::ReviewerRegistered(data) => act(&data.signed),
+            Data::ReviewerChanged(data) => act(&data.signed),
+            Data::ReviewerRemoved(data) => act(&data.signed),
+            Data::LogOpened(_)
+            | Data::ActionTaken(_)
+            | Data::ActionAsked(_)
+            | Data::ActionAnswered(_)
+            | Data::ActionFlagged(_)
+            | Data::ActionResolved(_)
+            | Data::PermitIssued(_)
+            | Data::PermitLapsed(_)
+            | Data::PermitRedeemed(_) => [0; 4],
         };
         data.into_iter()
             .chain(self.parts.iter().map(|part| part.size))

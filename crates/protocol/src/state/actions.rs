@@ -210,8 +210,6 @@ impl State {
         let leaf = &entry.leaf;
         let agent = self.working_agent(&data.agent)?;
         let rules = self.rules.ok_or(Violation::NotOpened)?;
-        // Somebody must answer for it.
-        self.person(agent.owner)?;
         expect_actor(leaf, Actor::Agent(data.agent))?;
         // The first rules stand in `log.opened`, on which everything builds.
         let refs = [agent.entry, rules.entry];
@@ -304,10 +302,12 @@ impl State {
             return Err(Violation::WrongSeen);
         }
         self.may_decide(action, reviewer)?;
-        // A verdict with a key that counts no more is none.
+        // An approval with a key that counts no more is none.
         let given = |given: &&VerdictRecord| given.reviewer == reviewer;
-        let mut before = action.verdicts.iter().filter(given);
-        if before.any(|given| self.still_counts(given, leaf.time)) {
+        let stands = |given: &VerdictRecord| {
+            given.verdict == Verdict::Deny || self.still_counts(given, leaf.time)
+        };
+        if action.verdicts.iter().filter(given).any(stands) {
             return Err(Violation::DecidedAlready);
         }
         let record = VerdictRecord {
@@ -397,6 +397,7 @@ impl State {
             .any(|given| given.verdict == Verdict::Deny);
         let (actor, founded) = match data.resolution {
             Resolution::Approved => {
+                self.working_agent(&action.agent)?;
                 if denied || !self.has_quorum(action, leaf.time) {
                     return Err(Violation::NoQuorum);
                 }
@@ -490,7 +491,7 @@ impl State {
     ) -> Result<Option<Effect>, Violation> {
         expect_actor(&entry.leaf, Actor::Gateway)?;
         expect_parts(&entry.leaf.parts, &[])?;
-        let permit = self.in_force(data.action, data.permit)?;
+        let permit = self.live(data.action, data.permit)?;
         expect_refs(&entry.leaf, &[permit.entry])?;
         if entry.leaf.time < permit.expires_at {
             return Err(Violation::NotDue);
@@ -506,7 +507,7 @@ impl State {
         entry: &Entry,
         data: &PermitRedeemed,
     ) -> Result<Option<Effect>, Violation> {
-        let permit = self.in_force(data.action, data.permit)?;
+        let permit = self.live(data.action, data.permit)?;
         let action = self.known(data.action)?;
         expect_actor(&entry.leaf, Actor::Agent(action.agent))?;
         expect_refs(&entry.leaf, &[permit.entry])?;
@@ -563,7 +564,7 @@ impl State {
         }
     }
 
-    fn in_force(&self, action: ActionId, permit: PermitId) -> Result<&PermitRecord, Violation> {
+    fn live(&self, action: ActionId, permit: PermitId) -> Result<&PermitRecord, Violation> {
         self.known(action)?
             .live_permit()
             .filter(|live| live.id == permit)

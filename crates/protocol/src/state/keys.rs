@@ -1,5 +1,7 @@
 //! Keys: enrolled, admitted, revoked.
 
+use std::collections::HashSet;
+
 use super::{Effect, Rules, State, Violation, expect_parts, expect_refs, name_is_fit};
 use crate::bytes::{Blob, Digest, sha256};
 use crate::entry::{
@@ -39,9 +41,9 @@ pub struct Credential {
 /// Whether a key counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It says whose it is; these administrators have admitted it, and more
-    /// must.
-    Claimed(Vec<ReviewerId>),
+    /// It says whose it is; administrators have admitted it with these keys, and
+    /// more must.
+    Claimed(Vec<Blob>),
     /// It counts.
     InForce,
     /// It counts no more.
@@ -145,7 +147,7 @@ impl State {
     ) -> Result<Option<Effect>, Violation> {
         let signed = &data.signed;
         let item = &signed.item;
-        let key = self.signing_key(entry, signed)?;
+        let key = self.key_of(signed)?;
         let claim = self.claimed(item.credential)?;
         self.check_act(
             entry,
@@ -155,17 +157,18 @@ impl State {
         )?;
         expect_refs(&entry.leaf, &[key.entry, claim.entry])?;
         expect_parts(&entry.leaf.parts, &[])?;
-        if claim.reviewer != item.reviewer {
+        let person = self.person(item.reviewer)?;
+        if claim.reviewer != item.reviewer || claim.name != person.name {
             return Err(Violation::WrongStatement);
         }
-        self.person(item.reviewer)?;
-        let signer = key.reviewer;
-        let enough = if signer == item.reviewer {
+        // Whose key is too old for the rules gets a new one with it.
+        let enough = if key.reviewer == item.reviewer {
             true
         } else {
-            self.recovers(claim, signer)?
+            self.counts(key, entry.leaf.time)?;
+            self.recovers(claim, key, entry.leaf.time)?
         };
-        let credential = claim.id.clone();
+        let (credential, signer) = (claim.id.clone(), key.id.clone());
         self.use_key(entry, signed);
         if let Some(claim) = self.credentials.get_mut(&credential) {
             claim.admissions.push(entry.reference());
@@ -178,22 +181,32 @@ impl State {
     }
 
     /// Whether this administrator's word is the last that a lost key's
-    /// successor needs.
-    fn recovers(&self, claim: &Credential, signer: ReviewerId) -> Result<bool, Violation> {
-        if !self.person(signer)?.is(Role::Administrator) {
+    /// successor needs. Words count as long as their keys do.
+    fn recovers(&self, claim: &Credential, key: &Credential, now: Time) -> Result<bool, Violation> {
+        let administers = |id: ReviewerId| {
+            self.person(id)
+                .is_ok_and(|person| person.is(Role::Administrator))
+        };
+        if !administers(key.reviewer) {
             return Err(Violation::NotAllowed);
         }
         let Standing::Claimed(by) = &claim.standing else {
-            return Err(Violation::WrongStatement);
+            return Err(Violation::UnknownCredential);
         };
-        if by.contains(&signer) {
-            return Err(Violation::DecidedAlready);
+        let mut agreed: HashSet<ReviewerId> = by
+            .iter()
+            .filter_map(|id| self.credentials.get(id))
+            .filter(|given| administers(given.reviewer) && self.counts(given, now).is_ok())
+            .map(|given| given.reviewer)
+            .collect();
+        let is_new = agreed.insert(key.reviewer);
+        let enough = agreed.len() >= self.recovery_quorum(claim.reviewer);
+        // Others may have left since his first word: then his second is enough.
+        if is_new || enough {
+            Ok(enough)
+        } else {
+            Err(Violation::DecidedAlready)
         }
-        let agreed = self
-            .administrators()
-            .filter(|admin| admin.id == signer || by.contains(&admin.id))
-            .count();
-        Ok(agreed >= self.recovery_quorum(claim.reviewer))
     }
 
     /// How many administrators must admit a key of this person when he has no
@@ -214,7 +227,7 @@ impl State {
     ) -> Result<Option<Effect>, Violation> {
         let signed = &data.signed;
         let item = &signed.item;
-        let key = self.signing_key(entry, signed)?;
+        let key = self.key_of(signed)?;
         let revoked = self
             .credential_of(item.credential)
             .filter(|credential| !matches!(credential.standing, Standing::Revoked(_)))
@@ -227,11 +240,13 @@ impl State {
         )?;
         expect_refs(&entry.leaf, &[key.entry, revoked.entry])?;
         expect_parts(&entry.leaf.parts, &[])?;
-        let signer = self.person(key.reviewer)?;
-        if revoked.reviewer != signer.id && !signer.is(Role::Administrator) {
-            return Err(Violation::NotAllowed);
+        if revoked.reviewer != key.reviewer {
+            self.counts(key, entry.leaf.time)?;
+            if !self.person(key.reviewer)?.is(Role::Administrator) {
+                return Err(Violation::NotAllowed);
+            }
         }
-        if self.is_the_last_of_the_last(revoked, entry.leaf.time) {
+        if self.is_the_last_of_the_last(revoked) {
             return Err(Violation::LastAdministrator);
         }
         let (credential, why) = (revoked.id.clone(), item.why);
@@ -243,16 +258,15 @@ impl State {
     }
 
     /// Whether nobody could administer the log without this key.
-    fn is_the_last_of_the_last(&self, key: &Credential, now: Time) -> bool {
-        let administers = |other: &&Credential| {
-            other.id != key.id
-                && self.counts(other, now).is_ok()
+    fn is_the_last_of_the_last(&self, key: &Credential) -> bool {
+        let administers = |key: &Credential| {
+            key.standing == Standing::InForce
                 && self
-                    .reviewers
-                    .get(&other.reviewer)
-                    .is_some_and(|reviewer| reviewer.is(Role::Administrator))
+                    .person(key.reviewer)
+                    .is_ok_and(|person| person.is(Role::Administrator))
         };
-        key.standing == Standing::InForce && !self.credentials.values().any(|key| administers(&key))
+        let mut others = self.credentials.values().filter(|other| other.id != key.id);
+        administers(key) && !others.any(administers)
     }
 
     /// The key that this `credential.enrolled` enrolled.
@@ -276,6 +290,13 @@ impl State {
         entry: &Entry,
         signed: &Signed<I>,
     ) -> Result<&Credential, Violation> {
+        let key = self.key_of(signed)?;
+        self.counts(key, entry.leaf.time)?;
+        Ok(key)
+    }
+
+    /// The signer's key in force, whatever the rules say of it.
+    fn key_of<I>(&self, signed: &Signed<I>) -> Result<&Credential, Violation> {
         let key = self
             .credentials
             .get(&signed.assertion.credential_id)
@@ -283,8 +304,22 @@ impl State {
         if key.reviewer != signed.envelope.signer {
             return Err(Violation::ForeignCredential);
         }
-        self.counts(key, entry.leaf.time)?;
+        self.in_force(key)?;
         Ok(key)
+    }
+
+    /// Whether a key still is its person's: it opens sessions, and admits and
+    /// revokes his own keys, also when the rules want others for all else.
+    ///
+    /// # Errors
+    /// [`Violation`] says why not.
+    pub fn in_force(&self, key: &Credential) -> Result<(), Violation> {
+        match key.standing {
+            Standing::InForce => {}
+            Standing::Claimed(_) => return Err(Violation::NotAdmitted),
+            Standing::Revoked(_) => return Err(Violation::KeyRevoked),
+        }
+        self.person(key.reviewer).map(|_| ())
     }
 
     /// Whether what a key signs at that time counts.
@@ -292,12 +327,7 @@ impl State {
     /// # Errors
     /// [`Violation`] says why not.
     pub fn counts(&self, key: &Credential, now: Time) -> Result<(), Violation> {
-        match key.standing {
-            Standing::InForce => {}
-            Standing::Claimed(_) => return Err(Violation::NotAdmitted),
-            Standing::Revoked(_) => return Err(Violation::KeyRevoked),
-        }
-        self.person(key.reviewer)?;
+        self.in_force(key)?;
         let rules = self.rules.as_ref().ok_or(Violation::NotOpened)?;
         key.keeps(rules, now)
     }

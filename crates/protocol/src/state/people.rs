@@ -121,10 +121,10 @@ pub fn group_is_fit(group: &str) -> bool {
 }
 
 /// Whether it says how a person is known outside: 1 to 254 characters without
-/// control characters and white space.
+/// control characters, white space and capitals, so that it has one spelling.
 #[must_use]
 pub fn identity_is_fit(identity: &str) -> bool {
-    let forbidden = |c: char| c.is_control() || c.is_whitespace();
+    let forbidden = |c: char| c.is_control() || c.is_whitespace() || c.is_uppercase();
     (1..=254).contains(&identity.chars().count()) && !identity.chars().any(forbidden)
 }
 
@@ -390,7 +390,13 @@ impl State {
         let signed = &data.signed;
         let item = &signed.item;
         let key = self.signing_key(entry, signed)?;
-        let agent = self.working_agent(&item.agent)?;
+        let agent = self
+            .agents
+            .get(&item.agent)
+            .ok_or(Violation::UnknownAgent)?;
+        if agent.revoked {
+            return Err(Violation::AgentIsRevoked);
+        }
         self.check_act(
             entry,
             signed,
@@ -419,6 +425,8 @@ impl State {
         if agent.revoked {
             return Err(Violation::AgentIsRevoked);
         }
+        // Somebody must answer for it.
+        self.person(agent.owner)?;
         Ok(agent)
     }
 

@@ -34,8 +34,8 @@ pub(super) fn deciders(state: &State) -> Vec<Decider> {
     let mut counts: BTreeMap<ReviewerId, Decider> = BTreeMap::new();
     for given in state.actions().flat_map(|action| &action.verdicts) {
         let name = state
-            .credential(&given.credential_id)
-            .map(|key| key.name.clone())
+            .reviewer(&given.reviewer)
+            .map(|person| person.name.clone())
             .unwrap_or_default();
         let decider = counts.entry(given.reviewer).or_insert_with(|| Decider {
             reviewer: given.reviewer,

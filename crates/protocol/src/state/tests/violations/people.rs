@@ -82,6 +82,24 @@ cases! { KEYS:
         let leaf = story.enrolled_by(other);
         instead(story, entry, leaf);
     };
+    WrongStatement, "a claim under the name before", CredentialAdmitted, |story, entry| {
+        story.person = ada();
+        let mut renamed = story.person_changed(ben());
+        if let Data::ReviewerChanged(data) = &mut renamed.data {
+            data.signed.item.name = "Benjamin".into();
+        }
+        story.take(renamed);
+        story.person = ben();
+        let leaf = story.admitted(ben_again());
+        instead(story, entry, leaf);
+    };
+    KeyTooOld, "an administrator's word with a key that is too old", CredentialAdmitted, |story, entry| {
+        story.joins(cleo(), &[Role::Administrator]);
+        story.later(365 * 86_400);
+        story.person = cleo();
+        let leaf = story.admitted(ben_again());
+        instead(story, entry, leaf);
+    };
     WrongStatement, "a key of a person who left", CredentialAdmitted, |story, entry| {
         story.person = ada();
         let left = story.person_removed(ben());
@@ -155,8 +173,18 @@ cases! { PEOPLE:
         let leaf = story.person_registered(ben_again());
         instead(story, entry, leaf);
     };
-    ReviewerExists, "with an identity that is taken", ReviewerRegistered, |_, entry| {
-        item!(entry, ReviewerRegistered).identity = "Ada".into();
+    ReviewerExists, "with an identity that is taken", RulesChanged, |story, entry| {
+        let claim = story.enrolled_by(cleo());
+        story.take(claim);
+        story.person = ada();
+        let mut leaf = story.person_registered(cleo());
+        if let Data::ReviewerRegistered(data) = &mut leaf.data {
+            data.signed.item.identity = "ben@example.com".into();
+        }
+        instead(story, entry, leaf);
+    };
+    BadName, "an identity with a capital", ReviewerRegistered, |_, entry| {
+        item!(entry, ReviewerRegistered).identity = "Ben@example.com".into();
     };
     BadName, "an identity with a space", ReviewerRegistered, |_, entry| {
         item!(entry, ReviewerRegistered).identity = "a b".into();
@@ -291,6 +319,28 @@ cases! { TEAM:
     AgentIsRevoked, "is decided on", VerdictGiven, |story, entry| {
         decided(story, entry, |story| drop(story.next(Kind::AgentRevoked)));
     };
+    AgentIsRevoked, "is approved", ActionResolved, |story, entry| {
+        decided(story, entry, |_| {});
+        let approval = entry.leaf.clone();
+        story.take(approval);
+        story.person = ada();
+        let revoked = story.agent_revoked();
+        story.take(revoked);
+        let leaf = story.resolved(action(0), Resolution::Approved);
+        instead(story, entry, leaf);
+    };
+    UnknownReviewer, "redeems after its owner has left", PermitRedeemed, |story, entry| {
+        in_a_team(story, entry, |story| {
+            story.joins(cleo(), &[Role::Administrator]);
+            for kind in [Kind::ActionProposed, Kind::VerdictGiven, Kind::ActionResolved, Kind::PermitIssued] {
+                story.next(kind);
+            }
+            story.person = cleo();
+            let left = story.person_removed(ada());
+            story.take(left);
+            story.redeemed(action(0))
+        });
+    };
     AgentIsRevoked, "redeems", PermitRedeemed, |story, entry| {
         let revoked = story.agent_revoked();
         story.take(revoked);
@@ -408,6 +458,18 @@ cases! { TEAM:
             story.approved_by(ben_again())
         });
     };
+    DecidedAlready, "a denial stays, whatever becomes of its key", VerdictGiven, |story, entry| {
+        in_a_team(story, entry, |story| {
+            story.next(Kind::ActionProposed);
+            story.person = ben();
+            let denial = story.verdict(action(0), Verdict::Deny);
+            story.take(denial);
+            story.person = ada();
+            let revoked = story.revoked(ben());
+            story.take(revoked);
+            story.approved_by(ben_again())
+        });
+    };
     NotHisVerdict, "recognised by another", VerdictRecognised, |story, entry| {
         story.person = ada();
         let leaf = story.recognised(action(0));
@@ -457,6 +519,56 @@ fn more_than_half_of_the_other_administrators_recover_a_lost_key() {
             .expect("enrolled");
         assert_eq!(story.state.counts(key, story.now).is_ok(), done);
     }
+}
+
+/// A key that is too old for the rules still opens the way to its successor.
+#[test]
+fn whose_key_is_too_old_gets_a_new_one_with_it() {
+    let mut story = Story::team_before(Kind::CredentialAdmitted);
+    story.later(366 * 86_400);
+    story.person = ben();
+    let leaf = story.admitted(ben_again());
+    story.take(leaf);
+    let leaf = story.revoked(ben());
+    story.take(leaf);
+}
+
+/// A word counts as long as its key does, and again when others have left.
+#[test]
+fn what_administrators_agreed_on_is_counted_anew() {
+    let mut story = Story::team_before(Kind::CredentialAdmitted);
+    let mut dora = cleo();
+    (dora.id, dora.name, dora.key) = (stranger(), "Dora", "key of Dora");
+    for admin in [cleo(), dora] {
+        story.joins(admin, &[Role::Administrator]);
+    }
+    assert_eq!(story.state.recovery_quorum(ben().id), 2);
+    story.person = dora;
+    let word = story.admitted(ben_again());
+    story.take(word);
+    story.person = ada();
+    let stolen = story.revoked(dora);
+    story.take(stolen);
+    story.person = cleo();
+    let word = story.admitted(ben_again());
+    story.take(word);
+    let counts = |story: &Story| {
+        let key = story
+            .state
+            .credential(&ben_again().key_id())
+            .expect("enrolled");
+        story.state.counts(key, story.now).is_ok()
+    };
+    assert!(!counts(&story), "one word went with its key");
+    story.person = ada();
+    let left = story.person_removed(dora);
+    story.take(left);
+    assert_eq!(story.state.recovery_quorum(ben().id), 2);
+    let left = story.person_removed(cleo());
+    story.take(left);
+    let word = story.admitted(ben_again());
+    story.take(word);
+    assert!(counts(&story));
 }
 
 #[test]

@@ -109,7 +109,8 @@ cases! { VERDICTS:
         resee(entry, |seen| seen.parts[1].commit = Digest([1; 32]));
     };
     NotTheOwner, "not his agent", VerdictGiven, |story, _| {
-        // No entry of this version leads here; other profiles will.
+        // No entry leads to a second person in a personal log.
+        story.state.first_person(stranger(), "Eve", elsewhere());
         story
             .state
             .agents
