@@ -1,6 +1,7 @@
 //! Each lie that a gateway can tell about a running log.
 
 use super::*;
+use crate::testkit::mirrored;
 
 /// Tells a story with one forged entry at its end.
 type Forgery = fn(&mut Story) -> Draft;
@@ -192,6 +193,49 @@ const FORGERIES: &[(&str, Forgery, Is)] = &[
         },
     ),
     (
+        // Its signature is another one, and verifies: only the nonce tells.
+        "the same verdict again, its ECDSA signature mirrored",
+        |story| {
+            let action = story.propose();
+            let first = story.verdict(action, Verdict::Approve, "");
+            let now = story.now;
+            story.write(first.clone());
+            let mut again = first;
+            again.leaf.time = story.now;
+            assert!(again.leaf.time > now);
+            let signature = &mut verdict_data(&mut again).signed.assertion.signature;
+            if let SoftKey::Es256(_) = story.key {
+                *signature = mirrored(signature);
+            }
+            again
+        },
+        |error| violates(error, Violation::NonceReused),
+    ),
+    (
+        // Two gateways at one web address, one after the other: only the log id tells them apart.
+        "a verdict relayed from another log of the same key and page",
+        |story| relayed(story, |_, _| {}),
+        |error| violates(error, Violation::OtherLog),
+    ),
+    (
+        "a verdict relayed from another log, whose name is put right",
+        |story| relayed(story, |own, envelope| envelope.log = own),
+        is_challenge,
+    ),
+    (
+        "a verdict under a challenge of another type",
+        |story| {
+            let action = story.propose();
+            let mut draft = story.verdict_with(action, Verdict::Approve, "", |envelope, _| {
+                envelope.r#type = ActType::SessionOpened;
+            });
+            // The words are put right afterwards; what was signed stays a session.
+            verdict_data(&mut draft).signed.envelope.r#type = ActType::VerdictGiven;
+            draft
+        },
+        is_challenge,
+    ),
+    (
         "an envelope issued too early",
         |story| {
             verdict_with_envelope(story, |story, envelope| {
@@ -248,12 +292,7 @@ const FORGERIES: &[(&str, Forgery, Is)] = &[
             signed.envelope.items_root = Digest(item);
             draft
         },
-        |error| {
-            *error
-                == ReplayError::Act(ActError::Assertion(AssertionError::ClientData(
-                    ClientDataError::Challenge,
-                )))
-        },
+        is_challenge,
     ),
     (
         "a verdict about another digest",
@@ -465,6 +504,28 @@ const FORGERIES: &[(&str, Forgery, Is)] = &[
         },
     ),
 ];
+
+/// What the founder's browser signs for another log, put into this one.
+fn relayed(
+    story: &mut Story,
+    change: impl FnOnce(Digest, &mut vidimus_protocol::envelope::Envelope),
+) -> Draft {
+    let action = story.propose();
+    let other = Story::open(2, Algorithm::Es256);
+    let own_log = std::mem::replace(&mut story.log, other.log);
+    let own_origin = std::mem::replace(&mut story.origin, crate::testkit::ORIGIN.into());
+    let mut draft = story.verdict(action, Verdict::Approve, "");
+    story.log = own_log;
+    story.origin = own_origin;
+    let own = story.log.id;
+    change(own, &mut verdict_data(&mut draft).signed.envelope);
+    draft
+}
+
+fn is_challenge(error: &ReplayError) -> bool {
+    let challenge = AssertionError::ClientData(ClientDataError::Challenge);
+    *error == ReplayError::Act(ActError::Assertion(challenge))
+}
 
 fn not_the_signed_item(error: &ReplayError) -> bool {
     *error == ReplayError::Act(ActError::Item(ProofError::RootMismatch))
