@@ -15,6 +15,7 @@ mod direction;
 mod guards;
 mod independent;
 mod node;
+mod opinions;
 mod package;
 mod packages;
 mod python;

@@ -109,7 +109,7 @@ pub(crate) const TEST: &[Package] = &[
     package("libnotify-bin", "`notify-send`, to see that a daemon is up"),
     package(
         "python3-venv",
-        "runs the second verifier and the interface's tests, which are Python",
+        "runs the second verifier, second opinions and the interface's tests, which are Python",
     ),
     package(
         "libsecret-tools",

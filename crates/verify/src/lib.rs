@@ -23,6 +23,8 @@ pub mod permit;
 pub mod replay;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
+#[cfg(test)]
+mod vectors;
 
 pub use authenticator::{AuthenticatorError, Flags};
 pub use cbor::CborError;

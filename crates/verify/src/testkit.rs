@@ -30,7 +30,8 @@ use vidimus_protocol::{
 pub use team::Member;
 
 pub use soft_key::{
-    FLAGS, SoftKey, attestation_object, authenticator_data, client_data, registration_data,
+    FLAGS, SoftKey, attestation_object, authenticator_data, client_data, mirrored,
+    registration_data,
 };
 #[cfg(test)]
 pub(crate) use soft_key::{eddsa, encode, es256, rs256};

@@ -297,3 +297,17 @@ fn the_signature_binds_both_and_only_this_key_makes_it() {
         assert_eq!(case.check(&foreign), Err(AssertionError::Signature));
     }
 }
+
+/// Signature counters are ignored by design: passkeys leave them at zero, so a
+/// counter that falls says nothing, and one that must rise would refuse them.
+/// Nothing here remembers a counter. That an act counts once hangs on its nonce.
+#[test]
+fn a_lower_signature_counter_changes_nothing() {
+    for case in cases() {
+        for counter in [u32::MAX, 9, 8, 0] {
+            let mut data = good_data();
+            data[33..37].copy_from_slice(&counter.to_be_bytes());
+            assert_eq!(case.with_data(data), Ok(Route::Browser), "{counter}");
+        }
+    }
+}

@@ -181,6 +181,43 @@ pub(crate) fn rs256(n: &[u8], e: &[u8]) -> Blob {
     })
 }
 
+/// The order of P-256's group.
+const P256_ORDER: [u8; 32] = [
+    0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+];
+
+/// The second signature that anybody makes of an ES256 signature: (r, n − s)
+/// of (r, s).
+///
+/// # Panics
+/// When it is no ES256 signature.
+#[must_use]
+pub fn mirrored(signature: &Blob) -> Blob {
+    let (numbers, _) = der_split(&signature.0);
+    let (_, after_r) = der_split(numbers);
+    let r = &numbers[..numbers.len() - after_r.len()];
+    let (s, _) = der_split(after_r);
+    let s = s.strip_prefix(&[0]).unwrap_or(s);
+    let s = [vec![0; 32 - s.len()], s.to_vec()].concat();
+    let mut mirrored = [0; 32];
+    let mut borrow = 0;
+    for at in (0..32).rev() {
+        let difference = i16::from(P256_ORDER[at]) - i16::from(s[at]) - borrow;
+        borrow = i16::from(difference < 0);
+        mirrored[at] = difference.rem_euclid(256).to_le_bytes()[0];
+    }
+    let mut digits: Vec<u8> = mirrored.into_iter().skip_while(|d| *d == 0).collect();
+    if digits[0] >= 0x80 {
+        digits.insert(0, 0);
+    }
+    let of = |tag: u8, content: &[u8]| {
+        let length = u8::try_from(content.len()).expect("two numbers of 33 bytes are short");
+        [&[tag, length], content].concat()
+    };
+    Blob(of(0x30, &[r, &of(0x02, &digits)].concat()))
+}
+
 type Encoding = Result<(), minicbor::encode::Error<std::convert::Infallible>>;
 
 pub(crate) fn encode(write: impl FnOnce(&mut Encoder<&mut Vec<u8>>) -> Encoding) -> Blob {

@@ -1,6 +1,7 @@
 //! Each lie that a gateway can tell about a running log.
 
 use super::*;
+use crate::testkit::mirrored;
 
 /// Tells a story with one forged entry at its end.
 type Forgery = fn(&mut Story) -> Draft;
@@ -197,6 +198,48 @@ const FORGERIES: &[(&str, Forgery, Is)] = &[
         },
     ),
     (
+        // It verifies as the first one does. The nonce tells, before any rule about verdicts would.
+        "the same verdict again, its ECDSA signature mirrored",
+        |story| {
+            let action = story.propose();
+            let first = story.verdict(action, Verdict::Approve, "");
+            story.write(first.clone());
+            let mut again = first;
+            // The entry's time is the gateway's to write, and may not run backwards.
+            again.leaf.time = story.now;
+            let signature = &mut verdict_data(&mut again).signed.assertion.signature;
+            if let SoftKey::Es256(_) = story.key {
+                *signature = mirrored(signature);
+            }
+            again
+        },
+        |error| violates(error, Violation::NonceReused),
+    ),
+    (
+        // Two gateways at one web address, one after the other: only the log id tells them apart.
+        "a verdict relayed from another log of the same key and page",
+        |story| relayed(story, |_, _| {}),
+        |error| violates(error, Violation::OtherLog),
+    ),
+    (
+        "a verdict relayed from another log, whose name is put right",
+        |story| relayed(story, |own, envelope| envelope.log = own),
+        is_challenge,
+    ),
+    (
+        "a verdict under a challenge of another type",
+        |story| {
+            let action = story.propose();
+            let mut draft = story.verdict_with(action, Verdict::Approve, "", |envelope, _| {
+                envelope.r#type = ActType::SessionOpened;
+            });
+            // The words are put right afterwards; what was signed stays a session.
+            verdict_data(&mut draft).signed.envelope.r#type = ActType::VerdictGiven;
+            draft
+        },
+        is_challenge,
+    ),
+    (
         "an envelope issued too early",
         |story| {
             verdict_with_envelope(story, |story, envelope| {
@@ -253,12 +296,7 @@ const FORGERIES: &[(&str, Forgery, Is)] = &[
             signed.envelope.items_root = Digest(item);
             draft
         },
-        |error| {
-            *error
-                == ReplayError::Act(ActError::Assertion(AssertionError::ClientData(
-                    ClientDataError::Challenge,
-                )))
-        },
+        is_challenge,
     ),
     (
         "a verdict about another digest",
@@ -471,6 +509,28 @@ const FORGERIES: &[(&str, Forgery, Is)] = &[
     ),
 ];
 
+/// What the founder's browser signs for another log, put into this one.
+fn relayed(
+    story: &mut Story,
+    change: impl FnOnce(Digest, &mut vidimus_protocol::envelope::Envelope),
+) -> Draft {
+    let action = story.propose();
+    let other = Story::open(2, Algorithm::Es256);
+    let own_log = std::mem::replace(&mut story.log, other.log);
+    let own_origin = std::mem::replace(&mut story.origin, crate::testkit::ORIGIN.into());
+    let mut draft = story.verdict(action, Verdict::Approve, "");
+    story.log = own_log;
+    story.origin = own_origin;
+    let own = story.log.id;
+    change(own, &mut verdict_data(&mut draft).signed.envelope);
+    draft
+}
+
+fn is_challenge(error: &ReplayError) -> bool {
+    let challenge = AssertionError::ClientData(ClientDataError::Challenge);
+    *error == ReplayError::Act(ActError::Assertion(challenge))
+}
+
 fn not_the_signed_item(error: &ReplayError) -> bool {
     *error == ReplayError::Act(ActError::Item(ProofError::RootMismatch))
 }
@@ -525,4 +585,19 @@ fn a_refused_leaf_changes_nothing() {
             "{what}: goes on"
         );
     }
+}
+
+/// A signature is no identity: the mirrored one makes the same good log, so a
+/// rule that remembered signatures would not see an act for the second time.
+#[test]
+fn a_mirrored_signature_is_as_good_as_the_first() {
+    let mut story = Story::new(1, Algorithm::Es256);
+    let action = story.propose();
+    let mut draft = story.verdict(action, Verdict::Approve, "");
+    let signature = &mut verdict_data(&mut draft).signed.assertion.signature;
+    let first = signature.clone();
+    *signature = mirrored(signature);
+    assert_ne!(*signature, first);
+    story.write(draft);
+    assert!(replay(story.leaves()).is_ok());
 }
