@@ -64,6 +64,16 @@ function heading(title, lead) {
   $("lead").textContent = lead;
 }
 
+function state(lines) {
+  for (const { label, value } of lines) {
+    const [term, text] = [document.createElement("dt"), document.createElement("dd")];
+    term.textContent = label;
+    text.textContent = value === "" ? "(none)" : value;
+    $("statement").append(term, text);
+  }
+  show("statement", lines.length > 0);
+}
+
 function over(title, lead) {
   heading(title, lead);
   for (const part of ["statement", "compare", "code-form", "go", "cancel", "help", "problem"]) show(part, false);
@@ -97,10 +107,8 @@ async function sign(request) {
   });
   const claim = enrolling && ack?.entries[0];
   if (!claim) return over(...finished.done);
-  over(
-    "Your key is enrolled",
-    `It counts once it is admitted. Compare this fingerprint with whoever admits it, by voice: ${await readAloud(claim.leaf)}`,
-  );
+  over("Your key is enrolled", "It counts once it is admitted. Whoever admits it compares this with you, by voice.");
+  state([{ label: "Fingerprint", value: await readAloud(claim.leaf) }]);
 }
 
 /** The first 64 bits of a leaf's hash in decimal, as the other end shows them. */
@@ -177,13 +185,7 @@ async function begin() {
   enrolling = page.purpose === "credential.enrolled";
   if (enrolling || page.purpose === "setup") return beginSetup(page);
   heading(...titles[page.purpose]);
-  for (const { label, value } of page.statement) {
-    const [term, text] = [document.createElement("dt"), document.createElement("dd")];
-    term.textContent = label;
-    text.textContent = value === "" ? "(none)" : value;
-    $("statement").append(term, text);
-  }
-  show("statement", page.statement.length > 0);
+  state(page.statement);
   $("code").textContent = `${page.code.slice(0, 3)} ${page.code.slice(3)}`;
   show("compare");
   onClick("Use your key", () => sign(page.request));
