@@ -128,6 +128,7 @@ pub(crate) const TEST: &[Package] = &[
     ),
     package("curl", "asks the gateway as docs/API.md does"),
     package("openssl", "checks a permit as docs/API.md does"),
+    package("nginx-light", "a real proxy in front of a team's gateway"),
     package("lintian", "judges the .deb"),
     package("desktop-file-utils", "judges the desktop file"),
     package("appstream", "judges the description for software centres"),
