@@ -134,7 +134,7 @@ pub(crate) const TEST: &[Package] = &[
     package("appstream", "judges the description for software centres"),
     package("man-db", "judges and shows the manual pages"),
     package("bash-completion", "loads the completions as a shell does"),
-    package("systemd", "judges the unit"),
+    package("systemd", "judges the units"),
     package("mmdebstrap", "a clean root to install the packages in"),
 ];
 

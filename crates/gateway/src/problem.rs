@@ -38,6 +38,7 @@ pub(crate) const CODES: &[(u16, &[&str])] = &[
             "nonce_used",
         ],
     ),
+    (408, &["too_slow"]),
     (410, &["too_late", "envelope_expired", "ceremony_expired"]),
     (413, &["too_long"]),
     (415, &["not_json"]),
