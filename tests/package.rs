@@ -19,6 +19,7 @@ use tempfile::TempDir;
 const FILES: &[&str] = &[
     "usr/bin/vidimus",
     "usr/bin/vidimus-console",
+    "usr/lib/systemd/system/vidimus-gateway@.service",
     "usr/lib/systemd/user/vidimus-gateway.service",
     "usr/share/applications/vidimus.desktop",
     "usr/share/bash-completion/completions/vidimus",
@@ -272,28 +273,33 @@ fn a_shell_completes_the_command() {
 }
 
 #[test]
-fn the_unit_is_sound_and_shut_in() {
+fn the_units_are_sound_and_shut_in() {
     let unpacked = Unpacked::new();
     let run_in = tempfile::tempdir().unwrap();
-    let unit = unpacked.path("usr/lib/systemd/user/vidimus-gateway.service");
     let analyze = |arguments: &[&str], last: &Path| {
         let mut command = Command::new("systemd-analyze");
         command.env("XDG_RUNTIME_DIR", run_in.path());
         command.args(arguments).arg(last).output().unwrap()
     };
-    let verified = analyze(&["verify", "--user", "--man=no"], &unit);
-    let complaints = String::from_utf8(verified.stderr).unwrap();
-    let complaints: Vec<&str> = complaints
-        .lines()
-        // The package is not installed here.
-        .filter(|line| !line.contains("Command /usr/bin/vidimus is not executable"))
-        .collect();
-    assert_eq!(complaints, Vec::<&str>::new());
-    // Tenths on systemd's scale from 0, shut in, to 10. A unit that says
-    // nothing has 9.8.
-    let judged = analyze(
-        &["security", "--user", "--offline=true", "--threshold=20"],
-        &unit,
-    );
-    assert!(judged.status.success(), "{judged:?}");
+    for (manager, name) in [
+        ("--user", "user/vidimus-gateway.service"),
+        ("--system", "system/vidimus-gateway@.service"),
+    ] {
+        let unit = unpacked.path("usr/lib/systemd").join(name);
+        let verified = analyze(&["verify", manager, "--man=no"], &unit);
+        let complaints = String::from_utf8(verified.stderr).unwrap();
+        let complaints: Vec<&str> = complaints
+            .lines()
+            // The package is not installed here.
+            .filter(|line| !line.contains("Command /usr/bin/vidimus is not executable"))
+            .collect();
+        assert_eq!(complaints, Vec::<&str>::new(), "{name}");
+        // Tenths on systemd's scale from 0, shut in, to 10. A unit that says
+        // nothing has 9.8.
+        let judged = analyze(
+            &["security", manager, "--offline=true", "--threshold=20"],
+            &unit,
+        );
+        assert!(judged.status.success(), "{judged:?}");
+    }
 }

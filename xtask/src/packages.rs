@@ -128,12 +128,13 @@ pub(crate) const TEST: &[Package] = &[
     ),
     package("curl", "asks the gateway as docs/API.md does"),
     package("openssl", "checks a permit as docs/API.md does"),
+    package("nginx-light", "a real proxy in front of a team's gateway"),
     package("lintian", "judges the .deb"),
     package("desktop-file-utils", "judges the desktop file"),
     package("appstream", "judges the description for software centres"),
     package("man-db", "judges and shows the manual pages"),
     package("bash-completion", "loads the completions as a shell does"),
-    package("systemd", "judges the unit"),
+    package("systemd", "judges the units"),
     package("mmdebstrap", "a clean root to install the packages in"),
 ];
 

@@ -312,11 +312,21 @@ pub(crate) struct GatewayArgs {
     )]
     pub(crate) public_url: Option<PublicUrl>,
     /// The folder of its ledger and keys, made when missing.
-    #[arg(long, value_name = "FOLDER", requires = "public_url")]
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        requires = "public_url",
+        conflicts_with = "personal"
+    )]
     pub(crate) dir: Option<PathBuf>,
     /// Where to listen, instead of all addresses at the port of `--public-url`
     /// (behind a proxy: 127.0.0.1:8478).
-    #[arg(long, value_name = "ADDRESS:PORT", requires = "public_url")]
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        requires = "public_url",
+        conflicts_with = "personal"
+    )]
     pub(crate) listen: Option<SocketAddr>,
     /// Its certificate and those between it and an authority (PEM). Read again
     /// when it changes.
@@ -324,11 +334,17 @@ pub(crate) struct GatewayArgs {
         long,
         value_name = "FILE",
         requires = "tls_key",
-        requires = "public_url"
+        requires = "public_url",
+        conflicts_with = "personal"
     )]
     pub(crate) tls_certificate: Option<PathBuf>,
     /// The key of the certificate (PEM), not readable by everybody.
-    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_certificate",
+        conflicts_with = "personal"
+    )]
     pub(crate) tls_key: Option<PathBuf>,
     /// Answer in clear, and only connections from these addresses: of a proxy
     /// that speaks TLS.
@@ -337,7 +353,7 @@ pub(crate) struct GatewayArgs {
         value_name = "IP",
         value_delimiter = ',',
         requires = "public_url",
-        conflicts_with = "tls_certificate"
+        conflicts_with_all = ["tls_certificate", "tls_key", "personal"]
     )]
     pub(crate) behind_proxy: Vec<IpAddr>,
     /// How the lines on standard error look.

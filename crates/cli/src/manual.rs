@@ -162,7 +162,7 @@ const PAGES: &[(&str, Extra)] = &[
         "gateway",
         Extra {
             notes: &[
-                "It prints its address and, when there is no key yet, the code that the page asks for. \
+                "For one person it prints its address and, when there is no key yet, the code that the page asks for. \
                  From elsewhere the page is reached through `ssh -L`, as printed. What the page displays \
                  comes from this gateway: the display trusts the gateway.",
                 "The console carries a gateway of its own: only one of both runs at a time.",
@@ -184,7 +184,16 @@ const PAGES: &[(&str, Extra)] = &[
                 ),
             ],
             codes: stop::OF_OTHERS,
-            files: &[("/usr/lib/systemd/user/vidimus-gateway.service", "The unit.")],
+            files: &[
+                (
+                    "/usr/lib/systemd/user/vidimus-gateway.service",
+                    "The unit for one person.",
+                ),
+                (
+                    "/usr/lib/systemd/system/vidimus-gateway@.service",
+                    "The unit for a team; the instance is the host name.",
+                ),
+            ],
             see_also: &["vidimus", "vidimus-console", "systemctl"],
         },
     ),

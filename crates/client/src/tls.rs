@@ -108,7 +108,8 @@ pub(crate) fn complaint(error: &(dyn Error + 'static)) -> Option<String> {
     let found = cause(error)?;
     let words = match found {
         Tls::InvalidCertificate(why) => match why {
-            CertificateError::UnknownIssuer => format!(
+            // The latter: an authority of the same name, made anew.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => format!(
                 "nobody whom this computer trusts vouches for its certificate: for an authority of your own, name its file with `--tls-ca FILE` or {VARIABLE}"
             ),
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {

@@ -50,6 +50,7 @@ pub(crate) const CODES: &[(u16, &[&str])] = &[
             "not_your_verdict",
         ],
     ),
+    (408, &["too_slow"]),
     (410, &["too_late", "envelope_expired", "ceremony_expired"]),
     (413, &["too_long"]),
     (415, &["not_json"]),

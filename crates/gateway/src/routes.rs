@@ -219,18 +219,37 @@ impl<S: Send + Sync, T: DeserializeOwned> axum::extract::FromRequest<S> for Stri
             return Err(too_long());
         }
         let body = axum::body::Bytes::from_request(request, state);
-        let body = tokio::time::timeout(BODY, body)
-            .await
-            .map_err(|_| {
-                Refusal::new(
-                    408,
-                    "too_slow",
-                    format!("a body comes within {} seconds: try again", BODY.as_secs()),
-                )
-            })?
-            .map_err(|_| too_long())?;
+        let body = in_time(BODY, body).await?.map_err(|_| too_long())?;
         strict::parse(&body, MAX_BODY)
             .map(Self)
             .map_err(Refusal::malformed)
+    }
+}
+
+/// What comes within `limit`.
+async fn in_time<T>(
+    limit: std::time::Duration,
+    coming: impl Future<Output = T>,
+) -> Result<T, Refusal> {
+    tokio::time::timeout(limit, coming).await.map_err(|_| {
+        Refusal::new(
+            408,
+            "too_slow",
+            format!("a body comes within {} seconds: try again", BODY.as_secs()),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        let never = std::future::pending::<()>();
+        let refused = in_time(std::time::Duration::from_millis(10), never).await;
+        assert_eq!(refused.err().map(|refusal| refusal.code), Some("too_slow"));
+        let there = in_time(BODY, std::future::ready(7)).await;
+        assert_eq!(there.ok(), Some(7));
     }
 }

@@ -192,3 +192,6 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
     // An error means that the gateway is gone: stop as well.
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
+
+#[cfg(test)]
+mod tests;

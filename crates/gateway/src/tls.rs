@@ -280,3 +280,6 @@ fn read(path: &Path) -> Result<(Vec<u8>, Metadata), CertificateError> {
     file.take(MAX).read_to_end(&mut bytes).map_err(unreadable)?;
     Ok((bytes, about))
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,6 +57,10 @@ impl Stage {
             &workspace.root.join("packaging/vidimus-gateway.service"),
             "usr/lib/systemd/user/vidimus-gateway.service",
         )?;
+        stage.copy(
+            &workspace.root.join("packaging/vidimus-gateway@.service"),
+            "usr/lib/systemd/system/vidimus-gateway@.service",
+        )?;
         for document in DOCUMENTS {
             let path = workspace.root.join(document);
             let name = path.file_name().context("a document has a name")?;

@@ -174,7 +174,7 @@ fn describe_refusals(operation: &mut Value) {
         .filter_map(Value::as_str)
         .collect();
     if operation["requestBody"].is_object() {
-        codes.extend(["malformed", "not_json", "too_long"]);
+        codes.extend(["malformed", "not_json", "too_long", "too_slow"]);
     }
     if operation["parameters"].is_array() {
         codes.insert("malformed");
