@@ -105,13 +105,11 @@ impl Keyring {
     }
 
     pub fn has(&self, prefix: &str) -> bool {
-        self.secret(prefix).is_some()
-    }
-
-    pub fn secret(&self, prefix: &str) -> Option<String> {
-        let kept = self.0.lock().unwrap();
-        let mut found = kept.iter().filter(|(name, _)| name.starts_with(prefix));
-        found.next().map(|(_, secret)| secret.clone())
+        self.0
+            .lock()
+            .unwrap()
+            .keys()
+            .any(|name| name.starts_with(prefix))
     }
 }
 

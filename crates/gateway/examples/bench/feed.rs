@@ -1,4 +1,5 @@
-//! One thousand consoles on the feed, beside the same bytes on bare sockets.
+//! A console on the feed; and one thousand, beside the same bytes on bare
+//! sockets.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -9,12 +10,13 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::raw::{self, Connection};
-use crate::report::row;
+use crate::raw::{self, Connection, Echo};
+use crate::report::{Disk, keep_to_one_processor, median, row};
 use crate::support::{self, World};
 
 const CLIENTS: usize = 1000;
 const TURNS: usize = 100;
+const PROPOSALS: usize = 200;
 
 /// A proposal is acknowledged, then the last of the clients has its frame. The
 /// clients share one thread, which looks for a frame's end and its entries.
@@ -95,6 +97,74 @@ pub(crate) async fn thousand_clients(folder: &Path) -> [Value; 2] {
             dearer <= 3.0,
         ),
     ]
+}
+
+/// From the first byte of a proposal until its frame is at the one console that
+/// follows. Floor, alternating: a write through to the disk and five round
+/// trips on loopback. On one processor, see the proposals' row.
+pub(crate) fn one_client(folder: &Path) -> Value {
+    std::thread::scope(|scope| scope.spawn(|| on_one_processor(folder)).join().unwrap())
+}
+
+fn on_one_processor(folder: &Path) -> Value {
+    keep_to_one_processor();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let (mut value, mut floor) = runtime.block_on(first_frames(folder));
+    let (value, floor) = (median(&mut value) * 1000.0, median(&mut floor) * 1000.0);
+    let ratio = value / floor;
+    row(
+        "proposal sent → frame at a console's feed, median",
+        "ms",
+        value,
+        floor,
+        ratio,
+        "≤ fdatasync + 5 loopback round trips",
+        ratio <= 1.0,
+    )
+}
+
+async fn first_frames(folder: &Path) -> (Vec<Duration>, Vec<Duration>) {
+    let world = World::new(&folder.join("frames")).await;
+    let agent = world.connect().await;
+    let (port, session) = (world.gateway.port(), world.session.clone());
+    let mut disk = Disk::new(folder);
+    let console = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let mut proposer = Connection::open(port).await;
+            let mut feed = Connection::open(port).await;
+            feed.follow(port, &session).await;
+            feed.entries().await;
+            let mut echo = Echo::new();
+            let (mut value, mut floor) = (Vec::new(), Vec::new());
+            for turn in 0..=PROPOSALS {
+                let proposal = support::proposal(&["deploy", &turn.to_string()]);
+                let request = raw::proposal(port, &agent.token, &proposal);
+                let start = Instant::now();
+                let framed = async {
+                    feed.entries().await;
+                    start.elapsed()
+                };
+                let (framed, ()) = tokio::join!(framed, proposer.call(&request, "201"));
+                let took = disk.sync_once() + echo.round_trips();
+                // The first turn opens connections and files.
+                if turn > 0 {
+                    value.push(framed);
+                    floor.push(took);
+                }
+            }
+            (value, floor)
+        })
+    });
+    let measured = console.await.unwrap();
+    world.stop().await;
+    measured
 }
 
 /// What the turns took: until the last client had it, and whoever sent it.

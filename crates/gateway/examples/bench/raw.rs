@@ -1,10 +1,15 @@
 //! A client that costs little beside the gateway that it measures: requests
 //! are made beforehand, of an answer only its status and its end are looked at.
 
+use std::io::{Read as _, Write as _};
+use std::time::{Duration, Instant};
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use vidimus_protocol::api::Propose;
 
+/// Round trips that the way to a console may take.
+const ROUND_TRIPS: usize = 5;
 /// How the first entry stands in a message of the feed.
 const LEAVES: &[u8] = br#""leaves":[""#;
 
@@ -116,5 +121,33 @@ fn frame_head(bytes: &[u8]) -> Option<(usize, usize)> {
         126 => Some((4, number(bytes.get(2..4)?))),
         127 => Some((10, number(bytes.get(2..10)?))),
         short => Some((2, usize::from(*short))),
+    }
+}
+
+/// Two threads and a loopback connection.
+pub(crate) struct Echo(std::net::TcpStream);
+
+impl Echo {
+    pub(crate) fn new() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut far, _) = listener.accept().unwrap();
+        near.set_nodelay(true).unwrap();
+        far.set_nodelay(true).unwrap();
+        std::thread::spawn(move || {
+            let mut byte = [0];
+            while far.read_exact(&mut byte).is_ok() && far.write_all(&byte).is_ok() {}
+        });
+        Self(near)
+    }
+
+    pub(crate) fn round_trips(&mut self) -> Duration {
+        let start = Instant::now();
+        for _ in 0..ROUND_TRIPS {
+            let mut byte = [7];
+            self.0.write_all(&byte).unwrap();
+            self.0.read_exact(&mut byte).unwrap();
+        }
+        start.elapsed()
     }
 }
