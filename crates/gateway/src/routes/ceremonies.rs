@@ -243,16 +243,16 @@ fn check(state: &Log, start: &StartCeremony, now: vidimus_protocol::Time) -> Res
                 return Err(Violation::WrongSeen.into());
             }
         }
-        ActType::AgentRegistered => drop(item::<AgentItem>(text)?),
-        ActType::AgentRevoked => drop(item::<AgentRevocationItem>(text)?),
-        ActType::CredentialAdmitted => drop(item::<AdmissionItem>(text)?),
-        ActType::CredentialRevoked => drop(item::<RevocationItem>(text)?),
-        ActType::ReviewerRegistered => drop(item::<ReviewerItem>(text)?),
-        ActType::ReviewerChanged => drop(item::<ReviewerChangeItem>(text)?),
-        ActType::ReviewerRemoved => drop(item::<RemovalItem>(text)?),
-        ActType::RulesChanged => drop(item::<RulesItem>(text)?),
-        ActType::VerdictRecognised => drop(item::<RecognitionItem>(text)?),
-        ActType::SessionOpened => drop(item::<SessionItem>(text)?),
+        ActType::AgentRegistered => is::<AgentItem>(text)?,
+        ActType::AgentRevoked => is::<AgentRevocationItem>(text)?,
+        ActType::CredentialAdmitted => is::<AdmissionItem>(text)?,
+        ActType::CredentialRevoked => is::<RevocationItem>(text)?,
+        ActType::ReviewerRegistered => is::<ReviewerItem>(text)?,
+        ActType::ReviewerChanged => is::<ReviewerChangeItem>(text)?,
+        ActType::ReviewerRemoved => is::<RemovalItem>(text)?,
+        ActType::RulesChanged => is::<RulesItem>(text)?,
+        ActType::VerdictRecognised => is::<RecognitionItem>(text)?,
+        ActType::SessionOpened => is::<SessionItem>(text)?,
         ActType::CredentialEnrolled => return Err(Violation::WrongActType.into()),
     }
     if Digest(tree::leaf_hash(text.as_bytes())) != envelope.items_root {
@@ -262,6 +262,10 @@ fn check(state: &Log, start: &StartCeremony, now: vidimus_protocol::Time) -> Res
         ));
     }
     Ok(())
+}
+
+fn is<I: DeserializeOwned + serde::Serialize>(text: &str) -> Result<(), Refusal> {
+    item::<I>(text).map(|_| ())
 }
 
 pub(super) fn item<I: DeserializeOwned + serde::Serialize>(text: &str) -> Result<I, Refusal> {
