@@ -33,13 +33,25 @@ fn gateway(dir: &Path, words: &[&str]) -> Command {
     command
 }
 
+/// A process that does not outlive its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Starts it and waits until it says that it answers.
-fn started(mut command: Command) -> (Child, String) {
-    let mut child = command.spawn().unwrap();
+fn started(mut command: Command) -> (Running, String) {
+    let mut running = Running(command.spawn().unwrap());
+    let child = &mut running.0;
     let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
     let said = (lines.next(), lines.next());
     if let (Some(Ok(first)), Some(Ok(second))) = said {
-        return (child, format!("{first}\n{second}"));
+        return (running, format!("{first}\n{second}"));
     }
     let mut words = String::new();
     let mut stderr = child.stderr.take().unwrap();
@@ -55,7 +67,7 @@ fn an_agent_reaches_it_by_whom_it_trusts() {
     let (certificate, key) = authority.issue("localhost").write(dir);
     let url = format!("https://localhost:{}", free());
     let store = dir.join("gateway");
-    let (mut child, said) = started(gateway(
+    let (mut running, said) = started(gateway(
         dir,
         &[
             "--public-url",
@@ -129,7 +141,8 @@ fn an_agent_reaches_it_by_whom_it_trusts() {
         assert!(said.contains("nobody.pem"), "{said}");
     }
 
-    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let child = &mut running.0;
+    kill_process(Pid::from_child(child), Signal::TERM).unwrap();
     assert!(child.wait().unwrap().success());
     let mut logged = String::new();
     let mut stderr = child.stderr.take().unwrap();

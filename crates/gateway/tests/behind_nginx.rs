@@ -182,17 +182,16 @@ async fn an_agent_and_a_console_work_through_it() {
         .tls_certs_only([reqwest::Certificate::from_pem(&pem).unwrap()])
         .build()
         .unwrap();
-    let mut events = http
+    let events = http
         .get(format!("{url}/v1/actions/{}/events", proposed.action))
         .bearer_auth(&held.token)
-        .send()
-        .await
-        .unwrap();
+        .send();
+    let mut events = timeout(SOON, events).await.expect("it begins").unwrap();
     let mut next = async |wanted: &str| {
         let mut heard = String::new();
         while !heard.contains(wanted) {
             let piece = timeout(SOON, events.chunk()).await.expect("it comes");
-            heard.push_str(&String::from_utf8(piece.unwrap().unwrap().to_vec()).unwrap());
+            heard.push_str(std::str::from_utf8(&piece.unwrap().unwrap()).unwrap());
         }
     };
     next("\"pending\"").await;
