@@ -66,13 +66,11 @@ fn check_places(opened: &LogOpened) -> Result<(), OpeningError> {
         return Err(OpeningError::RpId(rp_id.to_owned()));
     }
     let distinct: HashSet<_> = opened.origins.iter().collect();
-    let fit = opened.origins.iter().all(|origin| {
-        if local {
-            is_local(origin)
-        } else {
-            is_at(rp_id, origin)
-        }
-    });
+    let team = opened.profile == Profile::Team;
+    let fit = opened
+        .origins
+        .iter()
+        .all(|origin| (local && is_local(origin)) || (team && is_at(rp_id, origin)));
     if !fit || opened.origins.is_empty() || distinct.len() != opened.origins.len() {
         return Err(OpeningError::WebOrigins);
     }
