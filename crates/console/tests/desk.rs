@@ -18,17 +18,6 @@ fn has(view: &ConsoleView, code: &str) -> bool {
         .any(|notice| notice.problem.code == code)
 }
 
-/// The keyring is written to in the background.
-async fn keyring(computer: &Computer, has_session: bool) {
-    let wait = async {
-        while computer.keyring.has("session:") != has_session {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let waited = tokio::time::timeout(Duration::from_secs(30), wait).await;
-    waited.expect("the keyring follows the session");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_brings_up_a_known_action_and_nothing_else() {
     let computer = Computer::new();
@@ -80,7 +69,7 @@ async fn a_locked_console_shows_a_count_and_takes_a_key_only() {
     let (first, _) = agent.propose("secret").await;
     front.until(|view| view.inbox.len() == 1).await;
     front.open(first).await;
-    keyring(&computer, true).await;
+    computer.keyring_has_session(true).await;
 
     front.0.lock();
     let view = front
@@ -153,7 +142,7 @@ async fn a_locked_console_shows_a_count_and_takes_a_key_only() {
     let early = tokio::time::timeout(Duration::from_millis(300), early).await;
     assert!(early.is_err(), "a locked console brings nothing up");
     // What the keyring holds opens nothing.
-    keyring(&computer, false).await;
+    computer.keyring_has_session(false).await;
     front.ask(Command::SignIn).await.unwrap();
     front.done().await;
     let view = front.until(|view| view.inbox.len() == 2).await;
@@ -167,7 +156,7 @@ async fn a_locked_console_shows_a_count_and_takes_a_key_only() {
     };
     let shown = tokio::time::timeout(Duration::from_secs(30), shown).await;
     assert_eq!(shown.unwrap(), (second.to_string(), None));
-    keyring(&computer, true).await;
+    computer.keyring_has_session(true).await;
     front.0.stop().await;
 }
 
@@ -175,12 +164,12 @@ async fn a_locked_console_shows_a_count_and_takes_a_key_only() {
 async fn a_new_start_does_not_open_a_locked_console() {
     let computer = Computer::new();
     let front = computer.set_up().await;
-    keyring(&computer, true).await;
+    computer.keyring_has_session(true).await;
     front.0.lock();
     front
         .until(|view| matches!(view.phase, Phase::Locked { .. }))
         .await;
-    keyring(&computer, false).await;
+    computer.keyring_has_session(false).await;
     front.0.stop().await;
     drop(front);
 
@@ -201,7 +190,7 @@ async fn a_new_start_does_not_open_a_locked_console() {
     front.ask(Command::SignIn).await.unwrap();
     front.done().await;
     front.until(|view| view.phase == Phase::Ready).await;
-    keyring(&computer, true).await;
+    computer.keyring_has_session(true).await;
     front.0.stop().await;
 
     let front = computer.start().await;
@@ -251,6 +240,6 @@ async fn what_the_desktop_lacks_is_said_until_it_comes() {
         .until(|view| !has(view, "no_notifications") && !has(view, "no_keyring"))
         .await;
     // A keyring that has come is given the session to keep.
-    keyring(&computer, true).await;
+    computer.keyring_has_session(true).await;
     front.0.stop().await;
 }

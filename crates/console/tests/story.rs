@@ -25,7 +25,7 @@ async fn an_action_is_held_approved_run_and_verified() {
     assert_eq!(view.reviewer.as_ref().unwrap().route, Route::Software);
     assert!(view.agents.is_empty() && view.try_command.is_none());
     assert!(computer.home().trust_file().exists());
-    assert!(computer.keyring.has("session:"));
+    computer.keyring_has_session(true).await;
     let new = computer.person.asked.lock().unwrap()[0].new;
     assert!(new, "the first passphrase is chosen, not asked for");
 
@@ -373,7 +373,7 @@ async fn a_restart_keeps_the_session_and_the_copy_and_a_sign_out_ends_it() {
     let view = front.until(|view| view.phase == Phase::SignedOut).await;
     assert_eq!(view.inbox.len(), 1, "the copy can still be looked at");
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert!(!computer.keyring.has("session:"));
+    computer.keyring_has_session(false).await;
     front.open(action).await;
     let refused = front
         .decide(action, VerdictChoice::Approve, "")

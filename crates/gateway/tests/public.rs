@@ -258,7 +258,10 @@ async fn a_log_stays_at_the_address_that_it_was_opened_at() {
         Entrance::Loopback,
     );
     let refused = reopened(out).err().unwrap();
-    assert!(matches!(refused, OpenError::Moved { .. }), "{refused}");
+    assert!(matches!(refused, OpenError::OtherProfile(_)), "{refused}");
+    // Nor a team's back in.
+    let refused = reopened(Config::personal(folder.path().join("gateway"))).err();
+    assert!(matches!(refused, Some(OpenError::OtherProfile(_))));
 }
 
 /// Opens it once the gateway before it has let go of its folder.

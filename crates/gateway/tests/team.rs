@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use support::{Forgery, assert_with};
 use support::{Held, World, config, leaf, now, registered, serve, token};
 use vidimus_gateway::{Config, Entrance, Public};
-use vidimus_protocol::api::{Ack, CeremonyStarted, Invited};
+use vidimus_protocol::api::{Ack, CeremonyStarted, Invited, Sessions};
 use vidimus_protocol::entry::{Data, Profile};
 use vidimus_protocol::envelope::{
     ActType, AdmissionItem, AgentItem, RecognitionItem, RemovalItem, ReviewerItem, Revocation,
@@ -360,10 +360,10 @@ async fn a_further_key_is_admitted_and_revoked() {
         .await
         .json::<Value>();
     let old_key = std::mem::replace(&mut world.key, key);
-    let session = world.sign_in().await;
+    let new_session = world.sign_in().await;
+    let old_session = std::mem::replace(&mut world.session, new_session);
 
-    // The old one is lost: revoked with the new one, and every session ends.
-    world.session = session.clone();
+    // The old one is lost: revoked with the new one, and what it opened ends.
     let item = RevocationItem {
         credential: ben.enrolment,
         why: Revocation::Lost,
@@ -371,14 +371,29 @@ async fn a_further_key_is_admitted_and_revoked() {
     act(&world, ActType::CredentialRevoked, &item)
         .await
         .json::<Value>();
-    assert_eq!(
-        world.get("/v1/session", &session).await.refused(),
-        "unauthorised"
-    );
+    let refused = world.get("/v1/session", &old_session).await;
+    assert_eq!(refused.refused(), "unauthorised");
+    let open: Sessions = world.get("/v1/sessions", &world.session).await.json();
+    let [own] = open.sessions.as_slice() else {
+        panic!("{open:?}");
+    };
+    assert!(own.current);
+    assert_eq!(own.key, "Security key");
     let new_key = std::mem::replace(&mut world.key, old_key);
     assert_eq!(try_to_sign_in(&world).await.refused(), "key_revoked");
     world.key = new_key;
-    world.session = world.sign_in().await;
+
+    // Another session is ended from this one; not one that is nobody's.
+    let elsewhere = world.sign_in().await;
+    for (id, status) in [(token_hash("nobody's"), 404), (token_hash(&elsewhere), 204)] {
+        let path = format!("/v1/sessions/{id}");
+        let ended = world
+            .call(Method::DELETE, &path, Some(&world.session), None)
+            .await;
+        assert_eq!(ended.status, status);
+    }
+    let refused = world.get("/v1/session", &elsewhere).await;
+    assert_eq!(refused.refused(), "unauthorised");
     replayed(world, dir.path()).await;
 }
 

@@ -121,6 +121,18 @@ pub struct Computer {
 }
 
 impl Computer {
+    /// Waits until the keyring has a session's token, or has none: it is told in
+    /// the background.
+    pub async fn keyring_has_session(&self, has: bool) {
+        let wait = async {
+            while self.keyring.has("session:") != has {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(30), wait).await;
+        waited.expect("the keyring follows the session");
+    }
+
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         port::reserve(&Home::at(folder.path()).gateway_dir());
