@@ -120,6 +120,8 @@ pub(crate) struct Invitation {
     pub(crate) expires_at: Time,
     pub(crate) log: Digest,
     pub(crate) name: String,
+    /// Whether he was here when it was made, and has lost his keys.
+    pub(crate) returns: bool,
     pub(crate) reviewer: ReviewerId,
 }
 
@@ -137,7 +139,7 @@ impl Invitations {
     pub(crate) fn seal(
         &self,
         log: Digest,
-        reviewer: ReviewerId,
+        (reviewer, returns): (ReviewerId, bool),
         name: String,
         now: Time,
     ) -> (String, Time) {
@@ -145,6 +147,7 @@ impl Invitations {
             expires_at: now.plus_seconds(INVITATION_S),
             log,
             name,
+            returns,
             reviewer,
         };
         let bytes = strict::canonical(&invitation);
@@ -153,9 +156,9 @@ impl Invitations {
         (text, invitation.expires_at)
     }
 
-    /// Opens an invitation that was not used and is not over. A person who is
-    /// here already uses one to come back after losing his keys: then every
-    /// key still waits for the administrators.
+    /// Opens an invitation that was not used and is not over. One that lets a
+    /// person come back after losing his keys is good for several: each waits
+    /// for the administrators.
     pub(crate) fn open(&self, text: &str, state: &State, now: Time) -> Result<Invitation, Refusal> {
         let refused = || {
             Refusal::forbidden(
@@ -173,10 +176,8 @@ impl Invitations {
             strict::parse_canonical(&bytes.0, MAX_INVITATION).map_err(|_| refused())?;
         let of_this_log = state.log().is_some_and(|log| log.id == invitation.log);
         let person = state.reviewer(&invitation.reviewer);
-        let used = person.is_none()
-            && state
-                .credentials()
-                .any(|key| key.reviewer == invitation.reviewer);
+        let mut keys = state.credentials();
+        let used = !invitation.returns && keys.any(|key| key.reviewer == invitation.reviewer);
         let left = person.is_some_and(|person| person.removed);
         if !of_this_log || used || left || now >= invitation.expires_at {
             return Err(refused());

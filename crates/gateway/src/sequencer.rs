@@ -9,6 +9,8 @@ mod actions;
 mod acts;
 mod notes;
 
+pub(crate) use acts::may_last;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -6,10 +6,10 @@ mod support;
 use reqwest::Method;
 use serde_json::{Value, json};
 use support::{Forgery, assert_with};
-use support::{Held, World, config, leaf, now, registered, serve, token};
+use support::{Held, World, config, now, registered, serve, token};
 use vidimus_gateway::{Config, Entrance, Public};
-use vidimus_protocol::api::{Ack, CeremonyStarted, Invited, Sessions};
-use vidimus_protocol::entry::{Data, Profile};
+use vidimus_protocol::api::{Ack, Bundle, CeremonyStarted, Invited, Propose, Sessions};
+use vidimus_protocol::entry::{Data, Leaf, Parsed, Profile};
 use vidimus_protocol::envelope::{
     ActType, AdmissionItem, AgentItem, RecognitionItem, RemovalItem, ReviewerItem, Revocation,
     RevocationItem, Role, RulesItem, SessionItem, Verdict, token_hash,
@@ -227,26 +227,7 @@ async fn another_person_decides() {
         .decide(&proposed, Verdict::Approve, "looks right")
         .await;
     assert_eq!(approved.entries.len(), 3);
-    let permit: Value = world.permit(&agent, propose.action).await.json();
-    let redeemed = world
-        .post(
-            &format!("/v1/actions/{}/redeem", propose.action),
-            &agent.token,
-            &json!({ "action_digest": support::commit(&propose.payload), "permit": permit["permit"] }),
-        )
-        .await;
-    let bundle: vidimus_protocol::api::Bundle = redeemed.json();
-    let permit = match leaf(&approved, 2).data {
-        Data::PermitIssued(data) => data.permit,
-        other => panic!("{other:?}"),
-    };
-    let wanted = Wanted {
-        action: propose.action,
-        action_digest: support::commit(&propose.payload),
-        permit,
-        newest: None,
-    };
-    let report = bundle::check(&bundle, &TrustFile::new(world.log), &wanted).unwrap();
+    let report = redeemed(&world, &agent, &propose).await;
     assert_eq!(report.reviewers[0].name, "Ben");
     assert!(!report.single_operator);
 
@@ -290,6 +271,87 @@ async fn two_are_asked_and_one_denies() {
             expected
         );
     }
+    replayed(world, dir.path()).await;
+}
+
+/// Redeems what was approved, and checks its bundle as an executor does.
+async fn redeemed(world: &World, agent: &Held, propose: &Propose) -> bundle::BundleReport {
+    let issued: Value = world.permit(agent, propose.action).await.json();
+    let action_digest = support::commit(&propose.payload);
+    let bundle: Bundle = world
+        .post(
+            &format!("/v1/actions/{}/redeem", propose.action),
+            &agent.token,
+            &json!({ "action_digest": action_digest, "permit": issued["permit"] }),
+        )
+        .await
+        .json();
+    let permit = bundle
+        .entries
+        .iter()
+        .find_map(|entry| match Leaf::parse(entry.leaf.as_bytes()) {
+            Ok(Parsed::Known(leaf)) => match leaf.data {
+                Data::PermitRedeemed(data) => Some(data.permit),
+                _ => None,
+            },
+            _ => None,
+        })
+        .unwrap();
+    let wanted = Wanted {
+        action: propose.action,
+        action_digest,
+        permit,
+        newest: None,
+    };
+    bundle::check(&bundle, &TrustFile::new(world.log), &wanted).unwrap()
+}
+
+/// A bundle shows why a person's second approval counts and the first does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_approved_anew_with_another_key_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = founded(dir.path()).await;
+    let mut ben = joined(&mut world, "Ben", &[Role::Reviewer]).await;
+    let mut cleo = joined(&mut world, "Cleo", &[Role::Reviewer]).await;
+    rules(&world, 2).await.json::<Value>();
+    let agent = world.connect().await;
+    let (propose, proposed) = world.propose(&agent, &["deploy"]).await;
+    let question = json!({ "text": support::content("text/plain;charset=utf-8", b"why now?") });
+    let path = format!("/v1/actions/{}/questions", propose.action);
+    world
+        .post(&path, &world.session, &question)
+        .await
+        .json::<Value>();
+
+    swap(&mut world, &mut ben);
+    world.decide(&proposed, Verdict::Approve, "").await;
+    let started = enrol(&world, Some(&world.session), &json!({ "label": "New" })).await;
+    let (key, made) = claim(&world, started).await;
+    let item = AdmissionItem {
+        credential: hash(&made, 0),
+        reviewer: world.reviewer,
+    };
+    act(&world, ActType::CredentialAdmitted, &item)
+        .await
+        .json::<Value>();
+    let item = RevocationItem {
+        credential: ben.enrolment,
+        why: Revocation::Stolen,
+    };
+    act(&world, ActType::CredentialRevoked, &item)
+        .await
+        .json::<Value>();
+    world.key = key;
+    world.session = world.sign_in().await;
+    world
+        .decide(&proposed, Verdict::Approve, "still right")
+        .await;
+    swap(&mut world, &mut ben);
+    swap(&mut world, &mut cleo);
+    world.decide(&proposed, Verdict::Approve, "").await;
+    swap(&mut world, &mut cleo);
+    let report = redeemed(&world, &agent, &propose).await;
+    assert_eq!(report.reviewers.len(), 2);
     replayed(world, dir.path()).await;
 }
 

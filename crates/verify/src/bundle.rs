@@ -6,6 +6,8 @@
 //! that is not of this log's history show in the whole log only.
 //! Spec: `docs/spec/permit.md`.
 
+use std::collections::HashSet;
+
 use vidimus_ledger::checkpoint::{self, Checkpoint, CheckpointError, SignedCheckpoint};
 use vidimus_ledger::note::{KeyError, VerifierKey};
 use vidimus_ledger::proof::{self, ProofError};
@@ -250,7 +252,7 @@ impl Excerpt {
             .verdicts
             .iter()
             .filter(|given| given.verdict == Verdict::Approve);
-        approved
+        let mut approvers: Vec<Approver> = approved
             .filter_map(|given| {
                 let person = self.judge.state.reviewer(&given.reviewer)?;
                 let (.., route) = self
@@ -263,7 +265,13 @@ impl Excerpt {
                     route: (*route)?,
                 })
             })
-            .collect()
+            .collect();
+        // Who approved anew with another key approved once.
+        approvers.reverse();
+        let mut seen = HashSet::new();
+        approvers.retain(|approver| seen.insert(approver.reviewer));
+        approvers.reverse();
+        approvers
     }
 }
 

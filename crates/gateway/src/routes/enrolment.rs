@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use vidimus_protocol::Violation;
 use vidimus_protocol::api::{CeremonyStarted, Enrol, Found, Invite, Invited};
+use vidimus_protocol::entry::Profile;
 use vidimus_protocol::envelope::Role;
 use vidimus_protocol::id::ReviewerId;
 use vidimus_protocol::state::name_is_fit;
@@ -17,6 +18,7 @@ use crate::enrolment::Claimant;
 use crate::founding::NewSession;
 use crate::keys::random_id;
 use crate::problem::Refusal;
+use crate::sequencer::may_last;
 
 /// Found a team's log
 ///
@@ -28,7 +30,9 @@ use crate::problem::Refusal;
     tag = "people",
     request_body = Found,
     responses((status = 201, description = "the key prompt is open", body = CeremonyStarted)),
-    extensions(("x-refusals" = json!(["forbidden", "already_set_up", "bad_name", "too_many_ceremonies", "webauthn"]))),
+    extensions(("x-refusals" = json!([
+        "forbidden", "already_set_up", "bad_name", "session_too_long", "too_many_ceremonies", "webauthn"
+    ]))),
 )]
 pub(super) async fn found(
     State(gateway): State<Gateway>,
@@ -41,6 +45,7 @@ pub(super) async fn found(
             "this is not the code that the gateway told whoever started it",
         ));
     }
+    may_last(found.session_expires_at, gateway.0.clock.wall())?;
     let session = NewSession {
         token_hash: found.token_hash,
         expires_at: found.session_expires_at,
@@ -63,7 +68,7 @@ pub(super) async fn found(
     security(("session" = [])),
     request_body = Invite,
     responses((status = 201, description = "an invitation for one person, good for a day", body = Invited)),
-    extensions(("x-refusals" = json!(["not_allowed", "unknown_reviewer", "bad_name"]))),
+    extensions(("x-refusals" = json!(["not_allowed", "unknown_reviewer", "bad_name", "team_only"]))),
 )]
 pub(super) async fn invite(
     State(gateway): State<Gateway>,
@@ -77,22 +82,26 @@ pub(super) async fn invite(
     if !host.is_some_and(|host| host.is(Role::Administrator)) {
         return Err(Violation::NotAllowed.into());
     }
-    let (reviewer, name) = match invite.reviewer {
+    if gateway.0.premises.profile != Profile::Team {
+        return Err(Violation::TeamOnly.into());
+    }
+    let (who, name) = match invite.reviewer {
         Some(id) => {
             let known = state.reviewer(&id).filter(|person| !person.removed);
-            (id, known.ok_or(Violation::UnknownReviewer)?.name.clone())
+            let name = known.ok_or(Violation::UnknownReviewer)?.name.clone();
+            ((id, true), name)
         }
-        None => (ReviewerId::from_random(random_id()), invite.name),
+        None => ((ReviewerId::from_random(random_id()), false), invite.name),
     };
     if !name_is_fit(&name) {
         return Err(Violation::BadName.into());
     }
     let now = gateway.0.clock.wall();
-    let (invitation, expires_at) = gateway.0.invitations.seal(log, reviewer, name, now);
+    let (invitation, expires_at) = gateway.0.invitations.seal(log, who, name, now);
     let invited = Invited {
         expires_at,
         invitation,
-        reviewer,
+        reviewer: who.0,
     };
     Ok((StatusCode::CREATED, Json(invited)))
 }

@@ -332,12 +332,15 @@ impl Sequencer {
             .map(|given| given.reviewer)
             .chain([agent.owner, agent.registrar])
             .filter_map(|id| Some(state.reviewer(&id)?.entry.index));
+        // They say which keys count, also after the proposal.
+        let rules = state.rules().map(|rules| rules.entry.index);
         let chain = [
             agent.entry.index,
             action.proposal.index,
             resolved.entry.index,
         ];
-        self.grounds(chain.into_iter().chain(notes).chain(people).collect())
+        let chain = chain.into_iter().chain(rules).chain(notes).chain(people);
+        self.grounds(chain.collect())
     }
 
     /// These entries and all that they build on, down to the founder's key.
@@ -356,8 +359,8 @@ impl Sequencer {
             match &leaf.data {
                 Data::CredentialEnrolled(data) => {
                     let key = state.credential(&data.signed.item.credential_id);
-                    let admissions = key.into_iter().flat_map(|key| &key.admissions);
-                    open.extend(admissions.map(|entry| entry.index));
+                    let history = key.into_iter().flat_map(|key| &key.history);
+                    open.extend(history.map(|entry| entry.index));
                 }
                 // How many administrators there are says how many must agree.
                 Data::CredentialAdmitted(data)

@@ -21,7 +21,7 @@ use vidimus_protocol::envelope::{
 use vidimus_protocol::id::Actor;
 use vidimus_protocol::state::check_envelope;
 use vidimus_protocol::strict::{self, StrictError};
-use vidimus_protocol::{Digest, State, Violation};
+use vidimus_protocol::{Digest, State, Time, Violation};
 use vidimus_verify::act;
 
 use super::{Refusal, Sequencer, Wanted};
@@ -203,12 +203,7 @@ impl Sequencer {
             return Err(Violation::StalePin.into());
         }
         let item = &signed.item;
-        if item.expires_at <= now || item.expires_at.distance_ms(now) > LONGEST_SESSION_MS {
-            return Err(Refusal::not_acceptable(
-                "session_too_long",
-                "a session lasts at most 12 hours",
-            ));
-        }
+        may_last(item.expires_at, now)?;
         act::check_pin(envelope, |size| self.replay.tree().root_at(size)).map_err(unverified)?;
         act::check(&signed, log, &key.public_key).map_err(unverified)?;
         let session = Session {
@@ -256,6 +251,17 @@ impl Sequencer {
             (entry.index..self.replay.state().size()).collect(),
         ))
     }
+}
+
+/// Whether a session may last until then.
+pub(crate) fn may_last(expires_at: Time, now: Time) -> Result<(), Refusal> {
+    if expires_at <= now || expires_at.distance_ms(now) > LONGEST_SESSION_MS {
+        return Err(Refusal::not_acceptable(
+            "session_too_long",
+            "a session lasts at most 12 hours",
+        ));
+    }
+    Ok(())
 }
 
 /// The items of a touch, each with its path.

@@ -32,8 +32,8 @@ pub struct Credential {
     pub entry: Ref,
     /// Whether it counts.
     pub standing: Standing,
-    /// The entries that let it count; none for the founder's.
-    pub admissions: Vec<Ref>,
+    /// The entries that let it count and count no more, in order.
+    pub history: Vec<Ref>,
     /// Time of the last entry that it signed.
     pub last_used: Time,
 }
@@ -126,7 +126,7 @@ impl State {
             } else {
                 Standing::Claimed(Vec::new())
             },
-            admissions: Vec::new(),
+            history: Vec::new(),
             last_used: entry.leaf.time,
         };
         self.use_nonce(signed);
@@ -171,7 +171,7 @@ impl State {
         let (credential, signer) = (claim.id.clone(), key.id.clone());
         self.use_key(entry, signed);
         if let Some(claim) = self.credentials.get_mut(&credential) {
-            claim.admissions.push(entry.reference());
+            claim.history.push(entry.reference());
             match &mut claim.standing {
                 Standing::Claimed(by) if !enough => by.push(signer),
                 standing => *standing = Standing::InForce,
@@ -253,6 +253,7 @@ impl State {
         self.use_key(entry, signed);
         if let Some(credential) = self.credentials.get_mut(&credential) {
             credential.standing = Standing::Revoked(why);
+            credential.history.push(entry.reference());
         }
         Ok(None)
     }

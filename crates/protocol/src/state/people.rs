@@ -220,7 +220,7 @@ impl State {
         self.use_key(entry, signed);
         if let Some(claim) = self.credentials.get_mut(&credential) {
             claim.standing = Standing::InForce;
-            claim.admissions.push(entry.reference());
+            claim.history.push(entry.reference());
         }
         self.reviewers.insert(item.reviewer, reviewer);
         Ok(None)
