@@ -108,6 +108,8 @@ def _write(value):
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+# What a time beyond the year 9999 is taken for.
+LAST_TIME = 253_402_300_799_999
 _HEX = re.compile(r"[0-9a-f]{64}")
 _BASE32 = re.compile(r"[0-7][0123456789abcdefghjkmnpqrstvwxyz]{25}")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
@@ -191,6 +193,11 @@ def string(value):
 def integer(value):
     if not isinstance(value, int) or isinstance(value, bool):
         raise Wrong("not an integer")
+
+
+def boolean(value):
+    if not isinstance(value, bool):
+        raise Wrong("not a boolean")
 
 
 def up_to(most):

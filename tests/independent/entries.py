@@ -1,5 +1,5 @@
 """The kinds of entries: entry.md. A new kind is one line in `KINDS` and, for its rules, one function in
-lifecycle.py."""
+lifecycle.py or team.py."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from common import (
     Wrong,
     array,
     blob,
+    boolean,
     digest,
     exactly_one,
     identifier,
@@ -69,6 +70,14 @@ class Entry:
     refs: tuple
     parts: tuple
     data: dict
+
+    def written_by(self, actor):
+        if self.actor != actor:
+            raise Wrong("written by somebody who may not write it")
+
+    def builds_on(self, *entries):
+        if self.refs != tuple((other.index, other.hash.hex()) for other in entries):
+            raise Wrong("its references are not the entries that it builds on")
 
 
 def read_entry(leaf, index):
@@ -188,6 +197,19 @@ _OUTCOME = exactly_one(
 )
 _TEXT = PartRule("text/plain;charset=utf-8", 4_096)
 _PERMIT_OF_ACTION = {"action": action_id, "permit": permit_id}
+_RECORD = {
+    "groups": array(string),
+    "identity": string,
+    "name": string,
+    "reviewer": reviewer_id,
+    "roles": array(one_of("administrator", "reviewer")),
+}
+
+
+def _act(**item):
+    """A kind that is a signed act and nothing else."""
+    return Kind(data={}, item=record(item))
+
 
 KINDS = {
     "log.opened": Kind(
@@ -198,7 +220,7 @@ KINDS = {
             "origin": string,
             "origins": array(string),
             "permit_keys": array(_PERMIT_KEY),
-            "profile": one_of("personal"),
+            "profile": one_of("personal", "team"),
             "rp_id": string,
         },
     ),
@@ -207,25 +229,27 @@ KINDS = {
         item=record(
             {
                 "attestation": digest,
+                "backup_eligible": boolean,
                 "credential_id": blob,
+                "label": string,
                 "name": string,
                 "public_key": blob,
                 "reviewer": reviewer_id,
             }
         ),
     ),
-    "agent.registered": Kind(
-        data={},
-        item=record(
-            {
-                "agent": agent_id,
-                "executor": executor_id,
-                "name": string,
-                "owner": reviewer_id,
-                "token_hash": digest,
-            }
-        ),
+    "credential.admitted": _act(credential=digest, reviewer=reviewer_id),
+    "credential.revoked": _act(credential=digest, why=one_of("retired", "lost", "stolen")),
+    "reviewer.registered": _act(credential=digest, **_RECORD),
+    "reviewer.changed": _act(replaces=digest, **_RECORD),
+    "reviewer.removed": _act(replaces=digest, reviewer=reviewer_id),
+    "rules.changed": _act(
+        device_bound=boolean, max_age_days=integer, quorum=integer, replaces=digest
     ),
+    "agent.registered": _act(
+        agent=agent_id, executor=executor_id, name=string, owner=reviewer_id, token_hash=digest
+    ),
+    "agent.revoked": _act(agent=agent_id, registration=digest),
     "action.proposed": Kind(
         data={
             "action": action_id,
@@ -258,6 +282,7 @@ KINDS = {
         ),
         parts={"reason": _TEXT},
     ),
+    "verdict.recognised": _act(action=action_id, verdict=digest),
     "action.resolved": Kind(
         data={
             "action": action_id,

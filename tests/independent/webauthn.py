@@ -1,6 +1,7 @@
 """Assertions and registrations of envelope.md, and the CBOR and COSE keys below them."""
 
 import hashlib
+from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -15,13 +16,23 @@ MAX_LEVELS = 32
 BROWSER, SOFTWARE = "browser", "software"
 
 
+@dataclass(frozen=True)
+class Registration:
+    """The key that a registration made, and the route by which it came."""
+
+    credential_id: bytes
+    public_key: bytes
+    backup_eligible: bool
+    route: str
+
+
 class RelyingParty:
     """What `log.opened` says about assertions."""
 
-    def __init__(self, log, rp_id, origins):
+    def __init__(self, log, rp_id, origins, is_team):
         self.rp_id_hash = hashlib.sha256(rp_id.encode()).digest()
         self.origins = origins
-        self.software_origin = "vidimus-software:" + log.hex()
+        self.software_origin = None if is_team else "vidimus-software:" + log.hex()
 
     def route(self, origin):
         if origin in self.origins:
@@ -49,7 +60,7 @@ def check_assertion(party, public_key, challenge, assertion):
 
 
 def check_registration(party, attestation_object, client_data):
-    """Rules 1, 2 and 4 of "First key". Returns credential id, COSE key and route."""
+    """Rules 1, 2 and 4 of "Enrolment"."""
     if len(attestation_object) > MAX_ATTESTATION:
         raise Wrong("the attestation object is too long")
     attestation = Cbor(attestation_object).whole()
@@ -76,7 +87,7 @@ def check_registration(party, attestation_object, client_data):
 
     members = _client_data(client_data)
     route = _type_and_origin(party, members, "webauthn.create")
-    return data[55:start], data[start : reader.at], route
+    return Registration(data[55:start], data[start : reader.at], bool(flags & BE), route)
 
 
 def _client_data(data):
