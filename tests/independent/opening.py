@@ -45,7 +45,7 @@ def _check_web(data):
     if not origins or len(set(origins)) != len(origins):
         raise Wrong("there is no web origin, or one twice")
     for origin in origins:
-        if not _is_origin(origin, host):
+        if not _is_origin(origin, host, data["profile"]):
             raise Wrong(f"`{origin}` is not a web origin of this log")
 
 
@@ -53,17 +53,21 @@ def _is_host(text):
     return len(text) <= MAX_HOST and _HOST.fullmatch(text) is not None
 
 
-def _is_origin(origin, host):
-    start = f"http://{host}" if host == LOCALHOST else f"https://{host}"
-    rest = origin.removeprefix(start)
-    if rest == "":
-        return host != LOCALHOST and origin == start
-    port = rest.removeprefix(":")
+def _is_origin(origin, host, profile):
+    if host == LOCALHOST and _has_port(origin, "http://localhost", ""):
+        return True
+    start = f"https://{host}"
+    return profile == "team" and (origin == start or _has_port(origin, start, _HTTPS_PORT))
+
+
+def _has_port(origin, start, usual):
+    """Whether it is `start` with a port, and not with the one that goes without saying."""
+    port = origin.removeprefix(f"{start}:")
     return (
         origin == f"{start}:{port}"
         and _PORT.fullmatch(port) is not None
         and int(port) <= 65_535
-        and (host == LOCALHOST or port != _HTTPS_PORT)
+        and port != usual
     )
 
 

@@ -1,13 +1,16 @@
 //! A team's gateway: invitations, keys, roles, and who may decide.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "../../client/tests/support/authority.rs"]
+mod authority;
 mod support;
 
+use authority::Authority;
 use reqwest::Method;
 use serde_json::{Value, json};
 use support::{Forgery, assert_with};
 use support::{Held, World, config, now, registered, serve, token};
-use vidimus_gateway::{Config, Entrance, Public};
+use vidimus_gateway::{Config, Entrance, Public, TlsFiles};
 use vidimus_protocol::api::{Ack, Bundle, CeremonyStarted, Invited, Propose, Sessions};
 use vidimus_protocol::entry::{Data, Leaf, Parsed, Profile};
 use vidimus_protocol::envelope::{
@@ -242,6 +245,44 @@ async fn another_person_decides() {
     let again = act(&world, ActType::VerdictRecognised, &item).await;
     assert_eq!(again.refused(), "not_your_verdict");
     replayed(world, dir.path()).await;
+}
+
+/// The same over TLS of the gateway's own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_team_works_over_tls() {
+    let dir = tempfile::tempdir().unwrap();
+    let authority = Authority::new();
+    let (certificate, key) = authority.issue("localhost").write(dir.path());
+    let port = {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap().port()
+    };
+    let store = dir.path().join("gateway");
+    let public = Public {
+        url: format!("https://localhost:{port}").parse().unwrap(),
+        listen: None,
+        entrance: Entrance::Tls(TlsFiles { certificate, key }),
+    };
+    let mut fresh = serve(Config::team(store.clone(), public));
+    let ca = std::fs::read(authority.file(dir.path())).unwrap();
+    fresh.http = reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([reqwest::Certificate::from_pem(&ca).unwrap()])
+        .build()
+        .unwrap();
+    let mut world = fresh.found_team(now()).await;
+    let mut ben = joined(&mut world, "Ben", &[Role::Reviewer]).await;
+    let agent = world.connect().await;
+    let (propose, proposed) = world.propose(&agent, &["deploy"]).await;
+    swap(&mut world, &mut ben);
+    world
+        .decide(&proposed, Verdict::Approve, "looks right")
+        .await;
+    let report = redeemed(&world, &agent, &propose).await;
+    assert_eq!(report.reviewers[0].name, "Ben");
+    let replay = replayed(world, &store).await;
+    let opened = &replay.state().log().unwrap().opened;
+    assert_eq!(opened.origins, [format!("https://localhost:{port}")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -381,14 +381,15 @@ fn a_forging_gateway_is_caught_with_and_without_a_trust_file() {
     let wrong = refused(&story.export(), Some(&story.trust()));
     assert_eq!((wrong.check, wrong.entry), (Check::Entries, Some(4)));
 
-    // A key of its own.
+    // A key of its own: it may say whose it is, and counts for nothing.
     let mut story = Story::new(1, Algorithm::EdDsa);
-    story.key = SoftKey::from_seed(Algorithm::EdDsa, &[9; 32]);
-    story.credential_id = Blob(vec![9]);
-    let draft = story.enrolment();
+    let mut key = story.further_key(Algorithm::EdDsa);
+    story.enrol(&mut key);
+    story.swap(&mut key);
+    let draft = story.admission_of_own();
     story.write(draft);
     let wrong = refused(&story.export(), Some(&story.trust()));
-    assert_eq!((wrong.check, wrong.entry), (Check::Entries, Some(3)));
+    assert_eq!((wrong.check, wrong.entry), (Check::Entries, Some(4)));
 
     // A verdict that the founder never signed.
     let mut story = Story::new(1, Algorithm::EdDsa);
