@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::raw::{self, Connection, Echo};
-use crate::report::{Disk, keep_to_one_processor, median, row};
+use crate::report::{Disk, median, row};
 use crate::support::{self, World};
 
 const CLIENTS: usize = 1000;
@@ -101,18 +101,10 @@ pub(crate) async fn thousand_clients(folder: &Path) -> [Value; 2] {
 
 /// From the first byte of a proposal until its frame is at the one console that
 /// follows. Floor, alternating: a write through to the disk and five round
-/// trips on loopback. On one processor, see the proposals' row.
-pub(crate) fn one_client(folder: &Path) -> Value {
-    std::thread::scope(|scope| scope.spawn(|| on_one_processor(folder)).join().unwrap())
-}
-
-fn on_one_processor(folder: &Path) -> Value {
-    keep_to_one_processor();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let (mut value, mut floor) = runtime.block_on(first_frames(folder));
+/// trips on loopback. Client and gateway have threads of their own, as have the
+/// two ends of the round trips.
+pub(crate) async fn one_client(folder: &Path) -> Value {
+    let (mut value, mut floor) = first_frames(folder).await;
     let (value, floor) = (median(&mut value) * 1000.0, median(&mut floor) * 1000.0);
     let ratio = value / floor;
     row(

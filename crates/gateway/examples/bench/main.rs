@@ -62,7 +62,7 @@ async fn main() {
         rows.push(release::verdict_to_child(folder, vidimus).await);
     }
     if wanted("feed") {
-        rows.push(feed::one_client(folder));
+        rows.push(feed::one_client(folder).await);
         rows.extend(feed::thousand_clients(folder).await);
     }
     if wanted("footprint") {
