@@ -9,10 +9,12 @@ use vidimus_ledger::note::SigningKey;
 use vidimus_ledger::part;
 use vidimus_ledger::tree::{MemoryTree, leaf_hash, node_hash};
 use vidimus_protocol::{Blob, Digest, sha256, strict};
-use vidimus_verify::testkit::{SoftKey, Story};
+use vidimus_verify::testkit::{Member, SoftKey, Story};
 
 /// In a string, what stands between two of these is written as it is, without quotes.
 pub(crate) const RAW: &str = "@raw@";
+
+const CREDENTIAL_ID: &str = "/data/signed/assertion/credential_id";
 
 /// What is done to the bytes of a leaf.
 pub(crate) type ChangeBytes = fn(Vec<u8>) -> Vec<u8>;
@@ -30,6 +32,8 @@ pub(crate) struct Content {
 pub(crate) struct Forge {
     pub(crate) content: Content,
     key: SoftKey,
+    /// Further keys by credential id.
+    keys: HashMap<String, SoftKey>,
     log_key: SigningKey,
 }
 
@@ -44,6 +48,11 @@ pub(crate) struct Sealed {
 impl Forge {
     /// Takes a story over, under a log key of our own.
     pub(crate) fn new(story: Story) -> Self {
+        Self::with_keys(story, Vec::new())
+    }
+
+    /// Takes a story over in which these keys sign too.
+    pub(crate) fn with_keys(story: Story, members: Vec<Member>) -> Self {
         let mut leaves: Vec<Value> = story.leaves().iter().map(|leaf| read(leaf)).collect();
         let parts = story.parts().iter().map(|(index, name, content)| {
             json!({
@@ -70,6 +79,10 @@ impl Forge {
         let mut forge = Self {
             content: old,
             key: story.key,
+            keys: members
+                .into_iter()
+                .map(|member| (member.credential_id.to_string(), member.key))
+                .collect(),
             log_key,
         };
         forge.content = forge.follow(&new).0;
@@ -99,6 +112,15 @@ impl Forge {
     pub(crate) fn seal_tree(&self, changed: &Content) -> Sealed {
         let leaves = changed.leaves.iter().map(written).collect();
         self.lines(changed, leaves)
+    }
+
+    /// The root over the first entries.
+    pub(crate) fn root_at(&self, size: usize) -> String {
+        let mut tree = MemoryTree::new();
+        for leaf in &self.content.leaves[..size] {
+            tree.push(leaf_hash(&written(leaf)));
+        }
+        hex(tree.root())
     }
 
     /// A checkpoint of this log's key.
@@ -228,12 +250,22 @@ impl Forge {
         }
         let [data, client_data] = ["authenticator_data", "client_data_json"]
             .map(|name| blob(new.pointer(&format!("/data/signed/assertion/{name}"))?));
+        let claimed = new.pointer(CREDENTIAL_ID).cloned().unwrap_or_default();
         if let (Some(mut message), Some(client_data), Some(signature)) =
             (data, client_data, new.pointer_mut(signature))
         {
             message.extend(sha256(&[&client_data]).0);
-            *signature = json!(self.key.sign(&message).to_string());
+            *signature = json!(self.key_of(old, &claimed).sign(&message).to_string());
         }
+    }
+
+    /// The key that an assertion names, or that it named before the change.
+    fn key_of(&self, old: &Value, claimed: &Value) -> &SoftKey {
+        let names = [Some(claimed), old.pointer(CREDENTIAL_ID)];
+        let mut known = names
+            .into_iter()
+            .filter_map(|name| self.keys.get(name?.as_str()?));
+        known.next().unwrap_or(&self.key)
     }
 }
 

@@ -18,6 +18,7 @@ mod leaves;
 mod life;
 mod notes;
 mod places;
+mod team;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -54,6 +55,7 @@ fn main() -> std::io::Result<()> {
     files::write(&mut cases);
     places::write(&mut cases);
     earlier::write(&mut cases);
+    team::write(&mut cases);
     Ok(())
 }
 
