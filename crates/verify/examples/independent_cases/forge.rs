@@ -31,6 +31,8 @@ pub(crate) struct Content {
 /// A log with its keys.
 pub(crate) struct Forge {
     pub(crate) content: Content,
+    /// Of each leaf its hash, and the root from there on.
+    hashes: Vec<([u8; 32], [u8; 32])>,
     key: SoftKey,
     /// Further keys by credential id.
     keys: HashMap<String, SoftKey>,
@@ -77,6 +79,7 @@ impl Forge {
             ..old.clone()
         };
         let mut forge = Self {
+            hashes: hashes(&old),
             content: old,
             key: story.key,
             keys: members
@@ -85,7 +88,7 @@ impl Forge {
                 .collect(),
             log_key,
         };
-        forge.content = forge.follow(&new).0;
+        forge.take_on(&new);
         forge
     }
 
@@ -93,8 +96,13 @@ impl Forge {
     pub(crate) fn changed(mut self, how: impl FnOnce(&mut Content)) -> Self {
         let mut content = self.content.clone();
         how(&mut content);
-        self.content = self.follow(&content).0;
+        self.take_on(&content);
         self
+    }
+
+    fn take_on(&mut self, changed: &Content) {
+        self.content = self.follow(changed).0;
+        self.hashes = hashes(&self.content);
     }
 
     /// The file of this log.
@@ -116,11 +124,10 @@ impl Forge {
 
     /// The root over the first entries.
     pub(crate) fn root_at(&self, size: usize) -> String {
-        let mut tree = MemoryTree::new();
-        for leaf in &self.content.leaves[..size] {
-            tree.push(leaf_hash(&written(leaf)));
-        }
-        hex(tree.root())
+        hex(match size {
+            0 => MemoryTree::new().root(),
+            _ => self.hashes[size - 1].1,
+        })
     }
 
     /// A checkpoint of this log's key.
@@ -161,28 +168,27 @@ impl Forge {
     fn follow(&self, changed: &Content) -> (Content, Vec<Vec<u8>>) {
         let mut new = changed.clone();
         let mut follows = HashMap::new();
-        let (mut old_tree, mut new_tree) = (MemoryTree::new(), MemoryTree::new());
+        let mut new_tree = MemoryTree::new();
         self.follow_parts(&mut new, &mut follows);
         let mut bytes = Vec::new();
         for (index, leaf) in new.leaves.iter_mut().enumerate() {
-            replace(leaf, &follows);
             let old = self.content.leaves.get(index);
-            if let Some(old) = old {
-                self.follow_act(old, leaf, &follows);
+            // Up to the change, every signature stays as it is.
+            if !follows.is_empty() || old != Some(leaf) {
+                replace(leaf, &follows);
+                if let Some(old) = old {
+                    self.follow_act(old, leaf, &follows);
+                }
             }
             let mut written = written(leaf);
             if let Some((_, change)) = changed.bytes.filter(|(at, _)| *at == index) {
                 written = change(written);
             }
             new_tree.push(leaf_hash(&written));
-            if let Some(old) = old {
-                let hash = leaf_hash(&self::written(old));
-                old_tree.push(hash);
-                let pairs = [
-                    (hash, leaf_hash(&written)),
-                    (old_tree.root(), new_tree.root()),
-                ];
-                follows.extend(pairs.map(|(old, new)| (hex(old), hex(new))));
+            if let Some((hash, root)) = self.hashes.get(index) {
+                let pairs = [(*hash, leaf_hash(&written)), (*root, new_tree.root())];
+                let others = pairs.into_iter().filter(|(old, new)| old != new);
+                follows.extend(others.map(|(old, new)| (hex(old), hex(new))));
             }
             bytes.push(written);
         }
@@ -333,6 +339,17 @@ pub(crate) fn blob(value: &Value) -> Option<Vec<u8>> {
     serde_json::from_value::<Blob>(value.clone())
         .ok()
         .map(|blob| blob.0)
+}
+
+fn hashes(content: &Content) -> Vec<([u8; 32], [u8; 32])> {
+    let mut tree = MemoryTree::new();
+    let leaves = content.leaves.iter().map(|leaf| leaf_hash(&written(leaf)));
+    leaves
+        .map(|hash| {
+            tree.push(hash);
+            (hash, tree.root())
+        })
+        .collect()
 }
 
 fn hex(hash: [u8; 32]) -> String {

@@ -324,10 +324,14 @@ fn with_two_keys() -> Team {
         away: BTreeMap::new(),
         hand: "Ada",
     };
-    team.claim_for("Ada's second", "Ada", FLAGS).admit("Ada's second");
+    team.claim_for("Ada's second", "Ada", FLAGS)
+        .admit("Ada's second");
     team.by("Ada's second").revoke("Ada", Revocation::Lost);
     let action = team.propose(1);
-    team.approve(action).recognise(action).run(action).end_agent();
+    team.approve(action)
+        .recognise(action)
+        .run(action)
+        .end_agent();
     team
 }
 

@@ -77,7 +77,10 @@ fn openings(cases: &mut Cases) {
         &longest,
         &format!("{longest}c"),
     ] {
-        let lists = [json!([format!("https://{host}")]), json!(["http://localhost:7411"])];
+        let lists = [
+            json!([format!("https://{host}")]),
+            json!(["http://localhost:7411"]),
+        ];
         places.extend(lists.map(|origins| (host.to_owned(), origins)));
     }
     for origin in [
@@ -193,21 +196,61 @@ fn move_act(leaf: &mut Value, host: &str, origin: &str) {
 fn values(cases: &mut Cases) {
     // Entries: 2 enrolment of Ben, 3 his registration, 5 change, 6 rules.
     let mut team = Team::of_two();
-    team.change("Ben", &[Role::Reviewer], &["sre"]).rules(false, 0, 1);
+    team.change("Ben", &[Role::Reviewer], &["sre"])
+        .rules(false, 0, 1);
     let forge = team.forge();
     let mut changes: Vec<(usize, &str, Value)> = Vec::new();
     let long = |count| "x".repeat(count);
     for identity in [
-        "b", "ben", "Ben", "ben@Example.com", "b en", " ben", "ben ", "b\u{a0}", "b\u{3000}n", "b\u{200b}",
-        "b\u{ad}", "b\u{85}", "b\u{0}", "b\n", "bÉn", "bén", "bß", "bẞ", "bǅ", "bΣ", "bσ", "bⅣ", "bⓐ", "bⒶ",
-        "bª", "b𝐀", "b🅐", "İ", "ı", "", "Ada", "ada", "\u{202e}b", "日本",
+        "b",
+        "ben",
+        "Ben",
+        "ben@Example.com",
+        "b en",
+        " ben",
+        "ben ",
+        "b\u{a0}",
+        "b\u{3000}n",
+        "b\u{200b}",
+        "b\u{ad}",
+        "b\u{85}",
+        "b\u{0}",
+        "b\n",
+        "bÉn",
+        "bén",
+        "bß",
+        "bẞ",
+        "bǅ",
+        "bΣ",
+        "bσ",
+        "bⅣ",
+        "bⓐ",
+        "bⒶ",
+        "bª",
+        "b𝐀",
+        "b🅐",
+        "İ",
+        "ı",
+        "",
+        "Ada",
+        "ada",
+        "\u{202e}b",
+        "日本",
     ] {
         changes.extend([3, 5].map(|at| (at, "identity", json!(identity))));
     }
-    for identity in [long(253), long(254), long(255), "é".repeat(254), "é".repeat(255)] {
+    for identity in [
+        long(253),
+        long(254),
+        long(255),
+        "é".repeat(254),
+        "é".repeat(255),
+    ] {
         changes.extend([3, 5].map(|at| (at, "identity", json!(identity))));
     }
-    for name in ["", "x", " x", "x ", "a b", "x\u{0}", "Ben", "ben", "\u{ad}x", "é"] {
+    for name in [
+        "", "x", " x", "x ", "a b", "x\u{0}", "Ben", "ben", "\u{ad}x", "é",
+    ] {
         changes.extend([2, 3, 5].map(|at| (at, "name", json!(name))));
         changes.push((2, "label", json!(name)));
     }
@@ -228,7 +271,8 @@ fn values(cases: &mut Cases) {
     ] {
         changes.extend([3, 5].map(|at| (at, "roles", roles.clone())));
     }
-    let numbered = |count: usize| -> Vec<String> { (0..count).map(|n| format!("g{n:02}")).collect() };
+    let numbered =
+        |count: usize| -> Vec<String> { (0..count).map(|n| format!("g{n:02}")).collect() };
     for groups in [
         json!([]),
         json!(["a"]),
@@ -316,15 +360,24 @@ fn quorums(cases: &mut Cases) {
 /// Each act of every sort, pinned at every size with the root of that size.
 fn pins(cases: &mut Cases) {
     let mut team = Team::of_two();
-    team.change("Ben", &[Role::Reviewer], &[]).rules(false, 0, 1).rules(false, 0, 1);
+    team.change("Ben", &[Role::Reviewer], &[])
+        .rules(false, 0, 1)
+        .rules(false, 0, 1);
     team.claim_for("Ben's second", "Ben", FLAGS);
     let action = team.propose(1);
-    team.by("Ben").approve(action).recognise(action).admit("Ben's second");
+    team.by("Ben")
+        .approve(action)
+        .recognise(action)
+        .admit("Ben's second");
     team.revoke("Ben's second", vidimus_protocol::envelope::Revocation::Lost);
     team.by("Ada").end_agent().remove("Ben");
     let forge = team.forge();
     every_pin(cases, "team", &forge);
-    every_pin(cases, "a person with two keys", &super::with_two_keys().forge());
+    every_pin(
+        cases,
+        "a person with two keys",
+        &super::with_two_keys().forge(),
+    );
     // The owner's record is newer than the key that registers his agent.
     let mut team = Team::new();
     team.join("Ben", &[Role::Administrator]);
@@ -366,7 +419,9 @@ fn ages(cases: &mut Cases) {
         for ms in [-1_i64, 0, 1] {
             let mut team = Team::new();
             let enrolled = team.story.now;
-            team.join("Ben", &[Role::Reviewer]).agent().rules(false, days, 1);
+            team.join("Ben", &[Role::Reviewer])
+                .agent()
+                .rules(false, days, 1);
             let last = enrolled.unix_ms().saturating_add(days.min(2) * DAY_MS);
             team.story.now = Time::from_unix_ms(last - 2_000);
             let action = team.propose(1);
@@ -386,7 +441,10 @@ fn ages(cases: &mut Cases) {
             let first_day = enrolled.unix_ms() + DAY_MS;
             team.story.now = Time::from_unix_ms(first_day.saturating_add_signed(ms));
             team.rules(false, days, 1);
-            team.told(cases, &format!("team, rules of {days} days by a key {ms} ms from a day"));
+            team.told(
+                cases,
+                &format!("team, rules of {days} days by a key {ms} ms from a day"),
+            );
         }
     }
 }

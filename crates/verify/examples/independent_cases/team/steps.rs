@@ -1,7 +1,9 @@
 //! What anybody may sign or write after a course, whether it leads there or not; and lies of a gateway.
 
 use vidimus_protocol::entry::{Data, Resolution};
-use vidimus_protocol::envelope::{ActType, AgentItem, AgentRevocationItem, Revocation, Role, Verdict, token_hash};
+use vidimus_protocol::envelope::{
+    ActType, AgentItem, AgentRevocationItem, Revocation, Role, Verdict, token_hash,
+};
 use vidimus_protocol::{ActionId, AgentId, Digest, ExecutorId};
 use vidimus_verify::cose::Algorithm;
 use vidimus_verify::testkit::{Draft, FLAGS, Member, Story};
@@ -31,9 +33,12 @@ pub(super) fn write(cases: &mut Cases) {
             }
         }
         for (step_name, step) in WRITTEN {
-            told(format!("team, {course_name}, then {step_name}"), &|team, action| {
-                step(team, action);
-            });
+            told(
+                format!("team, {course_name}, then {step_name}"),
+                &|team, action| {
+                    step(team, action);
+                },
+            );
         }
     }
     forgeries(cases);
@@ -76,7 +81,9 @@ const COURSES: &[(&str, Course)] = &[
     }),
     ("Ada gave her word and is none of them", |team, _| {
         team.join("Dora", BOTH).join("Emma", BOTH);
-        team.admit("Ben's second").by("Cleo").change("Ada", &[Role::Reviewer], &[]);
+        team.admit("Ben's second")
+            .by("Cleo")
+            .change("Ada", &[Role::Reviewer], &[]);
     }),
     ("Ada gave her word, four are there", |team, _| {
         team.join("Dora", BOTH).join("Emma", BOTH);
@@ -121,17 +128,22 @@ const COURSES: &[(&str, Course)] = &[
         team.by("Ada").revoke("Ben", Revocation::Stolen);
     }),
     ("Ben denied and changed his key", |team, action| {
-        team.by("Ben").admit("Ben's second").decide(action, Verdict::Deny);
+        team.by("Ben")
+            .admit("Ben's second")
+            .decide(action, Verdict::Deny);
         team.by("Ben's second").revoke("Ben", Revocation::Stolen);
     }),
     ("Ben denied and has left", |team, action| {
         team.by("Ben").decide(action, Verdict::Deny);
         team.by("Ada").remove("Ben");
     }),
-    ("Ben approved what is not his agent's any more", |team, action| {
-        team.by("Ben").approve(action);
-        team.by("Cleo").end_agent();
-    }),
+    (
+        "Ben approved what is not his agent's any more",
+        |team, action| {
+            team.by("Ben").approve(action);
+            team.by("Cleo").end_agent();
+        },
+    ),
     ("there is a permit", |team, action| {
         team.by("Ben").approve(action);
         team.resolve(action, Resolution::Approved).permit(action);
@@ -321,10 +333,14 @@ const FORGERIES: &[(&str, Forgery)] = &[
         let eve = team.about("Eve");
         with_a_made_up_key(&mut team.story, |story| story.reviewer_registration(&eve))
     }),
-    ("the gateway enrols a key for Ada that admits itself", |team, _| {
-        team.claim_for("Ada's second", "Ada", FLAGS).by("Ada's second");
-        team.story.admission_of_own()
-    }),
+    (
+        "the gateway enrols a key for Ada that admits itself",
+        |team, _| {
+            team.claim_for("Ada's second", "Ada", FLAGS)
+                .by("Ada's second");
+            team.story.admission_of_own()
+        },
+    ),
     ("the gateway admits a key in Ben's name", |team, _| {
         let second = team.about("Ben's second");
         team.by("Ben");
@@ -332,7 +348,9 @@ const FORGERIES: &[(&str, Forgery)] = &[
     }),
     ("the gateway gives Ben a role", |team, _| {
         let ben = team.about("Ben");
-        with_a_made_up_key(&mut team.story, |story| story.reviewer_change(&ben, BOTH, &["security"]))
+        with_a_made_up_key(&mut team.story, |story| {
+            story.reviewer_change(&ben, BOTH, &["security"])
+        })
     }),
     ("the gateway loosens the rules", |team, _| {
         with_a_made_up_key(&mut team.story, |story| story.rules(false, 0, 1))
@@ -362,7 +380,9 @@ const FORGERIES: &[(&str, Forgery)] = &[
         if let Data::CredentialEnrolled(data) = &mut draft.leaf.data {
             let mut item = data.signed.item.clone();
             item.backup_eligible = true;
-            data.signed = team.story.sign(ActType::CredentialEnrolled, item, |_, _| {});
+            data.signed = team
+                .story
+                .sign(ActType::CredentialEnrolled, item, |_, _| {});
         }
         draft
     }),
@@ -404,10 +424,16 @@ const FORGERIES: &[(&str, Forgery)] = &[
         team.by("Ben").approve(action).recognise(action);
         team.story.recognition(action)
     }),
-    ("a verdict is recognised with another key, after all", |team, action| {
-        team.by("Ben").admit("Ben's second").approve(action).run(action);
-        team.by("Ben's second").story.recognition(action)
-    }),
+    (
+        "a verdict is recognised with another key, after all",
+        |team, action| {
+            team.by("Ben")
+                .admit("Ben's second")
+                .approve(action)
+                .run(action);
+            team.by("Ben's second").story.recognition(action)
+        },
+    ),
     ("the agent is revoked twice", |team, _| {
         team.end_agent();
         team.story.agent_revocation()
