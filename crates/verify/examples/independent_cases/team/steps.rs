@@ -1,8 +1,9 @@
 //! What anybody may sign or write after a course, whether it leads there or not; and lies of a gateway.
 
-use vidimus_protocol::entry::{Data, Resolution};
+use vidimus_protocol::entry::{Data, Resolution, ReviewerChanged};
 use vidimus_protocol::envelope::{
-    ActType, AgentItem, AgentRevocationItem, Revocation, Role, Verdict, token_hash,
+    ActType, AgentItem, AgentRevocationItem, ReviewerChangeItem, Revocation, Role, Verdict,
+    token_hash,
 };
 use vidimus_protocol::{ActionId, AgentId, Digest, ExecutorId};
 use vidimus_verify::cose::Algorithm;
@@ -42,6 +43,47 @@ pub(super) fn write(cases: &mut Cases) {
         }
     }
     forgeries(cases);
+    alone(cases);
+}
+
+/// What nobody can do in a personal log.
+fn alone(cases: &mut Cases) {
+    let steps: [(&str, fn(&mut Team)); 5] = [
+        ("takes Eve in", |team| {
+            team.claim("Eve").register("Eve");
+        }),
+        ("enrols Eve's key", |team| {
+            team.claim("Eve");
+        }),
+        ("changes her own record", |team| {
+            let ada = team.about("Ada");
+            let record = ada.credential.expect("enrolled");
+            let item = ReviewerChangeItem {
+                groups: Vec::new(),
+                identity: "ada".into(),
+                name: ada.name,
+                replaces: record.leaf,
+                reviewer: ada.reviewer,
+                roles: BOTH.to_vec(),
+            };
+            let signed = team.story.sign(ActType::ReviewerChanged, item, |_, _| {});
+            let mut draft = team.story.rules(false, 0, 1);
+            draft.leaf.data = Data::ReviewerChanged(Box::new(ReviewerChanged { signed }));
+            draft.leaf.refs[1] = record;
+            team.write(draft);
+        }),
+        ("rules", |team| {
+            team.rules(false, 0, 1);
+        }),
+        ("revokes her last key", |team| {
+            team.revoke("Ada's second", Revocation::Lost);
+        }),
+    ];
+    for (name, step) in steps {
+        let mut team = super::with_two_keys();
+        step(&mut team);
+        team.told(cases, &format!("a person with two keys {name}"));
+    }
 }
 
 /// Ada, who founded it and owns the agent; Ben, who reviews and has a second key that is not admitted; Cleo, who
@@ -168,6 +210,10 @@ const COURSES: &[(&str, Course)] = &[
 const SIGNED: &[(&str, Course)] = &[
     ("admits Ben's second key", |team, _| {
         team.admit("Ben's second");
+    }),
+    ("admits Ben's second key, and it is used", |team, _| {
+        team.admit("Ben's second").by("Ben's second");
+        team.revoke("Ben's second", Revocation::Retired);
     }),
     ("admits Eve's key", |team, _| {
         team.admit("Eve");
