@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 
 MAX_INTEGER = 2**53 - 1
 
@@ -36,7 +37,8 @@ def parse(data, depth=None):
         )
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise Wrong(f"not JSON: {error}") from error
-    _no_lone_surrogates(value)
+    if b"\\u" in data:
+        _no_lone_surrogates(value)
     if depth is not None and _depth(value) > depth:
         raise Wrong(f"nested deeper than {depth} levels")
     return value
@@ -75,8 +77,10 @@ def _no_fraction(text):
 def _no_lone_surrogates(value):
     """Python reads "\\ud800" as a string that has no UTF-8 form; JSON in UTF-8 has no such string."""
     if isinstance(value, str):
-        if any("\ud800" <= character <= "\udfff" for character in value):
-            raise Wrong("a string holds half of a surrogate pair")
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise Wrong("a string holds half of a surrogate pair") from error
     elif isinstance(value, list):
         for member in value:
             _no_lone_surrogates(member)
@@ -94,6 +98,9 @@ def _depth(value):
     return 0
 
 
+_SCALARS = json.JSONEncoder(ensure_ascii=False)
+
+
 def _write(value):
     if isinstance(value, dict):
         keys = sorted(value, key=lambda key: key.encode("utf-16-be"))
@@ -101,7 +108,7 @@ def _write(value):
     if isinstance(value, list):
         return "[" + ",".join(map(_write, value)) + "]"
     # For strings, booleans, null and integers Python writes exactly what RFC 8785 asks for.
-    return json.dumps(value, ensure_ascii=False)
+    return _SCALARS.encode(value)
 
 
 # -- Values (entry.md, "Values") -------------------------------------------------------------------------
@@ -129,6 +136,7 @@ def is_space(character):
     return character in _WHITE_SPACE
 
 
+@lru_cache(maxsize=4_096)
 def read_time(text):
     """Milliseconds since the epoch."""
     if not _TIME.fullmatch(text) or text < "1970":

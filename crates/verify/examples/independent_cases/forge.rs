@@ -9,10 +9,12 @@ use vidimus_ledger::note::SigningKey;
 use vidimus_ledger::part;
 use vidimus_ledger::tree::{MemoryTree, leaf_hash, node_hash};
 use vidimus_protocol::{Blob, Digest, sha256, strict};
-use vidimus_verify::testkit::{SoftKey, Story};
+use vidimus_verify::testkit::{Member, SoftKey, Story};
 
 /// In a string, what stands between two of these is written as it is, without quotes.
 pub(crate) const RAW: &str = "@raw@";
+
+const CREDENTIAL_ID: &str = "/data/signed/assertion/credential_id";
 
 /// What is done to the bytes of a leaf.
 pub(crate) type ChangeBytes = fn(Vec<u8>) -> Vec<u8>;
@@ -29,7 +31,11 @@ pub(crate) struct Content {
 /// A log with its keys.
 pub(crate) struct Forge {
     pub(crate) content: Content,
+    /// Of each leaf its hash, and the root from there on.
+    hashes: Vec<([u8; 32], [u8; 32])>,
     key: SoftKey,
+    /// Further keys by credential id.
+    keys: HashMap<String, SoftKey>,
     log_key: SigningKey,
 }
 
@@ -44,6 +50,11 @@ pub(crate) struct Sealed {
 impl Forge {
     /// Takes a story over, under a log key of our own.
     pub(crate) fn new(story: Story) -> Self {
+        Self::with_keys(story, Vec::new())
+    }
+
+    /// Takes a story over in which these keys sign too.
+    pub(crate) fn with_keys(story: Story, members: Vec<Member>) -> Self {
         let mut leaves: Vec<Value> = story.leaves().iter().map(|leaf| read(leaf)).collect();
         let parts = story.parts().iter().map(|(index, name, content)| {
             json!({
@@ -68,11 +79,16 @@ impl Forge {
             ..old.clone()
         };
         let mut forge = Self {
+            hashes: hashes(&old),
             content: old,
             key: story.key,
+            keys: members
+                .into_iter()
+                .map(|member| (member.credential_id.to_string(), member.key))
+                .collect(),
             log_key,
         };
-        forge.content = forge.follow(&new).0;
+        forge.take_on(&new);
         forge
     }
 
@@ -80,8 +96,13 @@ impl Forge {
     pub(crate) fn changed(mut self, how: impl FnOnce(&mut Content)) -> Self {
         let mut content = self.content.clone();
         how(&mut content);
-        self.content = self.follow(&content).0;
+        self.take_on(&content);
         self
+    }
+
+    fn take_on(&mut self, changed: &Content) {
+        self.content = self.follow(changed).0;
+        self.hashes = hashes(&self.content);
     }
 
     /// The file of this log.
@@ -99,6 +120,14 @@ impl Forge {
     pub(crate) fn seal_tree(&self, changed: &Content) -> Sealed {
         let leaves = changed.leaves.iter().map(written).collect();
         self.lines(changed, leaves)
+    }
+
+    /// The root over the first entries.
+    pub(crate) fn root_at(&self, size: usize) -> String {
+        hex(match size {
+            0 => MemoryTree::new().root(),
+            _ => self.hashes[size - 1].1,
+        })
     }
 
     /// A checkpoint of this log's key.
@@ -139,28 +168,27 @@ impl Forge {
     fn follow(&self, changed: &Content) -> (Content, Vec<Vec<u8>>) {
         let mut new = changed.clone();
         let mut follows = HashMap::new();
-        let (mut old_tree, mut new_tree) = (MemoryTree::new(), MemoryTree::new());
+        let mut new_tree = MemoryTree::new();
         self.follow_parts(&mut new, &mut follows);
         let mut bytes = Vec::new();
         for (index, leaf) in new.leaves.iter_mut().enumerate() {
-            replace(leaf, &follows);
             let old = self.content.leaves.get(index);
-            if let Some(old) = old {
-                self.follow_act(old, leaf, &follows);
+            // Up to the change, every signature stays as it is.
+            if !follows.is_empty() || old != Some(leaf) {
+                replace(leaf, &follows);
+                if let Some(old) = old {
+                    self.follow_act(old, leaf, &follows);
+                }
             }
             let mut written = written(leaf);
             if let Some((_, change)) = changed.bytes.filter(|(at, _)| *at == index) {
                 written = change(written);
             }
             new_tree.push(leaf_hash(&written));
-            if let Some(old) = old {
-                let hash = leaf_hash(&self::written(old));
-                old_tree.push(hash);
-                let pairs = [
-                    (hash, leaf_hash(&written)),
-                    (old_tree.root(), new_tree.root()),
-                ];
-                follows.extend(pairs.map(|(old, new)| (hex(old), hex(new))));
+            if let Some((hash, root)) = self.hashes.get(index) {
+                let pairs = [(*hash, leaf_hash(&written)), (*root, new_tree.root())];
+                let others = pairs.into_iter().filter(|(old, new)| old != new);
+                follows.extend(others.map(|(old, new)| (hex(old), hex(new))));
             }
             bytes.push(written);
         }
@@ -228,12 +256,22 @@ impl Forge {
         }
         let [data, client_data] = ["authenticator_data", "client_data_json"]
             .map(|name| blob(new.pointer(&format!("/data/signed/assertion/{name}"))?));
+        let claimed = new.pointer(CREDENTIAL_ID).cloned().unwrap_or_default();
         if let (Some(mut message), Some(client_data), Some(signature)) =
             (data, client_data, new.pointer_mut(signature))
         {
             message.extend(sha256(&[&client_data]).0);
-            *signature = json!(self.key.sign(&message).to_string());
+            *signature = json!(self.key_of(old, &claimed).sign(&message).to_string());
         }
+    }
+
+    /// The key that an assertion names, or that it named before the change.
+    fn key_of(&self, old: &Value, claimed: &Value) -> &SoftKey {
+        let names = [Some(claimed), old.pointer(CREDENTIAL_ID)];
+        let mut known = names
+            .into_iter()
+            .filter_map(|name| self.keys.get(name?.as_str()?));
+        known.next().unwrap_or(&self.key)
     }
 }
 
@@ -301,6 +339,17 @@ pub(crate) fn blob(value: &Value) -> Option<Vec<u8>> {
     serde_json::from_value::<Blob>(value.clone())
         .ok()
         .map(|blob| blob.0)
+}
+
+fn hashes(content: &Content) -> Vec<([u8; 32], [u8; 32])> {
+    let mut tree = MemoryTree::new();
+    let leaves = content.leaves.iter().map(|leaf| leaf_hash(&written(leaf)));
+    leaves
+        .map(|hash| {
+            tree.push(hash);
+            (hash, tree.root())
+        })
+        .collect()
 }
 
 fn hex(hash: [u8; 32]) -> String {

@@ -18,11 +18,14 @@ mod leaves;
 mod life;
 mod notes;
 mod places;
+mod team;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
 
 use serde_json::{Value, json};
 use vidimus_protocol::trust::TrustFile;
@@ -31,19 +34,26 @@ use vidimus_verify::export::{self, AtLeast, Given};
 
 use crate::forge::{Content, Forge, Sealed};
 
-/// Where cases are written.
+/// Where cases are written. They are answered beside, while the next ones are made.
 pub(crate) struct Cases {
-    folder: PathBuf,
-    list: fs::File,
     written: BTreeSet<Digest>,
+    queue: SyncSender<Case>,
+    answering: JoinHandle<io::Result<()>>,
 }
 
-fn main() -> std::io::Result<()> {
+/// A question without its answer.
+struct Case {
+    line: Value,
+    name: String,
+    file: Vec<u8>,
+    trust: Option<Vec<u8>>,
+    earlier: Option<String>,
+}
+
+fn main() -> io::Result<()> {
     let folder = std::env::args_os().nth(1).map(PathBuf::from);
     let Some(folder) = folder else {
-        return Err(std::io::Error::other(
-            "name the folder to write the cases to",
-        ));
+        return Err(io::Error::other("name the folder to write the cases to"));
     };
     let mut cases = Cases::create(&folder)?;
     life::write(&mut cases);
@@ -54,20 +64,36 @@ fn main() -> std::io::Result<()> {
     files::write(&mut cases);
     places::write(&mut cases);
     earlier::write(&mut cases);
-    Ok(())
+    team::write(&mut cases);
+    cases.finish()
 }
 
 impl Cases {
-    fn create(folder: &Path) -> std::io::Result<Self> {
+    fn create(folder: &Path) -> io::Result<Self> {
         if folder.exists() {
             fs::remove_dir_all(folder)?;
         }
         fs::create_dir_all(folder)?;
+        let mut list = fs::File::create(folder.join("cases.jsonl"))?;
+        let folder = folder.to_owned();
+        let (queue, cases) = sync_channel::<Case>(64);
+        let answering = thread::spawn(move || {
+            for case in cases {
+                fs::write(folder.join(&case.name), &case.file)?;
+                writeln!(list, "{}", case.answered())?;
+            }
+            Ok(())
+        });
         Ok(Self {
-            folder: folder.to_owned(),
-            list: fs::File::create(folder.join("cases.jsonl"))?,
             written: BTreeSet::new(),
+            queue,
+            answering,
         })
+    }
+
+    fn finish(self) -> io::Result<()> {
+        drop(self.queue);
+        self.answering.join().expect("every case has an answer")
     }
 
     /// A log under a right digest, judged with a trust file that names it.
@@ -112,24 +138,34 @@ impl Cases {
             return;
         }
         let text = trust.map(String::from_utf8_lossy);
-        let mut line = json!({
-            "name": name,
-            "file": format!("{}.vidimus", &id.to_string()[..16]),
-            "trust": text,
-            "at_least": earlier,
-            "places": places,
-        });
-        let answer = answer(file, trust, earlier)
+        let stored = format!("{}.vidimus", &id.to_string()[..16]);
+        let case = Case {
+            line: json!({
+                "name": name,
+                "file": stored,
+                "trust": text,
+                "at_least": earlier,
+                "places": places,
+            }),
+            name: stored,
+            file: file.to_vec(),
+            trust: trust.map(<[u8]>::to_vec),
+            earlier: earlier.map(str::to_owned),
+        };
+        let queued = self.queue.send(case);
+        queued.expect("the folder can be written to");
+    }
+}
+
+impl Case {
+    fn answered(self) -> Value {
+        let answer = answer(&self.file, self.trust.as_deref(), self.earlier.as_deref())
             .unwrap_or_else(|why| json!({"code": 2, "wrong": null, "why": why}));
+        let mut line = self.line;
         if let (Some(line), Value::Object(answer)) = (line.as_object_mut(), answer) {
             line.extend(answer);
         }
-        let path = self
-            .folder
-            .join(line["file"].as_str().expect("just put there"));
-        fs::write(path, file)
-            .and_then(|()| writeln!(self.list, "{line}"))
-            .expect("the folder can be written to");
+        line
     }
 }
 
