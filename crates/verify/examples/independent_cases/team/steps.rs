@@ -48,7 +48,8 @@ pub(super) fn write(cases: &mut Cases) {
 
 /// What nobody can do in a personal log.
 fn alone(cases: &mut Cases) {
-    let steps: [(&str, fn(&mut Team)); 5] = [
+    type Step = fn(&mut Team);
+    let steps: [(&str, Step); 5] = [
         ("takes Eve in", |team| {
             team.claim("Eve").register("Eve");
         }),
