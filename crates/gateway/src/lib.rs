@@ -292,6 +292,7 @@ impl Gateway {
             checkpoint: None,
             signed_at: None,
             sessions,
+            newest: Arc::default(),
         };
         let reader = Store::open_reader(&ledger)?;
         let shared = Arc::new(Shared::new(committed, reader, log_key, origin));

@@ -498,18 +498,13 @@ impl Sequencer {
     }
 
     /// Writes what was judged, signs it, makes it visible. Returns the leaves.
-    fn commit(&mut self, spans: &[tracing::Span]) -> Result<Result<Leaves, Refusal>, Stop> {
+    fn commit(&mut self, spans: &[tracing::Span]) -> Result<Result<Arc<Leaves>, Refusal>, Stop> {
         let now = self.keeper.wall();
         let batch = std::mem::take(&mut self.batch);
-        let news = News {
-            entries: std::mem::take(&mut self.entries),
-            sessions: batch.sessions.clone(),
-            ended_sessions: batch.ended_sessions.clone(),
-        };
         let aged =
             now.distance_ms(self.signed_at) >= SIGN_AGAIN_MS && self.replay.tree().size() > 0;
         if batch.is_empty() && !aged {
-            return Ok(Ok(Vec::new()));
+            return Ok(Ok(Arc::default()));
         }
         let parent = spans.first().and_then(tracing::Span::id);
         if batch.is_empty() {
@@ -536,6 +531,13 @@ impl Sequencer {
             }
             self.shared.metrics.committed(entries, began.elapsed());
         }
+        let leaves = Arc::new(batch.leaves);
+        let news = News {
+            entries: std::mem::take(&mut self.entries),
+            leaves: leaves.clone(),
+            sessions: batch.sessions,
+            ended_sessions: batch.ended_sessions,
+        };
         let signing = tracing::info_span!(parent: parent, "sign");
         match signing.in_scope(|| self.shared.publish(news, now)) {
             Ok(Some(signed)) => {
@@ -548,7 +550,7 @@ impl Sequencer {
                 return Err(Stop);
             }
         }
-        Ok(Ok(batch.leaves))
+        Ok(Ok(leaves))
     }
 
     /// Forgets what was judged and reads the log back: what is on disk counts.

@@ -1,7 +1,7 @@
 //! What routes may read: only what is committed and signed.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use tokio::sync::watch;
 use vidimus_ledger::checkpoint::{self, Checkpoint};
@@ -16,7 +16,7 @@ use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::problem::Refusal;
 use crate::routes::feed::NewestMessage;
-use crate::store::{Session, Store, StoreError};
+use crate::store::{Leaves, Session, Store, StoreError};
 
 /// The committed log in memory.
 pub(crate) struct Committed {
@@ -27,6 +27,8 @@ pub(crate) struct Committed {
     /// When that was signed.
     pub(crate) signed_at: Option<Time>,
     pub(crate) sessions: HashMap<Digest, Session>,
+    /// What was committed last: most consoles lack just that.
+    pub(crate) newest: Arc<Leaves>,
 }
 
 /// Shared between the sequencer, which writes, and the routes, which read.
@@ -46,6 +48,7 @@ pub(crate) struct Shared {
 #[derive(Default)]
 pub(crate) struct News {
     pub(crate) entries: Vec<Entry>,
+    pub(crate) leaves: Arc<Leaves>,
     pub(crate) sessions: Vec<Session>,
     pub(crate) ended_sessions: Vec<Digest>,
 }
@@ -101,6 +104,9 @@ impl Shared {
             })?;
             committed.tree.push(entry.leaf_hash.0);
             self.metrics.logged(entry);
+        }
+        if !news.leaves.is_empty() {
+            committed.newest = news.leaves;
         }
         for session in news.sessions {
             committed.sessions.insert(session.token_hash, session);
@@ -218,6 +224,23 @@ impl Shared {
 }
 
 impl Committed {
+    /// The leaves from `from` on, as the store would cut them, when they were
+    /// committed just now.
+    pub(crate) fn newest_from(&self, from: u64, most: usize, bytes: usize) -> Option<Vec<String>> {
+        let (first, _) = self.newest.first()?;
+        let skip = usize::try_from(from.checked_sub(*first)?).ok()?;
+        let mut total = 0;
+        let mut leaves = Vec::new();
+        for (_, leaf) in self.newest.get(skip..)?.iter().take(most) {
+            leaves.push(String::from_utf8(leaf.clone()).ok()?);
+            total += leaf.len();
+            if total > bytes {
+                break;
+            }
+        }
+        Some(leaves)
+    }
+
     /// Whether a session is in force: so long as the key is that opened it.
     fn holds(&self, session: &Session, now: Time) -> bool {
         let key = self.state.credential(&session.credential_id);

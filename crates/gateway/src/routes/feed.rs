@@ -329,48 +329,53 @@ pub(crate) async fn next_batch(
     gateway: Gateway,
     from: u64,
 ) -> Result<(Option<FeedMessage>, u64), Refusal> {
-    off_the_async_threads(move || {
-        let shared = &gateway.0.shared;
-        let (size, newest) = {
-            let committed = shared.read();
-            (committed.tree.size(), committed.checkpoint.clone())
-        };
-        let Some(newest) = newest else {
-            return Ok((None, from));
-        };
-        let leaves = if from < size {
-            shared
-                .store()
-                .leaves(from, MOST_LEAVES.min(size - from), MOST_BYTES)?
-        } else {
-            Vec::new()
-        };
-        let end = from + u64::try_from(leaves.len()).unwrap_or_default();
-        // A console that claims more than there is sees the smaller
-        // checkpoint and draws its conclusion.
-        let caught_up = end >= size;
-        let now = gateway.0.clock.wall();
-        let checkpoint = if caught_up {
-            Some(newest)
-        } else {
-            shared.checkpoint_at(end, now)
-        };
-        let consistency = match from {
-            0 => Vec::new(),
-            from if from > size => Vec::new(),
-            from => shared
-                .read()
-                .tree
-                .consistency_proof(from, end)
-                .map_err(|_| crate::unexpected())?,
-        };
-        let batch = checkpoint.map(|checkpoint| FeedMessage::Batch {
-            checkpoint,
-            consistency: consistency.into_iter().map(Digest).collect(),
-            from,
-            leaves,
-        });
-        Ok((batch, end))
-    })
-    .await
+    let shared = &gateway.0.shared;
+    let (size, newest, at_hand) = {
+        let committed = shared.read();
+        let most = usize::try_from(MOST_LEAVES).unwrap_or(usize::MAX);
+        (
+            committed.tree.size(),
+            committed.checkpoint.clone(),
+            committed.newest_from(from, most, MOST_BYTES),
+        )
+    };
+    let Some(newest) = newest else {
+        return Ok((None, from));
+    };
+    let leaves = match at_hand {
+        Some(leaves) => leaves,
+        None if from >= size => Vec::new(),
+        None => {
+            let gateway = gateway.clone();
+            off_the_async_threads(move || {
+                let most = MOST_LEAVES.min(size - from);
+                Ok(gateway.0.shared.store().leaves(from, most, MOST_BYTES)?)
+            })
+            .await?
+        }
+    };
+    let end = from + u64::try_from(leaves.len()).unwrap_or_default();
+    // A console that claims more than there is sees the smaller checkpoint
+    // and draws its conclusion.
+    let checkpoint = if end >= size {
+        Some(newest)
+    } else {
+        shared.checkpoint_at(end, gateway.0.clock.wall())
+    };
+    let consistency = match from {
+        0 => Vec::new(),
+        from if from > size => Vec::new(),
+        from => shared
+            .read()
+            .tree
+            .consistency_proof(from, end)
+            .map_err(|_| crate::unexpected())?,
+    };
+    let batch = checkpoint.map(|checkpoint| FeedMessage::Batch {
+        checkpoint,
+        consistency: consistency.into_iter().map(Digest).collect(),
+        from,
+        leaves,
+    });
+    Ok((batch, end))
 }
