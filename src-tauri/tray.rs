@@ -62,7 +62,8 @@ impl Shown {
         let deaf = matches!(view.gateway.connection, Connection::Offline { .. });
         let (state, words) = match &view.phase {
             Phase::Starting => (State::Resting, "Starting"),
-            Phase::Setup => (State::Resting, "Not set up yet"),
+            Phase::Setup | Phase::Found | Phase::Enrol { .. } => (State::Resting, "Not set up yet"),
+            Phase::Claimed { .. } => (State::Resting, "Waits for an administrator"),
             Phase::Failed { .. } => (State::Alarm, "Could not start"),
             Phase::Frozen { .. } => (State::Alarm, "Frozen: the gateway contradicted itself"),
             Phase::UpgradeNeeded { .. } => (State::Alarm, "A newer Vidimus is needed"),

@@ -12,8 +12,8 @@ use crate::core::{Core, Message, Setting};
 use crate::hooks::Hooks;
 use crate::secrets::Secrets;
 use crate::view::{
-    Command, Connection, ConsoleView, DesktopView, Event, Front, GatewayView, Phase, Problem,
-    Reply, VerdictChoice, Verification,
+    Colour, Command, Connection, ConsoleView, DesktopView, Event, Front, GatewayView, Phase,
+    Problem, Reply, VerdictChoice, Verification,
 };
 
 /// Events that a slow front may fall behind before it gets a fresh view.
@@ -275,6 +275,9 @@ impl Published {
                 front: Front::Desktop,
                 phase: Phase::Starting,
                 gateway: GatewayView {
+                    id: "local".into(),
+                    colour: Colour::default(),
+                    team: false,
                     name: crate::GATEWAY_NAME.into(),
                     url: String::new(),
                     log: None,
@@ -287,6 +290,7 @@ impl Published {
                 recent: Vec::new(),
                 agents: Vec::new(),
                 try_command: None,
+                doubts: Vec::new(),
                 notices: Vec::new(),
                 verification: Verification::NotRun,
                 desktop: None,
@@ -334,6 +338,7 @@ impl Published {
             recent: Vec::new(),
             agents: Vec::new(),
             try_command: None,
+            doubts: Vec::new(),
             notices: Vec::new(),
             verification: Verification::NotRun,
             desktop: None,

@@ -9,11 +9,18 @@
 //! Units: times are milliseconds since the Unix epoch (`*_unix_ms`), digests
 //! are 64 lower-case hex digits, sizes are bytes.
 
+mod gateways;
+mod people;
 mod review;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+pub use gateways::{Colour, JoiningRead, Told};
+pub use people::{
+    ClaimFor, ClaimView, DoubtView, FailsRuleView, JoiningView, KeyStanding, KeyView,
+    OwnedAgentView, PeopleView, PersonView, RevocationWhy, RoleView, RulesView, SessionRow,
+};
 pub use review::{
     ChangeView, CommandView, DeliveriesView, DeliveryState, DeliveryView, Difference, EnvView,
     Fact, FileView, InputView, LikeView, NoteView, OutputView, QuestionView, ReviewView,
@@ -55,6 +62,8 @@ pub struct ConsoleView {
     /// A command to copy that holds a harmless action, with absolute paths.
     /// `None` while no agent is connected.
     pub try_command: Option<String>,
+    /// Verdicts with this reviewer's key that were not asked for here.
+    pub doubts: Vec<DoubtView>,
     /// Things the reviewer should know, most serious first.
     pub notices: Vec<Notice>,
     /// The latest whole-log verification on this computer.
@@ -103,6 +112,21 @@ pub enum Phase {
     },
     /// No log yet: *Set up your key*.
     Setup,
+    /// A gateway elsewhere without a log: whoever started it founds it with
+    /// the code that it printed.
+    Found,
+    /// Invited, and no key made yet.
+    Enrol {
+        /// The log's fingerprint, to compare aloud.
+        log_fingerprint: String,
+    },
+    /// The key is made, and waits for an administrator to take it in.
+    Claimed {
+        /// The key's fingerprint, to be read aloud to the administrator.
+        fingerprint: String,
+        /// The log's fingerprint.
+        log_fingerprint: String,
+    },
     /// A log exists; nobody is signed in. The mirror is still browsable.
     SignedOut,
     /// Nothing is shown and nothing can be asked for until the key has signed
@@ -135,6 +159,12 @@ pub enum Phase {
 #[serde(rename_all = "camelCase")]
 #[ts(export)]
 pub struct GatewayView {
+    /// Names it towards the console: `local`, or its host and port.
+    pub id: String,
+    /// How it is told apart at a glance.
+    pub colour: Colour,
+    /// Whether its log is a team's.
+    pub team: bool,
     /// Name for people, e.g. *This computer*.
     pub name: String,
     /// e.g. `http://localhost:8443`.
@@ -196,6 +226,10 @@ pub enum Route {
 #[serde(rename_all = "camelCase")]
 #[ts(export)]
 pub struct ReviewerView {
+    /// Reviewer id.
+    pub id: String,
+    /// What he may do.
+    pub roles: Vec<RoleView>,
     /// Name as enrolled.
     pub name: String,
     /// How the key is reached. `Software` is marked everywhere.
@@ -227,12 +261,24 @@ pub struct CeremonyView {
 pub enum CeremonyPurpose {
     /// The first key.
     Setup,
+    /// The first key of a team's log.
+    Found,
     /// A session.
     SignIn,
     /// `agent.registered`.
     ConnectAgent {
         /// The agent's name.
         name: String,
+    },
+    /// A further key, or the first one of an invited person.
+    NewKey {
+        /// The key's name.
+        label: String,
+    },
+    /// Something about people, keys, rules or agents.
+    Statement {
+        /// What is signed, in words, one sentence.
+        words: String,
     },
     /// A verdict.
     Verdict {
@@ -568,7 +614,140 @@ pub enum Command {
     ConnectAgent {
         /// Letters, digits, `-` and `_`, at most 40.
         name: String,
+        /// Whom it acts for, a reviewer id; `None` is oneself.
+        owner: Option<String>,
     },
+    /// Found the log of a gateway elsewhere.
+    Found {
+        /// The code that the gateway printed.
+        code: String,
+        /// The founder's name.
+        name: String,
+    },
+    /// Make a key: with the invitation, or a further one of one's own.
+    Enrol {
+        /// Name of the key.
+        label: String,
+    },
+    /// Who is in the log.
+    People,
+    /// One's open sessions.
+    Sessions,
+    /// End one of them.
+    EndSession {
+        /// Its id.
+        id: String,
+    },
+    /// Invite a person, or one who lost his keys.
+    Invite {
+        /// Name of a new person; ignored beside `reviewer`.
+        name: String,
+        /// Somebody who is here.
+        reviewer: Option<String>,
+    },
+    /// What one's own other console needs to follow this gateway.
+    Joining,
+    /// Take a new person in, with his key.
+    Register {
+        /// The claim.
+        enrolment: String,
+        /// How he is known outside. May be empty.
+        identity: String,
+        /// What he may do, at least one.
+        roles: Vec<RoleView>,
+        /// His groups.
+        groups: Vec<String>,
+    },
+    /// Let a key of a known person count.
+    Admit {
+        /// The claim.
+        enrolment: String,
+    },
+    /// Let a key count no more.
+    RevokeKey {
+        /// The key.
+        enrolment: String,
+        /// Why.
+        why: RevocationWhy,
+    },
+    /// Change what a person is called or may do.
+    ChangePerson {
+        /// Reviewer id.
+        id: String,
+        /// Name.
+        name: String,
+        /// How he is known outside.
+        identity: String,
+        /// What he may do, at least one.
+        roles: Vec<RoleView>,
+        /// His groups.
+        groups: Vec<String>,
+    },
+    /// End what a person may do.
+    RemovePerson {
+        /// Reviewer id.
+        id: String,
+    },
+    /// Who would fail these rules. Changes nothing.
+    TryRules {
+        /// The rules.
+        rules: RulesView,
+    },
+    /// Put rules in force.
+    ChangeRules {
+        /// The rules.
+        rules: RulesView,
+    },
+    /// End what an agent may do.
+    RevokeAgent {
+        /// Agent id.
+        agent: String,
+    },
+    /// *It was me*: signs that a verdict is one's own.
+    Recognise {
+        /// Ledger entry of the verdict.
+        entry: u64,
+    },
+    /// *It was not me*: exports the evidence, revokes the key, believes
+    /// nothing any more.
+    Disown {
+        /// Ledger entry of the verdict.
+        entry: u64,
+    },
+    /// What stands in a text that was handed over. Changes nothing.
+    ReadJoining {
+        /// The text.
+        text: String,
+    },
+    /// Follow a gateway elsewhere.
+    Follow {
+        /// The text that was handed over.
+        text: String,
+        /// Name for it, for oneself.
+        name: String,
+        /// How it is told apart.
+        colour: Colour,
+    },
+    /// Follow a gateway elsewhere that has no log yet, to found it.
+    FollowNew {
+        /// Its address.
+        url: String,
+        /// Certificates of an own authority, PEM, where it has one.
+        authority: Option<String>,
+        /// Name for it, for oneself.
+        name: String,
+        /// How it is told apart.
+        colour: Colour,
+    },
+    /// Call this gateway otherwise.
+    Rename {
+        /// Name for it, for oneself.
+        name: String,
+        /// How it is told apart.
+        colour: Colour,
+    },
+    /// Follow this gateway no longer, and delete the copy of its log here.
+    Unfollow,
     /// Cancel the key prompt in progress, or dismiss one that ended.
     CancelCeremony,
     /// Open the page of the key prompt in the browser again.
@@ -648,7 +827,22 @@ pub enum Reply {
     History(HistoryPage),
     /// To `OpenEntry`.
     Entry(Box<EntryView>),
-    /// To `Export`: where the file is.
+    /// To `People`.
+    People(Box<PeopleView>),
+    /// To `Sessions`.
+    Sessions(Vec<SessionRow>),
+    /// To `Invite` and `Joining`.
+    Joining(JoiningView),
+    /// To `ReadJoining`.
+    JoiningRead(JoiningRead),
+    /// To `TryRules`: the keys that would not count.
+    FailsRules(Vec<FailsRuleView>),
+    /// To `Follow` and `FollowNew`: the gateway's id.
+    Followed {
+        /// Id of the gateway.
+        gateway: String,
+    },
+    /// To `Export` and `Disown`: where the file is.
     Exported {
         /// Absolute path.
         path: String,
@@ -657,7 +851,7 @@ pub enum Reply {
     },
 }
 
-/// What the console pushes to a front.
+/// What the console pushes to a front, about one gateway.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case", tag = "is", content = "value")]
 #[ts(export)]

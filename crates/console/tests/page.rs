@@ -197,6 +197,7 @@ async fn a_browser_decides_once_its_own_prompt_was_answered_with_the_key() {
     front
         .ask(Command::ConnectAgent {
             name: "builder".into(),
+            owner: None,
         })
         .await
         .unwrap();

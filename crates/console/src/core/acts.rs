@@ -208,10 +208,15 @@ impl Core {
                 "The console is still starting.",
                 "Try again in a moment.",
             )),
-            Phase::Setup => Some(Problem::new(
+            Phase::Setup | Phase::Found | Phase::Enrol { .. } => Some(Problem::new(
                 "not_set_up",
                 "No key is set up yet.",
                 "Set up your key first.",
+            )),
+            Phase::Claimed { .. } => Some(Problem::new(
+                "key_not_admitted",
+                "Your key waits for an administrator.",
+                "Read him its fingerprint. Once he has signed for it, sign in.",
             )),
             Phase::Locked { .. } => Some(super::lock::locked()),
             Phase::SignedOut => Some(Problem::new(

@@ -36,7 +36,7 @@ impl Core {
                     hooks.set_lock_after(seconds)
                 })
             }
-            Command::ConnectAgent { name } => self.connect_agent(&name, front),
+            Command::ConnectAgent { name, .. } => self.connect_agent(&name, front),
             Command::CancelCeremony => self.cancel_ceremony(),
             Command::ReopenCeremony => self.reopen_ceremony(),
             Command::OpenAction { action } => return self.open_action(&action, front, reply),
@@ -61,6 +61,7 @@ impl Core {
             }
             Command::Verify => self.verify(),
             Command::Export => return self.export(reply),
+            _ => Err(Problem::stopped()),
         };
         self.answers.push((reply, result));
     }

@@ -141,6 +141,7 @@ impl Core {
             recent: Vec::new(),
             agents: Vec::new(),
             try_command: None,
+            doubts: Vec::new(),
             notices: Vec::new(),
             verification: Verification::NotRun,
             desktop: view.desktop,

@@ -63,6 +63,7 @@ impl Core {
             recent: base.map_or_else(Vec::new, |base| self.recent(base)),
             agents: base.map_or_else(Vec::new, |base| self.agents(base)),
             try_command: base.and_then(|base| self.try_command(base)),
+            doubts: Vec::new(),
             notices,
             verification: self.verification.clone(),
             desktop: self.desktop.clone(),
@@ -102,6 +103,9 @@ impl Core {
     fn gateway_view(&self) -> GatewayView {
         let base = self.base.as_ref().ok();
         GatewayView {
+            id: "local".into(),
+            colour: crate::view::Colour::default(),
+            team: false,
             name: crate::GATEWAY_NAME.into(),
             url: base.map_or_else(String::new, |base| base.gateway.url()),
             log: self.log().map(|log| log.to_string()),
@@ -178,6 +182,8 @@ impl Core {
 fn reviewer_view(base: &Base) -> Option<ReviewerView> {
     let founder = base.state().log()?.opened.founders.first()?;
     Some(ReviewerView {
+        id: founder.reviewer.to_string(),
+        roles: Vec::new(),
         name: reviewer_name(base.state(), founder.reviewer),
         route: route_view(base.key_route()),
     })

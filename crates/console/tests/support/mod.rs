@@ -237,9 +237,12 @@ impl Front {
     }
 
     pub async fn connect(&self, name: &str) {
-        self.ask(Command::ConnectAgent { name: name.into() })
-            .await
-            .unwrap();
+        self.ask(Command::ConnectAgent {
+            name: name.into(),
+            owner: None,
+        })
+        .await
+        .unwrap();
         self.done().await;
     }
 

@@ -4,11 +4,19 @@ import type { VerdictChoice } from "./VerdictChoice";
 /**
  * What a key prompt signs.
  */
-export type CeremonyPurpose = { "is": "setup" } | { "is": "sign_in" } | { "is": "connect_agent", 
+export type CeremonyPurpose = { "is": "setup" } | { "is": "found" } | { "is": "sign_in" } | { "is": "connect_agent", 
 /**
  * The agent's name.
  */
-name: string, } | { "is": "verdict", 
+name: string, } | { "is": "new_key", 
+/**
+ * The key's name.
+ */
+label: string, } | { "is": "statement", 
+/**
+ * What is signed, in words, one sentence.
+ */
+words: string, } | { "is": "verdict", 
 /**
  * Action id.
  */

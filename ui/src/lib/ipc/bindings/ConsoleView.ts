@@ -3,6 +3,7 @@ import type { ActionSummary } from "./ActionSummary";
 import type { AgentView } from "./AgentView";
 import type { CeremonyView } from "./CeremonyView";
 import type { DesktopView } from "./DesktopView";
+import type { DoubtView } from "./DoubtView";
 import type { Front } from "./Front";
 import type { GatewayView } from "./GatewayView";
 import type { Notice } from "./Notice";
@@ -51,6 +52,10 @@ agents: Array<AgentView>,
  * `None` while no agent is connected.
  */
 tryCommand: string | null, 
+/**
+ * Verdicts with this reviewer's key that were not asked for here.
+ */
+doubts: Array<DoubtView>, 
 /**
  * Things the reviewer should know, most serious first.
  */

@@ -4,7 +4,7 @@ import type { ReviewView } from "./ReviewView";
 import type { VerdictChoice } from "./VerdictChoice";
 
 /**
- * What the console pushes to a front.
+ * What the console pushes to a front, about one gateway.
  */
 export type Event = { "is": "view", "value": ConsoleView } | { "is": "review", "value": ReviewView } | { "is": "show", "value": { 
 /**

@@ -8,7 +8,19 @@ export type Phase = { "is": "starting" } | { "is": "failed",
 /**
  * What went wrong and what to do.
  */
-problem: Problem, } | { "is": "setup" } | { "is": "signed_out" } | { "is": "locked", 
+problem: Problem, } | { "is": "setup" } | { "is": "found" } | { "is": "enrol", 
+/**
+ * The log's fingerprint, to compare aloud.
+ */
+log_fingerprint: string, } | { "is": "claimed", 
+/**
+ * The key's fingerprint, to be read aloud to the administrator.
+ */
+fingerprint: string, 
+/**
+ * The log's fingerprint.
+ */
+log_fingerprint: string, } | { "is": "signed_out" } | { "is": "locked", 
 /**
  * Actions that wait for a verdict.
  */

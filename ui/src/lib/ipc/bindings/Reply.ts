@@ -2,13 +2,22 @@
 import type { ConsoleView } from "./ConsoleView";
 import type { DeliveriesView } from "./DeliveriesView";
 import type { EntryView } from "./EntryView";
+import type { FailsRuleView } from "./FailsRuleView";
 import type { HistoryPage } from "./HistoryPage";
+import type { JoiningRead } from "./JoiningRead";
+import type { JoiningView } from "./JoiningView";
+import type { PeopleView } from "./PeopleView";
 import type { ReviewView } from "./ReviewView";
+import type { SessionRow } from "./SessionRow";
 
 /**
  * The answer to a [`Command`].
  */
-export type Reply = { "is": "accepted" } | { "is": "view", "value": ConsoleView } | { "is": "review", "value": ReviewView } | { "is": "deliveries", "value": DeliveriesView } | { "is": "history", "value": HistoryPage } | { "is": "entry", "value": EntryView } | { "is": "exported", "value": { 
+export type Reply = { "is": "accepted" } | { "is": "view", "value": ConsoleView } | { "is": "review", "value": ReviewView } | { "is": "deliveries", "value": DeliveriesView } | { "is": "history", "value": HistoryPage } | { "is": "entry", "value": EntryView } | { "is": "people", "value": PeopleView } | { "is": "sessions", "value": Array<SessionRow> } | { "is": "joining", "value": JoiningView } | { "is": "joining_read", "value": JoiningRead } | { "is": "fails_rules", "value": Array<FailsRuleView> } | { "is": "followed", "value": { 
+/**
+ * Id of the gateway.
+ */
+gateway: string, } } | { "is": "exported", "value": { 
 /**
  * Absolute path.
  */
