@@ -163,11 +163,12 @@ async fn first_frames(folder: &Path) -> (Vec<Duration>, Vec<Duration>) {
 #[derive(Default)]
 struct Taken {
     latencies: Vec<Duration>,
-    processor: Duration,
+    /// Seconds.
+    processor: f64,
 }
 
 impl Taken {
-    fn add(&mut self, start: Instant, before: Duration) {
+    fn add(&mut self, start: Instant, before: f64) {
         self.latencies.push(start.elapsed());
         self.processor += others() - before;
     }
@@ -180,18 +181,19 @@ impl Taken {
 
     fn processor_ms(&self) -> f64 {
         let thousands = (self.latencies.len() * CLIENTS) as f64 / 1000.0;
-        self.processor.as_secs_f64() * 1000.0 / thousands
+        self.processor * 1000.0 / thousands
     }
 }
 
-/// Processor time of this process without this thread.
-fn others() -> Duration {
+/// Processor seconds of this process without this thread. The two clocks are
+/// read one after the other: over a turn in which the others rest it may run
+/// backwards a little, over all of them that evens out.
+fn others() -> f64 {
     let time = |clock| {
         let time = clock_gettime(clock);
-        let seconds = u64::try_from(time.tv_sec).unwrap();
-        Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap())
+        time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
     };
-    time(ClockId::ProcessCPUTime).saturating_sub(time(ClockId::ThreadCPUTime))
+    time(ClockId::ProcessCPUTime) - time(ClockId::ThreadCPUTime)
 }
 
 async fn write_when_asked(
