@@ -4,21 +4,24 @@
 use tauri::State;
 use tauri::ipc::Channel;
 use vidimus_console::FrontId;
-use vidimus_console::view::{Command, Event, Problem, Reply};
+use vidimus_console::view::{Command, Problem, Reply, Told};
 
 use crate::shell::Desk;
 
 #[tauri::command]
 pub(crate) async fn console_command(
     desk: State<'_, Desk>,
+    gateway: String,
     command: Command,
 ) -> Result<Reply, Problem> {
-    desk.console.command(command, &FrontId::Desktop).await
+    desk.console
+        .command(&gateway, command, &FrontId::Desktop)
+        .await
 }
 
 /// Pushes events into the channel until the page listens anew.
 #[tauri::command]
-pub(crate) fn console_events(desk: State<'_, Desk>, channel: Channel<Event>) {
+pub(crate) fn console_events(desk: State<'_, Desk>, channel: Channel<Told>) {
     let mut events = desk.console.subscribe(FrontId::Desktop);
     desk.listens(async move {
         while let Some(event) = events.next().await {

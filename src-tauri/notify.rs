@@ -197,7 +197,7 @@ fn notification(request: &NotificationRequest, habits: &Habits) -> Notification 
             // News, and no more than that.
             About::Console => Timeout::Default,
             // Withdrawn when nobody needs to decide any more, not before.
-            About::Action(_) | About::Lock => Timeout::Never,
+            About::Action(_) | About::Lock(_) => Timeout::Never,
         })
         .urgency(match request.urgency {
             Urgency::Normal => notify_rust::Urgency::Normal,
@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn what_is_about_no_action_offers_no_verdict() {
         let request = NotificationRequest {
-            about: About::Lock,
+            about: About::Lock("local".into()),
             offers: Offers::Opening,
             ..request()
         };

@@ -14,7 +14,9 @@ use tokio::task::AbortHandle;
 use vidimus_client::home::Home;
 use vidimus_console::hooks::{About, Hooks, NotificationRequest, Offers, PassphraseAsk, Urgency};
 use vidimus_console::secrets::SystemKeyring;
-use vidimus_console::view::{CeremonyState, ConsoleView, DesktopView, Event, Phase, VerdictChoice};
+use vidimus_console::view::{
+    CeremonyState, ConsoleView, DesktopView, Event, Phase, Told, VerdictChoice,
+};
 use vidimus_console::{Config, Console, FrontId, Handle};
 use zeroize::Zeroizing;
 
@@ -155,23 +157,29 @@ impl Desk {
     }
 
     /// Takes in what the console shows.
-    fn look_at(&self, view: &ConsoleView, shown: &Shown) {
+    fn look_at(&self, views: &[ConsoleView], shown: &Shown) {
         self.waiting.store(shown.waiting(), Ordering::Relaxed);
-        let holding = !matches!(
-            view.phase,
-            Phase::Starting | Phase::Failed { .. } | Phase::Setup
-        );
+        // Of a gateway elsewhere one wants to hear.
+        let holding = views.len() > 1
+            || views.iter().any(|view| {
+                !matches!(
+                    view.phase,
+                    Phase::Starting | Phase::Failed { .. } | Phase::Setup
+                )
+            });
         self.holding.store(holding, Ordering::Relaxed);
     }
 
     /// Locks once nobody has used the window for as long as was chosen.
     fn lock_when_idle(&self) {
-        let view = self.console.view(&FrontId::Desktop);
+        let views = self.console.views();
         // A person who unlocks or signs does so elsewhere: on a page, a phone.
-        let signing = view
-            .ceremony
-            .is_some_and(|ceremony| ceremony.state == CeremonyState::Waiting);
-        if signing || matches!(view.phase, Phase::Locked { .. }) {
+        let signing = views.iter().any(|view| {
+            let ceremony = view.ceremony.as_ref();
+            ceremony.is_some_and(|ceremony| ceremony.state == CeremonyState::Waiting)
+        });
+        let open = |view: &ConsoleView| matches!(view.phase, Phase::Ready | Phase::SignedOut);
+        if signing || !views.iter().any(open) {
             return self.idle.used();
         }
         let after = self.settings.chosen().lock_after_s;
@@ -187,7 +195,7 @@ pub(crate) async fn attend(app: AppHandle) {
         return;
     };
     let (chosen, mut choices) = mpsc::unbounded_channel();
-    let mut shown = Shown::of(&desk.console.view(&FrontId::Desktop));
+    let mut shown = Shown::of(&desk.console.views());
     let tray = Tray::start(shown.clone(), chosen).await;
     if let Err(why) = &tray {
         tracing::warn!("no tray icon: {why}");
@@ -198,9 +206,10 @@ pub(crate) async fn attend(app: AppHandle) {
     loop {
         tokio::select! {
             event = events.next() => match event {
-                Some(Event::View(view)) => {
-                    let next = Shown::of(&view);
-                    desk.look_at(&view, &next);
+                Some(Told { event: Some(Event::View(_)) | None, .. }) => {
+                    let views = desk.console.views();
+                    let next = Shown::of(&views);
+                    desk.look_at(&views, &next);
                     if next != shown && let Ok(tray) = &tray {
                         tray.show(next.clone()).await;
                     }

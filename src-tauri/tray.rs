@@ -28,15 +28,16 @@ pub(crate) enum Chosen {
 }
 
 /// What the icon says. Drawn and worded, so that no colour stands alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Later ones come first where there are several gateways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum State {
     /// It is starting, or nobody has set it up.
     Resting,
+    Locked,
     /// What happens is heard of.
     Watching,
     /// Nothing new is heard of.
     Deaf,
-    Locked,
     /// Nothing can be decided, and somebody should look.
     Alarm,
 }
@@ -54,28 +55,23 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
-    pub(crate) fn of(view: &ConsoleView) -> Self {
-        let waiting = match &view.phase {
-            Phase::Locked { waiting, .. } => usize::try_from(*waiting).unwrap_or(usize::MAX),
-            _ => view.inbox.len(),
-        };
-        let deaf = matches!(view.gateway.connection, Connection::Offline { .. });
-        let (state, words) = match &view.phase {
-            Phase::Starting => (State::Resting, "Starting"),
-            Phase::Setup | Phase::Found | Phase::Enrol { .. } => (State::Resting, "Not set up yet"),
-            Phase::Claimed { .. } => (State::Resting, "Waits for an administrator"),
-            Phase::Failed { .. } => (State::Alarm, "Could not start"),
-            Phase::Frozen { .. } => (State::Alarm, "Frozen: the gateway contradicted itself"),
-            Phase::UpgradeNeeded { .. } => (State::Alarm, "A newer Vidimus is needed"),
-            Phase::Locked {
-                following: false, ..
-            } => (State::Locked, "Locked and signed out"),
-            Phase::Locked { .. } => (State::Locked, "Locked"),
-            Phase::SignedOut => (State::Deaf, "Signed out"),
-            Phase::Ready if deaf => (State::Deaf, "Offline"),
-            Phase::Ready => (State::Watching, ""),
-        };
-        let mut newest: Vec<_> = view.inbox.iter().collect();
+    /// Of all gateways that are followed: what most asks for a look is said.
+    pub(crate) fn of(views: &[ConsoleView]) -> Self {
+        let waiting = views.iter().map(waiting).sum();
+        let mut said = None;
+        for view in views {
+            let (state, words) = standing(view);
+            // The first of equals speaks.
+            if said.as_ref().is_none_or(|(before, _)| state > *before) {
+                let whose = match (views.len(), words) {
+                    (0 | 1, _) | (_, "") => String::new(),
+                    _ => format!("{}: ", view.gateway.name),
+                };
+                said = Some((state, format!("{whose}{words}")));
+            }
+        }
+        let (state, words) = said.unwrap_or((State::Resting, String::new()));
+        let mut newest: Vec<_> = views.iter().flat_map(|view| &view.inbox).collect();
         newest.sort_by_key(|action| std::cmp::Reverse(action.proposed_at_unix_ms));
         Self {
             state,
@@ -88,18 +84,47 @@ impl Shown {
                     (action.id.clone(), cut(&name))
                 })
                 .collect(),
-            autostart: view
-                .desktop
-                .as_ref()
-                .is_some_and(|desktop| desktop.autostart),
-            can_lock: matches!(view.phase, Phase::Ready | Phase::SignedOut),
-            words: sentence(words, waiting),
+            autostart: views
+                .iter()
+                .filter_map(|view| view.desktop.as_ref())
+                .any(|desktop| desktop.autostart),
+            can_lock: views
+                .iter()
+                .any(|view| matches!(view.phase, Phase::Ready | Phase::SignedOut)),
+            words: sentence(&words, waiting),
         }
     }
 
     /// How many actions wait.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting
+    }
+}
+
+fn waiting(view: &ConsoleView) -> usize {
+    match &view.phase {
+        Phase::Locked { waiting, .. } => usize::try_from(*waiting).unwrap_or(usize::MAX),
+        _ => view.inbox.len(),
+    }
+}
+
+/// How one gateway stands, in words; none when there is nothing to say.
+fn standing(view: &ConsoleView) -> (State, &'static str) {
+    let deaf = matches!(view.gateway.connection, Connection::Offline { .. });
+    match &view.phase {
+        Phase::Starting => (State::Resting, "Starting"),
+        Phase::Setup | Phase::Found | Phase::Enrol { .. } => (State::Resting, "Not set up yet"),
+        Phase::Claimed { .. } => (State::Resting, "Waits for an administrator"),
+        Phase::Failed { .. } => (State::Alarm, "Could not start"),
+        Phase::Frozen { .. } => (State::Alarm, "Frozen: it is not believed any more"),
+        Phase::UpgradeNeeded { .. } => (State::Alarm, "A newer Vidimus is needed"),
+        Phase::Locked {
+            following: false, ..
+        } => (State::Locked, "Locked and signed out"),
+        Phase::Locked { .. } => (State::Locked, "Locked"),
+        Phase::SignedOut => (State::Deaf, "Signed out"),
+        Phase::Ready if deaf => (State::Deaf, "Offline"),
+        Phase::Ready => (State::Watching, ""),
     }
 }
 
@@ -275,9 +300,9 @@ mod tests {
     fn view(phase: serde_json::Value, inbox: serde_json::Value) -> ConsoleView {
         serde_json::from_value(serde_json::json!({
             "front": "desktop", "phase": phase,
-            "gateway": { "name": "", "url": "", "log": null, "connection": { "is": "live" }, "checkpoint": null },
+            "gateway": { "id": "local", "colour": "slate", "team": false, "name": "This computer", "url": "", "log": null, "connection": { "is": "live" }, "checkpoint": null },
             "reviewer": null, "ceremony": null, "inbox": inbox, "recent": [], "agents": [],
-            "tryCommand": null, "notices": [], "verification": { "is": "not_run" },
+            "tryCommand": null, "doubts": [], "notices": [], "verification": { "is": "not_run" },
             "desktop": { "autostart": true, "lockAfterS": null, "services": [] },
         }))
         .unwrap()
@@ -302,7 +327,7 @@ mod tests {
         let inbox: Vec<_> = (0..6)
             .map(|at| action(&format!("a{at}"), at, &"long ".repeat(20)))
             .collect();
-        let shown = Shown::of(&view(serde_json::json!({ "is": "ready" }), inbox.into()));
+        let shown = Shown::of(&[view(serde_json::json!({ "is": "ready" }), inbox.into())]);
         assert_eq!(shown.waiting, 6);
         assert_eq!(shown.words, "6 actions wait");
         let ids: Vec<_> = shown.newest.iter().map(|(id, _)| id.as_str()).collect();
@@ -313,9 +338,30 @@ mod tests {
     }
 
     #[test]
+    fn of_several_gateways_the_one_that_asks_for_a_look_speaks() {
+        let ready = serde_json::json!({ "is": "ready" });
+        let mut away = view(
+            serde_json::json!({ "is": "signed_out" }),
+            serde_json::json!([]),
+        );
+        away.gateway.name = "Production".into();
+        let here = |inbox| view(ready.clone(), inbox);
+        let one = serde_json::json!([action("a", 1, "x")]);
+        let shown = Shown::of(&[here(one.clone()), away]);
+        assert_eq!(shown.words, "Production: Signed out. 1 action waits");
+        assert_eq!(shown.state, State::Deaf);
+        let unset = view(serde_json::json!({ "is": "setup" }), serde_json::json!([]));
+        let shown = Shown::of(&[unset, here(one)]);
+        assert_eq!(
+            (shown.state, shown.words.as_str()),
+            (State::Watching, "1 action waits")
+        );
+    }
+
+    #[test]
     fn what_was_hidden_in_a_name_shows() {
         let inbox = serde_json::json!([action("a", 1, "rm_x")]);
-        let shown = Shown::of(&view(serde_json::json!({ "is": "ready" }), inbox));
+        let shown = Shown::of(&[view(serde_json::json!({ "is": "ready" }), inbox)]);
         assert_eq!(shown.newest[0].1, "builder: rm_x[U+202E]");
         assert_eq!(label("rm_x"), "rm__x");
     }
@@ -323,7 +369,7 @@ mod tests {
     #[test]
     fn every_phase_has_a_state_and_words() {
         let of = |phase: serde_json::Value| {
-            let shown = Shown::of(&view(phase, serde_json::json!([])));
+            let shown = Shown::of(&[view(phase, serde_json::json!([]))]);
             (shown.state, shown.words, shown.can_lock)
         };
         let problem = serde_json::json!({ "code": "c", "message": "m", "hint": "h" });

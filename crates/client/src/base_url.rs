@@ -77,8 +77,9 @@ impl BaseUrl {
         Ok(stream)
     }
 
-    /// The host alone, as a certificate names it.
-    pub(crate) fn host(&self) -> &str {
+    /// The host alone, as a certificate names it: the RP ID of its keys.
+    #[must_use]
+    pub fn host(&self) -> &str {
         match &self.host {
             Host::Localhost => "localhost",
             Host::V4 => "127.0.0.1",
@@ -88,7 +89,8 @@ impl BaseUrl {
     }
 
     /// Host and port, as in a `Host` header.
-    pub(crate) fn authority(&self) -> String {
+    #[must_use]
+    pub fn authority(&self) -> String {
         let host = self.host();
         if self.tls && self.port == 443 {
             host.to_owned()

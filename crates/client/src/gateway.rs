@@ -15,11 +15,11 @@ use rustls::ClientConfig;
 use serde::{Serialize, de::DeserializeOwned};
 use vidimus_protocol::api::{
     Ack, ActionView, AgentView, Bundle, CeremonyStarted, CeremonyView, Content, DeliveriesView,
-    LogView, NonceReply, PermitReply, Problem, Propose, Redeem, ReportOutcome, SessionView,
-    StartCeremony, SubmitAssertion, WriteAnswer, WriteNote,
+    Enrol, Found, Invite, Invited, LogView, NonceReply, PermitReply, Problem, Propose, Redeem,
+    ReportOutcome, SessionView, Sessions, StartCeremony, SubmitAssertion, WriteAnswer, WriteNote,
 };
 use vidimus_protocol::id::CeremonyId;
-use vidimus_protocol::{ActionId, strict};
+use vidimus_protocol::{ActionId, Digest, strict};
 
 use crate::base_url::{BaseUrl, BaseUrlError};
 use crate::tls::{self, TlsError};
@@ -338,6 +338,46 @@ impl Gateway {
     /// [`ClientError`]
     pub async fn end_session(&self) -> Result<(), ClientError> {
         self.delete("/v1/session").await
+    }
+
+    /// `GET /v1/sessions` (session): those of the same person.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn sessions(&self) -> Result<Sessions, ClientError> {
+        self.get("/v1/sessions").await
+    }
+
+    /// `DELETE /v1/sessions/{id}` (session): one of those.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn end_session_of(&self, id: Digest) -> Result<(), ClientError> {
+        self.delete(&format!("/v1/sessions/{id}")).await
+    }
+
+    /// `POST /v1/founding` (anybody with the code).
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn found(&self, found: &Found) -> Result<CeremonyStarted, ClientError> {
+        self.post("/v1/founding", found).await
+    }
+
+    /// `POST /v1/invitations` (session of an administrator).
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn invite(&self, invite: &Invite) -> Result<Invited, ClientError> {
+        self.post("/v1/invitations", invite).await
+    }
+
+    /// `POST /v1/enrolments` (session, or anybody with an invitation).
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn enrol(&self, enrol: &Enrol) -> Result<CeremonyStarted, ClientError> {
+        self.post("/v1/enrolments", enrol).await
     }
 
     /// `GET /v1/parts/{index}/{name}` (session).

@@ -144,6 +144,12 @@ impl Home {
         self.data.join("trust.json")
     }
 
+    /// The gateways elsewhere that the console follows, a folder each.
+    #[must_use]
+    pub fn followed_dir(&self) -> PathBuf {
+        self.data.join("gateways")
+    }
+
     /// The agents' profiles.
     #[must_use]
     pub fn agents_dir(&self) -> PathBuf {

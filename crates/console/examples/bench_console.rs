@@ -20,7 +20,7 @@ use raw::{Connection, Echo};
 use report::{Disk, keep_to_one_processor, median, row};
 use serde_json::json;
 use support::{Agent, Computer, content, echo};
-use vidimus_console::view::Event;
+use vidimus_console::view::{Event, Told};
 use vidimus_console::{FrontId, Handle};
 use vidimus_protocol::ActionId;
 use vidimus_protocol::action::PAYLOAD_TYPE;
@@ -94,7 +94,10 @@ async fn measure(
         let start = Instant::now();
         let shown = async {
             loop {
-                if let Some(Event::View(view)) = events.next().await
+                if let Some(Told {
+                    event: Some(Event::View(view)),
+                    ..
+                }) = events.next().await
                     && view.inbox.iter().any(|row| row.id == id)
                 {
                     return start.elapsed();

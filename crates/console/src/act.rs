@@ -9,8 +9,12 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 use vidimus_client::{ClientError, Gateway, Token};
+use vidimus_ledger::checkpoint::Checkpoint;
+use vidimus_ledger::note::Note;
 use vidimus_ledger::tree;
-use vidimus_protocol::api::{Ack, CeremonyState, StartCeremony, SubmitAssertion, VerdictExtras};
+use vidimus_protocol::api::{
+    Ack, CeremonyStarted, CeremonyState, StartCeremony, SubmitAssertion, VerdictExtras,
+};
 use vidimus_protocol::envelope::{ActType, Decimal, Envelope};
 use vidimus_protocol::id::{CeremonyId, ReviewerId};
 use vidimus_protocol::state::software_origin;
@@ -35,8 +39,8 @@ pub(crate) struct Draft {
     pub(crate) signer: ReviewerId,
     pub(crate) log: Digest,
     pub(crate) rp_id: String,
-    pub(crate) pinned_size: u64,
-    pub(crate) pinned_root: Digest,
+    /// The log as it was verified here; `None` for a sign-in elsewhere.
+    pub(crate) pinned: Option<Pinned>,
     /// Canonical JSON text of each item.
     pub(crate) items: Vec<String>,
     pub(crate) verdict: Option<VerdictExtras>,
@@ -44,8 +48,15 @@ pub(crate) struct Draft {
     pub(crate) not_after: Option<Time>,
 }
 
+/// A size of the log and its root.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pinned {
+    pub(crate) size: u64,
+    pub(crate) root: Digest,
+}
+
 impl Draft {
-    pub(crate) fn envelope(&self, nonce: Digest, now: Time) -> Envelope {
+    pub(crate) fn envelope(&self, pinned: Pinned, nonce: Digest, now: Time) -> Envelope {
         let leaves: Vec<_> = self
             .items
             .iter()
@@ -60,8 +71,8 @@ impl Draft {
             items_root: Digest(tree::root_of(&leaves)),
             log: self.log,
             nonce,
-            pinned_root: self.pinned_root,
-            pinned_size: Decimal(self.pinned_size),
+            pinned_root: pinned.root,
+            pinned_size: Decimal(pinned.size),
             signer: self.signer,
             r#type: self.r#type,
         }
@@ -118,7 +129,11 @@ async fn carry(draft: Draft, key: Key, tools: &Tools) -> Result<End, End> {
         Key::File { path, purpose } => Some(unlock(tools, path, purpose).await?),
     };
     let nonce = tools.gateway.nonce().await.map_err(refused)?.nonce;
-    let envelope = draft.envelope(nonce, crate::core::now());
+    let pinned = match draft.pinned {
+        Some(pinned) => pinned,
+        None => claimed_pin(tools).await?,
+    };
+    let envelope = draft.envelope(pinned, nonce, crate::core::now());
     let challenge = envelope.challenge();
     journal(tools, challenge, draft.r#type).await?;
     let start = StartCeremony {
@@ -132,56 +147,85 @@ async fn carry(draft: Draft, key: Key, tools: &Tools) -> Result<End, End> {
         .await
         .map_err(refused)?;
     let ceremony = started.ceremony;
-    let page = software
-        .is_none()
-        .then(|| format!("{}/c/{ceremony}", tools.gateway.base_url()));
-    tools.tell(Message::CeremonyStarted {
-        serial: tools.serial,
-        ceremony,
-        url: page.clone(),
-        code: page.is_some().then(|| grouped(&started.code)),
-    });
-    if let Some(key) = software {
-        let assertion = key.assert(&draft.rp_id, &software_origin(draft.log), &challenge);
-        tools
-            .gateway
-            .submit_assertion(ceremony, &SubmitAssertion { assertion })
-            .await
-            .map_err(refused)?;
-    } else if let (Some(page), Key::Page { open: true }) = (page, &key)
-        && let Err(why) = tools.hooks.open_url(&page)
-    {
-        tools.tell(Message::NoBrowser { why });
+    match (software, key) {
+        (Some(key), _) => {
+            tools.tell(Message::CeremonyStarted {
+                serial: tools.serial,
+                ceremony,
+                url: None,
+                code: None,
+            });
+            let assertion = key.assert(&draft.rp_id, &software_origin(draft.log), &challenge);
+            tools
+                .gateway
+                .submit_assertion(ceremony, &SubmitAssertion { assertion })
+                .await
+                .map_err(refused)?;
+        }
+        (None, Key::Page { open }) => tools.show(&started, open),
+        (None, Key::File { .. }) => {}
     }
-    wait(tools, ceremony).await
+    Ok(wait(tools, ceremony).await)
 }
 
 /// Waits until the gateway says how it ended.
-async fn wait(tools: &Tools, ceremony: CeremonyId) -> Result<End, End> {
+pub(crate) async fn wait(tools: &Tools, ceremony: CeremonyId) -> End {
     loop {
-        let view = tools
-            .gateway
-            .ceremony(ceremony, POLL_S)
-            .await
-            .map_err(refused)?;
-        match view.state {
-            CeremonyState::Waiting => {}
-            CeremonyState::Done => return Ok(End::Done(view.ack.map(Box::new))),
-            CeremonyState::Cancelled => return Ok(End::Cancelled),
-            CeremonyState::Failed => {
-                return Ok(End::Failed(view.problem.map_or_else(
-                    || {
-                        Problem::new(
-                            "refused",
-                            "The gateway refused the key's answer.",
-                            "Try again.",
-                        )
-                    },
-                    |problem| from_gateway(&problem),
-                )));
-            }
-        }
+        let view = match tools.gateway.ceremony(ceremony, POLL_S).await {
+            Ok(view) => view,
+            Err(error) => return refused(error),
+        };
+        return match view.state {
+            CeremonyState::Waiting => continue,
+            CeremonyState::Done => End::Done(view.ack.map(Box::new)),
+            CeremonyState::Cancelled => End::Cancelled,
+            CeremonyState::Failed => End::Failed(view.problem.map_or_else(
+                || {
+                    Problem::new(
+                        "refused",
+                        "The gateway refused the key's answer.",
+                        "Try again.",
+                    )
+                },
+                |problem| from_gateway(&problem),
+            )),
+        };
     }
+}
+
+/// Carries a prompt for a new key, which the gateway began, to its end.
+pub(crate) async fn new_key(
+    begun: Result<CeremonyStarted, ClientError>,
+    open: bool,
+    tools: Tools,
+) -> End {
+    let started = match begun {
+        Ok(started) => started,
+        Err(error) => return refused(error),
+    };
+    tools.show(&started, open);
+    wait(&tools, started.ceremony).await
+}
+
+/// The newest checkpoint in the gateway's words, for a sign-in at a log whose
+/// copy here may be old, or not there yet. It vouches for nothing: what the
+/// session then brings is judged against the copy, or from the first entry on.
+async fn claimed_pin(tools: &Tools) -> Result<Pinned, End> {
+    let log = tools.gateway.log().await.map_err(refused)?;
+    let note = log.checkpoint.and_then(|note| Note::parse(&note).ok());
+    let claimed = note.and_then(|note| Checkpoint::parse(note.text()).ok());
+    claimed
+        .map(|checkpoint| Pinned {
+            size: checkpoint.size,
+            root: Digest(checkpoint.root),
+        })
+        .ok_or_else(|| {
+            End::Failed(Problem::new(
+                "no_checkpoint",
+                "The gateway shows no checkpoint of its log.",
+                "Try again in a moment. If it stays, ask whoever runs the gateway.",
+            ))
+        })
 }
 
 async fn journal(tools: &Tools, challenge: Digest, r#type: ActType) -> Result<(), End> {
@@ -271,7 +315,7 @@ pub(crate) fn grouped(code: &str) -> String {
     }
 }
 
-fn refused(error: ClientError) -> End {
+pub(crate) fn refused(error: ClientError) -> End {
     End::Failed(gateway_problem(&error))
 }
 
@@ -307,6 +351,21 @@ fn from_gateway(problem: &vidimus_protocol::api::Problem) -> Problem {
 }
 
 impl Tools {
+    /// Puts the page of a key prompt on screen, in this computer's browser when
+    /// `open`.
+    fn show(&self, started: &CeremonyStarted, open: bool) {
+        let page = format!("{}/c/{}", self.gateway.base_url(), started.ceremony);
+        self.tell(Message::CeremonyStarted {
+            serial: self.serial,
+            ceremony: started.ceremony,
+            url: Some(page.clone()),
+            code: Some(grouped(&started.code)),
+        });
+        if open && let Err(why) = self.hooks.open_url(&page) {
+            self.tell(Message::NoBrowser { why });
+        }
+    }
+
     /// The console may have stopped; then nobody needs to know.
     fn tell(&self, message: Message) {
         let _stopped = self.console.send(message);
@@ -342,8 +401,7 @@ mod tests {
             signer: ReviewerId::from_random([1; 16]),
             log: Digest([2; 32]),
             rp_id: "localhost".into(),
-            pinned_size: 7,
-            pinned_root: Digest([3; 32]),
+            pinned: None,
             items: vec!["{}".into()],
             verdict: None,
             not_after: None,
@@ -354,17 +412,24 @@ mod tests {
     fn an_envelope_never_outlives_what_it_decides() {
         let now = Time::from_unix_ms(1_000_000);
         let nonce = Digest([9; 32]);
+        let pinned = Pinned {
+            size: 7,
+            root: Digest([3; 32]),
+        };
         assert_eq!(
-            draft().envelope(nonce, now).expires_at,
+            draft().envelope(pinned, nonce, now).expires_at,
             now.plus_seconds(LIFE_S)
         );
         let soon = Draft {
             not_after: Some(now.plus_seconds(5)),
             ..draft()
         };
-        assert_eq!(soon.envelope(nonce, now).expires_at, now.plus_seconds(5));
         assert_eq!(
-            draft().envelope(nonce, now).items_root.0,
+            soon.envelope(pinned, nonce, now).expires_at,
+            now.plus_seconds(5)
+        );
+        assert_eq!(
+            draft().envelope(pinned, nonce, now).items_root.0,
             tree::leaf_hash(b"{}")
         );
     }

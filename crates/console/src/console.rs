@@ -1,23 +1,29 @@
-//! The console as its fronts see it: commands in, views and events out.
+//! The console as its fronts see it: commands in, views and events out, for
+//! each gateway that is followed.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle as Runtime;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use vidimus_client::Home;
-use vidimus_protocol::Digest;
 
+use crate::LOCAL;
+use crate::act::sentence;
+use crate::board::{Board, FrontId, Published, Seat, Seats, Sent, unknown_gateway};
 use crate::core::{Core, Message, Setting};
+use crate::followed::{About, Files, Followed};
 use crate::hooks::Hooks;
+use crate::joining::Joining;
 use crate::secrets::Secrets;
 use crate::view::{
-    Colour, Command, Connection, ConsoleView, DesktopView, Event, Front, GatewayView, Phase,
-    Problem, Reply, VerdictChoice, Verification,
+    Colour, Command, ConsoleView, DesktopView, Event, JoiningRead, Problem, Reply, Told,
+    VerdictChoice,
 };
 
-/// Events that a slow front may fall behind before it gets a fresh view.
-const BACKLOG: usize = 256;
+/// Longest name of a gateway, in characters.
+const MAX_NAME: usize = 40;
 
 /// How a console is started.
 pub struct Config {
@@ -36,46 +42,10 @@ pub struct Config {
 #[derive(Debug)]
 pub struct Console;
 
-/// Where a command comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum FrontId {
-    /// The native window.
-    Desktop,
-    /// A browser, known by the hash of its cookie.
-    Browser(Digest),
-}
-
-impl FrontId {
-    fn front(&self) -> Front {
-        match self {
-            Self::Desktop => Front::Desktop,
-            Self::Browser(_) => Front::Browser,
-        }
-    }
-}
-
-/// What everybody may see, and who may see it.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Published {
-    /// As the desktop sees it.
-    pub(crate) view: ConsoleView,
-    /// Who began the key prompt.
-    pub(crate) prompted: Option<FrontId>,
-    /// Browsers that are signed in.
-    pub(crate) authorised: HashSet<FrontId>,
-}
-
-/// An event for one front, or for all.
-#[derive(Clone, Debug)]
-pub(crate) struct Sent {
-    pub(crate) to: Option<FrontId>,
-    pub(crate) event: Event,
-}
-
 impl Console {
-    /// Starts the console inside a Tokio runtime: its thread, its gateway, its
-    /// feed. Whatever keeps it from starting is a phase of the view, not an
-    /// error.
+    /// Starts the console inside a Tokio runtime: for the gateway of this
+    /// computer, and for each that is followed elsewhere, a thread and a feed.
+    /// Whatever keeps one from starting is a phase of its view, not an error.
     ///
     /// # Panics
     /// Outside a Tokio runtime, or when the system gives no thread.
@@ -87,31 +57,91 @@ impl Console {
             secrets,
             web,
         } = config;
-        let (inbox, mut messages) = mpsc::unbounded_channel();
-        let (published, view) = watch::channel(Arc::new(Published::starting()));
-        let (sent, _) = broadcast::channel(BACKLOG);
-        let handle = Handle {
-            inbox: inbox.clone(),
-            view,
-            sent: sent.clone(),
-        };
-        let runtime = tokio::runtime::Handle::current();
-        runtime.spawn(ticks(inbox.clone()));
-        let setting = Setting {
+        let (followed, unreadable) = Followed::all(&home);
+        let handle = Handle(Arc::new(Shared {
             home,
             hooks,
             secrets,
-            web: web.then(|| crate::web::router(handle.clone())),
-            runtime,
-            inbox,
-            published,
-            sent,
+            runtime: Runtime::current(),
+            board: Board::new(),
+            desktop: Mutex::new(None),
+            following: tokio::sync::Mutex::new(()),
+        }));
+        let web = web.then(|| crate::web::router(handle.clone()));
+        handle.0.seat(None, web);
+        for followed in followed {
+            handle.0.seat(Some(followed), None);
+        }
+        for error in unreadable {
+            let why = sentence(&error.to_string());
+            handle.tell(LOCAL, Message::NotFollowed { why });
+        }
+        handle
+    }
+}
+
+/// What all clones of a handle share.
+struct Shared {
+    home: Home,
+    hooks: Arc<dyn Hooks>,
+    secrets: Arc<dyn Secrets>,
+    runtime: Runtime,
+    board: Board,
+    /// The desktop as it is, for those who come later.
+    desktop: Mutex<Option<DesktopView>>,
+    /// Held while a gateway is taken on or given up.
+    following: tokio::sync::Mutex<()>,
+}
+
+impl Shared {
+    /// Starts the core of one gateway.
+    fn seat(&self, followed: Option<Followed>, web: Option<axum::Router>) {
+        let (id, name, colour) = match &followed {
+            None => (
+                LOCAL.to_owned(),
+                crate::GATEWAY_NAME.to_owned(),
+                Colour::default(),
+            ),
+            Some(followed) => (
+                followed.id(),
+                followed.about.name.clone(),
+                followed.about.colour,
+            ),
         };
+        let (inbox, mut messages) = mpsc::unbounded_channel();
+        self.board.take(Seat {
+            id: id.clone(),
+            inbox: inbox.clone(),
+            published: Arc::new(Published::starting(unknown_gateway(&id, &name, colour))),
+        });
+        self.runtime.spawn(ticks(inbox.clone()));
+        if let Some(desktop) = self.desktop().clone() {
+            // It has not stopped before it starts.
+            let _listens = inbox.send(Message::Desktop(desktop));
+        }
+        let setting = Setting {
+            files: Files::of(&self.home, followed.as_ref()),
+            id: id.clone(),
+            home: self.home.clone(),
+            hooks: self.hooks.clone(),
+            secrets: self.secrets.clone(),
+            web,
+            runtime: self.runtime.clone(),
+            inbox,
+            board: self.board.clone(),
+        };
+        let board = self.board.clone();
         std::thread::Builder::new()
             .name("console".into())
-            .spawn(move || Core::new(setting).run(&mut messages))
+            .spawn(move || {
+                Core::new(setting, followed).run(&mut messages);
+                board.leave(&id);
+            })
             .expect("the system has a thread left");
-        handle
+    }
+
+    fn desktop(&self) -> MutexGuard<'_, Option<DesktopView>> {
+        self.desktop.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -127,62 +157,216 @@ async fn ticks(inbox: mpsc::UnboundedSender<Message>) {
 
 /// A way to talk to the console. Clones talk to the same one.
 #[derive(Clone)]
-pub struct Handle {
-    inbox: mpsc::UnboundedSender<Message>,
-    view: watch::Receiver<Arc<Published>>,
-    sent: broadcast::Sender<Sent>,
-}
+pub struct Handle(Arc<Shared>);
 
 impl Handle {
-    /// Asks the console for something.
+    /// Asks the console for something, about the gateway of that id.
     ///
     /// # Errors
     /// A [`Problem`] in words for the person.
-    pub async fn command(&self, command: Command, front: &FrontId) -> Result<Reply, Problem> {
-        if command == Command::View {
-            return Ok(Reply::View(Box::new(self.view(front))));
+    pub async fn command(
+        &self,
+        gateway: &str,
+        command: Command,
+        front: &FrontId,
+    ) -> Result<Reply, Problem> {
+        // A page belongs to the gateway that serves it.
+        if *front != FrontId::Desktop && gateway != LOCAL {
+            return Err(not_followed());
         }
-        let (reply, answer) = oneshot::channel();
-        let message = Message::Command {
-            command,
-            front: front.clone(),
-            reply,
-        };
-        self.inbox.send(message).map_err(|_| Problem::stopped())?;
-        answer.await.unwrap_or_else(|_| Err(Problem::stopped()))
+        match command {
+            Command::View => self
+                .view_of(gateway, front)
+                .map(|view| Reply::View(Box::new(view)))
+                .ok_or_else(not_followed),
+            Command::ReadJoining { .. }
+            | Command::Follow { .. }
+            | Command::FollowNew { .. }
+            | Command::Unfollow => {
+                if *front != FrontId::Desktop {
+                    return Err(needs_window());
+                }
+                self.gateways(gateway, command).await
+            }
+            command => {
+                let (reply, answer) = oneshot::channel();
+                let message = Message::Command {
+                    command,
+                    front: front.clone(),
+                    reply,
+                };
+                if !self.tell(gateway, message) {
+                    return Err(not_followed());
+                }
+                answer.await.unwrap_or_else(|_| Err(Problem::stopped()))
+            }
+        }
     }
 
-    /// The current view of a front.
+    /// Takes gateways on, and gives them up.
+    async fn gateways(&self, gateway: &str, command: Command) -> Result<Reply, Problem> {
+        match command {
+            Command::ReadJoining { text } => self.read(&text).map(Reply::JoiningRead),
+            Command::Follow { text, name, colour } => {
+                let joining: Joining = text.parse().map_err(no_joining)?;
+                let about = About {
+                    log: Some(joining.log),
+                    reviewer: Some(joining.reviewer),
+                    invitation: joining.invitation.clone(),
+                    claimed: None,
+                    name: fit_name(&name)?,
+                    colour,
+                };
+                let followed = Followed::new(&self.0.home, joining.url.clone(), about);
+                self.follow(followed, joining.authority.clone(), Some(joining))
+                    .await
+            }
+            Command::FollowNew {
+                url,
+                authority,
+                name,
+                colour,
+            } => {
+                let about = About {
+                    log: None,
+                    reviewer: None,
+                    invitation: None,
+                    claimed: None,
+                    name: fit_name(&name)?,
+                    colour,
+                };
+                let url = url.trim().parse().map_err(|error| {
+                    Problem::new(
+                        "bad_address",
+                        sentence(&format!("{error}")),
+                        "Correct the address.",
+                    )
+                })?;
+                let followed = Followed::new(&self.0.home, url, about);
+                self.follow(followed, authority, None).await
+            }
+            _ => self.unfollow(gateway).await,
+        }
+    }
+
+    fn read(&self, text: &str) -> Result<JoiningRead, Problem> {
+        let joining: Joining = text.parse().map_err(no_joining)?;
+        Ok(JoiningRead {
+            url: joining.url.to_string(),
+            log_fingerprint: joining.log.read_aloud(),
+            invites: joining.invitation.is_some(),
+            known: self.0.board.seats().of(&joining.url.authority()).is_some(),
+        })
+    }
+
+    async fn follow(
+        &self,
+        followed: Followed,
+        authority: Option<String>,
+        joining: Option<Joining>,
+    ) -> Result<Reply, Problem> {
+        let _one_at_a_time = self.0.following.lock().await;
+        let id = followed.id();
+        let known = self.0.board.seats().of(&id).cloned();
+        if let Some(seat) = known {
+            // Somebody who is here already and gets a new key.
+            let Some(joining) = joining else {
+                return Err(already_followed());
+            };
+            let (reply, answer) = oneshot::channel();
+            let message = Message::Invited {
+                joining: Box::new(joining),
+                reply,
+            };
+            seat.inbox.send(message).map_err(|_| Problem::stopped())?;
+            answer.await.unwrap_or_else(|_| Err(Problem::stopped()))?;
+            return Ok(Reply::Followed { gateway: id });
+        }
+        let cannot = |error| Problem::local("The gateway cannot be kept", error);
+        followed
+            .trust_authority(authority.as_deref())
+            .map_err(cannot)?;
+        if let Err(error) = followed.client() {
+            followed.delete().map_err(cannot)?;
+            return Err(Problem::new(
+                "bad_authority",
+                sentence(&error.to_string()),
+                "Paste the certificate of its authority in PEM form.",
+            ));
+        }
+        followed.save().map_err(cannot)?;
+        self.0.seat(Some(followed), None);
+        Ok(Reply::Followed { gateway: id })
+    }
+
+    async fn unfollow(&self, gateway: &str) -> Result<Reply, Problem> {
+        let _one_at_a_time = self.0.following.lock().await;
+        if gateway == LOCAL {
+            return Err(Problem::new(
+                "own_gateway",
+                "The gateway of this computer is part of the console.",
+                "There is nothing to give up.",
+            ));
+        }
+        let (reply, answer) = oneshot::channel();
+        if !self.tell(gateway, Message::Unfollow { reply }) {
+            return Err(not_followed());
+        }
+        let deleted = answer.await.map_err(|_| Problem::stopped())?;
+        let (mut seats, _) = self.0.board.follow();
+        // It cannot close: this handle holds the sender.
+        let _gone = seats.wait_for(|seats| seats.of(gateway).is_none()).await;
+        deleted.map(|()| Reply::Accepted)
+    }
+
+    /// The current view of this computer's gateway.
     #[must_use]
     pub fn view(&self, front: &FrontId) -> ConsoleView {
-        self.view.borrow().of(front)
+        self.view_of(LOCAL, front).unwrap_or_else(|| {
+            let gateway = unknown_gateway(LOCAL, crate::GATEWAY_NAME, Colour::default());
+            Published::starting(gateway).of(front)
+        })
+    }
+
+    fn view_of(&self, gateway: &str, front: &FrontId) -> Option<ConsoleView> {
+        let published = self.0.board.seats().of(gateway)?.published.clone();
+        Some(published.of(front))
+    }
+
+    /// The current views, as the desktop sees them.
+    #[must_use]
+    pub fn views(&self) -> Vec<ConsoleView> {
+        let seats = self.0.board.seats();
+        let views = seats.all.iter().map(|seat| seat.published.view.clone());
+        views.collect()
     }
 
     /// Whether a browser is signed in. The desktop always is as far as this
     /// goes: what it may do depends on the session alone.
     #[must_use]
     pub fn is_authorised(&self, front: &FrontId) -> bool {
-        *front == FrontId::Desktop || self.view.borrow().authorised.contains(front)
+        *front == FrontId::Desktop || self.0.board.is_authorised(LOCAL, front)
     }
 
-    /// Everything that is pushed to a front, beginning with the current view.
+    /// Everything that is pushed to a front, beginning with the current views.
     #[must_use]
     pub fn subscribe(&self, front: FrontId) -> Subscription {
-        let mut view = self.view.clone();
-        view.mark_changed();
+        let (seats, sent) = self.0.board.follow();
         Subscription {
             front,
-            view,
-            sent: self.sent.subscribe(),
-            last: None,
+            board: self.0.board.clone(),
+            seats,
+            sent,
+            told: HashMap::new(),
+            next: VecDeque::new(),
         }
     }
 
     /// A notification was clicked: brings the action up. `choice` presets the
     /// confirmation. Nothing is decided, whoever sent this.
     pub fn notification_clicked(&self, action: &str, choice: Option<VerdictChoice>) {
-        // A console that has stopped has nothing to bring up.
-        let _stopped = self.inbox.send(Message::Clicked {
+        // Those who do not know the action do nothing.
+        self.tell_all(|| Message::Clicked {
             action: action.to_owned(),
             choice,
         });
@@ -191,214 +375,199 @@ impl Handle {
     /// A link was followed to here: brings up the action that it names, or says
     /// why not. Nothing is decided, whoever made the link.
     pub fn link_followed(&self, link: &str) {
-        // A console that has stopped has nothing to bring up.
-        let _stopped = self.inbox.send(Message::Link {
-            link: link.to_owned(),
+        let (handle, link) = (self.clone(), link.to_owned());
+        self.0.runtime.spawn(async move {
+            let mut whose = LOCAL.to_owned();
+            if let Some(action) = crate::link::parse(&link) {
+                let seats = handle.0.board.seats().all.clone();
+                for seat in seats {
+                    let (reply, answer) = oneshot::channel();
+                    let asked = seat.inbox.send(Message::Knows { action, reply });
+                    if asked.is_ok() && answer.await == Ok(true) {
+                        whose = seat.id;
+                        break;
+                    }
+                }
+            }
+            handle.tell(&whose, Message::Link { link });
         });
     }
 
     /// A notification could not be shown. The person is told in the window.
     pub fn notification_failed(&self, why: &str) {
-        // A console that has stopped has nobody to tell.
-        let _stopped = self.inbox.send(Message::NoNotifications {
-            why: why.to_owned(),
-        });
+        self.tell(
+            LOCAL,
+            Message::NoNotifications {
+                why: why.to_owned(),
+            },
+        );
     }
 
     /// What the desktop offers, and what was chosen for it, has changed.
     pub fn desktop_changed(&self, desktop: DesktopView) {
-        // A console that has stopped shows nothing any more.
-        let _stopped = self.inbox.send(Message::Desktop(desktop));
+        *self.0.desktop() = Some(desktop.clone());
+        self.tell_all(|| Message::Desktop(desktop.clone()));
     }
 
     /// Locks: shows nothing until the key has signed in again.
     pub fn lock(&self) {
-        // A console that has stopped shows nothing any more.
-        let _stopped = self.inbox.send(Message::Lock);
+        self.tell_all(|| Message::Lock);
     }
 
     /// Stops the console and its gateway, and waits until they have.
     pub async fn stop(&self) {
-        // It has stopped already when nobody takes the message.
-        let _stopped = self.inbox.send(Message::Stop);
-        let mut view = self.view.clone();
-        // The publisher goes last.
-        while view.changed().await.is_ok() {}
+        let _nothing_begins = self.0.following.lock().await;
+        self.0.board.stopping();
+        self.tell_all(|| Message::Stop);
+        let (mut seats, _) = self.0.board.follow();
+        // It cannot close: this handle holds the sender.
+        let _all_gone = seats.wait_for(|seats| seats.all.is_empty()).await;
+    }
+
+    /// Tells one core something. `false` when there is none, or it has stopped.
+    fn tell(&self, gateway: &str, message: Message) -> bool {
+        let seats = self.0.board.seats();
+        seats
+            .of(gateway)
+            .is_some_and(|seat| seat.inbox.send(message).is_ok())
+    }
+
+    fn tell_all(&self, message: impl Fn() -> Message) {
+        for seat in &self.0.board.seats().all {
+            // One that has stopped has nothing to do with it.
+            let _stopped = seat.inbox.send(message());
+        }
     }
 }
 
 /// What is pushed to one front.
 pub struct Subscription {
     front: FrontId,
-    view: watch::Receiver<Arc<Published>>,
+    board: Board,
+    seats: watch::Receiver<Seats>,
     sent: broadcast::Receiver<Sent>,
-    last: Option<ConsoleView>,
+    /// What the front was told last, by gateway.
+    told: HashMap<String, ConsoleView>,
+    next: VecDeque<Told>,
 }
 
 impl Subscription {
     /// The next event; `None` once the console has stopped.
-    pub async fn next(&mut self) -> Option<Event> {
+    pub async fn next(&mut self) -> Option<Told> {
         loop {
+            if let Some(told) = self.next.pop_front() {
+                return Some(told);
+            }
             tokio::select! {
-                changed = self.view.changed() => {
+                // What was published before an event is told before it.
+                biased;
+                changed = self.seats.changed() => {
                     changed.ok()?;
-                    let view = self.view.borrow_and_update().of(&self.front);
-                    if self.last.as_ref() != Some(&view) {
-                        self.last = Some(view.clone());
-                        return Some(Event::View(Box::new(view)));
+                    if !self.look() {
+                        return None;
                     }
                 }
                 sent = self.sent.recv() => match sent {
-                    Ok(Sent { to, event }) => {
-                        let for_all = to.is_none() && self.authorised();
-                        if for_all || to.as_ref() == Some(&self.front) {
-                            return Some(event);
+                    Ok(sent) => {
+                        if self.is_for_us(&sent) {
+                            return Some(Told { gateway: sent.gateway, event: Some(sent.event) });
                         }
                     }
-                    // What was missed is in the view, or can be opened again.
-                    Err(broadcast::error::RecvError::Lagged(_)) => self.last = None,
+                    // What was missed is in the views, or can be opened again.
+                    Err(broadcast::error::RecvError::Lagged(_)) => {
+                        self.told.clear();
+                        self.seats.mark_changed();
+                    }
                     Err(broadcast::error::RecvError::Closed) => return None,
                 },
             }
         }
     }
 
-    fn authorised(&self) -> bool {
-        self.front == FrontId::Desktop || self.view.borrow().authorised.contains(&self.front)
-    }
-}
-
-impl Published {
-    pub(crate) fn starting() -> Self {
-        Self {
-            view: ConsoleView {
-                front: Front::Desktop,
-                phase: Phase::Starting,
-                gateway: GatewayView {
-                    id: "local".into(),
-                    colour: Colour::default(),
-                    team: false,
-                    name: crate::GATEWAY_NAME.into(),
-                    url: String::new(),
-                    log: None,
-                    connection: Connection::Connecting,
-                    checkpoint: None,
-                },
-                reviewer: None,
-                ceremony: None,
-                inbox: Vec::new(),
-                recent: Vec::new(),
-                agents: Vec::new(),
-                try_command: None,
-                doubts: Vec::new(),
-                notices: Vec::new(),
-                verification: Verification::NotRun,
-                desktop: None,
-            },
-            prompted: None,
-            authorised: HashSet::new(),
+    /// Collects what has changed. `false` when the console is stopping.
+    fn look(&mut self) -> bool {
+        let seats = self.seats.borrow_and_update();
+        if seats.stopping {
+            return false;
         }
+        let desktop = self.front == FrontId::Desktop;
+        let ours: Vec<_> = seats
+            .all
+            .iter()
+            .filter(|seat| desktop || seat.id == LOCAL)
+            .collect();
+        self.told.retain(|id, _| {
+            let stays = ours.iter().any(|seat| seat.id == *id);
+            if !stays {
+                self.next.push_back(Told {
+                    gateway: id.clone(),
+                    event: None,
+                });
+            }
+            stays
+        });
+        for seat in ours {
+            let view = seat.published.of(&self.front);
+            if self.told.get(&seat.id) != Some(&view) {
+                self.told.insert(seat.id.clone(), view.clone());
+                self.next.push_back(Told {
+                    gateway: seat.id.clone(),
+                    event: Some(Event::View(Box::new(view))),
+                });
+            }
+        }
+        true
     }
 
-    /// The view of a front. A browser that is not signed in learns that there
-    /// is a gateway and whether it is set up, and sees its own key prompt.
-    fn of(&self, front: &FrontId) -> ConsoleView {
-        let mut view = self.view.clone();
-        view.front = front.front();
-        if *front == FrontId::Desktop {
-            return view;
-        }
-        view.desktop = None;
-        // The setup code proves that somebody sits at the console. A page that
-        // could show it would prove nothing.
-        if let Some(ceremony) = &mut view.ceremony
-            && ceremony.purpose == crate::view::CeremonyPurpose::Setup
-        {
-            ceremony.code = None;
-        }
-        if self.authorised.contains(front) {
-            return view;
-        }
-        let ours = self.prompted.as_ref() == Some(front);
-        ConsoleView {
-            front: Front::Browser,
-            phase: match view.phase {
-                phase @ (Phase::Starting | Phase::Setup) => phase,
-                Phase::Failed { .. } => Phase::Starting,
-                _ => Phase::SignedOut,
-            },
-            ceremony: view.ceremony.filter(|_| ours),
-            gateway: GatewayView {
-                connection: Connection::Connecting,
-                checkpoint: None,
-                ..view.gateway
-            },
-            reviewer: None,
-            inbox: Vec::new(),
-            recent: Vec::new(),
-            agents: Vec::new(),
-            try_command: None,
-            doubts: Vec::new(),
-            notices: Vec::new(),
-            verification: Verification::NotRun,
-            desktop: None,
+    fn is_for_us(&self, sent: &Sent) -> bool {
+        match &sent.to {
+            Some(front) => *front == self.front,
+            None => self.board.is_authorised(&sent.gateway, &self.front),
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::view::{
-        AgentView, CeremonyPurpose, CeremonyState, CeremonyView, Notice, Route, Tone,
-    };
-
-    fn published() -> Published {
-        let mut published = Published::starting();
-        published.view.phase = Phase::Ready;
-        published.view.agents.push(AgentView {
-            id: "a".into(),
-            name: "builder".into(),
-            profile_path: None,
-        });
-        published.view.try_command = Some("secret path".into());
-        published.view.notices.push(Notice {
-            tone: Tone::Info,
-            problem: Problem::stopped(),
-        });
-        published.view.ceremony = Some(CeremonyView {
-            purpose: CeremonyPurpose::Setup,
-            route: Route::Browser,
-            url: Some("u".into()),
-            code: Some("123 456".into()),
-            state: CeremonyState::Waiting,
-        });
-        published
+/// A name for a gateway, for its person.
+pub(crate) fn fit_name(name: &str) -> Result<String, Problem> {
+    let name = name.trim();
+    if (1..=MAX_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
+        return Ok(name.to_owned());
     }
+    Err(Problem::new(
+        "bad_gateway_name",
+        format!("A gateway's name has 1 to {MAX_NAME} characters on one line."),
+        "Correct the name.",
+    ))
+}
 
-    #[test]
-    fn a_browser_that_is_not_signed_in_learns_nothing() {
-        let stranger = FrontId::Browser(Digest([1; 32]));
-        let view = published().of(&stranger);
-        assert_eq!(view.phase, Phase::SignedOut);
-        assert_eq!(view.front, Front::Browser);
-        assert!(view.agents.is_empty() && view.notices.is_empty());
-        assert!(view.ceremony.is_none() && view.try_command.is_none());
-    }
+fn no_joining(error: impl std::fmt::Display) -> Problem {
+    Problem::new(
+        "bad_joining",
+        format!("This is not a text that a console handed over: {error}."),
+        "Copy the whole text again, from `vidimus-joining:` to its end.",
+    )
+}
 
-    #[test]
-    fn no_browser_is_shown_the_setup_code_not_even_its_own() {
-        let browser = FrontId::Browser(Digest([1; 32]));
-        let mut published = published();
-        published.prompted = Some(browser.clone());
-        let ceremony = published.of(&browser).ceremony.unwrap();
-        assert_eq!(ceremony.code, None);
-        assert_eq!(ceremony.url.as_deref(), Some("u"));
-        published.authorised.insert(browser.clone());
-        assert_eq!(published.of(&browser).ceremony.unwrap().code, None);
-        assert!(!published.of(&browser).agents.is_empty());
-        let code = published.of(&FrontId::Desktop).ceremony.unwrap().code;
-        assert_eq!(code.as_deref(), Some("123 456"));
-    }
+fn already_followed() -> Problem {
+    Problem::new(
+        "already_followed",
+        "This console follows that gateway already.",
+        "Choose it in the list of gateways.",
+    )
+}
+
+fn not_followed() -> Problem {
+    Problem::new(
+        "not_followed",
+        "This console does not follow that gateway.",
+        "Choose another one in the list of gateways.",
+    )
+}
+
+fn needs_window() -> Problem {
+    Problem::new(
+        "needs_window",
+        "Gateways are chosen in the desktop window only.",
+        "Open the Vidimus window on this computer.",
+    )
 }

@@ -8,6 +8,8 @@
 mod acts;
 mod commands;
 mod deliveries;
+mod doubts;
+mod elsewhere;
 mod feed;
 mod freeze;
 mod history;
@@ -16,8 +18,11 @@ mod look_back;
 mod notes;
 mod notify;
 mod open;
+mod people;
 mod review;
+mod sessions;
 mod setup;
+mod statements;
 mod sync;
 mod verification;
 mod views;
@@ -28,7 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use vidimus_client::{AgentProfile, ClientError, Home, Token};
 use vidimus_mirror::Mirror;
@@ -41,9 +46,11 @@ use vidimus_verify::replay::Replay;
 use zeroize::Zeroizing;
 
 use crate::act::End;
-use crate::console::{FrontId, Published, Sent};
+use crate::board::{Board, FrontId};
+use crate::followed::{Files, Followed};
 use crate::hooks::Hooks;
 use crate::inbox::Headlines;
+use crate::joining::Joining;
 use crate::secrets::{Keeper, Secrets};
 use crate::view::{
     CeremonyPurpose, CeremonyState, Command, Connection, DesktopView, Notice, Problem, Reply,
@@ -62,6 +69,11 @@ pub(crate) enum Message {
     Clicked {
         action: String,
         choice: Option<VerdictChoice>,
+    },
+    /// Whether this action is in the log.
+    Knows {
+        action: ActionId,
+        reply: oneshot::Sender<bool>,
     },
     /// A link was followed. It may open an action, never decide.
     Link { link: String },
@@ -114,6 +126,17 @@ pub(crate) enum Message {
         reply: Answer,
         result: Result<Ack, ClientError>,
     },
+    /// A gateway elsewhere is not followed, for what is on the disk.
+    NotFollowed { why: String },
+    /// An invitation to this very gateway.
+    Invited {
+        joining: Box<Joining>,
+        reply: oneshot::Sender<Result<(), Problem>>,
+    },
+    /// Follow this gateway no longer.
+    Unfollow {
+        reply: oneshot::Sender<Result<(), Problem>>,
+    },
     /// The desktop shows no notifications.
     NoNotifications { why: String },
     /// The desktop around the window.
@@ -140,19 +163,23 @@ fn answer(reply: Answer, result: Result<Reply, Problem>) {
 
 /// What the console is started with.
 pub(crate) struct Setting {
+    /// Which gateway it is, towards fronts.
+    pub(crate) id: String,
     pub(crate) home: Home,
+    pub(crate) files: Files,
     pub(crate) hooks: Arc<dyn Hooks>,
     pub(crate) secrets: Arc<dyn Secrets>,
     pub(crate) web: Option<axum::Router>,
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) inbox: mpsc::UnboundedSender<Message>,
-    pub(crate) published: watch::Sender<Arc<Published>>,
-    pub(crate) sent: broadcast::Sender<Sent>,
+    pub(crate) board: Board,
 }
 
 /// The state.
 pub(crate) struct Core {
     setting: Setting,
+    /// The gateway, when it is not that of this computer.
+    followed: Option<Followed>,
     keeper: Keeper,
     /// Started gateway and opened mirror; `None` until they are, or why not.
     base: Result<Base, Option<Problem>>,
@@ -180,6 +207,10 @@ pub(crate) struct Core {
     /// When an action was last present.
     last_present: HashMap<ActionId, Time>,
     notified: HashSet<ActionId>,
+    /// Verdicts that nobody asked for here, by entry.
+    doubts: BTreeMap<u64, doubts::Doubt>,
+    /// What a verdict that was disowned leads to, once the key prompt ends.
+    disowned: Option<String>,
     /// By code, so that each stands there once.
     notices: BTreeMap<String, Notice>,
     verification: Verification,
@@ -200,9 +231,8 @@ pub(crate) struct Core {
 
 /// What exists once the console has opened.
 pub(crate) struct Base {
-    gateway: vidimus_gateway::Gateway,
-    stop_serving: oneshot::Sender<()>,
-    server: JoinHandle<()>,
+    /// The gateway of this computer, when it is that.
+    embedded: Option<Embedded>,
     client: vidimus_client::Gateway,
     mirror: Mirror,
     replay: Replay,
@@ -216,6 +246,13 @@ pub(crate) struct Base {
     /// How each credential was reached at its enrolment.
     routes: HashMap<Blob, Route>,
     fetching: HashSet<(u64, String)>,
+}
+
+/// The gateway that runs in this process, and its server.
+struct Embedded {
+    gateway: vidimus_gateway::Gateway,
+    stop_serving: oneshot::Sender<()>,
+    server: JoinHandle<()>,
 }
 
 /// An open session.
@@ -246,12 +283,20 @@ enum After {
     OpenSession { token: Token, expires_at: Time },
     /// An agent's profile is written.
     WriteProfile(Box<AgentProfile>),
+    /// The log of a gateway elsewhere is founded, by somebody of this name.
+    Founded {
+        name: String,
+        token: Token,
+        expires_at: Time,
+    },
+    /// The key of an invited person is made.
+    Claimed,
     /// Nothing more: the ledger says it.
     Nothing,
 }
 
 impl Core {
-    pub(crate) fn new(setting: Setting) -> Self {
+    pub(crate) fn new(setting: Setting, followed: Option<Followed>) -> Self {
         let inbox = setting.inbox.clone();
         let failed = move |why| {
             // The console may have stopped meanwhile.
@@ -260,6 +305,7 @@ impl Core {
         let keeper = Keeper::new(&setting.runtime, setting.secrets.clone(), failed);
         Self {
             setting,
+            followed,
             keeper,
             base: Err(None),
             session: None,
@@ -277,6 +323,8 @@ impl Core {
             present: None,
             last_present: HashMap::new(),
             notified: HashSet::new(),
+            doubts: BTreeMap::new(),
+            disowned: None,
             notices: BTreeMap::new(),
             verification: Verification::NotRun,
             keyring_pin: None,
@@ -296,10 +344,15 @@ impl Core {
         self.open();
         self.publish();
         while let Some(message) = inbox.blocking_recv() {
-            if matches!(message, Message::Stop) {
-                break;
+            match message {
+                Message::Stop => break,
+                Message::Unfollow { reply } => {
+                    // The front may be gone.
+                    let _gone = reply.send(self.unfollow());
+                    return;
+                }
+                message => self.handle(message),
             }
-            self.handle(message);
             self.publish();
             for (reply, result) in self.answers.drain(..) {
                 answer(reply, result);
@@ -316,6 +369,10 @@ impl Core {
                 reply,
             } => self.command(command, &front, reply),
             Message::Clicked { action, choice } => self.clicked(&action, choice),
+            Message::Knows { action, reply } => {
+                // Whoever asked may have stopped.
+                let _stopped = reply.send(self.knows(action));
+            }
             Message::Link { link } => self.link_followed(&link),
             Message::Keyring { token, pin } => self.keyring_answered(token, pin),
             Message::KeyringFailed { why } => self.no_keyring(&why),
@@ -353,6 +410,18 @@ impl Core {
                 ),
             ),
             Message::Said { reply, result } => self.said(reply, result),
+            Message::NotFollowed { why } => self.notice(
+                crate::view::Tone::Danger,
+                Problem::new(
+                    "not_followed",
+                    format!("A gateway that this console followed cannot be opened: {why}"),
+                    "Put its file back from your copy, or follow it anew.",
+                ),
+            ),
+            Message::Invited { joining, reply } => {
+                // The front may be gone.
+                let _gone = reply.send(self.invited(*joining));
+            }
             // What the desktop lacks is said in better words already.
             Message::NoNotifications { .. } if self.lacks(commands::NO_NOTIFICATIONS) => {}
             Message::NoNotifications { why } => self.notice(
@@ -368,7 +437,8 @@ impl Core {
             Message::Verified(progress) => self.verified(progress),
             Message::Served { why } => self.served(why),
             Message::Tick => self.tick(),
-            Message::Stop => {}
+            // They end the loop.
+            Message::Stop | Message::Unfollow { .. } => {}
         }
     }
 

@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use vidimus_client::Home;
 use zeroize::Zeroizing;
 
-use crate::console::{Config, Console, FrontId, Handle};
+use crate::board::FrontId;
+use crate::console::{Config, Console, Handle};
 use crate::hooks::{About, Hooks, NoDesktop, NotificationRequest, PassphraseAsk};
 use crate::secrets::SystemKeyring;
 use crate::view::Phase;

@@ -65,8 +65,8 @@ pub struct PassphraseAsk {
 pub enum About {
     /// An action that waits for a verdict, by its id.
     Action(String),
-    /// What waits behind the lock.
-    Lock,
+    /// What waits behind the lock at the gateway of that id.
+    Lock(String),
     /// The console itself.
     Console,
 }

@@ -2,6 +2,10 @@
 //! the software key. The desktop shell and the browser page are thin fronts
 //! over it.
 //!
+//! For each gateway that is followed there is a core of its own: its own copy
+//! of the log, pin, session and thread. Nothing is shared between them but the
+//! desktop.
+//!
 //! - [`Console::start`] starts it; everything else goes through its [`Handle`].
 //! - [`view`] is what a front shows and may ask for.
 //! - [`hooks`] is what the console asks of the desktop.
@@ -12,11 +16,14 @@
 //! feed: nothing counts as approved before the mirror proves it.
 
 mod act;
+mod board;
 mod console;
 mod core;
+mod followed;
 pub mod headless;
 pub mod hooks;
 mod inbox;
+mod joining;
 mod link;
 mod problem;
 pub mod render;
@@ -27,7 +34,11 @@ pub mod view;
 mod web;
 mod words;
 
-pub use console::{Config, Console, FrontId, Handle, Subscription};
+pub use board::FrontId;
+pub use console::{Config, Console, Handle, Subscription};
 
-/// Name of the embedded gateway, for people.
+/// Id of the embedded gateway: the one that a console always has.
+pub const LOCAL: &str = "local";
+
+/// Its name, for people.
 pub const GATEWAY_NAME: &str = "This computer";

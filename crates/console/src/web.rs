@@ -21,7 +21,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use vidimus_protocol::strict;
 
-use crate::console::{FrontId, Handle};
+use crate::board::FrontId;
+use crate::console::Handle;
 use crate::view::{Command, Event, Problem};
 
 use cookie::Visitor;
@@ -76,7 +77,7 @@ async fn command(State(console): State<Handle>, headers: HeaderMap, body: Bytes)
             .into_response();
         }
     };
-    match console.command(command, &front).await {
+    match console.command(crate::LOCAL, command, &front).await {
         Ok(reply) => Json(reply).into_response(),
         Err(problem) if problem.code == "sign_in_first" && !console.is_authorised(&front) => {
             Refusal(StatusCode::UNAUTHORIZED, problem).into_response()
@@ -145,7 +146,7 @@ async fn push(console: Handle, front: FrontId, mut socket: WebSocket) {
             event = events.next() => {
                 let Some(event) = event else { return };
                 // Sessions end while a page is open.
-                if !console.is_authorised(&front) && !matches!(event, Event::View(_)) {
+                if !console.is_authorised(&front) && !matches!(event.event, Some(Event::View(_))) {
                     continue;
                 }
                 let text = serde_json::to_string(&event).expect("events hold only what JSON can write");

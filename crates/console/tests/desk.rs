@@ -45,8 +45,8 @@ async fn a_link_brings_up_a_known_action_and_nothing_else() {
     // The first thing that was brought up is the one good link.
     let first = async {
         loop {
-            let event = events.next().await.unwrap();
-            if shown(&event) {
+            let told = events.next().await.unwrap();
+            if let Some(event) = told.event.filter(shown) {
                 return event;
             }
         }
@@ -108,6 +108,7 @@ async fn a_locked_console_shows_a_count_and_takes_a_key_only() {
         Command::OpenEntry { index: 0 },
         Command::ConnectAgent {
             name: "other".into(),
+            owner: None,
         },
         Command::Export,
         Command::Verify,
@@ -125,7 +126,10 @@ async fn a_locked_console_shows_a_count_and_takes_a_key_only() {
     nothing(&view);
     let last = computer.person.notified.lock().unwrap().last().cloned();
     let last = last.unwrap();
-    assert_eq!((last.about, last.offers), (About::Lock, Offers::Opening));
+    assert_eq!(
+        (last.about, last.offers),
+        (About::Lock("local".into()), Offers::Opening)
+    );
     assert_eq!(last.body, "2 actions wait for you.");
     // A link waits until anything is shown again.
     let mut events = front.0.subscribe(FrontId::Desktop);
@@ -134,7 +138,7 @@ async fn a_locked_console_shows_a_count_and_takes_a_key_only() {
     front.ask(Command::Lock).await.unwrap();
     let early = async {
         loop {
-            if let Event::Show { .. } = events.next().await.unwrap() {
+            if let Some(Event::Show { .. }) = events.next().await.unwrap().event {
                 return;
             }
         }
@@ -149,7 +153,8 @@ async fn a_locked_console_shows_a_count_and_takes_a_key_only() {
     assert_eq!(view.phase, Phase::Ready);
     let shown = async {
         loop {
-            if let Event::Show { action, confirm } = events.next().await.unwrap() {
+            let told = events.next().await.unwrap();
+            if let Some(Event::Show { action, confirm }) = told.event {
                 return (action, confirm);
             }
         }

@@ -4,7 +4,7 @@
 mod support;
 
 use support::{Computer, copy_folder};
-use vidimus_console::view::{Command, Connection, Phase, Tone, VerdictChoice};
+use vidimus_console::view::{Command, Connection, ConsoleView, Phase, Reply, VerdictChoice};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_that_was_set_back_freezes_the_console_for_good() {
@@ -48,6 +48,7 @@ async fn a_gateway_that_was_set_back_freezes_the_console_for_good() {
     let refused = front
         .ask(Command::ConnectAgent {
             name: "other".into(),
+            owner: None,
         })
         .await
         .unwrap_err();
@@ -116,13 +117,59 @@ async fn a_verdict_that_was_not_asked_for_here_is_pointed_out() {
     drop(mirror);
     let front = computer.start().await;
     let view = front
-        .until(|view| {
-            view.notices
-                .iter()
-                .any(|notice| notice.tone == Tone::Danger)
-        })
+        .until(|view| !view.doubts.is_empty() && view.gateway.connection == Connection::Live)
         .await;
-    assert!(view.notices[0].problem.message.contains("was it you?"));
+    let doubt = &view.doubts[0];
+    assert_eq!(doubt.action, action.to_string());
+    assert_eq!(doubt.verdict, VerdictChoice::Approve);
+    // Yes: a second signature says so, for ever.
+    front
+        .ask(Command::Recognise { entry: doubt.entry })
+        .await
+        .unwrap();
+    front.done().await;
+    front.until(|view| view.doubts.is_empty()).await;
+    let again = front.ask(Command::Recognise { entry: doubt.entry }).await;
+    assert_eq!(again.unwrap_err().code, "no_doubt");
+    front.0.stop().await;
+    let front = computer.start().await;
+    front
+        .until(|view| view.gateway.connection == Connection::Live)
+        .await;
+    assert!(front.view().doubts.is_empty());
+    front.0.stop().await;
+}
+
+/// No: the evidence is exported and nothing of the gateway is believed. The
+/// only key of a log cannot be revoked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verdict_that_is_disowned_ends_all_belief() {
+    let computer = Computer::new();
+    let (front, agent) = computer.with_agent().await;
+    let (action, _) = agent.propose("whose").await;
+    front.until(|view| view.inbox.len() == 1).await;
+    front.open(action).await;
+    front.decide(action, VerdictChoice::Deny, "").await.unwrap();
+    front.done().await;
+    front.0.stop().await;
+    let mirror = rusqlite::Connection::open(computer.home().mirror_file()).unwrap();
+    mirror.execute("DELETE FROM journal", []).unwrap();
+    drop(mirror);
+    let front = computer.start().await;
+    let view = front
+        .until(|view| !view.doubts.is_empty() && view.gateway.connection == Connection::Live)
+        .await;
+    let entry = view.doubts[0].entry;
+    let Reply::Exported { path, .. } = front.ask(Command::Disown { entry }).await.unwrap() else {
+        panic!("no export");
+    };
+    assert!(std::path::Path::new(&path).exists());
+    let frozen = |view: &ConsoleView| matches!(view.phase, Phase::Frozen { .. });
+    front.until(frozen).await;
+    front.0.stop().await;
+    // It stays so.
+    let front = computer.start().await;
+    front.until(frozen).await;
     front.0.stop().await;
 }
 
@@ -175,10 +222,6 @@ async fn a_lost_copy_is_made_anew_and_holds_nothing_against_its_owner() {
     let view = front
         .until(|view| view.gateway.connection == Connection::Live && view.recent.len() == 1)
         .await;
-    let alarms = view
-        .notices
-        .iter()
-        .filter(|notice| notice.tone == Tone::Danger);
-    assert_eq!(alarms.count(), 0, "{:?}", view.notices);
+    assert_eq!(view.doubts, []);
     front.0.stop().await;
 }

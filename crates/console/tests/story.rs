@@ -405,9 +405,8 @@ async fn a_click_on_a_notification_shows_and_decides_nothing() {
         .notification_clicked(&action.to_string(), Some(VerdictChoice::Approve));
     let shown = tokio::time::timeout(Duration::from_secs(5), async {
         loop {
-            if let Some(vidimus_console::view::Event::Show { action, confirm }) =
-                events.next().await
-            {
+            let told = events.next().await.unwrap();
+            if let Some(vidimus_console::view::Event::Show { action, confirm }) = told.event {
                 return (action, confirm);
             }
         }

@@ -5,6 +5,7 @@
 #[allow(dead_code)]
 mod key;
 #[path = "../../../console/tests/support/passkey.rs"]
+#[allow(dead_code)]
 mod passkey;
 #[path = "../../../gateway/tests/support/port.rs"]
 mod port;

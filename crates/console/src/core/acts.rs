@@ -16,8 +16,9 @@ use vidimus_protocol::{Blob, Digest, Time};
 use super::setup::{KEY_FILE, SESSION_S};
 use super::views::route_view;
 use super::{After, Base, Core, Message, now};
-use crate::act::{self, Draft, Key, item, random, token};
-use crate::console::FrontId;
+use crate::act::{self, Draft, Key, Pinned, item, random, token};
+use crate::board::FrontId;
+use crate::followed::Followed;
 use crate::view::{CeremonyPurpose, Phase, Problem, Reply, Tone, VerdictChoice};
 
 /// Longest name of an agent.
@@ -45,7 +46,12 @@ impl Core {
         self.act(CeremonyPurpose::SignIn, draft, after, "sign in", front)
     }
 
-    pub(super) fn connect_agent(&mut self, name: &str, front: &FrontId) -> Result<Reply, Problem> {
+    pub(super) fn connect_agent(
+        &mut self,
+        name: &str,
+        owner: Option<&str>,
+        front: &FrontId,
+    ) -> Result<Reply, Problem> {
         self.may_sign()?;
         if !name_is_fit(name) {
             return Err(Problem::new(
@@ -66,8 +72,9 @@ impl Core {
                 "Choose another name.",
             ));
         }
-        let Some(owner) = self.reviewer() else {
-            return Err(not_synced());
+        let owner = match owner {
+            Some(owner) => super::statements::reviewer_id(owner)?,
+            None => self.reviewer().ok_or_else(not_synced)?,
         };
         let agent = AgentId::from_random(random());
         let executor = ExecutorId::from_random(random());
@@ -85,9 +92,9 @@ impl Core {
             executor,
             log: draft.log,
             name: name.to_owned(),
-            tls_ca: None,
+            tls_ca: self.followed.as_ref().and_then(Followed::authority),
             token: agent_token,
-            trust: self.setting.home.trust_file(),
+            trust: self.setting.files.trust.clone(),
             url: self.base()?.client.base_url().clone(),
         };
         let purpose = CeremonyPurpose::ConnectAgent {
@@ -180,7 +187,7 @@ impl Core {
     }
 
     /// Whether anything can be signed but a sign-in.
-    fn may_sign(&self) -> Result<(), Problem> {
+    pub(super) fn may_sign(&self) -> Result<(), Problem> {
         self.no_prompt_yet()?;
         match self.unable() {
             Some(problem) => Err(problem),
@@ -228,7 +235,7 @@ impl Core {
     }
 
     /// An act, but for nonce and time. It pins the log as it was verified here.
-    fn draft(
+    pub(super) fn draft(
         &self,
         r#type: ActType,
         items: Vec<String>,
@@ -239,24 +246,34 @@ impl Core {
             return Err(problem.clone());
         }
         let base = self.base()?;
-        let (Some(log), Some(signer)) = (base.state().log(), self.reviewer()) else {
+        let (Some(log), Some(signer)) = (base.mirror.log(), self.reviewer()) else {
             return Err(not_synced());
         };
         let tree = base.replay.tree();
+        let pinned = if r#type == ActType::SessionOpened && self.followed.is_some() {
+            // The copy may lack the key: it does not grow while one is signed out.
+            None
+        } else if tree.size() > 0 {
+            Some(Pinned {
+                size: tree.size(),
+                root: Digest(tree.root()),
+            })
+        } else {
+            return Err(not_synced());
+        };
         Ok(Draft {
             r#type,
             signer,
-            log: log.id,
-            rp_id: log.opened.rp_id.clone(),
-            pinned_size: tree.size(),
-            pinned_root: Digest(tree.root()),
+            log,
+            rp_id: base.client.base_url().host().to_owned(),
+            pinned,
             items,
             verdict,
             not_after,
         })
     }
 
-    fn act(
+    pub(super) fn act(
         &mut self,
         purpose: CeremonyPurpose,
         draft: Draft,
@@ -271,7 +288,7 @@ impl Core {
                 open: *front == FrontId::Desktop,
             },
             KeyRoute::Software => Key::File {
-                path: self.setting.home.console_dir().join(KEY_FILE),
+                path: self.setting.files.folder.join(KEY_FILE),
                 purpose: format!("Unlock your software key to {words}"),
             },
         };
@@ -290,7 +307,7 @@ impl Core {
         let agent = base
             .state()
             .agents()
-            .filter(|agent| name_is_fit(&agent.name))
+            .filter(|agent| name_is_fit(&agent.name) && !agent.revoked)
             .filter(|agent| self.setting.home.agent_profile(&agent.name).exists())
             .max_by_key(|agent| agent.entry.index)?;
         let program = self.vidimus.as_ref()?;
@@ -328,7 +345,7 @@ pub(super) fn name_is_fit(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
-fn not_synced() -> Problem {
+pub(super) fn not_synced() -> Problem {
     Problem::new(
         "not_synced",
         "This console has no copy of the log yet.",

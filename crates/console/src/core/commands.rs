@@ -3,7 +3,7 @@
 use super::notes::Say;
 use super::{Answer, Core};
 use crate::act::sentence;
-use crate::console::FrontId;
+use crate::board::FrontId;
 use crate::hooks::Hooks;
 use crate::view::{CeremonyState, Command, DesktopView, Problem, Reply, Route, Tone};
 
@@ -19,7 +19,11 @@ impl Core {
         }
         let result = match command {
             // Answered by the handle; here for completeness.
-            Command::View => Ok(Reply::Accepted),
+            Command::View
+            | Command::ReadJoining { .. }
+            | Command::Follow { .. }
+            | Command::FollowNew { .. }
+            | Command::Unfollow => Ok(Reply::Accepted),
             Command::Retry => self.retry(),
             Command::Setup { name, route } => self.set_up(&name, route, front),
             Command::SignIn => self.sign_in(front),
@@ -36,7 +40,29 @@ impl Core {
                     hooks.set_lock_after(seconds)
                 })
             }
-            Command::ConnectAgent { name, .. } => self.connect_agent(&name, front),
+            Command::ConnectAgent { name, owner } => {
+                self.connect_agent(&name, owner.as_deref(), front)
+            }
+            Command::Found { code, name } => self.found(&code, &name, front),
+            Command::Enrol { label } => self.enrol(&label, front),
+            Command::People => self.people(),
+            Command::TryRules { rules } => self.try_rules(rules),
+            Command::Sessions => return self.sessions(reply),
+            Command::EndSession { id } => return self.end_one_session(&id, reply),
+            Command::Invite { name, reviewer } => {
+                return self.invite(&name, reviewer.as_deref(), reply);
+            }
+            Command::Joining => self.joining(),
+            Command::Rename { name, colour } => self.rename(&name, colour),
+            Command::Recognise { entry } => self.recognise(entry, front),
+            Command::Disown { entry } => return self.disown(entry, front, reply),
+            command @ (Command::Register { .. }
+            | Command::Admit { .. }
+            | Command::RevokeKey { .. }
+            | Command::ChangePerson { .. }
+            | Command::RemovePerson { .. }
+            | Command::ChangeRules { .. }
+            | Command::RevokeAgent { .. }) => self.state(command, front),
             Command::CancelCeremony => self.cancel_ceremony(),
             Command::ReopenCeremony => self.reopen_ceremony(),
             Command::OpenAction { action } => return self.open_action(&action, front, reply),
@@ -61,7 +87,6 @@ impl Core {
             }
             Command::Verify => self.verify(),
             Command::Export => return self.export(reply),
-            _ => Err(Problem::stopped()),
         };
         self.answers.push((reply, result));
     }

@@ -20,8 +20,8 @@ impl Core {
     pub(super) fn freeze(&mut self, what: &str, notes: &[String]) {
         let path = self
             .setting
-            .home
-            .console_dir()
+            .files
+            .folder
             .join(format!("evidence-{}.json", now().unix_ms()));
         let Ok(base) = &mut self.base else { return };
         let pin = base.mirror.pin();

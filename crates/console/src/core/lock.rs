@@ -56,7 +56,9 @@ impl Core {
         }
         self.locked = false;
         self.keep_lock();
-        self.setting.hooks.withdraw(&About::Lock);
+        self.setting
+            .hooks
+            .withdraw(&About::Lock(self.setting.id.clone()));
         self.told_waiting = 0;
         // Whoever unlocks looks at the inbox: nothing there is news.
         if let Ok(base) = &self.base {
@@ -160,14 +162,16 @@ impl Core {
                 more => format!("{more} actions wait for you."),
             };
             self.setting.hooks.notify(NotificationRequest {
-                about: About::Lock,
-                title: "Vidimus is locked".into(),
+                about: About::Lock(self.setting.id.clone()),
+                title: format!("{}Vidimus is locked", self.named()),
                 body,
                 urgency: Urgency::Normal,
                 offers: Offers::Opening,
             });
         } else if waiting == 0 {
-            self.setting.hooks.withdraw(&About::Lock);
+            self.setting
+                .hooks
+                .withdraw(&About::Lock(self.setting.id.clone()));
         }
         self.told_waiting = waiting;
     }

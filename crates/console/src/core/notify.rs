@@ -43,6 +43,10 @@ impl Core {
             if self.notified.contains(&action.id) || now() >= action.expires_at {
                 continue;
             }
+            // Whoever may not decide it is not called for it.
+            if self.not_ours_to_decide(action).is_some() {
+                continue;
+            }
             let left_ms = action.expires_at.unix_ms().saturating_sub(now().unix_ms());
             raised.push((
                 action.id,
@@ -50,7 +54,8 @@ impl Core {
                     about: About::Action(action.id.to_string()),
                     offers: Offers::Deciding,
                     title: format!(
-                        "{} asks {}",
+                        "{}{} asks {}",
+                        self.named(),
                         agent_name(state, &action.agent),
                         match action.kind {
                             ActionKind::Command => "to run a command",
@@ -104,7 +109,15 @@ impl Core {
         self.notice(Tone::Warning, problem);
     }
 
-    fn knows(&self, action: ActionId) -> bool {
+    /// The name of a gateway elsewhere, before what is said of it.
+    pub(super) fn named(&self) -> String {
+        let followed = self.followed.as_ref();
+        followed.map_or_else(String::new, |followed| {
+            format!("{}: ", safe_text::flat(&followed.about.name))
+        })
+    }
+
+    pub(super) fn knows(&self, action: ActionId) -> bool {
         self.base
             .as_ref()
             .is_ok_and(|base| base.state().action(&action).is_some())

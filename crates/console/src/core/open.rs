@@ -17,7 +17,7 @@ use vidimus_verify::replay::Replay;
 use zeroize::Zeroizing;
 
 use super::freeze::FROZEN;
-use super::{Base, Core, Message, Session, now};
+use super::{Base, Core, Embedded, Message, Session, now};
 use crate::act::sentence;
 use crate::secrets;
 use crate::view::{CeremonyState, Problem, Tone};
@@ -40,15 +40,40 @@ impl Core {
     }
 
     fn try_open(&self) -> Result<Base, Problem> {
-        let home = &self.setting.home;
-        private_folder(&home.console_dir())
+        let files = &self.setting.files;
+        private_folder(&files.folder)
             .map_err(|error| Problem::local("The console's folder cannot be used", error))?;
-        let mirror = Mirror::open(&home.mirror_file()).map_err(|error| cannot_open(&error))?;
-        let gateway = Gateway::open(GatewayConfig::personal(home.gateway_dir()))
-            .map_err(|error| cannot_start(&error))?;
-        let url = gateway.url();
-        let client = vidimus_client::Gateway::new(&url)
+        let mirror = Mirror::open(&files.mirror()).map_err(|error| cannot_open(&error))?;
+        let embedded = match &self.followed {
+            Some(_) => None,
+            None => Some(self.embed()?),
+        };
+        let client = match (&embedded, &self.followed) {
+            (Some(embedded), _) => vidimus_client::Gateway::new(&embedded.gateway.url()),
+            (None, Some(followed)) => followed.client(),
+            (None, None) => return Err(Problem::stopped()),
+        };
+        let client = client
             .map_err(|error| Problem::local("The gateway's address cannot be used", error))?;
+        Ok(Base {
+            embedded,
+            client,
+            mirror,
+            replay: Replay::new(),
+            size: Arc::new(AtomicU64::new(0)),
+            headlines: HashMap::new(),
+            actions: Vec::new(),
+            recent: VecDeque::new(),
+            routes: HashMap::new(),
+            fetching: HashSet::new(),
+        })
+    }
+
+    /// Starts the gateway of this computer.
+    fn embed(&self) -> Result<Embedded, Problem> {
+        let folder = self.setting.home.gateway_dir();
+        let gateway =
+            Gateway::open(GatewayConfig::personal(folder)).map_err(|error| cannot_start(&error))?;
         let (stop_serving, stopped) = oneshot::channel::<()>();
         let served = gateway.clone();
         let extra = self.setting.web.clone().unwrap_or_default();
@@ -65,19 +90,10 @@ impl Core {
                 });
             }
         });
-        Ok(Base {
+        Ok(Embedded {
             gateway,
             stop_serving,
             server,
-            client,
-            mirror,
-            replay: Replay::new(),
-            size: Arc::new(AtomicU64::new(0)),
-            headlines: HashMap::new(),
-            actions: Vec::new(),
-            recent: VecDeque::new(),
-            routes: HashMap::new(),
-            fetching: HashSet::new(),
         })
     }
 
@@ -89,8 +105,13 @@ impl Core {
             let problem = super::freeze::frozen_problem(text);
             self.frozen = Some((problem, path.into()));
         }
-        let (theirs, ours) = (base.gateway.log(), base.mirror.log());
-        match (theirs, ours) {
+        let theirs = match (&base.embedded, &self.followed) {
+            (Some(embedded), _) => embedded.gateway.log(),
+            // What was handed over says which log it must be.
+            (None, Some(followed)) => followed.about.log,
+            (None, None) => None,
+        };
+        match (theirs, base.mirror.log()) {
             (None, None) => {}
             (Some(log), None) => self.adopt(log, false),
             (Some(theirs), Some(ours)) if theirs == ours => {}
@@ -99,7 +120,7 @@ impl Core {
                     theirs.map_or_else(|| "no log at all".into(), |log| format!("log {log}"));
                 self.freeze(
                     &format!(
-                        "This console follows log {ours}, but the gateway on this computer now keeps {found}."
+                        "This console follows log {ours}, but its gateway is now said to keep {found}."
                     ),
                     &[],
                 );
@@ -121,7 +142,10 @@ impl Core {
             )
         });
         let Ok(base) = &self.base else { return };
-        if let (None, Some(log), false) = (base.mirror.log(), base.gateway.log(), prompting) {
+        let Some(embedded) = &base.embedded else {
+            return;
+        };
+        if let (None, Some(log), false) = (base.mirror.log(), embedded.gateway.log(), prompting) {
             self.adopt(log, true);
             self.copy_without_session();
         }
@@ -134,7 +158,10 @@ impl Core {
         if base.mirror.log().is_none() || base.mirror.size() > 0 || self.frozen.is_some() {
             return;
         }
-        let gateway = base.gateway.clone();
+        let Some(embedded) = &base.embedded else {
+            return;
+        };
+        let gateway = embedded.gateway.clone();
         self.spawn(async move {
             // A gateway signs its first checkpoint moments after its start.
             let mut result = gateway.batch(0).await;
@@ -149,10 +176,11 @@ impl Core {
         });
     }
 
-    /// Takes a log as the one that this console follows. The gateway runs in
-    /// this very process, so its word for its own log id is as good as ours.
+    /// Takes a log as the one that this console follows: on the word of the
+    /// gateway in this very process, of whoever handed its id over, or of the
+    /// entry that our own key founded it with.
     pub(super) fn adopt(&mut self, log: Digest, founded_here: bool) {
-        let trust = self.setting.home.trust_file();
+        let trust = self.setting.files.trust.clone();
         let Ok(base) = &mut self.base else { return };
         let adopted = base.mirror.adopt(log).map_err(|error| error.to_string());
         base.start_journal(if founded_here { Time::default() } else { now() });
@@ -334,12 +362,15 @@ impl Core {
             task.abort();
         }
         if let Ok(base) = std::mem::replace(&mut self.base, Err(None)) {
+            let Some(embedded) = base.embedded else {
+                return;
+            };
             // It may have stopped already.
-            let _stopped = base.stop_serving.send(());
+            let _stopped = embedded.stop_serving.send(());
             // The next start needs the port and the folder. A server that does
             // not end by then ends with the program.
             // A timer is made inside the runtime only.
-            let end = async { tokio::time::timeout(SERVER_PATIENCE, base.server).await };
+            let end = async { tokio::time::timeout(SERVER_PATIENCE, embedded.server).await };
             let _late = self.setting.runtime.block_on(end);
         }
     }

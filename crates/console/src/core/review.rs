@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use vidimus_ledger::part;
+use vidimus_protocol::Violation;
 use vidimus_protocol::action::{Action, CONTEXT_TYPE, Context, PAYLOAD_TYPE};
 use vidimus_protocol::entry::Parsed;
 use vidimus_protocol::envelope::{Seen, SeenPart};
@@ -13,7 +14,7 @@ use vidimus_protocol::{Digest, Leaf};
 use super::open::PART_PATIENCE;
 use super::{Answer, Base, Core, now};
 use crate::act::sentence;
-use crate::console::FrontId;
+use crate::board::FrontId;
 use crate::inbox::{agent_name, reviewer_name};
 use crate::render::{self, Known, RENDERER};
 use crate::safe_text;
@@ -220,19 +221,11 @@ impl Core {
                 "The agent can propose it again.",
             ));
         }
-        let ours = self
-            .base()
-            .ok()
-            .and_then(|base| base.state().agent(&action.agent))
-            .map(|agent| agent.owner);
-        if ours != self.reviewer() {
-            return Some(Problem::new(
-                "not_the_owner",
-                "It belongs to another person's agent.",
-                "Only the agent's owner decides.",
-            ));
+        if let Some(problem) = self.not_ours_to_decide(action) {
+            return Some(problem);
         }
-        if !action.verdicts.is_empty() {
+        let mut verdicts = action.verdicts.iter();
+        if verdicts.any(|given| Some(given.reviewer) == self.reviewer()) {
             return Some(Problem::new(
                 "decided_already",
                 "You have decided it already.",
@@ -240,6 +233,42 @@ impl Core {
             ));
         }
         self.unable()
+    }
+
+    /// Why this reviewer never decides it, if so: by his role, or since the
+    /// agent is his or registered by him.
+    pub(super) fn not_ours_to_decide(&self, action: &ActionState) -> Option<Problem> {
+        let (state, me) = (self.base().ok()?.state(), self.reviewer()?);
+        let (code, message, hint) = match state.may_decide(action, me).err()? {
+            Violation::NotTheOwner => (
+                "not_the_owner",
+                "It belongs to another person's agent.",
+                "Only the agent's owner decides.",
+            ),
+            Violation::OwnAction => (
+                "own_action",
+                "It was proposed by your own agent, or by one that you registered.",
+                "Somebody else has to decide it.",
+            ),
+            Violation::NotAllowed => (
+                "not_allowed",
+                "You are no reviewer in this log.",
+                "A reviewer has to decide it.",
+            ),
+            Violation::AgentIsRevoked => (
+                "agent_revoked",
+                "Its agent was ended.",
+                "It does not run any more. Nothing is to be decided.",
+            ),
+            other => {
+                return Some(Problem::new(
+                    "not_allowed",
+                    sentence(&other.to_string()),
+                    "Ask an administrator.",
+                ));
+            }
+        };
+        Some(Problem::new(code, message, hint))
     }
 }
 

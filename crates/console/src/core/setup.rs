@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 use vidimus_client::{AgentProfile, Token};
 use vidimus_gateway::{Gateway, NewSession, Refusal};
 use vidimus_protocol::Time;
-use vidimus_protocol::api::{Ack, CeremonyState as GatewayState, CeremonyView};
+use vidimus_protocol::api::Ack;
 use vidimus_protocol::envelope::token_hash;
 use vidimus_protocol::id::CeremonyId;
 use vidimus_protocol::state::{Route as KeyRoute, name_is_fit};
 use zeroize::Zeroizing;
 
 use super::{After, Ceremony, Core, Message, now};
-use crate::act::{End, POLL_S, Tools, grouped, sentence, software_problem, token};
-use crate::console::FrontId;
+use crate::act::{self, End, Tools, grouped, sentence, software_problem, token};
+use crate::board::FrontId;
 use crate::hooks::{Hooks, PassphraseAsk};
 use crate::software_key::{MIN_PASSPHRASE, SoftwareKey, SoftwareKeyError};
 use crate::view::{CeremonyPurpose, CeremonyState, Problem, Reply, Route, Tone};
@@ -31,7 +31,7 @@ impl Core {
         route: Route,
         front: &FrontId,
     ) -> Result<Reply, Problem> {
-        if self.log().is_some() {
+        if self.log().is_some() || self.followed.is_some() {
             return Err(Problem::new(
                 "already_set_up",
                 "This computer has its first key already.",
@@ -47,7 +47,7 @@ impl Core {
                 "Correct the name.",
             ));
         }
-        let gateway = self.base()?.gateway.clone();
+        let gateway = self.embedded()?.gateway.clone();
         let session_token = token();
         let expires_at = now().plus_seconds(SESSION_S);
         let session = NewSession {
@@ -94,7 +94,7 @@ impl Core {
         }
         let serial = tools.serial;
         let task = self.spawn(async move {
-            let end = wait(&gateway, founding.ceremony).await;
+            let end = act::wait(&tools, founding.ceremony).await;
             Message::CeremonyEnded { serial, end }
         });
         self.carry(task);
@@ -109,7 +109,7 @@ impl Core {
         after: After,
         front: &FrontId,
     ) {
-        let folder = self.setting.home.console_dir();
+        let folder = self.setting.files.folder.clone();
         let tools = self.begin(CeremonyPurpose::Setup, KeyRoute::Software, after, front);
         let task = self.spawn(async move {
             let serial = tools.serial;
@@ -147,17 +147,26 @@ impl Core {
             after,
             unproven: None,
         });
-        let base = self.base.as_ref().ok();
-        let client = base.map(|base| match &self.session {
-            Some(session) => base.client.with_token(&session.token),
-            None => base.client.clone(),
-        });
-        Tools {
-            gateway: client.expect("a prompt begins on an open console"),
+        self.tools(serial)
+            .expect("a prompt begins on an open console")
+    }
+
+    fn tools(&self, serial: u64) -> Result<Tools, Problem> {
+        Ok(Tools {
+            gateway: self.client()?,
             hooks: self.setting.hooks.clone(),
             console: self.setting.inbox.clone(),
             serial,
-        }
+        })
+    }
+
+    /// The gateway, asked as whoever is signed in.
+    pub(super) fn client(&self) -> Result<vidimus_client::Gateway, Problem> {
+        let base = self.base()?;
+        Ok(match &self.session {
+            Some(session) => base.client.with_token(&session.token),
+            None => base.client.clone(),
+        })
     }
 
     pub(super) fn carry(&mut self, task: tokio::task::JoinHandle<()>) {
@@ -192,13 +201,17 @@ impl Core {
         };
         ceremony.task = None;
         match end {
-            End::Cancelled => ceremony.state = CeremonyState::Cancelled,
+            End::Cancelled => {
+                ceremony.state = CeremonyState::Cancelled;
+                self.after_disowning();
+            }
             End::Failed(problem) => {
                 let signed_out = problem.code == "unauthorised";
                 ceremony.state = CeremonyState::Failed { problem };
                 if signed_out {
                     self.end_session();
                 }
+                self.after_disowning();
             }
             End::Done(ack) => {
                 ceremony.state = CeremonyState::Proving;
@@ -221,6 +234,12 @@ impl Core {
             After::OpenSession { token, expires_at } => {
                 self.signed_in(setup, token, expires_at, front);
             }
+            After::Founded {
+                name,
+                token,
+                expires_at,
+            } => return self.founded(&name, token, expires_at, front),
+            After::Claimed => return self.claimed(),
             // Follows once it is proven.
             after => ceremony.after = after,
         }
@@ -231,8 +250,17 @@ impl Core {
         }
     }
 
-    fn signed_in(&mut self, setup: bool, token: Token, expires_at: Time, front: FrontId) {
-        let log = self.base.as_ref().ok().and_then(|base| base.gateway.log());
+    pub(super) fn signed_in(
+        &mut self,
+        setup: bool,
+        token: Token,
+        expires_at: Time,
+        front: FrontId,
+    ) {
+        let log = self
+            .embedded()
+            .ok()
+            .and_then(|embedded| embedded.gateway.log());
         if setup && let Some(log) = log {
             self.adopt(log, true);
         }
@@ -243,6 +271,7 @@ impl Core {
         } else {
             self.authorised.insert(front);
         }
+        self.joined();
         self.open_session(token, expires_at, true);
         self.look_at_parts();
     }
@@ -270,7 +299,7 @@ impl Core {
         }
     }
 
-    fn finish_ceremony(&mut self) {
+    pub(super) fn finish_ceremony(&mut self) {
         let Some(ceremony) = &mut self.ceremony else {
             return;
         };
@@ -280,13 +309,15 @@ impl Core {
         {
             self.write_profile(&profile);
         }
+        self.after_disowning();
     }
 
-    fn fail_ceremony(&mut self, problem: Problem) {
+    pub(super) fn fail_ceremony(&mut self, problem: Problem) {
         if let Some(ceremony) = &mut self.ceremony {
             ceremony.unproven = None;
             ceremony.state = CeremonyState::Failed { problem };
         }
+        self.after_disowning();
     }
 
     /// An acknowledgement that does not come in time is said to be missing.
@@ -320,15 +351,15 @@ impl Core {
             task.abort();
         }
         let (serial, id) = (ceremony.serial, ceremony.id);
-        let gateway = self.base()?.gateway.clone();
+        let tools = self.tools(serial)?;
         let task = self.spawn(async move {
             // The key may have answered in the same moment: the gateway knows.
             let end = match id {
                 None => End::Cancelled,
-                Some(id) => {
-                    gateway.cancel_ceremony(id);
-                    wait(&gateway, id).await
-                }
+                Some(id) => match tools.gateway.cancel_ceremony(id).await {
+                    Ok(()) => act::wait(&tools, id).await,
+                    Err(error) => act::refused(error),
+                },
             };
             Message::CeremonyEnded { serial, end }
         });
@@ -357,31 +388,6 @@ impl Core {
             let problem = Problem::local("The agent's profile could not be written", error);
             self.notice(Tone::Danger, problem);
         }
-    }
-}
-
-/// Waits for the end of a key prompt that this process carries.
-async fn wait(gateway: &Gateway, ceremony: CeremonyId) -> End {
-    loop {
-        let view = gateway
-            .ceremony(ceremony, Duration::from_secs(POLL_S))
-            .await;
-        let Some(CeremonyView {
-            ack,
-            problem,
-            state,
-        }) = view
-        else {
-            return End::Cancelled;
-        };
-        return match state {
-            GatewayState::Waiting => continue,
-            GatewayState::Done => End::Done(ack.map(Box::new)),
-            GatewayState::Cancelled => End::Cancelled,
-            GatewayState::Failed => End::Failed(problem.map_or_else(Problem::stopped, |problem| {
-                Problem::new(&problem.code, sentence(&problem.detail), "Try again.")
-            })),
-        };
     }
 }
 

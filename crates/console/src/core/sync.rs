@@ -8,7 +8,7 @@ use vidimus_gateway::Refusal;
 use vidimus_mirror::SyncError;
 use vidimus_protocol::action::{Action, Context};
 use vidimus_protocol::api::{Content, FeedMessage};
-use vidimus_protocol::entry::{Data, Leaf};
+use vidimus_protocol::entry::Data;
 use vidimus_protocol::envelope::ActType;
 use vidimus_protocol::id::{ActionId, ReviewerId};
 use vidimus_protocol::{Digest, Time};
@@ -222,36 +222,12 @@ impl Core {
         self.was_it_us(pushed.index, &leaf);
     }
 
-    /// A verdict of our own reviewer that was not asked for here.
-    fn was_it_us(&mut self, index: u64, leaf: &Leaf) {
-        let Data::VerdictGiven(data) = &leaf.data else {
-            return;
-        };
-        let envelope = &data.signed.envelope;
-        let Ok(base) = &self.base else { return };
-        let journalled = journal_since(base).is_some_and(|since| leaf.time >= since);
-        if Some(envelope.signer) != self.reviewer() || !journalled {
-            return;
-        }
-        // Not readable counts as not ours: it is better to ask once too often.
-        if base
-            .mirror
-            .journal_has(envelope.challenge())
-            .unwrap_or(false)
-        {
-            return;
-        }
-        let problem = Problem::new(
-            &format!("not_decided_here_{index}"),
-            format!(
-                "Entry {index} is a verdict with your key that was not decided on this computer: was it you?"
-            ),
-            "If you decided it in another console, all is well. If not, somebody else can use your key: stop the agents, and keep an export as evidence.",
-        );
-        self.notice(Tone::Danger, problem);
-    }
-
+    /// Whose console this is: known from the invitation elsewhere, the founder
+    /// on this computer.
     pub(super) fn reviewer(&self) -> Option<ReviewerId> {
+        if let Some(followed) = &self.followed {
+            return followed.about.reviewer;
+        }
         let log = self.base.as_ref().ok()?.state().log()?;
         log.opened.founders.first().map(|founder| founder.reviewer)
     }
@@ -382,6 +358,6 @@ impl Base {
 /// Where the mirror keeps since when there is a journal.
 const JOURNAL_SINCE: &str = "journal_since";
 
-fn journal_since(base: &Base) -> Option<Time> {
+pub(super) fn journal_since(base: &Base) -> Option<Time> {
     base.mirror.get(JOURNAL_SINCE).ok().flatten()?.parse().ok()
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::mpsc;
 use vidimus_ledger::checkpoint::{self, Checkpoint};
 use vidimus_ledger::note::SigningKey;
 use vidimus_ledger::tree::{leaf_hash, root_of};
@@ -57,16 +57,18 @@ impl Bench {
         let home = Home::at(folder.path());
         port::reserve(&home.gateway_dir());
         let (sender, inbox) = mpsc::unbounded_channel();
-        let mut core = Core::new(Setting {
+        let setting = Setting {
+            id: crate::LOCAL.into(),
+            files: Files::of(&home, None),
             home,
             hooks: Arc::new(Typist),
             secrets: Arc::new(NoKeyring),
             web: None,
             runtime: runtime.handle().clone(),
             inbox: sender,
-            published: watch::channel(Arc::new(crate::console::Published::starting())).0,
-            sent: broadcast::channel(8).0,
-        });
+            board: Board::new(),
+        };
+        let mut core = Core::new(setting, None);
         core.open();
         core.set_up("Ada", View::Software, &FrontId::Desktop)
             .unwrap();
@@ -221,7 +223,7 @@ fn an_entry_that_breaks_a_rule_freezes_although_the_log_signed_it() {
     );
     let refused = bench
         .core
-        .connect_agent("builder", &FrontId::Desktop)
+        .connect_agent("builder", None, &FrontId::Desktop)
         .unwrap_err();
     assert_eq!(refused.code, "frozen");
     bench.core.close();
@@ -257,7 +259,7 @@ fn an_unknown_kind_asks_for_an_upgrade_and_blocks() {
     assert_eq!(bench.core.phase(), Phase::UpgradeNeeded { entry: 2 });
     let refused = bench
         .core
-        .connect_agent("builder", &FrontId::Desktop)
+        .connect_agent("builder", None, &FrontId::Desktop)
         .unwrap_err();
     assert_eq!(refused.code, "upgrade_needed");
     assert!(bench.core.entry(2).unwrap().row.kind.contains("blessed"));

@@ -48,9 +48,9 @@ impl Core {
         }
         self.verification = Verification::Running { done: 0, total };
         let job = Job {
-            mirror: self.setting.home.mirror_file(),
-            trust: self.setting.home.trust_file(),
-            folder: self.setting.home.console_dir(),
+            mirror: self.setting.files.mirror(),
+            trust: self.setting.files.trust.clone(),
+            folder: self.setting.files.folder.clone(),
             console: self.setting.inbox.clone(),
         };
         self.setting.runtime.spawn_blocking(move || {
@@ -81,7 +81,7 @@ impl Core {
         if base.mirror.size() == 0 {
             return self.answers.push((reply, Err(nothing_yet())));
         }
-        let mirror = self.setting.home.mirror_file();
+        let mirror = self.setting.files.mirror();
         let folder = download_folder(self.setting.home.data());
         self.setting.runtime.spawn_blocking(move || {
             let result = export_file(&mirror, &folder, log)

@@ -1,17 +1,16 @@
 //! The state, made into what is on screen.
 
-use std::sync::Arc;
-
 use vidimus_protocol::id::ActionId;
 use vidimus_protocol::state::{ActionState, Life, Route as KeyRoute};
 
+use super::people::role_view;
 use super::{Base, Core, now};
-use crate::console::{FrontId, Published, Sent};
+use crate::board::{FrontId, Published, Sent};
 use crate::inbox::{self, Hints, reviewer_name};
 use crate::safe_text;
 use crate::view::{
-    ActionSummary, AgentView, CeremonyView, CheckpointView, ConsoleView, Event, Front, GatewayView,
-    Phase, ReviewerView, Route,
+    ActionSummary, AgentView, CeremonyView, CheckpointView, Colour, ConsoleView, Event, Front,
+    GatewayView, Phase, ReviewerView, Route,
 };
 
 /// Most rows of the recent list.
@@ -28,19 +27,16 @@ impl Core {
                 .map(|ceremony| ceremony.front.clone()),
             authorised: self.authorised.clone(),
         };
-        self.setting.published.send_if_modified(|last| {
-            let changed = **last != published;
-            if changed {
-                *last = Arc::new(published);
-            }
-            changed
-        });
+        self.setting.board.publish(&self.setting.id, published);
     }
 
     /// Sends an event to one front, or to all.
     pub(super) fn send(&self, to: Option<FrontId>, event: Event) {
-        // Nobody may be looking.
-        let _nobody = self.setting.sent.send(Sent { to, event });
+        self.setting.board.send(Sent {
+            gateway: self.setting.id.clone(),
+            to,
+            event,
+        });
     }
 
     fn view(&self) -> ConsoleView {
@@ -51,7 +47,7 @@ impl Core {
             front: Front::Desktop,
             phase: self.phase(),
             gateway: self.gateway_view(),
-            reviewer: base.and_then(reviewer_view),
+            reviewer: base.and_then(|base| self.reviewer_view(base)),
             ceremony: self.ceremony.as_ref().map(|ceremony| CeremonyView {
                 purpose: ceremony.purpose.clone(),
                 route: route_view(ceremony.route),
@@ -63,7 +59,7 @@ impl Core {
             recent: base.map_or_else(Vec::new, |base| self.recent(base)),
             agents: base.map_or_else(Vec::new, |base| self.agents(base)),
             try_command: base.and_then(|base| self.try_command(base)),
-            doubts: Vec::new(),
+            doubts: base.map_or_else(Vec::new, |base| self.doubt_views(base)),
             notices,
             verification: self.verification.clone(),
             desktop: self.desktop.clone(),
@@ -89,10 +85,12 @@ impl Core {
         if let Some(entry) = base.replay.upgrade() {
             return Phase::UpgradeNeeded { entry };
         }
-        if self.log().is_none() {
-            Phase::Setup
-        } else if self.locked {
+        if self.locked {
             self.locked_phase()
+        } else if let Some(phase) = self.phase_elsewhere() {
+            phase
+        } else if self.log().is_none() {
+            Phase::Setup
         } else if self.session.is_none() {
             Phase::SignedOut
         } else {
@@ -102,12 +100,16 @@ impl Core {
 
     fn gateway_view(&self) -> GatewayView {
         let base = self.base.as_ref().ok();
+        let about = self.followed.as_ref().map(|followed| &followed.about);
         GatewayView {
-            id: "local".into(),
-            colour: crate::view::Colour::default(),
-            team: false,
-            name: crate::GATEWAY_NAME.into(),
-            url: base.map_or_else(String::new, |base| base.gateway.url()),
+            id: self.setting.id.clone(),
+            colour: about.map_or_else(Colour::default, |about| about.colour),
+            team: self.followed.is_some(),
+            name: about.map_or_else(
+                || crate::GATEWAY_NAME.to_owned(),
+                |about| safe_text::flat(&about.name),
+            ),
+            url: base.map_or_else(String::new, |base| base.client.base_url().to_string()),
             log: self.log().map(|log| log.to_string()),
             connection: self.connection.clone(),
             checkpoint: base.and_then(|base| {
@@ -137,6 +139,17 @@ impl Core {
             .take(MOST_RECENT)
             .map(|action| self.summary(base, action))
             .collect()
+    }
+
+    fn reviewer_view(&self, base: &Base) -> Option<ReviewerView> {
+        let id = self.reviewer()?;
+        let person = base.state().reviewer(&id)?;
+        Some(ReviewerView {
+            id: id.to_string(),
+            roles: person.roles.iter().copied().map(role_view).collect(),
+            name: reviewer_name(base.state(), id),
+            route: route_view(base.key_route()),
+        })
     }
 
     pub(super) fn summary(&self, base: &Base, action: &ActionState) -> ActionSummary {
@@ -179,23 +192,18 @@ impl Core {
     }
 }
 
-fn reviewer_view(base: &Base) -> Option<ReviewerView> {
-    let founder = base.state().log()?.opened.founders.first()?;
-    Some(ReviewerView {
-        id: founder.reviewer.to_string(),
-        roles: Vec::new(),
-        name: reviewer_name(base.state(), founder.reviewer),
-        route: route_view(base.key_route()),
-    })
-}
-
 impl Base {
-    /// How the founder's key is reached, as its enrolment proved.
+    /// How the key of the person at this computer is reached: the founder's, as
+    /// its enrolment proved, and a passkey once that counts no more.
     pub(super) fn key_route(&self) -> KeyRoute {
-        self.state()
+        let state = self.state();
+        let founders = state
             .log()
             .and_then(|log| log.opened.founders.first())
-            .and_then(|founder| self.routes.get(&founder.credential_id))
+            .and_then(|founder| state.credential(&founder.credential_id))
+            .filter(|key| state.in_force(key).is_ok());
+        founders
+            .and_then(|key| self.routes.get(&key.id))
             .copied()
             .unwrap_or(KeyRoute::Browser)
     }

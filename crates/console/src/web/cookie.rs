@@ -4,7 +4,7 @@
 use axum::http::{HeaderMap, HeaderValue, header};
 use vidimus_protocol::{Blob, Digest, sha256};
 
-use crate::console::FrontId;
+use crate::board::FrontId;
 
 const NAME: &str = "vidimus_console";
 

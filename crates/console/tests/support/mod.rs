@@ -20,7 +20,7 @@ use vidimus_console::secrets::Secrets;
 use vidimus_console::view::{
     CeremonyState, Command, ConsoleView, Phase, Problem, Reply, Route, VerdictChoice,
 };
-use vidimus_console::{Config, Console, FrontId, Handle};
+use vidimus_console::{Config, Console, FrontId, Handle, LOCAL};
 use vidimus_ledger::part;
 use vidimus_protocol::action::{
     Action, CONTEXT_TYPE, Command as Run, Context, File, PAYLOAD_TYPE, Payload, Stdin, Target,
@@ -197,7 +197,11 @@ impl Front {
     }
 
     pub async fn ask(&self, command: Command) -> Result<Reply, Problem> {
-        self.0.command(command, &FrontId::Desktop).await
+        self.at(LOCAL, command).await
+    }
+
+    pub async fn at(&self, gateway: &str, command: Command) -> Result<Reply, Problem> {
+        self.0.command(gateway, command, &FrontId::Desktop).await
     }
 
     #[track_caller]

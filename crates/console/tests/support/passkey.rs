@@ -48,10 +48,33 @@ impl Page {
         key
     }
 
+    /// Makes a key: the first of a team's log, or one after the first.
+    pub async fn make(&self) -> Passkey {
+        let page = self.shown().await;
+        let (key, made) = register_with(&self.origin, page["registration"].clone()).await;
+        let request = self.post("registration", &made).await;
+        self.answer(&key, &request["challenge"]).await;
+        key
+    }
+
     /// Touches the key.
     pub async fn sign(&self, key: &Passkey) {
         let page = self.shown().await;
         self.answer(key, &page["request"]["challenge"]).await;
+    }
+
+    /// Touches the key, and is refused by this code.
+    pub async fn refused(&self, key: &Passkey) -> String {
+        let page = self.shown().await;
+        let challenge: Blob = serde_json::from_value(page["request"]["challenge"].clone()).unwrap();
+        let challenge = Digest(challenge.0.try_into().unwrap());
+        let assertion = assert_with(key, &self.origin, challenge, &Forgery::default()).await;
+        let url = format!("{}/assertion", self.routes);
+        let body = json!({ "assertion": assertion });
+        let response = self.http.post(url).json(&body).send().await.unwrap();
+        assert!(!response.status().is_success());
+        let problem: Value = response.json().await.unwrap();
+        problem["code"].as_str().unwrap().to_owned()
     }
 
     async fn answer(&self, key: &Passkey, challenge: &Value) {
