@@ -149,6 +149,8 @@ impl Published {
                 reviewer: None,
                 ceremony: None,
                 inbox: Vec::new(),
+                waits_for_others: Vec::new(),
+                claims: 0,
                 recent: Vec::new(),
                 agents: Vec::new(),
                 try_command: None,

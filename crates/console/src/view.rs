@@ -53,8 +53,13 @@ pub struct ConsoleView {
     pub reviewer: Option<ReviewerView>,
     /// The key prompt in progress or just ended.
     pub ceremony: Option<CeremonyView>,
-    /// Actions that wait for a verdict, what expires first on top.
+    /// Actions that wait for this reviewer's verdict, what expires first on top.
     pub inbox: Vec<ActionSummary>,
+    /// Actions that wait for others: his own agent's, those he has decided, all
+    /// when he is no reviewer.
+    pub waits_for_others: Vec<ActionSummary>,
+    /// How many new keys wait for this reviewer to take them in.
+    pub claims: u32,
     /// The newest actions that are no longer waiting, newest first, at most 20.
     pub recent: Vec<ActionSummary>,
     /// Connected agents.

@@ -10,6 +10,7 @@ use ::passkey::types::Passkey;
 use support::passkey::Page;
 use support::{Agent, Computer, Front};
 use tokio::sync::oneshot;
+use vidimus_client::Gateway as Client;
 use vidimus_console::view::{
     CeremonyState, ClaimFor, Colour, Command, Connection, ConsoleView, Event, JoiningView,
     KeyStanding, PeopleView, Phase, Reply, RevocationWhy, RoleView, RulesView, SessionRow,
@@ -17,8 +18,15 @@ use vidimus_console::view::{
 };
 use vidimus_console::{FrontId, LOCAL};
 use vidimus_gateway::{Config, Entrance, Gateway, Public};
-use vidimus_protocol::ActionId;
-use vidimus_protocol::api::ActionStatus as Status;
+use vidimus_ledger::checkpoint::Checkpoint;
+use vidimus_ledger::note::Note;
+use vidimus_ledger::tree::leaf_hash;
+use vidimus_protocol::action::TEXT_TYPE;
+use vidimus_protocol::api::{ActionStatus as Status, Redeem, StartCeremony, VerdictExtras};
+use vidimus_protocol::envelope::{
+    ActType, Decimal, Envelope, Seen, SeenPart, Verdict, VerdictItem,
+};
+use vidimus_protocol::{ActionId, Digest, Time, strict};
 
 /// The gateway of a team, tried out on this computer.
 struct Team {
@@ -59,6 +67,11 @@ impl Team {
         let _stopped = self.stop.send(());
         self.served.await.unwrap();
     }
+}
+
+struct Proposal {
+    leaf: Digest,
+    parts: Vec<SeenPart>,
 }
 
 /// A person at a console of his own, with his key.
@@ -204,14 +217,43 @@ impl Seat {
     }
 
     async fn open(&self, action: ActionId) -> Option<String> {
-        self.until(|view| view.inbox.iter().any(|row| row.id == action.to_string()))
-            .await;
+        self.until(|view| {
+            let mut waiting = view.inbox.iter().chain(&view.waits_for_others);
+            waiting.any(|row| row.id == action.to_string())
+        })
+        .await;
         let command = Command::OpenAction {
             action: action.to_string(),
         };
         match self.ask(command).await {
             Reply::Review(review) => review.blocked.map(|problem| problem.code),
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// The entry that proposed an action, as its parts name it.
+    async fn proposal(&self, action: ActionId) -> Proposal {
+        let command = Command::OpenAction {
+            action: action.to_string(),
+        };
+        let Reply::Review(review) = self.ask(command).await else {
+            panic!("no review");
+        };
+        let Reply::Entry(entry) = self
+            .ask(Command::OpenEntry {
+                index: review.entry,
+            })
+            .await
+        else {
+            panic!("no entry");
+        };
+        let part = |part: &vidimus_console::view::PartView| SeenPart {
+            commit: part.commit.parse().unwrap(),
+            name: part.name.clone(),
+        };
+        Proposal {
+            leaf: entry.leaf_hash.parse().unwrap(),
+            parts: entry.parts.iter().map(part).collect(),
         }
     }
 
@@ -361,7 +403,7 @@ async fn two_people_at_two_consoles() {
     ben.decide(action, VerdictChoice::Approve).await;
     assert_eq!(status(&agent, action).await, Status::Approved);
     let permit = agent.gateway.permit(action).await.unwrap();
-    let redeem = vidimus_protocol::api::Redeem {
+    let redeem = Redeem {
         action_digest: digest,
         permit: permit.permit,
     };
@@ -370,14 +412,11 @@ async fn two_people_at_two_consoles() {
     // Whoever is no administrator connects no agent and changes nobody.
     let people = ben.people().await;
     assert!(!people.administrator && people.team);
-    ben.ask(Command::ConnectAgent {
+    let own = Command::ConnectAgent {
         name: "own".into(),
         owner: None,
-    })
-    .await;
-    let page = ben.page().await;
-    let refused = page.refused(ben.key.as_ref().unwrap()).await;
-    assert_eq!(refused, "not_allowed");
+    };
+    assert_eq!(ben.refused(own).await, "not_allowed");
 
     // An agent that Ada registers for Ben is for neither of them to decide.
     let bens = people.people.iter().find(|it| it.me).unwrap().id.clone();
@@ -424,6 +463,10 @@ async fn a_quorum_a_veto_and_who_leaves() {
     let (action, _) = agent.propose("both").await;
     ben.decide(action, VerdictChoice::Approve).await;
     assert_eq!(ben.open(action).await.as_deref(), Some("decided_already"));
+    ben.until(|view| view.inbox.is_empty() && view.waits_for_others.len() == 1)
+        .await;
+    cay.until(|view| view.inbox.len() == 1).await;
+    assert!(ada.view().inbox.is_empty());
     assert_eq!(status(&agent, action).await, Status::Pending);
     cay.decide(action, VerdictChoice::Approve).await;
     assert_eq!(status(&agent, action).await, Status::Approved);
@@ -555,6 +598,127 @@ async fn keys_come_are_lost_and_are_replaced() {
     team.stop().await;
 }
 
+/// The page is the gateway's: it can have the key sign something else than the
+/// console asked for. The verdict that comes of it stands in no journal, so the
+/// person is asked; *no* revokes the key with another and ends all belief.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_has_something_else_signed_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let team = Team::new(dir.path());
+    let ada = founded(&team).await;
+    let mut ben = joined(&team, &ada, "Ben", &[RoleView::Reviewer]).await;
+    let phone = ben.key.clone();
+    ben.make(Command::Enrol {
+        label: "Spare".into(),
+    })
+    .await;
+    let spare = std::mem::replace(&mut ben.key, phone);
+    let enrolment = ben.people().await.claims[0].enrolment.clone();
+    ben.sign(Command::Admit { enrolment }).await;
+
+    let agent = ada.connect("deployer", None).await;
+    let (wanted, _) = agent.propose("wanted").await;
+    let (slipped, digest) = agent.propose("slipped in").await;
+    ben.until(|view| view.inbox.len() == 2).await;
+    ben.open(wanted).await;
+    ben.ask(Command::Decide {
+        action: wanted.to_string(),
+        verdict: VerdictChoice::Approve,
+        reason: String::new(),
+    })
+    .await;
+    let honest = ben.page().await;
+    // The gateway prepares another envelope, and shows that to his key.
+    let lie = lie(&team, &ben, &agent, slipped, digest).await;
+    lie.sign(ben.key.as_ref().unwrap()).await;
+    let view = ben.until(|view| !view.doubts.is_empty()).await;
+    let doubt = &view.doubts[0];
+    assert_eq!(doubt.action, slipped.to_string());
+    assert_eq!(
+        (&*doubt.key, doubt.verdict),
+        ("Ben's phone", VerdictChoice::Approve)
+    );
+    // What he asked for is decided all the same, and is no doubt.
+    honest.sign(ben.key.as_ref().unwrap()).await;
+    ben.done().await;
+    ben.until(|view| view.doubts.len() == 1).await;
+
+    let entry = doubt.entry;
+    let Reply::Exported { path, .. } = ben.ask(Command::Disown { entry }).await else {
+        panic!("no export");
+    };
+    let page = ben.page().await;
+    page.sign(spare.as_ref().unwrap()).await;
+    ben.until(|view| matches!(view.phase, Phase::Frozen { .. }))
+        .await;
+    std::fs::remove_file(path).unwrap();
+    // Ada sees which key counts no more; nothing runs on its word.
+    let mut keys = Vec::new();
+    while !keys.contains(&KeyStanding::Revoked {
+        why: "stolen".into(),
+    }) {
+        let people = ada.people().await.people;
+        keys = people
+            .into_iter()
+            .flat_map(|it| it.keys)
+            .map(|it| it.standing)
+            .collect();
+    }
+    let permit = agent.gateway.permit(slipped).await.unwrap().permit;
+    let redeem = Redeem {
+        action_digest: digest,
+        permit,
+    };
+    assert!(agent.gateway.redeem(slipped, &redeem).await.is_err());
+    ada.front.0.stop().await;
+    ben.front.0.stop().await;
+    team.stop().await;
+}
+
+/// A prompt that the gateway begins by itself for Ben's approval of an action.
+async fn lie(team: &Team, ben: &Seat, agent: &Agent, action: ActionId, digest: Digest) -> Page {
+    let token = ben.computer.keyring.session().parse().unwrap();
+    let gateway = Client::new(&team.gateway.url()).unwrap().with_token(&token);
+    let note = gateway.log().await.unwrap().checkpoint.unwrap();
+    let checkpoint = Checkpoint::parse(Note::parse(&note).unwrap().text()).unwrap();
+    let state = agent.gateway.action(action, 0, None).await.unwrap();
+    let proposal = ben.proposal(action).await;
+    let reason = support::content(TEXT_TYPE, Vec::new());
+    let seen = Seen {
+        parts: proposal.parts,
+        renderer: "lie/1".into(),
+    };
+    let item = strict::canonical(&VerdictItem {
+        action,
+        action_digest: digest,
+        expires_at: state.expires_at,
+        proposal_leaf: proposal.leaf,
+        reason_commit: support::commit(&reason),
+        seen: seen.digest(),
+        verdict: Verdict::Approve,
+    });
+    let now = Time::from_unix_ms(
+        u64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap(),
+    );
+    let start = StartCeremony {
+        envelope: Envelope {
+            expires_at: now.plus_seconds(60),
+            issued_at: now,
+            items_root: Digest(leaf_hash(&item)),
+            log: team.gateway.log().unwrap(),
+            nonce: gateway.nonce().await.unwrap().nonce,
+            pinned_root: Digest(checkpoint.root),
+            pinned_size: Decimal(checkpoint.size),
+            signer: ben.view().reviewer.unwrap().id.parse().unwrap(),
+            r#type: ActType::VerdictGiven,
+        },
+        items: vec![String::from_utf8(item).unwrap()],
+        verdict: Some(VerdictExtras { reason, seen }),
+    };
+    let started = gateway.start_ceremony(&start).await.unwrap();
+    Page::at(&format!("{}/c/{}", team.gateway.url(), started.ceremony))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_console_follows_several_gateways_and_mixes_nothing() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -596,9 +760,9 @@ async fn one_console_follows_several_gateways_and_mixes_nothing() {
     // What waits at one is in no other's inbox, and a click finds it.
     let agent = ada.connect("deployer", None).await;
     let (action, _) = agent.propose("where").await;
-    other.until(|view| view.inbox.len() == 1).await;
+    other.until(|view| view.waits_for_others.len() == 1).await;
     other.gateway = staging.id.clone();
-    assert!(other.view().inbox.is_empty());
+    assert!(other.view().waits_for_others.is_empty());
     let misplaced = Command::OpenAction {
         action: action.to_string(),
     };

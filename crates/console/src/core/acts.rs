@@ -53,6 +53,7 @@ impl Core {
         front: &FrontId,
     ) -> Result<Reply, Problem> {
         self.may_sign()?;
+        self.must_administer()?;
         if !name_is_fit(name) {
             return Err(Problem::new(
                 "bad_agent_name",

@@ -263,6 +263,7 @@ impl Core {
         if let Some(problem) = self.unable() {
             return Err(problem);
         }
+        self.must_administer()?;
         let reviewer = reviewer.map(super::statements::reviewer_id).transpose()?;
         Ok(Invite {
             name: match reviewer {

@@ -10,13 +10,10 @@
 //! A console that is frozen, or that cannot judge its log, does not lock: no
 //! key can sign in there, and its evidence must be seen.
 
-use vidimus_protocol::state::Life;
-
 use super::{Core, now};
+use crate::board::Published;
 use crate::hooks::{About, NotificationRequest, Offers, Urgency};
-use crate::view::{
-    CeremonyPurpose, CeremonyState, Command, ConsoleView, Phase, Problem, Verification,
-};
+use crate::view::{CeremonyPurpose, CeremonyState, Command, ConsoleView, Phase, Problem};
 
 /// Under this name the lock outlives the program.
 const LOCKED: &str = "locked";
@@ -106,7 +103,7 @@ impl Core {
         self.base.as_ref().map_or(0, |base| {
             base.state()
                 .waiting()
-                .filter(|action| action.life() == Life::Pending && now() < action.expires_at)
+                .filter(|action| now() < action.expires_at && self.waits_for_us(action))
                 .count()
         })
     }
@@ -134,19 +131,11 @@ impl Core {
         ConsoleView {
             front: view.front,
             phase: view.phase,
-            gateway,
-            reviewer: None,
             ceremony: view
                 .ceremony
                 .filter(|ceremony| ceremony.purpose == CeremonyPurpose::SignIn),
-            inbox: Vec::new(),
-            recent: Vec::new(),
-            agents: Vec::new(),
-            try_command: None,
-            doubts: Vec::new(),
-            notices: Vec::new(),
-            verification: Verification::NotRun,
             desktop: view.desktop,
+            ..Published::starting(gateway).view
         }
     }
 

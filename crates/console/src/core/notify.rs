@@ -43,8 +43,8 @@ impl Core {
             if self.notified.contains(&action.id) || now() >= action.expires_at {
                 continue;
             }
-            // Whoever may not decide it is not called for it.
-            if self.not_ours_to_decide(action).is_some() {
+            // Whoever cannot decide it is not called for it.
+            if !self.waits_for_us(action) {
                 continue;
             }
             let left_ms = action.expires_at.unix_ms().saturating_sub(now().unix_ms());

@@ -74,6 +74,37 @@ impl Core {
     }
 }
 
+impl Core {
+    /// How many claims wait for this reviewer.
+    pub(super) fn claims_for_us(&self, base: &Base) -> u32 {
+        let seen = Seen {
+            base,
+            state: base.state(),
+            me: self.reviewer(),
+            now: now(),
+        };
+        let ours = seen
+            .claims()
+            .into_iter()
+            .filter(|claim| claim.blocked.is_none());
+        u32::try_from(ours.count()).unwrap_or(u32::MAX)
+    }
+
+    /// Whoever is no administrator is told so before a key is asked for. In a
+    /// personal log its founder is one.
+    pub(super) fn must_administer(&self) -> Result<(), Problem> {
+        let me = self.reviewer().ok_or_else(super::acts::not_synced)?;
+        if administers(self.base()?.state(), me) {
+            return Ok(());
+        }
+        Err(Problem::new(
+            "not_allowed",
+            "Only an administrator of this log does this.",
+            "Ask one of them.",
+        ))
+    }
+}
+
 /// The log as this console's reviewer sees it.
 struct Seen<'a> {
     base: &'a Base,

@@ -190,6 +190,8 @@ impl Core {
             entry: action.proposal.index,
             blocked: self.blocked(action),
             on_expiry: render::on_expiry(action.expires_at, action.evaluation.quorum),
+            approved_by: self.approved_by(base, action),
+            quorum: u32::try_from(action.evaluation.quorum).unwrap_or(u32::MAX),
             taken: self.taken(base, action),
             questions: notes.questions,
             flags: notes.flags,
@@ -224,8 +226,7 @@ impl Core {
         if let Some(problem) = self.not_ours_to_decide(action) {
             return Some(problem);
         }
-        let mut verdicts = action.verdicts.iter();
-        if verdicts.any(|given| Some(given.reviewer) == self.reviewer()) {
+        if self.have_decided(action) {
             return Some(Problem::new(
                 "decided_already",
                 "You have decided it already.",
@@ -233,6 +234,30 @@ impl Core {
             ));
         }
         self.unable()
+    }
+
+    /// Whose approvals count as things stand.
+    fn approved_by(&self, base: &Base, action: &ActionState) -> Vec<String> {
+        let state = base.state();
+        let approved = state.approved_by(action, now());
+        let mut names: Vec<_> = approved
+            .into_iter()
+            .map(|id| reviewer_name(state, id))
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    fn have_decided(&self, action: &ActionState) -> bool {
+        let mut verdicts = action.verdicts.iter();
+        verdicts.any(|given| Some(given.reviewer) == self.reviewer())
+    }
+
+    /// Whether it is this reviewer's verdict that is wanted.
+    pub(super) fn waits_for_us(&self, action: &ActionState) -> bool {
+        action.life() == Life::Pending
+            && self.not_ours_to_decide(action).is_none()
+            && !self.have_decided(action)
     }
 
     /// Why this reviewer never decides it, if so: by his role, or since the

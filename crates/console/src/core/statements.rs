@@ -76,6 +76,7 @@ impl Core {
         roles: &[RoleView],
         groups: &[String],
     ) -> Result<(ActType, String, String), Problem> {
+        self.must_administer()?;
         let state = self.base()?.state();
         let (credential, reviewer) = key_of(state, enrolment)?;
         let name = state
@@ -143,6 +144,7 @@ impl Core {
         id: &str,
         record: Record,
     ) -> Result<(ActType, String, String), Problem> {
+        self.must_administer()?;
         let person = self.person(id)?;
         let Record {
             name,
@@ -172,6 +174,7 @@ impl Core {
     }
 
     fn remove_person(&self, id: &str) -> Result<(ActType, String, String), Problem> {
+        self.must_administer()?;
         let person = self.person(id)?;
         let words = format!(
             "{} is removed: his keys count no more.",
@@ -185,6 +188,7 @@ impl Core {
     }
 
     fn change_rules(&self, rules: RulesView) -> Result<(ActType, String, String), Problem> {
+        self.must_administer()?;
         let RulesView {
             quorum,
             device_bound,

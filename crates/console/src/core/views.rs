@@ -55,7 +55,9 @@ impl Core {
                 code: ceremony.code.clone(),
                 state: ceremony.state.clone(),
             }),
-            inbox: base.map_or_else(Vec::new, |base| self.inbox(base)),
+            inbox: base.map_or_else(Vec::new, |base| self.pending(base, true)),
+            waits_for_others: base.map_or_else(Vec::new, |base| self.pending(base, false)),
+            claims: base.map_or(0, |base| self.claims_for_us(base)),
             recent: base.map_or_else(Vec::new, |base| self.recent(base)),
             agents: base.map_or_else(Vec::new, |base| self.agents(base)),
             try_command: base.and_then(|base| self.try_command(base)),
@@ -123,10 +125,12 @@ impl Core {
         }
     }
 
-    fn inbox(&self, base: &Base) -> Vec<ActionSummary> {
+    /// What waits for this reviewer, or for others.
+    fn pending(&self, base: &Base, for_us: bool) -> Vec<ActionSummary> {
         base.state()
             .waiting()
             .filter(|action| action.life() == Life::Pending)
+            .filter(|action| self.waits_for_us(action) == for_us)
             .map(|action| self.summary(base, action))
             .collect()
     }

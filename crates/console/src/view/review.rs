@@ -30,6 +30,10 @@ pub struct ReviewView {
     pub blocked: Option<Problem>,
     /// What happens if nobody decides.
     pub on_expiry: String,
+    /// Who has approved it so far, with a key that counts.
+    pub approved_by: Vec<String>,
+    /// How many distinct people must.
+    pub quorum: u32,
     /// Who looks after it, in the gateway's words.
     pub taken: Option<TakenView>,
     /// What reviewers asked, oldest first.

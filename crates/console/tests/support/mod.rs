@@ -100,6 +100,13 @@ impl Secrets for Keyring {
 }
 
 impl Keyring {
+    /// The token of the session that is open.
+    pub fn session(&self) -> String {
+        let all = self.0.lock().unwrap();
+        let mut sessions = all.iter().filter(|(name, _)| name.starts_with("session:"));
+        sessions.next().unwrap().1.clone()
+    }
+
     pub fn clear(&self) {
         self.0.lock().unwrap().clear();
     }

@@ -574,16 +574,22 @@ impl State {
     /// Whether enough distinct people approved who may decide on it, with keys
     /// that count. Counted anew at resolution, permit and redemption.
     pub(super) fn has_quorum(&self, action: &ActionState, now: Time) -> bool {
-        let approved: HashSet<ReviewerId> = action
+        let approved = self.approved_by(action, now);
+        action.evaluation.decision == Decision::Ask
+            && u64::try_from(approved.len())
+                .is_ok_and(|approved| approved >= action.evaluation.quorum)
+    }
+
+    /// Whose approvals count as things stand.
+    #[must_use]
+    pub fn approved_by(&self, action: &ActionState, now: Time) -> HashSet<ReviewerId> {
+        action
             .verdicts
             .iter()
             .filter(|given| given.verdict == Verdict::Approve)
             .filter(|given| self.still_counts(given, now))
             .map(|given| given.reviewer)
-            .collect();
-        action.evaluation.decision == Decision::Ask
-            && u64::try_from(approved.len())
-                .is_ok_and(|approved| approved >= action.evaluation.quorum)
+            .collect()
     }
 
     fn still_counts(&self, given: &VerdictRecord, now: Time) -> bool {

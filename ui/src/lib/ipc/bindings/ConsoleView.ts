@@ -36,9 +36,18 @@ reviewer: ReviewerView | null,
  */
 ceremony: CeremonyView | null, 
 /**
- * Actions that wait for a verdict, what expires first on top.
+ * Actions that wait for this reviewer's verdict, what expires first on top.
  */
 inbox: Array<ActionSummary>, 
+/**
+ * Actions that wait for others: his own agent's, those he has decided, all
+ * when he is no reviewer.
+ */
+waitsForOthers: Array<ActionSummary>, 
+/**
+ * How many new keys wait for this reviewer to take them in.
+ */
+claims: number, 
 /**
  * The newest actions that are no longer waiting, newest first, at most 20.
  */

@@ -55,6 +55,14 @@ blocked: Problem | null,
  */
 onExpiry: string, 
 /**
+ * Who has approved it so far, with a key that counts.
+ */
+approvedBy: Array<string>, 
+/**
+ * How many distinct people must.
+ */
+quorum: number, 
+/**
  * Who looks after it, in the gateway's words.
  */
 taken: TakenView | null, 
