@@ -125,6 +125,17 @@ async fn a_person_is_invited_and_taken_in() {
         "token_hash": token_hash(&token),
     });
     let started = gateway.post("/v1/founding", None, &found).await;
+    let began = started["code"].as_str().unwrap();
+    browser
+        .go(&format!(
+            "{}/c/{}",
+            gateway.url,
+            started["ceremony"].as_str().unwrap()
+        ))
+        .await;
+    browser
+        .says("output", &format!("{} {}", &began[..3], &began[3..]))
+        .await;
     makes_a_key(&browser, &gateway, &started).await;
     browser.says("h1", "Done").await;
 
@@ -135,9 +146,31 @@ async fn a_person_is_invited_and_taken_in() {
     browser.switch(&bens_tab).await;
     browser.go(&gateway.url).await;
     browser.add_key().await;
-    let enrol = json!({ "invitation": invited["invitation"], "label": "Ben's phone" });
-    let started = gateway.post("/v1/enrolments", None, &enrol).await;
-    let ceremony = makes_a_key(&browser, &gateway, &started).await;
+    let (log, ..) = gateway.log().await;
+    let joining = strict::canonical(&json!({
+        "invitation": invited["invitation"], "log": log, "reviewer": invited["reviewer"],
+        "url": gateway.url, "v": 1,
+    }));
+    browser.go(&format!("{}/join", gateway.url)).await;
+    browser.write(&id("joining"), "vidimus-joining:AAAA").await;
+    browser.write(&id("label"), "Ben's phone").await;
+    browser.click(&id("join")).await;
+    browser.says("body", "The text is not whole.").await;
+    let text = format!("vidimus-joining:{}", Blob(joining));
+    browser.reload().await;
+    browser.write(&id("joining"), &text).await;
+    browser.write(&id("label"), "Ben's phone").await;
+    browser.says("body", &log.read_aloud()).await;
+    browser.screenshot("team-join").await;
+    browser.click(&id("join")).await;
+    browser.says("h1", "Set up your key").await;
+    browser.screenshot("team-join-key").await;
+    let address = browser.address().await;
+    let ceremony = address.rsplit('/').next().unwrap().replace("#join", "");
+    assert_eq!(browser.count("#compare:not([hidden])").await, 0);
+    browser.click(&id("use-key")).await;
+    browser.says("h1", "Now sign with it once").await;
+    browser.click(&id("use-key")).await;
     browser.says("h1", "Your key is enrolled").await;
     browser.screenshot("team-enrolled").await;
     let view = gateway.get(&format!("/v1/ceremonies/{ceremony}")).await;

@@ -186,12 +186,18 @@ async function begin() {
   if (enrolling || page.purpose === "setup") return beginSetup(page);
   heading(...titles[page.purpose]);
   state(page.statement);
-  $("code").textContent = `${page.code.slice(0, 3)} ${page.code.slice(3)}`;
-  show("compare");
+  compare(page.code);
   onClick("Use your key", () => sign(page.request));
 }
 
+function compare(code) {
+  $("code").textContent = `${code.slice(0, 3)} ${code.slice(3)}`;
+  show("compare");
+}
+
 function beginSetup(page) {
+  // Whoever came by the page for invited people has no console to compare with.
+  if (page.code && location.hash !== "#join") compare(page.code);
   if (page.step === "assertion") return secondPrompt(page.request);
   if (page.step === "registration") return registration(page.registration);
   heading("Set up your key", "Type the code that the console shows. It proves that you sit in front of it.");

@@ -44,6 +44,7 @@ pub(crate) fn router(gateway: Gateway, extra: Router) -> Router {
         .route("/v1/ceremonies/{id}/code", post(page::code))
         .route("/v1/ceremonies/{id}/registration", post(page::registration))
         .route("/c/{file}", get(page::document))
+        .route("/join", get(page::join))
         // Monitoring's, in forms of its own: docs/OPERATIONS.md.
         .route("/healthz", get(health::healthz))
         .route("/metrics", get(health::metrics))

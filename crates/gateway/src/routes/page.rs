@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use vidimus_protocol::action::{Action, Change, Command, Payload, Stdin, Target};
 use vidimus_protocol::api::{CeremonyState, StartCeremony};
+use vidimus_protocol::entry::Profile;
 use vidimus_protocol::envelope::{ActType, Verdict, VerdictItem};
 use vidimus_protocol::id::CeremonyId;
 use vidimus_protocol::state::Standing;
@@ -34,7 +35,7 @@ pub(super) struct Page {
     purpose: &'static str,
     /// `code`, `registration`, `assertion`, or how it ended.
     step: &'static str,
-    /// Code to compare with the console; none while it is to be typed.
+    /// Code to compare with the console; none where one is typed.
     code: Option<String>,
     /// What is signed, in words.
     statement: Vec<Line>,
@@ -81,10 +82,12 @@ pub(super) async fn page(
         CeremonyState::Cancelled => Some("cancelled"),
         CeremonyState::Failed => Some("failed"),
     };
+    // The first key of a personal log has its code typed, which proves more.
+    let typed = gateway.0.premises.profile == Profile::Personal && gateway.log().is_none();
     let setup = |step, request| Page {
         purpose: "setup",
         step,
-        code: None,
+        code: (!typed && over.is_none()).then(|| ceremony.code().to_owned()),
         statement: Vec::new(),
         registration: None,
         request,
@@ -358,6 +361,8 @@ pub(super) async fn registration(
 const PAGE: &str = include_str!("../../ceremony/ceremony.html");
 const SCRIPT: &str = include_str!("../../ceremony/ceremony.js");
 const STYLE: &str = include_str!("../../ceremony/ceremony.css");
+const JOIN: &str = include_str!("../../ceremony/join.html");
+const JOIN_SCRIPT: &str = include_str!("../../ceremony/join.js");
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -366,19 +371,30 @@ pub(super) async fn document(Path(file): Path<String>) -> Result<Response, Refus
     let (kind, text) = match file.as_str() {
         "ceremony.js" => ("text/javascript; charset=utf-8", SCRIPT),
         "ceremony.css" => ("text/css; charset=utf-8", STYLE),
+        "join.js" => ("text/javascript; charset=utf-8", JOIN_SCRIPT),
         _ => {
             id::<CeremonyId>(&file).map_err(|_| Refusal::not_found("page"))?;
             ("text/html; charset=utf-8", PAGE)
         }
     };
-    Ok((
-        [
-            (header::CONTENT_TYPE, kind),
-            (header::CONTENT_SECURITY_POLICY, CSP),
-        ],
-        text,
-    )
-        .into_response())
+    Ok(answer(kind, text))
+}
+
+/// `/join`: where an invited person begins whose console does not follow this
+/// gateway.
+pub(super) async fn join(State(gateway): State<Gateway>) -> Result<Response, Refusal> {
+    if gateway.0.premises.profile != Profile::Team {
+        return Err(Refusal::not_found("page"));
+    }
+    Ok(answer("text/html; charset=utf-8", JOIN))
+}
+
+fn answer(kind: &'static str, text: &'static str) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CONTENT_SECURITY_POLICY, CSP),
+    ];
+    (headers, text).into_response()
 }
 
 #[cfg(test)]
