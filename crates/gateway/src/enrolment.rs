@@ -160,11 +160,7 @@ impl Invitations {
     /// person come back after losing his keys is good for several: each waits
     /// for the administrators.
     pub(crate) fn open(&self, text: &str, state: &State, now: Time) -> Result<Invitation, Refusal> {
-        let refused = || {
-            Refusal::forbidden(
-                "this invitation is unknown, over or used: ask the administrator for another",
-            )
-        };
+        let refused = used_invitation;
         if text.len() > MAX_INVITATION {
             return Err(refused());
         }
@@ -184,6 +180,13 @@ impl Invitations {
         }
         Ok(invitation)
     }
+}
+
+/// Which of the three it is, is nobody's to learn.
+pub(crate) fn used_invitation() -> Refusal {
+    Refusal::forbidden(
+        "this invitation is unknown, over or used: ask the administrator for another",
+    )
 }
 
 /// The code of a founding: 128 random bits.

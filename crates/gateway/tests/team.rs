@@ -397,6 +397,41 @@ async fn what_was_approved_anew_with_another_key_runs() {
 }
 
 /// What an invitation is good for, and what not.
+/// Whoever found an invitation begins with it at the same time as the invited
+/// person: one key comes of it, and the administrator compares which.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_who_race_for_an_invitation_one_has_a_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = founded(dir.path()).await;
+    let ben = invited(&world, "Ben").await;
+    let body = json!({ "invitation": ben.invitation, "label": "Phone" });
+    let (first, second) = (
+        enrol(&world, None, &body).await,
+        enrol(&world, None, &body).await,
+    );
+    let CeremonyStarted { ceremony, .. } = second.json();
+    let late = format!("/v1/ceremonies/{ceremony}");
+    let url = world.gateway.url();
+    let (key, request) = registered(&world.http, &url, &late).await;
+    claim(&world, first).await;
+    let challenge: Blob = serde_json::from_value(request["challenge"].clone()).unwrap();
+    let challenge = Digest(challenge.0.try_into().unwrap());
+    let assertion = assert_with(&key, &url, challenge, &Forgery::default()).await;
+    let body = json!({ "assertion": assertion });
+    let refused = world
+        .call(
+            Method::POST,
+            &format!("{late}/assertion"),
+            None,
+            Some(&body),
+        )
+        .await;
+    assert_eq!(refused.refused(), "forbidden");
+    let replay = replayed(world, dir.path()).await;
+    let keys = replay.state().credentials();
+    assert_eq!(keys.filter(|key| key.reviewer == ben.reviewer).count(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invitation_is_for_one_key_of_one_person() {
     let dir = tempfile::tempdir().unwrap();

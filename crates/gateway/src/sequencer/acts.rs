@@ -25,7 +25,7 @@ use vidimus_protocol::{Digest, State, Time, Violation};
 use vidimus_verify::act;
 
 use super::{Refusal, Sequencer, Wanted};
-use crate::enrolment::Claim;
+use crate::enrolment::{Claim, used_invitation};
 use crate::founding::FoundingDraft;
 use crate::store::Session;
 
@@ -75,6 +75,12 @@ impl Sequencer {
 
     /// Commits what a new key says about itself. It does not count yet.
     pub(super) fn enrol(&mut self, claim: Claim, assertion: Assertion) -> Result<Wanted, Refusal> {
+        // Two prompts may have begun on one invitation: the first key is it.
+        let (state, who) = (self.replay.state(), claim.envelope.signer);
+        let newcomer = state.reviewer(&who).is_none();
+        if newcomer && state.credentials().any(|key| key.reviewer == who) {
+            return Err(used_invitation());
+        }
         let leaf = claim.into_leaf(assertion, self.now()?);
         let (entry, _) = self.append(&leaf, Vec::new())?;
         Ok(Wanted::Entries(vec![entry.index]))
