@@ -1,24 +1,31 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { ProblemError, type Backend, type Line } from '../ipc';
+import { LOCAL, ProblemError, type Backend, type Line } from '../ipc';
 import { action, lockedView, problem, review, rows, view } from '../ipc/fake/parts';
-import type { Command, Event, Reply } from '../ipc/types';
+import type { Command, Event, Reply, Told } from '../ipc/types';
 import { ConsoleStore } from './console.svelte';
 import { HistoryStore } from './history.svelte';
 
 class Recorder implements Backend {
   readonly sent: Command[] = [];
-  answer: (command: Command) => Reply = () => ({ is: 'accepted' });
-  event: (event: Event) => void = () => {};
+  /** The gateway of each command that was sent. */
+  readonly to: string[] = [];
+  answer: (command: Command, gateway: string) => Reply = () => ({ is: 'accepted' });
+  tell: (told: Told) => void = () => {};
   line: (line: Line) => void = () => {};
 
-  async send(command: Command): Promise<Reply> {
+  async send(gateway: string, command: Command): Promise<Reply> {
     this.sent.push(command);
-    return this.answer(command);
+    this.to.push(gateway);
+    return this.answer(command, gateway);
   }
 
-  listen(onEvent: (event: Event) => void, onLine: (line: Line) => void): void {
-    this.event = onEvent;
+  listen(onTold: (told: Told) => void, onLine: (line: Line) => void): void {
+    this.tell = onTold;
     this.line = onLine;
+  }
+
+  event(event: Event | null, gateway = LOCAL): void {
+    this.tell({ gateway, event });
   }
 
   of(kind: Command['do']): Command[] {
