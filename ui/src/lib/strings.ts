@@ -159,9 +159,9 @@ export const roleWords: Record<RoleView, { label: string; means: string }> = {
 
 /** Why a key is to count no more. */
 export const revocationWords: Record<RevocationWhy, { label: string; means: string }> = {
-  retired: { label: 'It is not used any more', means: 'Nobody else has it.' },
-  lost: { label: 'It cannot be found', means: 'Somebody may find it.' },
-  stolen: { label: 'Somebody else may have it', means: 'What it signed lately should be looked at.' },
+  retired: { label: 'It is not used any more.', means: 'Nobody else has it.' },
+  lost: { label: 'It cannot be found.', means: 'Somebody may find it.' },
+  stolen: { label: 'Somebody else may have it.', means: 'What it signed lately should be looked at.' },
 };
 
 /** The line to a gateway: in words, and as a mark. */

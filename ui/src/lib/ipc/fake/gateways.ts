@@ -1,7 +1,7 @@
 // Several gateways on one console: following, founding, enrolling, doubting.
 
 import type { Command, ConsoleView, Phase } from '../types';
-import { action, ADA, digest, MINUTE, review, text, view } from './parts';
+import { action, ADA, digest, lockedView, MINUTE, review, text, view } from './parts';
 import { base, signedInInbox, type Scenario } from './scenario';
 
 export const LOG_FINGERPRINT = '4417 0265 9930 1882 7346';
@@ -91,7 +91,7 @@ export const gatewayScenarios: Record<string, () => Scenario> = {
             connection: { is: 'offline', since_unix_ms: Date.now() - MINUTE, retry_at_unix_ms: Date.now() + 20_000, why: 'The name cannot be resolved.' },
           }),
         }),
-        production({ phase: { is: 'locked', waiting: 3, following: true }, inbox: [], recent: [], reviewer: null, agents: [], tryCommand: null }),
+        base({ view: lockedView(production().view) }),
       ],
       current: PRODUCTION,
     }),
