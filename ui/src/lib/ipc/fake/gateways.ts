@@ -1,7 +1,7 @@
 // Several gateways on one console: following, founding, enrolling, doubting.
 
 import type { Command, ConsoleView, Phase } from '../types';
-import { action, ADA, digest, lockedView, MINUTE, review, text, view } from './parts';
+import { action, ADA, digest, lockedView, MINUTE, problem, review, text, view } from './parts';
 import { base, signedInInbox, type Scenario } from './scenario';
 
 export const LOG_FINGERPRINT = '4417 0265 9930 1882 7346';
@@ -103,6 +103,17 @@ export const gatewayScenarios: Record<string, () => Scenario> = {
   found: () => withOutside({ is: 'found' }),
   enrol: () => withOutside({ is: 'enrol', log_fingerprint: LOG_FINGERPRINT }),
   claimed: () => withOutside({ is: 'claimed', fingerprint: KEY_FINGERPRINT, log_fingerprint: LOG_FINGERPRINT }),
+  'enrol-offline': () => {
+    const scenario = withOutside({ is: 'enrol', log_fingerprint: LOG_FINGERPRINT });
+    const other = scenario.others?.[0];
+    if (other !== undefined) {
+      const connection = { is: 'offline', since_unix_ms: Date.now() - MINUTE, retry_at_unix_ms: Date.now() + 20_000, why: 'The name cannot be resolved.' } as const;
+      other.view = { ...other.view, gateway: { ...other.view.gateway, connection } };
+    }
+    return scenario;
+  },
+  'failed-elsewhere': () =>
+    withOutside({ is: 'failed', problem: problem('mirror_broken', 'The copy of its log on this computer cannot be read.', 'Follow it no longer, then follow it again.') }),
   'ceremony-new-key': () => {
     const scenario = withOutside({ is: 'enrol', log_fingerprint: LOG_FINGERPRINT });
     const other = scenario.others?.[0];

@@ -237,6 +237,14 @@ export const teamScenarios: Record<string, () => Scenario> = {
     return rest;
   },
   'team-member': () => team(false),
+  'team-member-first': () => {
+    const { at: _at, ...rest } = team(false, {}, { inbox: [], recent: [], agents: [], tryCommand: null });
+    return rest;
+  },
+  'team-first': () => {
+    const { at: _at, ...rest } = team(true, {}, { inbox: [], recent: [], agents: [], tryCommand: null });
+    return rest;
+  },
   'team-signed-out': () => team(true, {}, { phase: { is: 'signed_out' } }),
   'team-offline': () =>
     team(true, {}, {
