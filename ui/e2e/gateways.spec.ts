@@ -52,6 +52,20 @@ test('following by a text: the digits must be compared first', async ({ page }) 
   await expect(gateway(page, 'local')).toBeVisible();
 });
 
+test('an invited person needs no key of this computer’s own first; a gateway that is followed is known', async ({ page }) => {
+  await page.goto('/?fake=setup');
+  await page.getByTestId('follow-open').click();
+  await page.getByTestId('joining-text').fill(JOINING);
+  await expect(page.getByTestId('joining-read')).toBeVisible();
+  await expect(page.getByTestId('joining-known')).toHaveCount(0);
+  await page.getByTestId('digits-same').check();
+  await page.getByTestId('follow-send').click();
+  await expect(page.getByTestId('phase')).toHaveAttribute('data-phase', 'enrol');
+  await page.getByTestId('follow-open').click();
+  await page.getByTestId('joining-text').fill(JOINING);
+  await expect(page.getByTestId('joining-known')).toBeVisible();
+});
+
 test('following a new one: an address, perhaps an authority, and a colour of one’s own', async ({ page }) => {
   await page.goto('/?fake=inbox');
   await page.getByTestId('follow-open').click();

@@ -302,7 +302,7 @@ export class ConsoleStore {
     const views = new Map(this.views).set(gateway, view);
     const local = views.get(LOCAL);
     this.views = local === undefined ? views : new Map([[LOCAL, local], ...views]);
-    if (gateway === this.#awaited?.gateway) return this.arrive(this.#awaited);
+    if (gateway === this.#awaited?.gateway && !this.#held(gateway)) return this.arrive(this.#awaited);
     if (gateway !== this.current) return;
     if (view.phase.is === 'locked') return this.#forget();
     // What blocks a decision depends on these, and the review states it.
@@ -316,6 +316,7 @@ export class ConsoleStore {
 
   /** A gateway is followed no longer. */
   #drop(gateway: string): void {
+    if (gateway === LOCAL) return;
     const views = new Map(this.views);
     views.delete(gateway);
     this.views = views;

@@ -403,6 +403,17 @@ describe('several gateways', () => {
     expect([store.current, store.place]).toEqual([LOCAL, { is: 'history', action: null }]);
   });
 
+  it('does not leave for it when a signature is on its way', () => {
+    const NEW = 'new.example:1';
+    location.hash = `#/@${NEW}/people`;
+    store.followAddress();
+    const release = store.hold();
+    backend.event({ is: 'view', value: at(NEW) }, NEW);
+    expect(store.current).toBe(LOCAL);
+    release();
+    expect(store.current).toBe(LOCAL);
+  });
+
   it('asks this computer for its view when the line is back, wherever one is', async () => {
     store.go({ is: 'inbox' }, STAGING);
     backend.line({ is: 'lost', retryAtUnixMs: 0 });
