@@ -187,6 +187,10 @@ test('what is read stays on screen while it is read anew, and a refusal says so'
   await page.goto('/?fake=team');
   await expect(page.getByTestId('person').first()).toBeVisible();
   const before = (await sent(page, 'people')).length;
+  // A view without new entries asks nothing.
+  await fake.change({ notices: [] });
+  await page.waitForTimeout(100);
+  expect(await sent(page, 'people')).toHaveLength(before);
   await fake.refuse('people', 'mirror_busy');
   await fake.logged({ claims: [] });
   await expect(page.locator('[data-problem=mirror_busy]')).toBeVisible();
