@@ -174,6 +174,18 @@ test('what another gateway says never swaps what is confirmed', async ({ page })
   await expect(page.getByTestId('confirm-back')).toBeFocused();
 });
 
+test('the same action of another gateway starts with nothing of this one', async ({ page }) => {
+  const fake = fakeOf(page);
+  await page.goto(`/?fake=three-gateways#/@${PRODUCTION}/action/act_01`);
+  await page.getByTestId('review-approve').click();
+  await page.getByTestId('confirm-reason').fill('read twice');
+  await fake.emit({ is: 'show', value: { action: 'act_01', confirm: 'approve' } }, STAGING);
+  await page.getByTestId('confirm-back').click();
+  await expect(page.getByTestId('confirm').getByTestId('gateway-strip')).toContainText('Staging');
+  await expect(page.getByTestId('confirm-reason')).toHaveValue('');
+  await expect(page.getByTestId('confirm-back')).toBeFocused();
+});
+
 test('a notification of another gateway goes there when nothing is in its way', async ({ page }) => {
   const fake = fakeOf(page);
   await page.goto('/?fake=three-gateways');

@@ -174,9 +174,10 @@ export class ConsoleStore {
       this.review = null;
       this.confirmation = null;
       this.saying = null;
-      this.called = null;
     }
     if (place.is === 'action') void this.openAction(place.action);
+    // What was confirmed has been left, by the browser's Back too.
+    this.#next();
   }
 
   /** Shows the place that the address names: at the start and on the browser's Back. */

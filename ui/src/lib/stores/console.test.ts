@@ -361,6 +361,16 @@ describe('several gateways', () => {
     expect(store.confirmation).toMatchObject({ action: 'act_01', unasked: true });
   });
 
+  it('brings up what was called when the confirmation is left by Back', async () => {
+    store.go({ is: 'action', action: 'act_01' });
+    await settle();
+    store.openConfirmation('approve');
+    backend.event({ is: 'show', value: { action: 'act_p1', confirm: null } }, PRODUCTION);
+    location.hash = '#/inbox';
+    store.followAddress();
+    expect([store.current, store.place, store.called]).toEqual([PRODUCTION, { is: 'action', action: 'act_p1' }, null]);
+  });
+
   it('never swaps what is on the way to a signature: a dialog that holds, a key prompt', () => {
     const release = store.hold();
     backend.event({ is: 'show', value: { action: 'act_s1', confirm: null } }, STAGING);
