@@ -61,7 +61,7 @@ test('connecting an agent: a checked name, one command, and the view decides', a
   await page.getByTestId('connect-agent-name').fill('claude-code');
   await page.keyboard.press('Enter');
   await expect(page.getByTestId('ceremony')).toBeVisible();
-  expect(await sent(page, 'connect_agent')).toEqual([{ do: 'connect_agent', name: 'claude-code' }]);
+  expect(await sent(page, 'connect_agent')).toEqual([{ do: 'connect_agent', name: 'claude-code', owner: null }]);
   await expect(page.getByTestId('try-command')).toHaveCount(0);
   await fakeOf(page).change({
     ceremony: null,

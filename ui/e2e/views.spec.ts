@@ -4,7 +4,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import { expect, test } from '@playwright/test';
 import { scenarios } from '../src/lib/ipc/fake/scenarios';
 
-for (const name of Object.keys(scenarios)) {
+for (const [name, make] of Object.entries(scenarios)) {
   test(name, async ({ page }) => {
     const complaints: string[] = [];
     page.on('console', (message) => {
@@ -16,7 +16,8 @@ for (const name of Object.keys(scenarios)) {
     await page.goto(`/?fake=${name}`);
     await expect(page.getByTestId('phase')).toBeVisible();
     // Scenarios that open a dialog or an entry do so within this time.
-    await page.waitForTimeout(name.startsWith('confirm') || name === 'history-entry' ? 900 : 150);
+    const { show, entry, steps } = make();
+    await page.waitForTimeout(show !== undefined || entry !== undefined || steps !== undefined ? 900 : 150);
 
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ago, bytes, countdown, grouped, plural, took } from './format';
+import { ago, bytes, countdown, grouped, groupNames, lately, plural, took } from './format';
 
 const NOW = 1_700_000_000_000;
 
@@ -57,5 +57,20 @@ describe('numbers', () => {
     expect(ago(NOW + 9000, NOW)).toBe('just now');
     expect(took(38)).toBe('38 ms');
     expect(took(2440)).toBe('2.4 s');
+  });
+});
+
+describe('lately', () => {
+  it('is near within a day, then the date alone', () => {
+    const now = Date.UTC(2026, 10, 21, 12);
+    expect(lately(now - 3 * 3_600_000, now)).toBe('3 h ago');
+    expect(lately(now - 30 * 86_400_000, now)).toBe('22 Oct 2026');
+  });
+});
+
+describe('groupNames', () => {
+  it('takes commas and spaces, and no name twice', () => {
+    expect(groupNames(' platform, on-call  platform\tpayments,')).toEqual(['platform', 'on-call', 'payments']);
+    expect(groupNames(' , ')).toEqual([]);
   });
 });

@@ -78,6 +78,21 @@ export function moment(atUnixMs: number): string {
   });
 }
 
+/** Local date: `21 Nov 2026`. */
+export function day(atUnixMs: number): string {
+  return new Date(atUnixMs).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
+}
+
+/** `3 h ago` within a day, then the date alone. */
+export function lately(atUnixMs: number, nowUnixMs: number): string {
+  return nowUnixMs - atUnixMs < 86_400_000 ? ago(atUnixMs, nowUnixMs) : day(atUnixMs);
+}
+
+/** Names of groups as they are typed: commas or spaces between them, none twice. */
+export function groupNames(typed: string): string[] {
+  return [...new Set(typed.split(/[\s,]+/).filter((name) => name !== ''))];
+}
+
 /** Local time of day to the second. */
 export function clock(atUnixMs: number): string {
   return new Date(atUnixMs).toLocaleTimeString('en-GB');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { asksForKey, CHORD_MS, isTextField, read, type Place, type Press } from './keyboard';
+import { asksForKey, CHORD_MS, gatewayAt, isTextField, read, type Place, type Press } from './keyboard';
 
 const press = (key: string, change: Partial<Press> = {}): Press => ({
   key,
@@ -28,6 +28,16 @@ describe('read', () => {
     expect(first).toEqual({ intent: null, pending: 1000 });
     expect(read(press('i'), free, first.pending, 1200).intent).toBe('go-inbox');
     expect(read(press('h'), free, first.pending, 1200).intent).toBe('go-history');
+    expect(read(press('p'), free, first.pending, 1200).intent).toBe('go-people');
+  });
+
+  it('goes to a gateway by its number, and only after g', () => {
+    const intent = read(press('3'), free, 1000, 1200).intent;
+    expect(intent).toBe('go-gateway-3');
+    expect(intent === null ? null : gatewayAt(intent)).toBe(2);
+    expect(gatewayAt('go-inbox')).toBeNull();
+    expect(read(press('3'), free, null, 1200).intent).toBeNull();
+    expect(read(press('0'), free, 1000, 1200).intent).toBeNull();
   });
 
   it('forgets a g that is too old, or that another key followed', () => {

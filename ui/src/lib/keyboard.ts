@@ -1,9 +1,14 @@
 // From key presses to intents. Pure: no DOM, no clock.
 
+/** The gateway at this place of the list. */
+export type GatewayIntent = `go-gateway-${number}`;
+
 /** What a key press asks for. */
 export type Intent =
   | 'go-inbox'
   | 'go-history'
+  | 'go-people'
+  | GatewayIntent
   | 'next'
   | 'previous'
   | 'search'
@@ -48,6 +53,8 @@ export function read(press: Press, place: Place, pending: Pending, nowMs: number
   if (pending !== null && nowMs - pending <= CHORD_MS) {
     if (press.key === 'i') return { intent: 'go-inbox', pending: null };
     if (press.key === 'h') return { intent: 'go-history', pending: null };
+    if (press.key === 'p') return { intent: 'go-people', pending: null };
+    if (/^[1-9]$/.test(press.key)) return { intent: `go-gateway-${Number(press.key)}`, pending: null };
   }
   switch (press.key) {
     case 'g':
@@ -73,6 +80,11 @@ export function read(press: Press, place: Place, pending: Pending, nowMs: number
     default:
       return none;
   }
+}
+
+/** Which gateway of the list is meant, counted from 0; null for any other intent. */
+export function gatewayAt(intent: Intent): number | null {
+  return intent.startsWith('go-gateway-') ? Number(intent.slice('go-gateway-'.length)) - 1 : null;
 }
 
 /** Whether a press asks for the key in the confirmation: Ctrl+Enter, or ⌘ Enter. */

@@ -1,7 +1,7 @@
 // From the contract's codes to words and tone. Sentences that stand in one
 // place only are written in that place.
 
-import type { ActionStatus, CeremonyPurpose, Tone, VerdictChoice } from './ipc/types';
+import type { ActionStatus, CeremonyPurpose, Colour, ConsoleView, RevocationWhy, RoleView, Tone, VerdictChoice } from './ipc/types';
 
 /** How a badge looks. A word always stands beside the colour. */
 export type BadgeTone = 'neutral' | 'ok' | 'warn' | 'danger' | 'info';
@@ -74,6 +74,12 @@ export function ceremonyTitle(purpose: CeremonyPurpose): string {
   switch (purpose.is) {
     case 'setup':
       return 'Set up your key';
+    case 'found':
+      return 'Open the team’s log';
+    case 'new_key':
+      return `Make the key “${purpose.label}”`;
+    case 'statement':
+      return 'Sign this statement';
     case 'sign_in':
       return 'Sign in with your key';
     case 'connect_agent':
@@ -88,6 +94,12 @@ export function ceremonyDone(purpose: CeremonyPurpose): string {
   switch (purpose.is) {
     case 'setup':
       return 'Your key is enrolled and you are signed in.';
+    case 'found':
+      return 'The team’s log is open. Your key is its first, and you are its administrator.';
+    case 'new_key':
+      return `The key “${purpose.label}” is made, and does not count yet.`;
+    case 'statement':
+      return 'It is in the ledger, and its inclusion is proven.';
     case 'sign_in':
       return 'You are signed in.';
     case 'connect_agent':
@@ -128,6 +140,50 @@ export const sayWords: Record<'ask' | 'flag', { heading: string; means: string; 
     send: 'Flag',
   },
 };
+
+/** What a gateway's colour is called. */
+export const colourWords: Record<Colour, string> = {
+  slate: 'Slate',
+  blue: 'Blue',
+  green: 'Green',
+  violet: 'Violet',
+  amber: 'Amber',
+  red: 'Red',
+};
+
+/** What a person may do. */
+export const roleWords: Record<RoleView, { label: string; means: string }> = {
+  reviewer: { label: 'Reviewer', means: 'decides on what agents ask for' },
+  administrator: { label: 'Administrator', means: 'says who may do what, and connects agents' },
+};
+
+/** Why a key is to count no more. */
+export const revocationWords: Record<RevocationWhy, { label: string; means: string }> = {
+  retired: { label: 'It is not used any more.', means: 'Nobody else has it.' },
+  lost: { label: 'It cannot be found.', means: 'Somebody may find it.' },
+  stolen: { label: 'Somebody else may have it.', means: 'What it signed lately should be looked at.' },
+};
+
+/** The line to a gateway: in words, and as a mark. */
+export function lineOf(view: ConsoleView, lost: boolean): { words: string; tone: 'good' | 'bad' | 'busy' } {
+  if (lost) return { words: 'Line lost', tone: 'bad' };
+  switch (view.gateway.connection.is) {
+    case 'live':
+      return { words: 'Live', tone: 'good' };
+    case 'connecting':
+      return { words: 'Connecting…', tone: 'busy' };
+    case 'offline':
+      return { words: 'Offline', tone: 'bad' };
+  }
+}
+
+/** Why nothing can be signed at a gateway now; null when it can. */
+export function cannotSign(view: ConsoleView, lost: boolean): string | null {
+  if (view.phase.is === 'signed_out') return 'You are signed out: sign in to change anything.';
+  if (view.phase.is !== 'ready') return 'Nothing can be changed while decisions are blocked.';
+  if (lost || view.gateway.connection.is === 'offline') return 'Nothing can be changed while offline. What is shown is the verified copy on this computer.';
+  return null;
+}
 
 /** The word that stands beside a notice's colour. */
 export const toneWords: Record<Tone, string> = { info: 'Note', warning: 'Warning', danger: 'Danger' };

@@ -1,7 +1,7 @@
 // The one way out of this page: commands go in, replies or problems come out,
 // events are pushed. Everything else in the UI talks to this interface only.
 
-import type { Command, Event, Problem, Reply } from './types';
+import type { Command, Problem, Reply, Told } from './types';
 
 /** The value of a reply by its name, e.g. `ReplyOf<'review'>`. */
 export type ReplyOf<K extends Reply['is']> = Extract<Reply, { is: K }>;
@@ -9,12 +9,15 @@ export type ReplyOf<K extends Reply['is']> = Extract<Reply, { is: K }>;
 /** State of the line between this page and the console behind it. */
 export type Line = { is: 'open' } | { is: 'lost'; retryAtUnixMs: number };
 
+/** The gateway that is always there: the embedded one, or the one that serves this page. */
+export const LOCAL = 'local';
+
 /** The console behind this page. */
 export interface Backend {
-  /** Sends one command. Rejects with {@link ProblemError} and nothing else. */
-  send(command: Command): Promise<Reply>;
-  /** Receives events until the page is left. */
-  listen(onEvent: (event: Event) => void, onLine: (line: Line) => void): void;
+  /** Sends one command about one gateway. Rejects with {@link ProblemError} and nothing else. */
+  send(gateway: string, command: Command): Promise<Reply>;
+  /** Receives events of all gateways until the page is left. */
+  listen(onTold: (told: Told) => void, onLine: (line: Line) => void): void;
 }
 
 /** A problem that the console, or the line to it, answered with. */

@@ -24,7 +24,7 @@ describe('web', () => {
   it('posts the command with the header that no form can set', async () => {
     const fetch = vi.fn(async (_url: URL, _init: RequestInit) => answer(200, { is: 'accepted' }));
     vi.stubGlobal('fetch', fetch);
-    expect(await new WebBackend().send({ do: 'verify' })).toEqual({ is: 'accepted' });
+    expect(await new WebBackend().send('local', { do: 'verify' })).toEqual({ is: 'accepted' });
     const [url, init] = fetch.mock.calls[0] ?? [];
     expect(url?.pathname).toBe('/console/command');
     expect(init).toMatchObject({ method: 'POST', body: '{"do":"verify"}', credentials: 'same-origin', redirect: 'error' });
@@ -34,17 +34,17 @@ describe('web', () => {
   it('turns 401, problems, rubbish and silence into problems', async () => {
     const web = new WebBackend();
     vi.stubGlobal('fetch', async () => answer(401, ''));
-    expect((await refusal(web.send({ do: 'verify' }))).problem.code).toBe('sign_in_first');
+    expect((await refusal(web.send('local', { do: 'verify' }))).problem.code).toBe('sign_in_first');
     const cookie = { code: 'no_cookie', message: 'This browser sent no cookie.', hint: 'Allow cookies.' };
     vi.stubGlobal('fetch', async () => answer(401, cookie));
-    expect((await refusal(web.send({ do: 'verify' }))).problem).toEqual(cookie);
+    expect((await refusal(web.send('local', { do: 'verify' }))).problem).toEqual(cookie);
     const stale = { code: 'stale_pin', message: 'The pin is old.', hint: 'Try again.' };
     vi.stubGlobal('fetch', async () => answer(409, stale));
-    expect((await refusal(web.send({ do: 'verify' }))).problem).toEqual(stale);
+    expect((await refusal(web.send('local', { do: 'verify' }))).problem).toEqual(stale);
     vi.stubGlobal('fetch', async () => answer(502, '<html>'));
-    expect((await refusal(web.send({ do: 'verify' }))).problem.message).toContain('HTTP 502');
+    expect((await refusal(web.send('local', { do: 'verify' }))).problem.message).toContain('HTTP 502');
     vi.stubGlobal('fetch', () => Promise.reject(new TypeError('failed to fetch')));
-    expect((await refusal(web.send({ do: 'verify' }))).problem.code).toBe('console_unreachable');
+    expect((await refusal(web.send('local', { do: 'verify' }))).problem.code).toBe('console_unreachable');
   });
 });
 
@@ -52,7 +52,7 @@ describe('desktop', () => {
   it('is chosen by the bridge, and passes problems on as they are', async () => {
     expect(insideDesktopWindow()).toBe(false);
     const stale = { code: 'stale_pin', message: 'The pin is old.', hint: 'Try again.' };
-    const invoke = vi.fn(async (name: string, given: { command: unknown }) => {
+    const invoke = vi.fn(async (name: string, given: { gateway: string; command: unknown }) => {
       if (name !== 'console_command') throw new Error(name);
       if ((given.command as { do: string }).do === 'verify') throw stale;
       return { is: 'accepted' };
@@ -60,8 +60,9 @@ describe('desktop', () => {
     vi.stubGlobal('__TAURI_INTERNALS__', { invoke });
     expect(insideDesktopWindow()).toBe(true);
     const desktop = new TauriBackend();
-    expect(await desktop.send({ do: 'retry' })).toEqual({ is: 'accepted' });
-    expect((await refusal(desktop.send({ do: 'verify' }))).problem).toEqual(stale);
+    expect(await desktop.send('vidimus.example:8443', { do: 'retry' })).toEqual({ is: 'accepted' });
+    expect(invoke.mock.lastCall?.[1]).toEqual({ gateway: 'vidimus.example:8443', command: { do: 'retry' } });
+    expect((await refusal(desktop.send('local', { do: 'verify' }))).problem).toEqual(stale);
   });
 });
 

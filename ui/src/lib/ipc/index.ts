@@ -4,7 +4,7 @@ import type { Backend } from './backend';
 import { insideDesktopWindow, TauriBackend } from './tauri';
 import { WebBackend } from './web';
 
-export { ProblemError, problemOf, type Backend, type Line, type ReplyOf } from './backend';
+export { LOCAL, ProblemError, problemOf, type Backend, type Line, type ReplyOf } from './backend';
 
 export async function chooseBackend(): Promise<Backend> {
   if (__FAKE__) {

@@ -2,7 +2,7 @@
 
 import { Channel, invoke } from '@tauri-apps/api/core';
 import { ProblemError, problemOf, type Backend, type Line } from './backend';
-import type { Command, Event, Reply } from './types';
+import type { Command, Reply, Told } from './types';
 
 /** Whether this page is shown in the desktop window. */
 export function insideDesktopWindow(): boolean {
@@ -10,17 +10,17 @@ export function insideDesktopWindow(): boolean {
 }
 
 export class TauriBackend implements Backend {
-  async send(command: Command): Promise<Reply> {
+  async send(gateway: string, command: Command): Promise<Reply> {
     try {
-      return await invoke<Reply>('console_command', { command });
+      return await invoke<Reply>('console_command', { gateway, command });
     } catch (refusal) {
       throw new ProblemError(problemOf(refusal));
     }
   }
 
-  listen(onEvent: (event: Event) => void, onLine: (line: Line) => void): void {
-    const channel = new Channel<Event>();
-    channel.onmessage = onEvent;
+  listen(onTold: (told: Told) => void, onLine: (line: Line) => void): void {
+    const channel = new Channel<Told>();
+    channel.onmessage = onTold;
     const attempt = (waitMs: number): void => {
       invoke('console_events', { channel }).then(
         () => onLine({ is: 'open' }),

@@ -2,13 +2,14 @@
 // origin that served the page, with its session cookie.
 
 import { isProblem, ProblemError, problemOf, type Backend, type Line } from './backend';
-import type { Command, Event, Reply } from './types';
+import type { Command, Reply, Told } from './types';
 
 const RETRY_FIRST_MS = 500;
 const RETRY_MOST_MS = 10_000;
 
 export class WebBackend implements Backend {
-  async send(command: Command): Promise<Reply> {
+  /** The page belongs to the gateway that serves it, so which one is not said. */
+  async send(_gateway: string, command: Command): Promise<Reply> {
     let response: Response;
     try {
       response = await fetch(new URL('./console/command', document.baseURI), {
@@ -39,7 +40,7 @@ export class WebBackend implements Backend {
     throw new ProblemError(problemOf(body ?? `HTTP ${response.status}`));
   }
 
-  listen(onEvent: (event: Event) => void, onLine: (line: Line) => void): void {
+  listen(onTold: (told: Told) => void, onLine: (line: Line) => void): void {
     let waitMs = RETRY_FIRST_MS;
     const connect = (): void => {
       const url = new URL('./console/events', document.baseURI);
@@ -50,7 +51,7 @@ export class WebBackend implements Backend {
         onLine({ is: 'open' });
       };
       socket.onmessage = (message: MessageEvent<string>) => {
-        onEvent(JSON.parse(message.data) as Event);
+        onTold(JSON.parse(message.data) as Told);
       };
       socket.onclose = () => {
         onLine({ is: 'lost', retryAtUnixMs: Date.now() + waitMs });

@@ -1,78 +1,112 @@
 // A console without a gateway, for tests and design work. Never part of a
 // production build: `__FAKE__` is false there and this module falls away.
 
-import { ProblemError, type Backend, type Line } from '../backend';
-import type { CeremonyPurpose, Command, ConsoleView, Event, Reply, Route } from '../types';
+import { LOCAL, ProblemError, type Backend, type Line } from '../backend';
+import type { CeremonyPurpose, Command, ConsoleView, Event, Reply, Route, Told } from '../types';
+import { formatAddress, type Place } from '../../stores/place';
+import { followedView } from './gateways';
 import { FAKE_CONSOLE_MARKER } from './marker';
 import { entry, lockedView, problem } from './parts';
-import { scenarios, type Scenario } from './scenarios';
+import type { Scenario } from './scenario';
+import { scenarios } from './scenarios';
+import { failing, joining, joiningRead, people, sessions, signedBy } from './teams';
 
 const PAGE_ROWS = 25;
+const STEP_MS = 120;
 
 export class FakeBackend implements Backend {
   /** Every command that was sent, oldest first. */
   readonly sent: Command[] = [];
+  /** The gateway of each. */
+  readonly to: string[] = [];
   /** Refuse the next command of this kind. */
   readonly refuse = new Map<Command['do'], string>();
   readonly marker = FAKE_CONSOLE_MARKER;
-  #scenario: Scenario;
-  #onEvent: (event: Event) => void = () => {};
+  /** What each gateway would say. */
+  readonly #worlds = new Map<string, Scenario>();
+  /** The gateway that a test means when it names none. */
+  readonly #first: string;
+  readonly #scenario: Scenario;
+  #onTold: (told: Told) => void = () => {};
   #onLine: (line: Line) => void = () => {};
 
   constructor(name: string) {
     const make = scenarios[name];
     if (make === undefined) throw new Error(`no scenario ${name}; there are: ${Object.keys(scenarios).join(', ')}`);
-    this.#scenario = make();
+    const scenario = make();
+    this.#scenario = scenario;
+    this.#first = scenario.current ?? LOCAL;
+    for (const world of [scenario, ...(scenario.others ?? [])]) this.#worlds.set(world.view.gateway.id, world);
     Object.assign(window, { fake: this });
-    const opened = this.#scenario.reviews[0]?.summary.id;
     if (location.hash === '') {
-      if (this.#scenario.at === 'history') history.replaceState(null, '', '#/history');
-      if (this.#scenario.at === 'action' && opened !== undefined) history.replaceState(null, '', `#/action/${opened}`);
+      const place = startsAt(scenario, this.#world());
+      if (place !== null) history.replaceState(null, '', formatAddress({ gateway: this.#first, place }));
     }
   }
 
-  listen(onEvent: (event: Event) => void, onLine: (line: Line) => void): void {
-    this.#onEvent = onEvent;
+  listen(onTold: (told: Told) => void, onLine: (line: Line) => void): void {
+    this.#onTold = onTold;
     this.#onLine = onLine;
     onLine({ is: 'open' });
-    const { show, entry, settings } = this.#scenario;
-    if (settings) setTimeout(() => document.querySelector<HTMLElement>('[data-testid=nav-settings]')?.click(), 100);
-    if (show !== undefined) setTimeout(() => onEvent({ is: 'show', value: show }), 50);
+    for (const world of this.#scenario.others ?? []) this.#push(world.view.gateway.id);
+    const { show, entry, settings, steps } = this.#scenario;
+    if (settings) setTimeout(() => find('nav-settings')?.click(), 100);
+    if (show !== undefined) setTimeout(() => onTold({ gateway: this.#first, event: { is: 'show', value: show } }), 50);
     if (entry !== undefined) {
       setTimeout(() => document.querySelector<HTMLElement>(`[data-index="${entry}"]`)?.click(), 300);
     }
+    for (const [at, step] of (steps ?? []).entries()) setTimeout(() => take(step), STEP_MS * (at + 1));
   }
 
-  /** Pushes an event, as the console would. */
-  emit(event: Event): void {
-    if (event.is === 'view') this.#scenario.view = event.value;
-    this.#onEvent(event);
+  /** Pushes an event, as the console would; null when the gateway is followed no longer. */
+  emit(event: Event | null, gateway: string = this.#first): void {
+    const world = this.#worlds.get(gateway);
+    if (event === null) this.#worlds.delete(gateway);
+    else if (event.is === 'view' && world !== undefined) world.view = event.value;
+    this.#onTold({ gateway, event });
   }
 
-  /** Pushes the view with some of it changed. */
-  change(change: Partial<ConsoleView>): void {
-    this.emit({ is: 'view', value: { ...this.#scenario.view, ...change } });
+  /** Pushes a view with some of it changed. */
+  change(change: Partial<ConsoleView>, gateway: string = this.#first): void {
+    this.emit({ is: 'view', value: { ...this.#world(gateway).view, ...change } }, gateway);
   }
 
   /** Moves the key prompt on. */
-  ceremony(state: NonNullable<ConsoleView['ceremony']>['state'] | null): void {
-    const { ceremony } = this.#scenario.view;
-    this.change({ ceremony: state === null || ceremony === null ? null : { ...ceremony, state } });
+  ceremony(state: NonNullable<ConsoleView['ceremony']>['state'] | null, gateway: string = this.#first): void {
+    const { ceremony } = this.#world(gateway).view;
+    this.change({ ceremony: state === null || ceremony === null ? null : { ...ceremony, state } }, gateway);
+  }
+
+  /** Something is logged: the checkpoint grows, and people are as given. */
+  logged(change: Partial<NonNullable<Scenario['people']>> = {}, gateway: string = this.#first): void {
+    const world = this.#world(gateway);
+    world.people = { ...(world.people ?? people()), ...change };
+    const { checkpoint } = world.view.gateway;
+    if (checkpoint === null) return;
+    this.change({ gateway: { ...world.view.gateway, checkpoint: { ...checkpoint, size: checkpoint.size + 1 } } }, gateway);
   }
 
   line(line: Line): void {
     this.#onLine(line);
   }
 
-  async send(command: Command): Promise<Reply> {
+  async send(gateway: string, command: Command): Promise<Reply> {
     this.sent.push(command);
+    this.to.push(gateway);
     await Promise.resolve();
     const refused = this.refuse.get(command.do);
     if (refused !== undefined) {
       this.refuse.delete(command.do);
       throw new ProblemError(problem(refused, `The fake console refused ${command.do}.`, 'Try again.'));
     }
-    const { view, reviews, history } = this.#scenario;
+    return this.#reply(gateway, command) ?? { is: 'accepted' };
+  }
+
+  #reply(gateway: string, command: Command): Reply | null {
+    const world = this.#world(gateway);
+    const { view, reviews, history } = world;
+    const words = signedBy(command, world);
+    if (words !== null) this.#begin(gateway, { is: 'statement', words }, 'browser');
     switch (command.do) {
       case 'view':
         return { is: 'view', value: view };
@@ -82,7 +116,7 @@ export class FakeBackend implements Backend {
         throw new ProblemError(problem('no_such_action', `There is no action \`${command.action}\` in this log.`, 'Go back to the inbox.'));
       }
       case 'deliveries':
-        return { is: 'deliveries', value: this.#scenario.deliveries ?? { endpoints: 0, problem: null, deliveries: [] } };
+        return { is: 'deliveries', value: world.deliveries ?? { endpoints: 0, problem: null, deliveries: [] } };
       case 'history': {
         const query = command.query.toLowerCase();
         const matching = history.filter(
@@ -101,56 +135,121 @@ export class FakeBackend implements Backend {
         if (row !== undefined) return { is: 'entry', value: entry(row) };
         throw new ProblemError(problem('no_such_entry', 'There is no such entry.', 'Go back.'));
       }
+      case 'people':
+        return { is: 'people', value: (world.people ??= people({ team: view.gateway.team })) };
+      case 'sessions':
+        return { is: 'sessions', value: (world.sessions ??= sessions()) };
+      case 'end_session':
+        world.sessions = (world.sessions ?? sessions()).filter(({ id }) => id !== command.id);
+        break;
+      case 'invite':
+      case 'joining':
+        return { is: 'joining', value: joining(command.do === 'invite') };
+      case 'try_rules':
+        return { is: 'fails_rules', value: failing(command.rules) };
+      case 'read_joining':
+        return { is: 'joining_read', value: joiningRead(command.text, [...this.#worlds.values()]) };
+      case 'follow':
+      case 'follow_new': {
+        const next = followedView(command);
+        const { id } = next.view.gateway;
+        this.#worlds.set(id, next);
+        this.#push(id);
+        return { is: 'followed', value: { gateway: id } };
+      }
+      case 'rename':
+        this.change({ gateway: { ...view.gateway, name: command.name, colour: command.colour } }, gateway);
+        break;
+      case 'unfollow':
+        this.emit(null, gateway);
+        break;
       case 'export':
         return { is: 'exported', value: { path: '/home/ada/vidimus-export-2026-11-21.jsonl', size: 183_204 } };
+      case 'disown':
+        return { is: 'exported', value: { path: '/home/ada/.local/share/vidimus/evidence/2026-11-21-verdict.jsonl', size: 183_204 } };
       case 'setup':
-        this.#begin({ is: 'setup' }, command.route);
+        this.#begin(gateway, { is: 'setup' }, command.route);
+        break;
+      case 'found':
+        this.#begin(gateway, { is: 'found' }, 'browser');
+        break;
+      case 'enrol':
+        this.#begin(gateway, { is: 'new_key', label: command.label }, 'browser');
         break;
       case 'sign_in':
-        this.#begin({ is: 'sign_in' }, 'browser');
+        this.#begin(gateway, { is: 'sign_in' }, 'browser');
         break;
       case 'connect_agent':
-        this.#begin({ is: 'connect_agent', name: command.name }, 'browser');
+        this.#begin(gateway, { is: 'connect_agent', name: command.name }, 'browser');
         break;
       case 'decide':
-        this.#begin({ is: 'verdict', action: command.action, verdict: command.verdict }, 'browser');
+        this.#begin(gateway, { is: 'verdict', action: command.action, verdict: command.verdict }, 'browser');
         break;
       case 'cancel_ceremony':
-        this.ceremony(null);
+        this.ceremony(null, gateway);
         break;
       case 'verify':
-        this.change({ verification: { is: 'running', done: 12, total: history.length } });
+        this.change({ verification: { is: 'running', done: 12, total: history.length } }, gateway);
         break;
-      case 'take':
-      case 'ask':
-      case 'flag':
       case 'lock':
-        this.change(lockedView(view));
+        this.change(lockedView(view), gateway);
         break;
       case 'set_autostart':
-        if (view.desktop !== null) this.change({ desktop: { ...view.desktop, autostart: command.on } });
+        if (view.desktop !== null) this.change({ desktop: { ...view.desktop, autostart: command.on } }, gateway);
         break;
       case 'set_lock_after':
-        if (view.desktop !== null) this.change({ desktop: { ...view.desktop, lockAfterS: command.seconds } });
+        if (view.desktop !== null) this.change({ desktop: { ...view.desktop, lockAfterS: command.seconds } }, gateway);
         break;
-      case 'retry':
-      case 'sign_out':
-      case 'reopen_ceremony':
+      default:
         break;
     }
-    return { is: 'accepted' };
+    return null;
   }
 
-  #begin(purpose: CeremonyPurpose, route: Route): void {
-    const page = route === 'browser';
-    this.change({
-      ceremony: {
-        purpose,
-        route,
-        url: page ? 'http://localhost:8443/key/4F7Q2M' : null,
-        code: page ? 'KX4-92M' : null,
-        state: { is: 'waiting' },
-      },
-    });
+  #world(gateway: string = this.#first): Scenario {
+    const world = this.#worlds.get(gateway);
+    if (world !== undefined) return world;
+    throw new ProblemError(problem('no_such_gateway', `No gateway \`${gateway}\` is followed here.`, 'Follow it first.'));
   }
+
+  #push(gateway: string): void {
+    this.#onTold({ gateway, event: { is: 'view', value: this.#world(gateway).view } });
+  }
+
+  #begin(gateway: string, purpose: CeremonyPurpose, route: Route): void {
+    const page = route === 'browser';
+    const { url } = this.#world(gateway).view.gateway;
+    this.change(
+      {
+        ceremony: {
+          purpose,
+          route,
+          url: page ? `${url}/key/4F7Q2M` : null,
+          code: page ? 'KX4-92M' : null,
+          state: { is: 'waiting' },
+        },
+      },
+      gateway,
+    );
+  }
+}
+
+/** The place that the address names at first; null for none. */
+function startsAt(scenario: Scenario, world: Scenario): Place | null {
+  const opened = world.reviews[0]?.summary.id;
+  if (scenario.at === 'history') return { is: 'history', action: null };
+  if (scenario.at === 'people') return { is: 'people' };
+  if (scenario.at === 'action' && opened !== undefined) return { is: 'action', action: opened };
+  return scenario.current === undefined ? null : { is: 'inbox' };
+}
+
+const find = (testid: string): HTMLElement | null => document.querySelector<HTMLElement>(`[data-testid="${testid}"]`);
+
+/** Does what a person would. */
+function take(step: string | [testid: string, text: string]): void {
+  if (typeof step === 'string') return find(step)?.click();
+  const field = find(step[0]);
+  if (!(field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement)) return;
+  field.value = step[1];
+  field.dispatchEvent(new Event('input', { bubbles: true }));
 }

@@ -12,6 +12,7 @@ import type {
   NoteView,
   Problem,
   ReviewView,
+  ReviewerView,
   SafeText,
   ServiceView,
   Span,
@@ -133,24 +134,30 @@ export function review(summary: ActionSummary, change: Partial<ReviewView> = {})
   };
 }
 
+export const ADA: ReviewerView = { id: 'rev_ada', roles: ['administrator', 'reviewer'], name: 'Ada Reviewer', route: 'browser' };
+
 export function view(change: Partial<ConsoleView> = {}): ConsoleView {
   const now = Date.now();
   return {
     front: 'desktop',
     phase: { is: 'ready' },
     gateway: {
+      id: 'local',
+      colour: 'slate',
+      team: false,
       name: 'This computer',
       url: 'http://localhost:8443',
       log: digest(9),
       connection: { is: 'live' },
       checkpoint: { size: 42, root: digest(10), timeUnixMs: now - 4000 },
     },
-    reviewer: { name: 'Ada Reviewer', route: 'browser' },
+    reviewer: ADA,
     ceremony: null,
     inbox: [],
     recent: [],
     agents: [{ id: 'agt_7Q2M', name: 'claude-code', profilePath: '/home/ada/.config/vidimus/agents/claude-code.json' }],
     tryCommand: '/opt/vidimus/bin/vidimus exec -- /usr/bin/printf "held, seen, released\\n"',
+    doubts: [],
     notices: [],
     verification: { is: 'not_run' },
     desktop: desktop(),
@@ -200,6 +207,7 @@ export function lockedView(shown: ConsoleView): ConsoleView {
     recent: [],
     agents: [],
     tryCommand: null,
+    doubts: [],
     notices: [],
     verification: { is: 'not_run' },
   };

@@ -1,24 +1,11 @@
 // The situations that the tests and the screenshots show. Each is a whole
 // console: its view, its opened actions, its history.
 
-import type { ConsoleView, DeliveriesView, DeliveryView, HistoryRow, ReviewView, VerdictChoice, WhatView } from '../types';
-import { action, command, desktop, digest, fact, lockedView, mark, MINUTE, note, problem, review, rows, STATUSES, text, view } from './parts';
-
-export interface Scenario {
-  view: ConsoleView;
-  reviews: ReviewView[];
-  history: HistoryRow[];
-  /** Where the page starts. */
-  at?: 'history' | 'action';
-  /** A notification was clicked. */
-  show?: { action: string; confirm: VerdictChoice | null };
-  /** The settings are open. */
-  settings?: true;
-  /** The entry that is open. */
-  entry?: number;
-  /** Who was told about the opened action. */
-  deliveries?: DeliveriesView;
-}
+import type { ConsoleView, DeliveryView, WhatView } from '../types';
+import { gatewayScenarios } from './gateways';
+import { action, ADA, command, desktop, digest, fact, lockedView, mark, MINUTE, note, problem, review, rows, text, view } from './parts';
+import { base, reviewed, signedInInbox, type Scenario } from './scenario';
+import { teamScenarios } from './teams';
 
 /** A command as what is shown. */
 const shown = (change: Parameters<typeof command>[0]): WhatView => ({ is: 'command', value: command(change) });
@@ -27,47 +14,6 @@ const RLO = mark('U+202E', 'right-to-left override');
 const ZWSP = mark('U+200B', 'zero-width space');
 const ESC = mark('ESC', 'terminal escape');
 const CYR_A = mark('U+0430', 'Cyrillic letter that looks like a', 'а');
-
-const signedInInbox = (): ConsoleView => {
-  const now = Date.now();
-  return view({
-    inbox: [
-      action('act_02', {
-        title: text('systemctl restart nginx'),
-        target: text('web-1:/root'),
-        intent: text('The certificate was renewed; nginx must load it.'),
-        expiresAtUnixMs: now + 48_000,
-        proposedAtUnixMs: now - 14 * MINUTE,
-      }),
-      action('act_01'),
-      action('act_03', {
-        agent: 'release-bot',
-        title: text('/home/ada/bin/rotate-keys.sh --environment production --yes'),
-        target: text('buildbox:/home/ada'),
-        intent: null,
-        expiresAtUnixMs: now + 96 * MINUTE,
-        proposedAtUnixMs: now - 40_000,
-        somebodyWaits: false,
-      }),
-    ],
-    recent: STATUSES.map((status, at) =>
-      action(`act_r${at}`, {
-        title: text(['pg_dump --format=custom shop', 'rm -rf /var/lib/cache', 'npm publish', 'make deploy', 'ansible-playbook site.yml', 'kubectl delete pod api-7f'][at] ?? ''),
-        intent: null,
-        status,
-        somebodyWaits: null,
-        proposedAtUnixMs: now - (at + 1) * 26 * MINUTE,
-        expiresAtUnixMs: now - (at + 1) * 11 * MINUTE,
-      }),
-    ),
-  });
-};
-
-const base = (change: Partial<Scenario> = {}): Scenario => {
-  const shown = change.view ?? signedInInbox();
-  const all = [...shown.inbox, ...shown.recent];
-  return { view: shown, reviews: all.map((summary) => review(summary)), history: rows(42), ...change };
-};
 
 const scriptLines = (count: number): ReturnType<typeof text>[] =>
   Array.from({ length: count }, (_, at) => {
@@ -148,13 +94,6 @@ const hostile = (): Scenario => {
       }),
     ],
   });
-};
-
-const reviewed = (change: Partial<ReviewView>, shown: Partial<ConsoleView> = {}): Scenario => {
-  const summary = change.summary ?? action('act_01');
-  const inbox = summary.status.is === 'pending' ? [summary] : [];
-  const recent = summary.status.is === 'pending' ? [] : [summary];
-  return base({ view: view({ inbox, recent, ...shown }), at: 'action', reviews: [review(summary, change)] });
 };
 
 const finished = (): Scenario => {
@@ -340,7 +279,7 @@ export const scenarios: Record<string, () => Scenario> = {
   'ceremony-software': () =>
     base({
       view: view({
-        reviewer: { name: 'Ada Reviewer', route: 'software' },
+        reviewer: { ...ADA, route: 'software' },
         ceremony: { purpose: { is: 'connect_agent', name: 'claude-code' }, route: 'software', url: null, code: null, state: { is: 'waiting' } },
       }),
     }),
@@ -388,7 +327,7 @@ export const scenarios: Record<string, () => Scenario> = {
   first: () => base({ view: view({ agents: [], tryCommand: null }), history: rows(2) }),
   empty: () => base({ view: view() }),
   inbox: () => base(),
-  'inbox-software': () => base({ view: { ...signedInInbox(), reviewer: { name: 'Ada Reviewer', route: 'software' } } }),
+  'inbox-software': () => base({ view: { ...signedInInbox(), reviewer: { ...ADA, route: 'software' } } }),
   'inbox-browser': () => base({ view: { ...signedInInbox(), front: 'browser', desktop: null } }),
   notices: () =>
     base({
@@ -423,7 +362,7 @@ export const scenarios: Record<string, () => Scenario> = {
       deliveries: [],
     },
   }),
-  'review-software': () => reviewed({}, { reviewer: { name: 'Ada Reviewer', route: 'software' } }),
+  'review-software': () => reviewed({}, { reviewer: { ...ADA, route: 'software' } }),
   'confirm-approve': () => ({ ...reviewed({}), show: { action: 'act_01', confirm: 'approve' } }),
   'confirm-deny': () => ({ ...reviewed({}), show: { action: 'act_01', confirm: 'deny' } }),
   'confirm-hostile': () => ({ ...hostile(), show: { action: 'act_66', confirm: 'approve' } }),
@@ -473,4 +412,6 @@ export const scenarios: Record<string, () => Scenario> = {
     }),
   upgrade: () => base({ view: { ...signedInInbox(), phase: { is: 'upgrade_needed', entry: 38 } } }),
   offline: () => base({ view: { ...signedInInbox(), gateway: offline() } }),
+  ...gatewayScenarios,
+  ...teamScenarios,
 };

@@ -1,0 +1,268 @@
+// People, keys, rules and sessions of made-up logs.
+
+import { ProblemError } from '../backend';
+import type {
+  ClaimView,
+  Command,
+  ConsoleView,
+  FailsRuleView,
+  JoiningRead,
+  JoiningView,
+  KeyView,
+  PeopleView,
+  PersonView,
+  RulesView,
+  SessionRow,
+} from '../types';
+import { elsewhere, JOINING, KEY_FINGERPRINT, LOG_FINGERPRINT, PRODUCTION } from './gateways';
+import { ADA, digest, MINUTE, problem, view } from './parts';
+import { base, signedInInbox, type Scenario } from './scenario';
+
+const DAY = 24 * 60 * MINUTE;
+
+const key = (seed: number, label: string, change: Partial<KeyView> = {}): KeyView => ({
+  enrolment: digest(seed),
+  label,
+  route: 'browser',
+  deviceBound: true,
+  enrolledAtUnixMs: Date.now() - 90 * DAY,
+  lastUsedAtUnixMs: Date.now() - 3 * 60 * MINUTE,
+  standing: { is: 'in_force' },
+  mayRevoke: true,
+  ...change,
+});
+
+const person = (id: string, name: string, change: Partial<PersonView> = {}): PersonView => ({
+  id,
+  name,
+  identity: '',
+  roles: ['reviewer'],
+  groups: [],
+  me: false,
+  removed: false,
+  keys: [],
+  ...change,
+});
+
+const everybody = (administrator: boolean): PersonView[] => [
+  person('rev_ada', 'Ada Reviewer', {
+    me: true,
+    identity: 'ada@vidimus.example',
+    roles: administrator ? ['administrator', 'reviewer'] : ['reviewer'],
+    groups: ['platform', 'on-call'],
+    keys: [
+      key(201, 'Phone', { deviceBound: false }),
+      key(202, 'Security key at home'),
+      key(203, 'Old laptop', {
+        route: 'software',
+        deviceBound: false,
+        mayRevoke: false,
+        enrolledAtUnixMs: Date.now() - 400 * DAY,
+        lastUsedAtUnixMs: Date.now() - 40 * DAY,
+        standing: { is: 'revoked', why: 'retired' },
+      }),
+    ],
+  }),
+  person('rev_linus', 'Linus Andersen', {
+    identity: 'linus.andersen@vidimus.example',
+    roles: ['administrator', 'reviewer'],
+    groups: ['platform'],
+    keys: [key(204, 'Work laptop', { mayRevoke: administrator })],
+  }),
+  person('rev_mei', 'Mei Watanabe', {
+    identity: 'mei@vidimus.example',
+    groups: ['payments', 'on-call', 'database-owners', 'release'],
+    keys: [
+      key(205, 'Security key', {
+        mayRevoke: administrator,
+        enrolledAtUnixMs: Date.now() - 380 * DAY,
+        standing: { is: 'outdated', why: 'The rules want keys that are at most 365 days old; it is 380 days old.' },
+      }),
+    ],
+  }),
+  person('rev_tomas', 'Tomás Ferreira', {
+    removed: true,
+    keys: [key(206, 'Laptop', { mayRevoke: false, standing: { is: 'revoked', why: 'its person was removed' } })],
+  }),
+];
+
+const claim = (seed: number, change: Partial<ClaimView>): ClaimView => ({
+  enrolment: digest(seed),
+  fingerprint: KEY_FINGERPRINT,
+  name: 'Grace Okafor',
+  label: 'Work laptop',
+  deviceBound: true,
+  enrolledAtUnixMs: Date.now() - 12 * MINUTE,
+  forWhom: 'newcomer',
+  agreed: [],
+  needed: 1,
+  blocked: null,
+  ...change,
+});
+
+const notHis = problem('not_an_administrator', 'Only administrators take people in.', 'Ask Linus Andersen.');
+
+const claims = (administrator: boolean): ClaimView[] => [
+  claim(301, { blocked: administrator ? null : notHis }),
+  claim(302, {
+    fingerprint: '1180 6642 7097 5531 8804',
+    name: 'Ada Reviewer',
+    label: 'New laptop',
+    forWhom: 'myself',
+    enrolledAtUnixMs: Date.now() - 4 * MINUTE,
+  }),
+  claim(303, {
+    fingerprint: '7002 4495 1163 9328 0517',
+    name: 'Mei Watanabe',
+    label: 'Phone',
+    deviceBound: false,
+    forWhom: 'known',
+    agreed: ['Linus Andersen'],
+    needed: 2,
+    enrolledAtUnixMs: Date.now() - 26 * 60 * MINUTE,
+    blocked: administrator ? null : notHis,
+  }),
+  ...(administrator
+    ? [
+        claim(304, {
+          fingerprint: '3349 0081 2256 7174 6690',
+          name: 'Linus Andersen',
+          label: 'Second phone',
+          forWhom: 'known',
+          blocked: problem('has_a_key', 'Linus Andersen has a key in force.', 'He lets this one count himself, with that key.'),
+        }),
+      ]
+    : []),
+];
+
+export function people(change: Partial<PeopleView> & { administrator?: boolean } = {}): PeopleView {
+  const administrator = change.administrator ?? true;
+  const personal = change.team === false;
+  return {
+    team: true,
+    logFingerprint: LOG_FINGERPRINT,
+    administrator,
+    people: everybody(administrator).filter((one) => !personal || one.me),
+    claims: claims(administrator).filter((one) => !personal || one.forWhom === 'myself'),
+    rules: { quorum: personal ? 1 : 2, deviceBound: false, maxAgeDays: personal ? 0 : 365 },
+    agents: personal
+      ? []
+      : [
+          { id: 'agt_7Q2M', name: 'claude-code', owner: 'Mei Watanabe', registrar: 'Ada Reviewer', revoked: false, mayRevoke: administrator },
+          { id: 'agt_1B8T', name: 'release-bot', owner: 'Ada Reviewer', registrar: 'Ada Reviewer', revoked: false, mayRevoke: true },
+          { id: 'agt_0C3D', name: 'intern-bot', owner: 'Tomás Ferreira', registrar: 'Linus Andersen', revoked: true, mayRevoke: false },
+        ],
+    ...change,
+  };
+}
+
+export function sessions(): SessionRow[] {
+  const now = Date.now();
+  return [
+    { id: 'ses_1', key: 'Phone', openedAtUnixMs: now - 50 * MINUTE, expiresAtUnixMs: now + 11 * 60 * MINUTE, current: true },
+    { id: 'ses_2', key: 'Security key at home', openedAtUnixMs: now - DAY, expiresAtUnixMs: now + 3 * 60 * MINUTE, current: false },
+  ];
+}
+
+export const joining = (invites: boolean): JoiningView => ({
+  text: JOINING,
+  expiresAtUnixMs: invites ? Date.now() + 7 * DAY : null,
+  logFingerprint: LOG_FINGERPRINT,
+});
+
+export function joiningRead(text: string, worlds: Scenario[]): JoiningRead {
+  if (!text.startsWith('vidimus-joining:')) {
+    throw new ProblemError(
+      problem('not_a_joining_text', 'This is not a text that makes a console follow a gateway.', 'Copy all of it; it begins with `vidimus-joining:`.'),
+    );
+  }
+  return {
+    url: `https://${PRODUCTION}`,
+    logFingerprint: LOG_FINGERPRINT,
+    invites: true,
+    known: worlds.some(({ view }) => view.gateway.id === PRODUCTION),
+  };
+}
+
+/** Keys that these rules would set aside, in the made-up team. */
+export function failing(rules: RulesView): FailsRuleView[] {
+  const out: FailsRuleView[] = [];
+  if (rules.deviceBound) out.push({ name: 'Ada Reviewer', label: 'Phone', why: 'It may be copied by its maker.', last: false });
+  if (rules.maxAgeDays > 0 && rules.maxAgeDays < 380) {
+    out.push({ name: 'Mei Watanabe', label: 'Security key', why: `It is 380 days old; at most ${rules.maxAgeDays} are asked for.`, last: true });
+  }
+  return out;
+}
+
+/** What a command has signed, in words; null when it needs no key or has a prompt of its own. */
+export function signedBy(command: Command, { people: list = people() }: Scenario): string | null {
+  const claimed = (enrolment: string): string => list.claims.find((one) => one.enrolment === enrolment)?.name ?? 'Somebody';
+  const named = (id: string): string => list.people.find((one) => one.id === id)?.name ?? 'Somebody';
+  switch (command.do) {
+    case 'register':
+      return `${claimed(command.enrolment)} is taken in as ${command.roles.join(' and ')}.`;
+    case 'admit':
+      return `A further key of ${claimed(command.enrolment)} counts.`;
+    case 'revoke_key':
+      return 'The key counts no more.';
+    case 'change_person':
+      return `${named(command.id)} is changed.`;
+    case 'remove_person':
+      return `${named(command.id)} is removed.`;
+    case 'change_rules':
+      return `New rules: ${command.rules.quorum} must approve.`;
+    case 'revoke_agent':
+      return 'The agent is ended.';
+    case 'recognise':
+      return `The verdict in entry ${command.entry} was mine.`;
+    default:
+      return null;
+  }
+}
+
+const team = (administrator: boolean, change: Partial<Scenario> = {}, shown: Partial<ConsoleView> = {}): Scenario => {
+  const { inbox, recent } = signedInInbox();
+  const roles = administrator ? ADA.roles : (['reviewer'] as const).slice();
+  const gateway = elsewhere(PRODUCTION, { name: 'Production', colour: 'red' });
+  const theirs = base({ view: view({ inbox, recent, gateway, reviewer: { ...ADA, roles }, ...shown }), people: people({ administrator }) });
+  return base({ view: view(), others: [theirs], current: PRODUCTION, at: 'people', ...change });
+};
+
+const personal = (): PeopleView => people({ team: false });
+
+export const teamScenarios: Record<string, () => Scenario> = {
+  team: () => team(true),
+  'team-inbox': () => {
+    const { at: _at, ...rest } = team(true);
+    return rest;
+  },
+  'team-member': () => team(false),
+  'team-member-first': () => {
+    const { at: _at, ...rest } = team(false, {}, { inbox: [], recent: [], agents: [], tryCommand: null });
+    return rest;
+  },
+  'team-first': () => {
+    const { at: _at, ...rest } = team(true, {}, { inbox: [], recent: [], agents: [], tryCommand: null });
+    return rest;
+  },
+  'team-signed-out': () => team(true, {}, { phase: { is: 'signed_out' } }),
+  'team-offline': () =>
+    team(true, {}, {
+      gateway: elsewhere(PRODUCTION, {
+        name: 'Production',
+        colour: 'red',
+        connection: { is: 'offline', since_unix_ms: Date.now() - 5 * MINUTE, retry_at_unix_ms: Date.now() + 22_000, why: 'The connection was refused.' },
+      }),
+    }),
+  'team-take-in': () => team(true, { steps: ['claim-open'] }),
+  'team-change-person': () => team(true, { steps: ['person-change'] }),
+  'team-remove-person': () => team(true, { steps: ['person-remove'] }),
+  'team-revoke-key': () => team(true, { steps: ['key-revoke'] }),
+  'team-invite': () => team(true, { steps: ['invite', ['invite-name', 'Grace Okafor'], 'invite-send'] }),
+  'team-joining': () => team(true, { steps: ['joining'] }),
+  'team-rules': () => team(true, { steps: ['rules-change', 'rules-device-bound'] }),
+  'team-agent-end': () => team(true, { steps: ['agent-end'] }),
+  'people-personal': () => base({ view: view(), at: 'people', people: personal() }),
+  'people-empty': () =>
+    base({ view: view(), at: 'people', people: { ...personal(), claims: [] } }),
+};
