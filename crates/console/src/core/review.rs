@@ -230,7 +230,11 @@ impl Core {
             return Some(Problem::new(
                 "decided_already",
                 "You have decided it already.",
-                "Wait until the resolution arrives.",
+                if action.evaluation.quorum > 1 {
+                    "Others have to approve it as well."
+                } else {
+                    "Wait until the resolution arrives."
+                },
             ));
         }
         self.unable()

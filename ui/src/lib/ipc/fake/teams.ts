@@ -15,7 +15,7 @@ import type {
   SessionRow,
 } from '../types';
 import { elsewhere, JOINING, KEY_FINGERPRINT, LOG_FINGERPRINT, PRODUCTION } from './gateways';
-import { ADA, digest, MINUTE, problem, view } from './parts';
+import { action, ADA, digest, MINUTE, problem, review, text, view } from './parts';
 import { base, signedInInbox, type Scenario } from './scenario';
 
 const DAY = 24 * 60 * MINUTE;
@@ -233,8 +233,13 @@ const personal = (): PeopleView => people({ team: false });
 export const teamScenarios: Record<string, () => Scenario> = {
   team: () => team(true),
   'team-inbox': () => {
-    const { at: _at, ...rest } = team(true);
-    return rest;
+    const waitsForOthers = [action('act_own', { title: text('kubectl rollout restart deploy/api'), agent: 'release-bot' })];
+    const { at: _at, ...rest } = team(true, {}, { waitsForOthers, claims: 2 });
+    const reviewed = (one: Scenario): Scenario => ({
+      ...one,
+      reviews: one.view.inbox.map((waiting) => review(waiting, { quorum: 2, approvedBy: ['Mei Watanabe'] })),
+    });
+    return { ...rest, others: (rest.others ?? []).map(reviewed) };
   },
   'team-member': () => team(false),
   'team-member-first': () => {
