@@ -188,6 +188,11 @@ impl Handle {
                 }
                 self.gateways(gateway, command).await
             }
+            // Whoever leaves leaves all of them.
+            Command::Lock if *front == FrontId::Desktop => {
+                self.lock();
+                Ok(Reply::Accepted)
+            }
             command => {
                 let (reply, answer) = oneshot::channel();
                 let message = Message::Command {
