@@ -10,47 +10,28 @@ use std::io::Read as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use support::process::Process;
 use support::session::Session;
-use support::until;
+use support::team::TeamGateway;
 use support::webdriver::{Driver, id};
 use vidimus_protocol::envelope::{ActType, Decimal, Envelope, ReviewerItem, Role, token_hash};
 use vidimus_protocol::{Blob, Digest, ReviewerId, Time, sha256, strict};
 
-/// A gateway for several people, tried out on this computer.
+/// The gateway, asked by programs.
 struct Gateway {
     url: String,
     http: reqwest::Client,
     code: String,
-    _process: Process,
+    _running: TeamGateway,
 }
 
 impl Gateway {
     async fn start(session: &Session) -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
-        let url = format!("http://localhost:{port}");
-        let mut command = session.command(support::vidimus());
-        let folder = session.path("team");
-        command
-            .args(["gateway", "--public-url", &url, "--dir"])
-            .arg(folder);
-        let mut process = session.start("gateway", command);
-        let code = until("the founding code", async || {
-            assert!(process.ended().is_none(), "{}", process.printed());
-            let printed = process.printed();
-            let code = printed
-                .lines()
-                .find(|line| line.matches('-').count() == 7)?;
-            Some(code.trim().to_owned())
-        })
-        .await;
+        let running = TeamGateway::start(session).await;
         Self {
-            url,
+            url: running.url.clone(),
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
-            code,
-            _process: process,
+            code: running.code.clone(),
+            _running: running,
         }
     }
 

@@ -17,6 +17,7 @@ pub mod process;
 pub mod root;
 pub mod session;
 pub mod steps;
+pub mod team;
 pub mod terminal;
 pub mod webdriver;
 

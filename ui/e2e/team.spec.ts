@@ -7,7 +7,7 @@ test('what waits for others stands apart, and is not counted', async ({ page }) 
   await page.goto('/?fake=team-inbox');
   await expect(page.getByTestId('waits-for-others')).toContainText('kubectl rollout restart');
   await expect(page.getByTestId('nav-inbox')).toContainText('3');
-  await expect(page.getByTestId('claims')).toHaveText('2 to be taken in');
+  await expect(page.getByTestId('claims-count')).toHaveText('2 to be taken in');
 });
 
 test('a review says who has approved and how many must', async ({ page }) => {

@@ -10,7 +10,7 @@ use vidimus_protocol::id::{Actor, ReviewerId};
 use vidimus_protocol::state::{Route as KeyRoute, name_is_fit};
 use vidimus_protocol::{Digest, Time};
 
-use super::open::{pin_name, session_name};
+use super::open::pin_name;
 use super::setup::SESSION_S;
 use super::{After, Answer, Core, Embedded, Message, answer, now};
 use crate::act::{self, gateway_problem, sentence, token};
@@ -310,7 +310,7 @@ impl Core {
     pub(super) fn unfollow(&mut self) -> Result<(), Problem> {
         self.end_old_session();
         if let Some(log) = self.log() {
-            self.keeper.keep(session_name(log), None);
+            self.keeper.keep(self.session_name(log), None);
             self.keeper.keep(pin_name(log), None);
         }
         self.close();

@@ -225,9 +225,10 @@ impl Core {
     /// Asks the keyring for the session token and the pin.
     pub(super) fn ask_keyring(&self) {
         let Some(log) = self.log() else { return };
+        let session = self.session_name(log);
         let secrets = self.setting.secrets.clone();
         self.spawn(async move {
-            let token = secrets::read(secrets.clone(), session_name(log)).await;
+            let token = secrets::read(secrets.clone(), session).await;
             let pin = secrets::read(secrets, pin_name(log)).await;
             Message::Keyring { token, pin }
         });
@@ -313,7 +314,7 @@ impl Core {
     pub(super) fn keep_token(&self) {
         if let (Some(log), Some(session), false) = (self.log(), &self.session, self.locked) {
             let text = Zeroizing::new(session.token.expose().to_owned());
-            self.keeper.keep(session_name(log), Some(text));
+            self.keeper.keep(self.session_name(log), Some(text));
         }
     }
 
@@ -341,7 +342,7 @@ impl Core {
 
     pub(super) fn forget_token(&mut self) {
         if let Some(log) = self.log() {
-            self.keeper.keep(session_name(log), None);
+            self.keeper.keep(self.session_name(log), None);
         }
     }
 
@@ -375,14 +376,20 @@ impl Core {
         }
     }
 
+    /// Under which name the keyring has the session: two people of one computer
+    /// may follow one log.
+    pub(super) fn session_name(&self, log: Digest) -> String {
+        let followed = self.followed.as_ref();
+        match followed.and_then(|followed| followed.about.reviewer) {
+            Some(reviewer) => format!("session:{log}:{reviewer}"),
+            None => format!("session:{log}"),
+        }
+    }
+
     /// The log that this console follows.
     pub(super) fn log(&self) -> Option<Digest> {
         self.base.as_ref().ok()?.mirror.log()
     }
-}
-
-pub(super) fn session_name(log: Digest) -> String {
-    format!("session:{log}")
 }
 
 pub(super) fn pin_name(log: Digest) -> String {
