@@ -20,6 +20,14 @@ async fn text(window: &Driver, name: &str) -> String {
     window.all_text(&id(name)).await
 }
 
+/// Keeps what a window shows: above the other one.
+fn picture(session: &Session, frame: &str, name: &str) {
+    let mut raise = session.command("xdotool");
+    raise.args(["windowactivate", "--sync", frame]);
+    session.run(raise);
+    session.picture_of(frame, &format!("team-window-{name}"));
+}
+
 /// Makes a key on the page that a press opens.
 async fn make_key(person: &Person<'_>, button: &str, end: &str) {
     let page = person.ask_for_key(&id(button)).await;
@@ -72,12 +80,12 @@ async fn two_people_share_a_gateway() {
     adas.write_anew(&id("follow-address"), &gateway.url).await;
     adas.write_anew(&id("follow-name"), "Production").await;
     adas.click(&id("colour-red")).await;
-    session.picture_of(&adas_frame, "team-window-follow-new");
+    picture(&session, &adas_frame, "follow-new");
     adas.click(&id("follow-send")).await;
     adas.see("[data-phase='found']").await;
     adas.write_anew(&id("found-code"), &gateway.code).await;
     adas.write_anew(&id("found-name"), "Ada Lovelace").await;
-    session.picture_of(&adas_frame, "team-window-found");
+    picture(&session, &adas_frame, "found");
     make_key(&ada, "found-send", "Done").await;
     ada.settled("ready").await;
     adas.says(&id("gateway-band"), "Production").await;
@@ -89,21 +97,21 @@ async fn two_people_share_a_gateway() {
     adas.click(&id("invite-send")).await;
     let handed = text(&adas, "joining-handed").await;
     let log = text(&adas, "joining-log").await;
-    session.picture_of(&adas_frame, "team-window-invite");
+    picture(&session, &adas_frame, "invite");
     adas.click(&id("hand-over-back")).await;
     bens.click(&id("follow-open")).await;
     bens.write_anew(&id("joining-text"), &handed).await;
     let read = text(&bens, "joining-fingerprint").await;
     assert_eq!(support::steps::digits(&read), support::steps::digits(&log));
     bens.click(&id("digits-same")).await;
-    session.picture_of(&bens_frame, "team-window-joining");
+    picture(&session, &bens_frame, "joining");
     bens.click(&id("follow-send")).await;
     bens.see("[data-phase='enrol']").await;
     bens.write_anew(&id("enrol-label"), "Ben's phone").await;
     make_key(&ben, "enrol-send", "Your key is enrolled").await;
     ben.settled("claimed").await;
     let aloud = support::steps::digits(&bens.all_text("[data-phase='claimed']").await);
-    session.picture_of(&bens_frame, "team-window-claimed");
+    picture(&session, &bens_frame, "claimed");
 
     // She compares, and takes him in.
     adas.see(&id("claim")).await;
@@ -113,12 +121,12 @@ async fn two_people_share_a_gateway() {
     adas.click(&id("take-in-same")).await;
     adas.write_anew(&id("person-identity"), "ben@example.com")
         .await;
-    session.picture_of(&adas_frame, "team-window-take-in");
+    picture(&session, &adas_frame, "take-in");
     let page = ada.ask_for_key(&id("take-in-send")).await;
     let statement = ada.use_key(&page).await;
     assert!(statement.contains("ben@example.com"), "{statement}");
     ada.settled("ready").await;
-    session.picture_of(&adas_frame, "team-window-people");
+    picture(&session, &adas_frame, "people");
     ben.sign_in().await;
 
     // Her agent asks. She cannot decide it; he does.
@@ -135,11 +143,11 @@ async fn two_people_share_a_gateway() {
     ];
     let mut held = ada.exec("held", &arguments);
     adas.see(&id("waits-for-others")).await;
-    session.picture_of(&adas_frame, "team-window-waits-for-others");
+    picture(&session, &adas_frame, "waits-for-others");
     ben.waiting(1).await;
     ben.open_to("approve").await;
     bens.says(&id("gateway-strip"), "localhost").await;
-    session.picture_of(&bens_frame, "team-window-confirm");
+    picture(&session, &bens_frame, "confirm");
     ben.confirm("").await;
     assert_eq!(held.end().await.code(), Some(0), "{}", held.printed());
     assert!(held.printed().contains("released"));

@@ -164,9 +164,24 @@ export const revocationWords: Record<RevocationWhy, { label: string; means: stri
   stolen: { label: 'Somebody else may have it.', means: 'What it signed lately should be looked at.' },
 };
 
-/** The line to a gateway: in words, and as a mark. */
-export function lineOf(view: ConsoleView, lost: boolean): { words: string; tone: 'good' | 'bad' | 'busy' } {
+/** How a gateway is followed: in words, and as a mark. */
+export type Line = { words: string; tone: 'good' | 'bad' | 'busy' | 'none' };
+
+export function lineOf(view: ConsoleView, lost: boolean): Line {
   if (lost) return { words: 'Line lost', tone: 'bad' };
+  switch (view.phase.is) {
+    case 'setup':
+    case 'found':
+    case 'enrol':
+      return { words: 'Not set up yet', tone: 'none' };
+    case 'claimed':
+      return { words: 'Not taken in yet', tone: 'none' };
+    // Nothing is followed without a session, whatever was so before.
+    case 'signed_out':
+      return { words: 'Signed out', tone: 'none' };
+    default:
+      break;
+  }
   switch (view.gateway.connection.is) {
     case 'live':
       return { words: 'Live', tone: 'good' };
