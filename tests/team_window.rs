@@ -156,4 +156,23 @@ async fn two_people_share_a_gateway() {
         (adas.count(&id("waits-for-others")).await == 0).then_some(())
     })
     .await;
+
+    // What Ben's console holds is checked by anybody who has the trust file.
+    let host = gateway.url.trim_start_matches("http://");
+    let kept = format!("{bens_home}/data/gateways/{host}/trust.json");
+    let mut export = session.command(support::vidimus());
+    export.args([
+        "--home",
+        &bens_home,
+        "export",
+        "--gateway",
+        host,
+        "--out",
+        "team.vidimus",
+    ]);
+    session.run(export);
+    let mut verify = session.command(support::vidimus());
+    verify.args(["verify", "--trust", &kept, "team.vidimus"]);
+    let report = session.run(verify);
+    assert!(report.contains("Ben"), "{report}");
 }

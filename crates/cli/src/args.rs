@@ -285,6 +285,10 @@ pub(crate) struct VerifyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
+    /// The copy of a gateway elsewhere that the console follows, by host and
+    /// port as in its address; else that of this computer.
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) gateway: Option<String>,
     /// Where to write, instead of standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,

@@ -25,12 +25,22 @@ const WINDOW: u64 = 4096;
 
 /// Runs `vidimus export`. Returns the exit code.
 pub(crate) fn run(args: &ExportArgs, home: &Home) -> Result<u8, Stop> {
-    let path = home.mirror_file();
+    let (path, trust_file) = match &args.gateway {
+        None => (home.mirror_file(), home.trust_file()),
+        Some(gateway) => {
+            let folder = home.followed(gateway);
+            (folder.join("mirror.db"), folder.join("trust.json"))
+        }
+    };
     let mirror = Mirror::open_read_only(&path).map_err(|why| match why {
         OpenError::Missing(_) => Stop::new(
             code::NOT_SET_UP,
             format!(
-                "there is no copy of a ledger here ({why}). Set one up: open `vidimus-console`"
+                "there is no copy of a ledger here ({why}). Set one up: open `vidimus-console`{}",
+                match &args.gateway {
+                    Some(gateway) => format!(" and follow {gateway} there"),
+                    None => String::new(),
+                }
             ),
         ),
         other => Stop::internal(other),
@@ -57,7 +67,6 @@ pub(crate) fn run(args: &ExportArgs, home: &Home) -> Result<u8, Stop> {
             written
         }
     };
-    let trust_file = home.trust_file();
     if args.json {
         out::document(&Document {
             checkpoint: written.note,

@@ -150,6 +150,13 @@ impl Home {
         self.data.join("gateways")
     }
 
+    /// The folder of one of them, by host and port as in its address: directly
+    /// in [`Home::followed_dir`], whatever the name says.
+    #[must_use]
+    pub fn followed(&self, authority: &str) -> PathBuf {
+        self.followed_dir().join(file_name(authority))
+    }
+
     /// The agents' profiles.
     #[must_use]
     pub fn agents_dir(&self) -> PathBuf {
@@ -304,6 +311,17 @@ mod tests {
             ("ärger", "ärger.json"),
         ] {
             assert_eq!(home.agent_profile(name), home.agents_dir().join(file));
+        }
+    }
+
+    #[test]
+    fn a_gateways_name_never_leaves_its_folder() {
+        let home = Home::at(Path::new("/x"));
+        for (name, folder) in [
+            ("gate.example:8443", "gate.example:8443"),
+            ("../gateway", "%2E.%2Fgateway"),
+        ] {
+            assert_eq!(home.followed(name), home.followed_dir().join(folder));
         }
     }
 

@@ -72,7 +72,7 @@ impl Followed {
     /// A gateway at that address, not on the disk yet.
     pub(crate) fn new(home: &Home, url: BaseUrl, about: About) -> Self {
         Self {
-            folder: home.followed_dir().join(url.authority()),
+            folder: home.followed(&url.authority()),
             url,
             about,
         }
