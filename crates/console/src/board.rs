@@ -82,6 +82,19 @@ impl Seats {
     }
 }
 
+/// A core's place on the board, until it is dropped.
+pub(crate) struct Place {
+    board: Board,
+    id: String,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let seats = &self.board.seats;
+        seats.send_modify(|seats| seats.all.retain(|seat| seat.id != self.id));
+    }
+}
+
 impl Board {
     pub(crate) fn new() -> Self {
         Self {
@@ -94,9 +107,12 @@ impl Board {
         self.seats.send_modify(|seats| seats.all.push(seat));
     }
 
-    pub(crate) fn leave(&self, id: &str) {
-        self.seats
-            .send_modify(|seats| seats.all.retain(|seat| seat.id != id));
+    /// Whatever ends a core, its place is left with this.
+    pub(crate) fn place(&self, id: String) -> Place {
+        Place {
+            board: self.clone(),
+            id,
+        }
     }
 
     /// Nothing is taken as news any more.

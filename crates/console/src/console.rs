@@ -12,13 +12,13 @@ use vidimus_client::Home;
 use crate::LOCAL;
 use crate::act::sentence;
 use crate::board::{Board, FrontId, Published, Seat, Seats, Sent, unknown_gateway};
-use crate::core::{Core, Message, Setting};
+use crate::core::{Core, Message, Setting, locked_problem};
 use crate::followed::{About, Files, Followed};
 use crate::hooks::Hooks;
 use crate::joining::Joining;
 use crate::secrets::Secrets;
 use crate::view::{
-    Colour, Command, ConsoleView, DesktopView, Event, JoiningRead, Problem, Reply, Told,
+    Colour, Command, ConsoleView, DesktopView, Event, JoiningRead, Phase, Problem, Reply, Told,
     VerdictChoice,
 };
 
@@ -130,12 +130,12 @@ impl Shared {
             inbox,
             board: self.board.clone(),
         };
-        let board = self.board.clone();
+        let place = self.board.place(id);
         std::thread::Builder::new()
             .name("console".into())
             .spawn(move || {
+                let _place = place;
                 Core::new(setting, followed).run(&mut messages);
-                board.leave(&id);
             })
             .expect("the system has a thread left");
     }
@@ -185,6 +185,10 @@ impl Handle {
             | Command::Unfollow => {
                 if *front != FrontId::Desktop {
                     return Err(needs_window());
+                }
+                let locked = |view: &ConsoleView| matches!(view.phase, Phase::Locked { .. });
+                if self.views().iter().any(locked) {
+                    return Err(locked_problem());
                 }
                 self.gateways(gateway, command).await
             }

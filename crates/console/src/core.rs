@@ -57,6 +57,8 @@ use crate::view::{
     VerdictChoice, Verification,
 };
 
+pub(crate) use lock::locked as locked_problem;
+
 /// Everything that can happen.
 pub(crate) enum Message {
     /// A front asks for something.

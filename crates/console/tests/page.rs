@@ -33,6 +33,11 @@ async fn a_stranger_sees_nothing_and_decides_nothing() {
         json!({"do": "open_action", "action": action.to_string()}),
         json!({"do": "decide", "action": action.to_string(), "verdict": "approve", "reason": ""}),
         json!({"do": "connect_agent", "name": "mine"}),
+        json!({"do": "people"}),
+        json!({"do": "sessions"}),
+        json!({"do": "enrol", "label": "mine"}),
+        json!({"do": "recognise", "entry": 3}),
+        json!({"do": "disown", "entry": 3}),
         json!({"do": "history", "before": null, "action": null, "query": ""}),
         json!({"do": "open_entry", "index": 0}),
         json!({"do": "export"}),
@@ -156,9 +161,10 @@ async fn events_come_to_the_page_alone() {
         .await
         .unwrap();
     let first = socket.next().await.unwrap().unwrap().into_text().unwrap();
-    let event: Value = serde_json::from_str(&first).unwrap();
-    assert_eq!(event["is"], "view");
-    assert_eq!(event["value"]["front"], "browser");
+    let told: Value = serde_json::from_str(&first).unwrap();
+    assert_eq!(told["gateway"], "local");
+    assert_eq!(told["event"]["is"], "view");
+    assert_eq!(told["event"]["value"]["front"], "browser");
     socket.close(None).await.unwrap();
     for request in [
         request("http://localhost:1", true),

@@ -737,6 +737,7 @@ async fn one_console_follows_several_gateways_and_mixes_nothing() {
     assert!(!read.invites && !read.known);
     assert_eq!(read.url, production.gateway.url());
     let mut events = elsewhere.front.0.subscribe(FrontId::Desktop);
+    let elsewheres_key = elsewhere.key.clone();
     let mut other = Seat {
         gateway: production.id.clone(),
         key: ada.key.clone(),
@@ -800,6 +801,20 @@ async fn one_console_follows_several_gateways_and_mixes_nothing() {
     other.live().await;
     other.gateway = production.id.clone();
     other.follow(&text).await;
+    other.sign(Command::SignIn).await;
+    other.live().await;
+    // Locked, none is taken on or given up.
+    other.front.0.lock();
+    other
+        .until(|view| matches!(view.phase, Phase::Locked { .. }))
+        .await;
+    assert_eq!(other.refused(Command::Unfollow).await, "locked");
+    let read = Command::ReadJoining { text: text.clone() };
+    assert_eq!(other.refused(read).await, "locked");
+    other.sign(Command::SignIn).await;
+    other.live().await;
+    other.gateway = staging.id.clone();
+    other.key = elsewheres_key;
     other.sign(Command::SignIn).await;
     other.live().await;
     // It is followed already, and no other log is taken at its address.

@@ -167,7 +167,7 @@ impl Core {
 }
 
 /// Why nothing is done.
-pub(super) fn locked() -> Problem {
+pub(crate) fn locked() -> Problem {
     Problem::new(
         "locked",
         "The console is locked.",
