@@ -441,7 +441,7 @@ impl Gateway {
         let opening = Opening::new(premises, name, key.credential_id(), key.public_key(), now);
         let origin = opening.software_origin();
         let registration = key.register(&premises.rp_id, &origin, opening.log());
-        let draft = Box::new(opening.enrol(registration, false, session, now));
+        let draft = Box::new(opening.enrol(registration, false, None, session, now));
         let assertion = key.assert(&premises.rp_id, &origin, draft.envelope.challenge());
         match self.ask(Request::Found { draft, assertion }).await? {
             Answer::Ack(ack) => Ok(ack),

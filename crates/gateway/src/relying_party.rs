@@ -3,7 +3,7 @@
 //! Assertions are not its business: they go to our own verifier, which checks
 //! them online and offline alike.
 
-use vidimus_protocol::Blob;
+use vidimus_protocol::{Blob, Model};
 use vidimus_verify::attestation;
 use webauthn_rs::prelude::{
     CreationChallengeResponse, PasskeyRegistration, RegisterPublicKeyCredential, Url, Uuid,
@@ -21,7 +21,15 @@ pub(crate) struct Registered {
     pub(crate) credential_id: Blob,
     pub(crate) public_key: Blob,
     pub(crate) backup_eligible: bool,
+    pub(crate) proven: Option<Proven>,
     pub(crate) registration: Registration,
+}
+
+/// A model, with the certificate that proves it.
+#[derive(Clone)]
+pub(crate) struct Proven {
+    pub(crate) model: Model,
+    pub(crate) anchor: Blob,
 }
 
 impl RelyingParty {
@@ -66,6 +74,7 @@ impl RelyingParty {
             credential_id: Blob(attested.credential_id),
             public_key: Blob(attested.public_key),
             backup_eligible: attested.flags.backup_eligible(),
+            proven: None,
             registration: Registration {
                 attestation_object: Blob(object.clone()),
                 client_data_json: Blob(credential.response.client_data_json.clone()),

@@ -41,10 +41,11 @@ impl Core {
     /// Which keys these rules would set aside.
     pub(super) fn try_rules(&self, rules: RulesView) -> Result<Reply, Problem> {
         let state = self.base()?.state();
-        let current = *state.rules().ok_or_else(super::acts::not_synced)?;
+        let current = state.rules().ok_or_else(super::acts::not_synced)?;
         let rules = Rules {
             device_bound: rules.device_bound,
             max_age_days: rules.max_age_days.into(),
+            models: current.models.clone(),
             quorum: rules.quorum.into(),
             entry: current.entry,
         };
@@ -301,6 +302,7 @@ fn in_words(why: Violation) -> String {
     match why {
         Violation::KeyTooOld => "It is older than the rules allow.".into(),
         Violation::NotDeviceBound => "It may leave its device.".into(),
+        Violation::ModelNotAllowed => "It is of no model that the rules allow.".into(),
         other => sentence(&other.to_string()),
     }
 }

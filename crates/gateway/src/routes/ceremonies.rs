@@ -333,8 +333,8 @@ pub(super) async fn cancel(
         "too_late", "envelope_expired", "wrong_parts", "wrong_reason", "wrong_seen", "wrong_proposal",
         "bad_name", "stale_pin", "pin_beyond", "other_log", "wrong_act_type", "clock_skew", "item_count",
         "session_too_long", "unverifiable", "refused", "sequencer", "own_action", "not_allowed", "key_revoked",
-        "key_not_admitted", "key_too_old", "key_not_device_bound", "agent_revoked", "unknown_reviewer",
-        "reviewer_exists", "own_record", "last_administrator", "overtaken", "not_your_verdict", "team_only",
+        "key_not_admitted", "key_too_old", "key_not_device_bound", "key_model_not_allowed", "agent_revoked",
+        "unknown_reviewer", "reviewer_exists", "own_record", "last_administrator", "overtaken", "not_your_verdict", "team_only",
         "bad_roles", "bad_rules"
     ]))),
 )]

@@ -337,10 +337,12 @@ pub(super) async fn registration(
                 credential_id,
                 public_key,
                 backup_eligible,
+                proven,
                 registration,
             } = registered;
             let opening = Opening::new(&gateway.0.premises, name, credential_id, public_key, now);
-            let draft = Box::new(opening.enrol(registration, backup_eligible, *session, now));
+            let draft = opening.enrol(registration, backup_eligible, proven, *session, now);
+            let draft = Box::new(draft);
             (draft.envelope.challenge(), Step::Founding(draft))
         }
         Whose::Claimant(claimant) => {
