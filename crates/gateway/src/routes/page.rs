@@ -328,9 +328,9 @@ pub(super) async fn registration(
     let Step::Registration { state, whose, .. } = &*step else {
         return Err(out_of_order());
     };
-    let registered = gateway.0.relying_party.finish(&credential, state)?;
-    let credential_id = registered.credential_id.clone();
     let now = gateway.0.clock.wall();
+    let registered = gateway.0.relying_party.finish(&credential, state, now)?;
+    let credential_id = registered.credential_id.clone();
     let (challenge, next) = match whose {
         Whose::Founder { name, session } => {
             let Registered {

@@ -69,6 +69,9 @@ impl Vendor {
         };
         let mut leaf = named("Vendor authenticator");
         let unit = "Authenticator Attestation";
+        leaf.distinguished_name.push(DnType::CountryName, "AA");
+        leaf.distinguished_name
+            .push(DnType::OrganizationName, "Vendor");
         leaf.distinguished_name
             .push(DnType::OrganizationalUnitName, unit);
         leaf.is_ca = IsCa::ExplicitNoCa;
