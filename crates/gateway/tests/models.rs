@@ -16,7 +16,7 @@ use vidimus_gateway::{Config, Entrance, Metadata, MetadataError, Public};
 use vidimus_protocol::api::{Ack, CeremonyStarted, Invited, Models};
 use vidimus_protocol::entry::Data;
 use vidimus_protocol::envelope::{ActType, ReviewerItem, Role, RulesItem};
-use vidimus_protocol::{Aaguid, Blob, Digest, Time};
+use vidimus_protocol::{Aaguid, Blob, Digest, Model, Time};
 use vidimus_verify::certificate::CertificateError;
 use vidimus_verify::replay::Replay;
 use vidimus_verify::testkit::Vendor;
@@ -285,8 +285,14 @@ async fn rules_may_name_models_that_the_metadata_proves() {
         .await;
     let other = world.act(Some(&session), &other, &Forgery::default()).await;
     assert_eq!(other.refused(), "bad_rules");
+    // As many as rules may name.
+    let others = (0..255).map(|number| Model {
+        aaguid: Aaguid([0; 16]),
+        anchor: Digest([number; 32]),
+    });
+    let models: Vec<_> = others.chain([ours.model()]).collect();
     let ruled = world
-        .one(ActType::RulesChanged, &rules(vec![ours.model()], world.log))
+        .one(ActType::RulesChanged, &rules(models.clone(), world.log))
         .await;
     let ruled = world.act(Some(&session), &ruled, &Forgery::default()).await;
     assert_eq!(ruled.status, 200);
@@ -297,7 +303,7 @@ async fn rules_may_name_models_that_the_metadata_proves() {
         replay.push(leaf.as_bytes()).unwrap();
     }
     let rules = replay.state().rules().unwrap();
-    assert_eq!(rules.models, [ours.model()]);
+    assert_eq!(rules.models, models);
     let counts = |key: &vidimus_protocol::state::Credential| key.keeps(rules, now()).is_ok();
     let counting: Vec<_> = replay
         .state()

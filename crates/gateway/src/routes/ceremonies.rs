@@ -27,8 +27,8 @@ use crate::sequencer::{Answer, Request};
 use crate::store::Session;
 use crate::{Gateway, unexpected};
 
-/// Most bytes of one item.
-const MAX_ITEM: usize = 16 << 10;
+/// Most bytes of one item: rules that name every model that they may.
+const MAX_ITEM: usize = 40 << 10;
 
 /// A nonce for one envelope
 #[utoipa::path(
