@@ -177,6 +177,7 @@ impl Seen<'_> {
                 .copied()
                 .map_or(crate::view::Route::Browser, route_view),
             device_bound: !key.backup_eligible,
+            model: key.model.map(|model| model.aaguid.to_string()),
             enrolled_at_unix_ms: key.enrolled_at.unix_ms(),
             last_used_at_unix_ms: key.last_used.unix_ms(),
             may_revoke: in_force.is_ok() && (self.me == Some(key.reviewer) || self.i_administer()),
@@ -242,6 +243,7 @@ impl Seen<'_> {
             name: safe_text::flat(&key.name),
             label: safe_text::flat(&key.label),
             device_bound: !key.backup_eligible,
+            model: key.model.map(|model| model.aaguid.to_string()),
             enrolled_at_unix_ms: key.enrolled_at.unix_ms(),
             for_whom,
             agreed: agreed
