@@ -10,7 +10,7 @@ use x509_parser::der_parser::{Oid, oid};
 
 use crate::attestation::{self, AttestationError};
 use crate::cbor::{self, CborError, Item};
-use crate::certificate::{Certificate, CertificateError, MAX_CHAIN, Scheme, check_chain};
+use crate::certificate::{Certificate, CertificateError, Scheme, check_chain};
 
 /// `id-fido-gen-ce-aaguid`: which model the certificate is for.
 const AAGUID: Oid<'static> = oid!(1.3.6.1.4.1.45724.1.1.4);
@@ -80,9 +80,6 @@ pub fn check(
     let x5c = cbor::byte_strings(member("x5c")?.raw_value())?;
     if fields.len() != 3 {
         return Err(PackedError::Members);
-    }
-    if x5c.len() > MAX_CHAIN {
-        return Err(CertificateError::Count.into());
     }
     let chain = x5c
         .into_iter()

@@ -7,7 +7,7 @@ use rcgen::{
 use vidimus_protocol::Blob;
 
 use super::*;
-use crate::certificate::MAX_CERTIFICATE;
+use crate::certificate::{MAX_CERTIFICATE, MAX_CHAIN};
 use crate::cose::Algorithm;
 use crate::testkit::{
     Certificates, FLAGS, SoftKey, Vendor, attestation_object, encode, names_model, packed,
