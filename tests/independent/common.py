@@ -118,6 +118,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 # What a time beyond the year 9999 is taken for.
 LAST_TIME = 253_402_300_799_999
 _HEX = re.compile(r"[0-9a-f]{64}")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BASE32 = re.compile(r"[0-7][0123456789abcdefghjkmnpqrstvwxyz]{25}")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 _WHITE_SPACE = frozenset(
@@ -152,6 +153,12 @@ def read_digest(text):
     if not _HEX.fullmatch(text):
         raise Wrong(f"`{text}` is not 64 lower-case hex digits")
     return bytes.fromhex(text)
+
+
+def read_aaguid(text):
+    if not _UUID.fullmatch(text):
+        raise Wrong(f"`{text}` is not a UUID in lower case")
+    return bytes.fromhex(text.replace("-", ""))
 
 
 def read_base64url(text):
@@ -237,6 +244,7 @@ def text_of(read, *arguments):
 
 time = text_of(read_time)
 digest = text_of(read_digest)
+aaguid = text_of(read_aaguid)
 blob = text_of(read_base64url)
 
 

@@ -8,6 +8,7 @@ from action import PAYLOADS
 from common import (
     Unknown,
     Wrong,
+    aaguid,
     array,
     blob,
     boolean,
@@ -174,6 +175,7 @@ def _octets(length):
 _FOUNDER = record(
     {"credential_id": blob, "name": string, "public_key": blob, "reviewer": reviewer_id}
 )
+_MODEL = record({"aaguid": aaguid, "anchor": digest})
 _PERMIT_KEY = record({"kid": string, "x": _octets(32)})
 _EVALUATION = record(
     {
@@ -225,17 +227,20 @@ KINDS = {
         },
     ),
     "credential.enrolled": Kind(
-        data={"attestation_object": blob, "client_data_json": blob},
+        data={"anchor": blob, "attestation_object": blob, "client_data_json": blob},
+        optional=("anchor",),
         item=record(
             {
                 "attestation": digest,
                 "backup_eligible": boolean,
                 "credential_id": blob,
                 "label": string,
+                "model": _MODEL,
                 "name": string,
                 "public_key": blob,
                 "reviewer": reviewer_id,
-            }
+            },
+            ("model",),
         ),
     ),
     "credential.admitted": _act(credential=digest, reviewer=reviewer_id),
@@ -244,7 +249,11 @@ KINDS = {
     "reviewer.changed": _act(replaces=digest, **_RECORD),
     "reviewer.removed": _act(replaces=digest, reviewer=reviewer_id),
     "rules.changed": _act(
-        device_bound=boolean, max_age_days=integer, quorum=integer, replaces=digest
+        device_bound=boolean,
+        max_age_days=integer,
+        models=array(_MODEL),
+        quorum=integer,
+        replaces=digest,
     ),
     "agent.registered": _act(
         agent=agent_id, executor=executor_id, name=string, owner=reviewer_id, token_hash=digest

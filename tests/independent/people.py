@@ -22,6 +22,7 @@ class Key:
     name: str
     public: PublicKey
     backup_eligible: bool
+    model: dict | None = None
     admitted: bool = False
     revoked: bool = False
     words: list = field(default_factory=list)  # keys of administrators that signed for it
@@ -45,12 +46,15 @@ class Rules:
     entry: Entry
     device_bound: bool = False
     max_age_days: int = 0
+    models: tuple = ()
     quorum: int = 1
 
     def check(self, key, time):
         """Refuses a key that these rules do not let count."""
         if self.device_bound and key.backup_eligible:
             raise Wrong("signed with a key that may leave its device, which the rules do not allow")
+        if self.models and key.model not in self.models:
+            raise Wrong("signed with a key of a model that the rules do not allow")
         if self.max_age_days and time >= min(
             key.entry.time + self.max_age_days * DAY_MS, LAST_TIME
         ):

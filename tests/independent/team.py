@@ -1,6 +1,7 @@
 """What people do about each other's keys, records, rules and agents: those sections of lifecycle.md."""
 
 from acts import by_administrator, check_act, signing_key
+from attestation import prove_model
 from common import Wrong, read_base64url
 from people import (
     ADMINISTRATOR,
@@ -16,6 +17,7 @@ from tree import sha256
 from webauthn import PublicKey, check_registration
 
 MAX_QUORUM = 16
+MAX_MODELS = 256
 
 
 # -- Keys ------------------------------------------------------------------------------------------------
@@ -52,10 +54,25 @@ def credential_enrolled(replay, entry, roots):
         item["backup_eligible"],
     ):
         raise Wrong("the registration is of another key")
+    anchor = entry.data.get("anchor")
+    proven = None
+    if anchor is not None:
+        anchor = read_base64url(anchor)
+        proven = prove_model(attestation_object, client_data, anchor, entry.time)
+    if proven != item.get("model"):
+        raise Wrong("the attestation does not prove the model that the key was enrolled with")
     public = PublicKey(made.public_key)
     if check_act(replay, entry, roots, public, replay.opened) != made.route:
         raise Wrong("registration and assertion came by different routes")
-    key = Key(entry, reviewer, item["name"], public, item["backup_eligible"], admitted=is_first)
+    key = Key(
+        entry,
+        reviewer,
+        item["name"],
+        public,
+        item["backup_eligible"],
+        model=item.get("model"),
+        admitted=is_first,
+    )
     people.enrol(credential_id, key)
     if is_first:
         name, roles = item["name"], [ADMINISTRATOR, REVIEWER]
@@ -186,7 +203,12 @@ def rules_changed(replay, entry, roots):
         raise Wrong("it replaces something else than the newest rules")
     if not 1 <= item["quorum"] <= MAX_QUORUM:
         raise Wrong("the rules must ask for 1 to 16 people")
-    rules = Rules(entry, item["device_bound"], item["max_age_days"], item["quorum"])
+    models = [(model["aaguid"], model["anchor"]) for model in item["models"]]
+    if sorted(set(models)) != models or len(models) > MAX_MODELS:
+        raise Wrong("the models must be at most 256, sorted, each once")
+    rules = Rules(
+        entry, item["device_bound"], item["max_age_days"], tuple(item["models"]), item["quorum"]
+    )
     rules.check(by, entry.time)
     check_act(replay, entry, roots, by.public, by.entry, people.rules.entry)
     people.rules = rules

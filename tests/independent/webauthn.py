@@ -63,16 +63,7 @@ def check_registration(party, attestation_object, client_data):
     """Rules 1, 2 and 4 of "Enrolment"."""
     if len(attestation_object) > MAX_ATTESTATION:
         raise Wrong("the attestation object is too long")
-    attestation = Cbor(attestation_object).whole()
-    if not isinstance(attestation, dict) or set(attestation) != {"fmt", "attStmt", "authData"}:
-        raise Wrong("the attestation object has other members")
-    data = attestation["authData"]
-    if (
-        not isinstance(attestation["fmt"], str)
-        or not isinstance(attestation["attStmt"], dict)
-        or not isinstance(data, bytes)
-    ):
-        raise Wrong("the attestation object's members are of other types")
+    data = split_attestation(attestation_object)["authData"]
 
     flags = _authenticator_head(party, data)
     if not flags & AT or len(data) < 55:
@@ -88,6 +79,20 @@ def check_registration(party, attestation_object, client_data):
     members = _client_data(client_data)
     route = _type_and_origin(party, members, "webauthn.create")
     return Registration(data[55:start], data[start : reader.at], bool(flags & BE), route)
+
+
+def split_attestation(attestation_object):
+    """The three members of an attestation object."""
+    attestation = Cbor(attestation_object).whole()
+    if not isinstance(attestation, dict) or set(attestation) != {"fmt", "attStmt", "authData"}:
+        raise Wrong("the attestation object has other members")
+    if (
+        not isinstance(attestation["fmt"], str)
+        or not isinstance(attestation["attStmt"], dict)
+        or not isinstance(attestation["authData"], bytes)
+    ):
+        raise Wrong("the attestation object's members are of other types")
+    return attestation
 
 
 def _client_data(data):

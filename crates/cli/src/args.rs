@@ -360,6 +360,15 @@ pub(crate) struct GatewayArgs {
         conflicts_with_all = ["tls_certificate", "tls_key", "personal"]
     )]
     pub(crate) behind_proxy: Vec<IpAddr>,
+    /// The BLOB of the FIDO Metadata Service, so that keys are enrolled with their
+    /// model where the attestation proves it. Read at the start.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "public_url",
+        conflicts_with = "personal"
+    )]
+    pub(crate) mds: Option<PathBuf>,
     /// How the lines on standard error look.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,

@@ -1,11 +1,13 @@
 //! `vidimus gateway`: for one person with the console's page, or for several
 //! people over the network.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::signal::unix::{SignalKind, signal};
 use vidimus_client::home::Home;
-use vidimus_gateway::{Config, Entrance, Gateway, Public, PublicUrl, TlsFiles};
+use vidimus_gateway::{
+    Clock as _, Config, Entrance, Gateway, Metadata, Public, PublicUrl, SystemClock, TlsFiles,
+};
 
 use crate::args::GatewayArgs;
 use crate::out::{answer, visible};
@@ -33,7 +35,7 @@ pub(crate) async fn run_public(args: &GatewayArgs, url: PublicUrl) -> Result<u8,
 async fn serve(args: &GatewayArgs, url: PublicUrl) -> Result<(), Stop> {
     let mut terminated = signal(SignalKind::terminate()).map_err(Stop::internal)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(Stop::internal)?;
-    let gateway = Gateway::open(config(args, url))
+    let gateway = Gateway::open(config(args, url)?)
         .map_err(|why| Stop::internal(visible(&why.to_string())))?;
     answer(&format!(
         "Vidimus answers at {}\nListening on port {}.",
@@ -59,7 +61,7 @@ async fn serve(args: &GatewayArgs, url: PublicUrl) -> Result<(), Stop> {
     Ok(())
 }
 
-fn config(args: &GatewayArgs, url: PublicUrl) -> Config {
+fn config(args: &GatewayArgs, url: PublicUrl) -> Result<Config, Stop> {
     let entrance = match (&args.tls_certificate, &args.tls_key) {
         (Some(certificate), Some(key)) => Entrance::Tls(TlsFiles {
             certificate: certificate.clone(),
@@ -74,5 +76,19 @@ fn config(args: &GatewayArgs, url: PublicUrl) -> Config {
         listen: args.listen,
         entrance,
     };
-    Config::team(dir, public)
+    let metadata = args.mds.as_deref().map(metadata).transpose()?;
+    Ok(Config {
+        metadata: metadata.unwrap_or_default(),
+        ..Config::team(dir, public)
+    })
+}
+
+fn metadata(file: &Path) -> Result<Metadata, Stop> {
+    let now = SystemClock.wall();
+    let metadata =
+        Metadata::open(file, now).map_err(|why| Stop::internal(visible(&format!("{why}"))))?;
+    if let Some(due) = metadata.overdue(now) {
+        tracing::warn!(due, "the FIDO metadata is out of date: get the next one");
+    }
+    Ok(metadata)
 }

@@ -170,6 +170,7 @@ fn what_cannot_be_served_is_refused_with_the_cure() {
     .concat();
     let half = [&url[..], &["--tls-certificate", certificate]].concat();
     let both = [&own_tls[..], &["--behind-proxy", "127.0.0.1"]].concat();
+    let no_metadata = [&url[..], &["--mds", certificate]].concat();
     for (words, code, cure) in [
         (vec![], 2, "--personal"),
         (vec!["--public-url", "https://gate.example.com"], 2, "--dir"),
@@ -198,6 +199,9 @@ fn what_cannot_be_served_is_refused_with_the_cure() {
             2,
             "--tls-key",
         ),
+        (vec!["--personal", "--mds", key], 2, "--mds"),
+        (with(&["--mds", "/nowhere/mds.jwt"]), 70, "cannot be read"),
+        (no_metadata, 70, "https://mds3.fidoalliance.org/"),
         (with(&[]), 70, "--tls-certificate"),
         (own_tls, 70, "have one made for it"),
     ] {

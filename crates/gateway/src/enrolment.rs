@@ -38,6 +38,7 @@ pub(crate) struct Claimant {
 pub(crate) struct Claim {
     pub(crate) envelope: Envelope,
     item: EnrolmentItem,
+    anchor: Option<Blob>,
     attestation_object: Blob,
     client_data_json: Blob,
     log: Digest,
@@ -56,6 +57,7 @@ impl Claim {
             backup_eligible: registered.backup_eligible,
             credential_id: registered.credential_id,
             label: claimant.label.clone(),
+            model: registered.proven.as_ref().map(|proven| proven.model),
             name: claimant.name.clone(),
             public_key: registered.public_key,
             reviewer: claimant.reviewer,
@@ -74,6 +76,7 @@ impl Claim {
         Self {
             envelope,
             item,
+            anchor: registered.proven.map(|proven| proven.anchor),
             attestation_object: registered.registration.attestation_object,
             client_data_json: registered.registration.client_data_json,
             log,
@@ -104,6 +107,7 @@ impl Claim {
             actor: Actor::Reviewer(signer),
             refs: vec![opening],
             data: Data::CredentialEnrolled(Box::new(CredentialEnrolled {
+                anchor: self.anchor,
                 attestation_object: self.attestation_object,
                 client_data_json: self.client_data_json,
                 signed,

@@ -15,6 +15,7 @@ use vidimus_protocol::state::software_origin;
 use vidimus_protocol::{Blob, Digest, Time, sha256, strict};
 
 use crate::keys::{random, random_id};
+use crate::relying_party::Proven;
 
 /// Name of the first key, which nobody is asked for.
 const FIRST_LABEL: &str = "First key";
@@ -75,6 +76,7 @@ pub(crate) struct Opening {
 #[derive(Clone)]
 pub(crate) struct FoundingDraft {
     pub(crate) opened: Leaf,
+    pub(crate) anchor: Option<Blob>,
     pub(crate) attestation_object: Blob,
     pub(crate) client_data_json: Blob,
     pub(crate) session: NewSession,
@@ -142,6 +144,7 @@ impl Opening {
         self,
         registration: Registration,
         backup_eligible: bool,
+        proven: Option<Proven>,
         session: NewSession,
         now: Time,
     ) -> FoundingDraft {
@@ -154,6 +157,7 @@ impl Opening {
             backup_eligible,
             credential_id: self.founder.credential_id,
             label: FIRST_LABEL.to_owned(),
+            model: proven.as_ref().map(|proven| proven.model),
             name: self.founder.name,
             public_key: self.founder.public_key,
             reviewer: self.founder.reviewer,
@@ -179,6 +183,7 @@ impl Opening {
         };
         FoundingDraft {
             opened: self.leaf,
+            anchor: proven.map(|proven| proven.anchor),
             attestation_object,
             client_data_json,
             session,

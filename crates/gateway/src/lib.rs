@@ -21,6 +21,7 @@ mod founding;
 mod guard;
 mod health;
 mod keys;
+mod metadata;
 mod metrics;
 mod port;
 mod presence;
@@ -61,6 +62,7 @@ pub use door::DoorError;
 pub use founding::{NewSession, Registration, SoftwareKey};
 pub use guard::GuardError;
 pub use keys::KeysError;
+pub use metadata::{Metadata, MetadataError};
 pub use port::PortError;
 pub use problem::Refusal;
 pub use public::{Entrance, Public, PublicUrl, PublicUrlError, TlsFiles};
@@ -97,6 +99,8 @@ pub struct Config {
     /// Where several people reach it; else only this computer does, at
     /// `http://localhost` and the port that its folder records.
     pub public: Option<Public>,
+    /// The models of authenticators that it knows.
+    pub metadata: Metadata,
 }
 
 impl Config {
@@ -108,6 +112,7 @@ impl Config {
             clock: Arc::new(SystemClock),
             policy: Arc::new(Personal),
             public: None,
+            metadata: Metadata::default(),
         }
     }
 
@@ -229,6 +234,7 @@ impl Gateway {
             clock,
             policy,
             public,
+            metadata,
         } = config;
         let lock = lock_folder(&dir)?;
         let door = match &public {
@@ -321,7 +327,7 @@ impl Gateway {
             in_flight: Semaphore::new(MOST_IN_FLIGHT),
             ceremonies: Ceremonies::default(),
             presence: Presence::default(),
-            relying_party: RelyingParty::new(&premises),
+            relying_party: RelyingParty::new(&premises, metadata),
             invitations: Invitations::new(&keys.permit_seed),
             founding_code: FoundingCode::default(),
             premises,
@@ -441,7 +447,7 @@ impl Gateway {
         let opening = Opening::new(premises, name, key.credential_id(), key.public_key(), now);
         let origin = opening.software_origin();
         let registration = key.register(&premises.rp_id, &origin, opening.log());
-        let draft = Box::new(opening.enrol(registration, false, session, now));
+        let draft = Box::new(opening.enrol(registration, false, None, session, now));
         let assertion = key.assert(&premises.rp_id, &origin, draft.envelope.challenge());
         match self.ask(Request::Found { draft, assertion }).await? {
             Answer::Ack(ack) => Ok(ack),

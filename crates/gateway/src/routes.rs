@@ -89,6 +89,7 @@ fn described() -> OpenApiRouter<Gateway> {
         .routes(routes!(enrolment::found))
         .routes(routes!(enrolment::invite))
         .routes(routes!(enrolment::enrol))
+        .routes(routes!(enrolment::models))
         .routes(routes!(ceremonies::view, ceremonies::cancel))
         .routes(routes!(ceremonies::assertion))
 }

@@ -272,6 +272,7 @@ fn reopened(config: Config) -> Result<Gateway, OpenError> {
             clock: config.clock.clone(),
             policy: config.policy.clone(),
             public: config.public.clone(),
+            metadata: config.metadata.clone(),
         };
         match Gateway::open(again) {
             Err(OpenError::InUse { .. }) => std::thread::sleep(Duration::from_millis(20)),

@@ -160,6 +160,7 @@ async fn rules(world: &World, quorum: u64) -> support::Reply {
     let item = RulesItem {
         device_bound: false,
         max_age_days: 0,
+        models: Vec::new(),
         quorum,
         replaces: world.log,
     };

@@ -14,6 +14,7 @@ use crate::bytes::{Blob, Digest, sha256};
 use crate::entry::Outcome;
 use crate::envelope::{Assertion, Envelope, Seen};
 use crate::id::{ActionId, AgentId, CeremonyId, ExecutorId, ReviewerId};
+use crate::model::Aaguid;
 use crate::time::Time;
 
 /// Longest long-poll, seconds.
@@ -393,6 +394,28 @@ pub struct OpenSession {
     pub key: String,
     /// When it was opened.
     pub opened_at: Time,
+}
+
+/// `GET /v1/models` (session): what rules may name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Models {
+    /// By AAGUID, then by anchor. None without FIDO metadata.
+    pub models: Vec<KnownModel>,
+}
+
+/// A model of authenticators that the gateway knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct KnownModel {
+    /// What the authenticator calls itself.
+    pub aaguid: Aaguid,
+    /// SHA-256 of a certificate, DER, at which its attestations end.
+    pub anchor: Digest,
+    /// What the vendor calls it, as the FIDO metadata says.
+    pub description: String,
 }
 
 /// `GET /v1/agent` (agent): who the token belongs to, and where it stands.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::bytes::{Blob, Digest, FromStrVisitor, sha256};
 use crate::id::{ActionId, AgentId, ExecutorId, ReviewerId};
+use crate::model::Model;
 use crate::strict;
 use crate::time::Time;
 
@@ -262,6 +263,9 @@ pub struct EnrolmentItem {
     pub credential_id: Blob,
     /// Name of the key, for its person.
     pub label: String,
+    /// Its authenticator's model, when the attestation proves it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub model: Option<Model>,
     /// The person's name.
     pub name: String,
     /// COSE key, as it stands in the attestation object.
@@ -367,6 +371,8 @@ pub struct RulesItem {
     pub device_bound: bool,
     /// Days for which a key counts from its enrolment on; 0 for ever.
     pub max_age_days: u64,
+    /// Only keys of these models count, sorted, each once; none: of any.
+    pub models: Vec<Model>,
     /// Distinct people who must approve an action, at least.
     pub quorum: u64,
     /// Leaf hash of the `rules.changed` that held until now, or of
@@ -431,6 +437,7 @@ pub fn token_hash(token: &str) -> Digest {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::model::Aaguid;
 
     fn sample(r#type: ActType) -> Envelope {
         Envelope {
@@ -471,6 +478,10 @@ mod tests {
     fn fields_of_what_is_signed_stand_in_order() {
         let (digest, time) = (Digest([1; 32]), Time::from_unix_ms(1));
         let reviewer = ReviewerId::from_random([2; 16]);
+        let model = Model {
+            aaguid: Aaguid([6; 16]),
+            anchor: digest,
+        };
         fn holds<T: Serialize>(value: &T) {
             assert_eq!(strict::ordered(value), strict::canonical(value));
         }
@@ -496,6 +507,7 @@ mod tests {
             backup_eligible: true,
             credential_id: Blob(vec![1]),
             label: "l".into(),
+            model: Some(model),
             name: "n".into(),
             public_key: Blob(vec![2]),
             reviewer,
@@ -531,6 +543,7 @@ mod tests {
         holds(&RulesItem {
             device_bound: true,
             max_age_days: 365,
+            models: vec![model],
             quorum: 2,
             replaces: digest,
         });

@@ -15,6 +15,7 @@ pub mod bytes;
 pub mod entry;
 pub mod envelope;
 pub mod id;
+pub mod model;
 #[cfg(feature = "openapi")]
 mod openapi;
 pub mod permit;
@@ -26,5 +27,6 @@ pub mod trust;
 pub use bytes::{Blob, Digest, sha256};
 pub use entry::{Entry, Kind, Leaf};
 pub use id::{ActionId, Actor, AgentId, ExecutorId, PermitId, ReviewerId};
+pub use model::{Aaguid, Model};
 pub use state::{State, Violation};
 pub use time::Time;

@@ -10,6 +10,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::bytes::{Blob, Digest};
 use crate::envelope::Decimal;
 use crate::id::{ActionId, AgentId, CeremonyId, ExecutorId, ReviewerId};
+use crate::model::Aaguid;
 use crate::time::Time;
 
 macro_rules! text {
@@ -63,6 +64,14 @@ text!(
     "32 bytes in lower-case hex.",
     None,
     "07".repeat(32)
+);
+text!(
+    Aaguid,
+    "Aaguid",
+    "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+    "Authenticator attestation GUID: a UUID in lower case.",
+    None,
+    "876ca4f5-2071-c3e9-b255-09ef2cdf7ed6"
 );
 text!(
     Blob,

@@ -20,8 +20,8 @@ pub use actions::{ActionState, Life, PermitRecord, PermitStatus, Resolved, Verdi
 pub use keys::{Credential, Standing};
 pub use notes::{MAX_NOTES, Note, NoteKind};
 pub use people::{
-    Agent, Log, MAX_GROUPS, MAX_QUORUM, Reviewer, Route, Rules, group_is_fit, identity_is_fit,
-    name_is_fit, software_origin,
+    Agent, Log, MAX_GROUPS, MAX_MODELS, MAX_QUORUM, Reviewer, Route, Rules, group_is_fit,
+    identity_is_fit, name_is_fit, software_origin,
 };
 pub use violation::Violation;
 

@@ -1,8 +1,8 @@
 //! Raw attestation objects, as a registration makes them (WebAuthn Level 3,
 //! section 6.5).
 //!
-//! Out of scope: the attestation statement, which stays opaque here. What
-//! makes a key count is that `log.opened` names it.
+//! Out of scope: the attestation statement, which stays opaque here
+//! ([`crate::packed`] checks those that prove a model).
 //! Spec: `docs/spec/envelope.md`.
 
 use vidimus_protocol::Digest;
@@ -67,7 +67,15 @@ pub fn check(bytes: &[u8], rp_id: &str) -> Result<Attested, AttestationError> {
     Ok(attested)
 }
 
-fn parse_with_data(bytes: &[u8]) -> Result<(Attested, AuthenticatorData<'_>), AttestationError> {
+/// The members of an attestation object.
+pub(crate) struct Object<'a> {
+    pub(crate) fmt: &'a str,
+    /// A CBOR map, not looked into.
+    pub(crate) statement: &'a [u8],
+    pub(crate) authenticator_data: &'a [u8],
+}
+
+pub(crate) fn split(bytes: &[u8]) -> Result<Object<'_>, AttestationError> {
     if bytes.len() > MAX_ATTESTATION_OBJECT {
         return Err(AttestationError::TooLong(bytes.len()));
     }
@@ -76,18 +84,27 @@ fn parse_with_data(bytes: &[u8]) -> Result<(Attested, AuthenticatorData<'_>), At
         fields
             .iter()
             .find(|field| field.key == Item::Text(name))
-            .ok_or(AttestationError::Members)?
-            .value()
-            .map_err(AttestationError::Cbor)
+            .ok_or(AttestationError::Members)
     };
-    let fmt = member("fmt")?.text()?;
-    let Item::Map(_) = member("attStmt")? else {
+    let fmt = member("fmt")?.value()?.text()?;
+    let statement = member("attStmt")?;
+    let Item::Map(_) = statement.value()? else {
         return Err(AttestationError::Members);
     };
-    let data = AuthenticatorData::parse(member("authData")?.bytes()?)?;
+    let authenticator_data = member("authData")?.value()?.bytes()?;
     if fields.len() != 3 {
         return Err(AttestationError::Members);
     }
+    Ok(Object {
+        fmt,
+        statement: statement.raw_value(),
+        authenticator_data,
+    })
+}
+
+fn parse_with_data(bytes: &[u8]) -> Result<(Attested, AuthenticatorData<'_>), AttestationError> {
+    let object = split(bytes)?;
+    let data = AuthenticatorData::parse(object.authenticator_data)?;
     let credential = data.credential.ok_or(AuthenticatorError::Credential)?;
     let attested = Attested {
         rp_id_hash: data.rp_id_hash,
@@ -95,7 +112,7 @@ fn parse_with_data(bytes: &[u8]) -> Result<(Attested, AuthenticatorData<'_>), At
         aaguid: credential.aaguid,
         credential_id: credential.id.to_vec(),
         public_key: credential.public_key.to_vec(),
-        fmt: fmt.to_owned(),
+        fmt: object.fmt.to_owned(),
     };
     Ok((attested, data))
 }

@@ -99,6 +99,24 @@ impl<'a> Field<'a> {
     pub(crate) fn value(&self) -> Result<Item<'a>, CborError> {
         Reader { rest: self.value }.head()
     }
+
+    /// The bytes of the value.
+    pub(crate) fn raw_value(&self) -> &'a [u8] {
+        self.value
+    }
+}
+
+/// Reads one array of byte strings that is all of `bytes`.
+pub(crate) fn byte_strings(bytes: &[u8]) -> Result<Vec<&[u8]>, CborError> {
+    let mut reader = Reader { rest: bytes };
+    let Item::Array(length) = reader.head()? else {
+        return Err(CborError::WrongType);
+    };
+    let strings = (0..length).map(|_| reader.head()?.bytes()).collect();
+    match reader.rest {
+        [] => strings,
+        _ => Err(CborError::Trailing),
+    }
 }
 
 /// Reads one map that is all of `bytes`.

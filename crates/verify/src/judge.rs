@@ -10,13 +10,14 @@ use vidimus_ledger::tree::{Hash, leaf_hash};
 use vidimus_protocol::entry::{CredentialEnrolled, Data, Entry, Leaf, LeafError, Parsed};
 use vidimus_protocol::envelope::{Envelope, Signed};
 use vidimus_protocol::state::{Effect, Log, Route};
-use vidimus_protocol::{Blob, Digest, State, Violation};
+use vidimus_protocol::{Blob, Digest, State, Time, Violation};
 
 use crate::act::{self, ActError};
 use crate::attestation::{self, AttestationError};
 use crate::client_data::{self, ClientDataError};
 use crate::cose::CoseKey;
 use crate::opening::{self, OpeningError};
+use crate::packed::{self, PackedError};
 
 /// Why an entry cannot stand where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +51,13 @@ pub enum EnrolmentError {
     /// The registration made another key than the one that is enrolled.
     #[error("the registration made another key than the one that is enrolled")]
     OtherKey,
+    /// Its attestation does not prove a model.
+    #[error("the key's model is not proven: {0}")]
+    Packed(#[from] PackedError),
+    /// Its attestation proves another model than the one that is enrolled, or
+    /// one of both is missing.
+    #[error("the attestation does not prove the model that the key was enrolled with")]
+    OtherModel,
     /// Registered by one route, signed by another.
     #[error("the key was registered by one route and signed by another")]
     OtherRoute,
@@ -114,7 +122,7 @@ impl Judge {
         };
         let route = match read.act {
             Some(known) => known?,
-            None => self.keys.check_act(&leaf.data)?,
+            None => self.keys.check_act(&leaf)?,
         };
         if let Some(envelope) = envelope_of(&leaf.data) {
             check_pin(envelope)?;
@@ -148,7 +156,7 @@ impl Keys {
     pub(crate) fn read(&self, leaf: &[u8]) -> Read {
         let parsed = Leaf::parse(leaf);
         let act = match &parsed {
-            Ok(Parsed::Known(leaf)) => match self.check_act(&leaf.data) {
+            Ok(Parsed::Known(leaf)) => match self.check_act(leaf) {
                 Err(ReplayError::Violation(_)) => None,
                 known => Some(known),
             },
@@ -162,13 +170,13 @@ impl Keys {
     }
 
     /// Everything about an entry that hangs on cryptography and not on order.
-    fn check_act(&self, data: &Data) -> Result<Option<Route>, ReplayError> {
-        let route = match data {
+    fn check_act(&self, leaf: &Leaf) -> Result<Option<Route>, ReplayError> {
+        let route = match &leaf.data {
             Data::LogOpened(data) => {
                 opening::check(data)?;
                 return Ok(None);
             }
-            Data::CredentialEnrolled(data) => check_enrolment(data, self.log()?)?,
+            Data::CredentialEnrolled(data) => check_enrolment(data, self.log()?, leaf.time)?,
             Data::CredentialAdmitted(data) => self.signed(&data.signed)?,
             Data::CredentialRevoked(data) => self.signed(&data.signed)?,
             Data::ReviewerRegistered(data) => self.signed(&data.signed)?,
@@ -209,7 +217,7 @@ impl Keys {
     }
 }
 
-fn check_enrolment(data: &CredentialEnrolled, log: &Log) -> Result<Route, ReplayError> {
+fn check_enrolment(data: &CredentialEnrolled, log: &Log, time: Time) -> Result<Route, ReplayError> {
     let item = &data.signed.item;
     let attested = attestation::check(&data.attestation_object.0, &log.opened.rp_id)
         .map_err(EnrolmentError::from)?;
@@ -218,6 +226,16 @@ fn check_enrolment(data: &CredentialEnrolled, log: &Log) -> Result<Route, Replay
         && attested.flags.backup_eligible() == item.backup_eligible;
     if !same {
         return Err(EnrolmentError::OtherKey.into());
+    }
+    let (object, client_data) = (&data.attestation_object.0, &data.client_data_json.0);
+    let proven = data
+        .anchor
+        .as_ref()
+        .map(|anchor| packed::check(object, client_data, &anchor.0, time))
+        .transpose()
+        .map_err(EnrolmentError::from)?;
+    if proven != item.model {
+        return Err(EnrolmentError::OtherModel.into());
     }
     let registered = client_data::check_registration(
         &data.client_data_json.0,

@@ -8,6 +8,7 @@ mod drafts;
 mod handover;
 mod soft_key;
 mod team;
+mod vendor;
 
 use std::collections::HashMap;
 
@@ -28,6 +29,7 @@ use vidimus_protocol::{
 };
 
 pub use team::Member;
+pub use vendor::{Certificates, Vendor, names_model, packed};
 
 pub use soft_key::{
     FLAGS, SoftKey, attestation_object, authenticator_data, client_data, mirrored,

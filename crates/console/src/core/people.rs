@@ -41,10 +41,11 @@ impl Core {
     /// Which keys these rules would set aside.
     pub(super) fn try_rules(&self, rules: RulesView) -> Result<Reply, Problem> {
         let state = self.base()?.state();
-        let current = *state.rules().ok_or_else(super::acts::not_synced)?;
+        let current = state.rules().ok_or_else(super::acts::not_synced)?;
         let rules = Rules {
             device_bound: rules.device_bound,
             max_age_days: rules.max_age_days.into(),
+            models: current.models.clone(),
             quorum: rules.quorum.into(),
             entry: current.entry,
         };
@@ -176,6 +177,7 @@ impl Seen<'_> {
                 .copied()
                 .map_or(crate::view::Route::Browser, route_view),
             device_bound: !key.backup_eligible,
+            model: key.model.map(|model| model.aaguid.to_string()),
             enrolled_at_unix_ms: key.enrolled_at.unix_ms(),
             last_used_at_unix_ms: key.last_used.unix_ms(),
             may_revoke: in_force.is_ok() && (self.me == Some(key.reviewer) || self.i_administer()),
@@ -241,6 +243,7 @@ impl Seen<'_> {
             name: safe_text::flat(&key.name),
             label: safe_text::flat(&key.label),
             device_bound: !key.backup_eligible,
+            model: key.model.map(|model| model.aaguid.to_string()),
             enrolled_at_unix_ms: key.enrolled_at.unix_ms(),
             for_whom,
             agreed: agreed
@@ -301,6 +304,7 @@ fn in_words(why: Violation) -> String {
     match why {
         Violation::KeyTooOld => "It is older than the rules allow.".into(),
         Violation::NotDeviceBound => "It may leave its device.".into(),
+        Violation::ModelNotAllowed => "It is of no model that the rules allow.".into(),
         other => sentence(&other.to_string()),
     }
 }

@@ -214,10 +214,17 @@ impl Core {
         let signed = item(&RulesItem {
             device_bound,
             max_age_days: max_age_days.into(),
+            // Chosen elsewhere: other rules leave them as they are.
+            models: before.models.clone(),
             quorum: quorum.into(),
             replaces: before.entry.leaf,
         });
-        let words = format!("Rules: {people} each action; {bound} counts, {age}.");
+        let models = match before.models.len() {
+            0 => String::new(),
+            1 => " of the 1 model that the rules name".into(),
+            many => format!(" of the {many} models that the rules name"),
+        };
+        let words = format!("Rules: {people} each action; {bound}{models} counts, {age}.");
         Ok((ActType::RulesChanged, signed, words))
     }
 

@@ -73,6 +73,8 @@ pub struct KeyView {
     pub route: Route,
     /// Whether it cannot leave the device that made it, as it was registered.
     pub device_bound: bool,
+    /// The AAGUID of its authenticator, when the attestation proves it.
+    pub model: Option<String>,
     /// When it was enrolled.
     pub enrolled_at_unix_ms: u64,
     /// When it last signed something that is logged. Sign-ins are not.
@@ -118,6 +120,8 @@ pub struct ClaimView {
     pub label: String,
     /// Whether it cannot leave the device that made it, as it was registered.
     pub device_bound: bool,
+    /// The AAGUID of its authenticator, when the attestation proves it.
+    pub model: Option<String>,
     /// When it was enrolled.
     pub enrolled_at_unix_ms: u64,
     /// What taking it in means.

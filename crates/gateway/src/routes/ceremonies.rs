@@ -27,8 +27,8 @@ use crate::sequencer::{Answer, Request};
 use crate::store::Session;
 use crate::{Gateway, unexpected};
 
-/// Most bytes of one item.
-const MAX_ITEM: usize = 16 << 10;
+/// Most bytes of one item: rules that name every model that they may.
+const MAX_ITEM: usize = 40 << 10;
 
 /// A nonce for one envelope
 #[utoipa::path(
@@ -333,8 +333,8 @@ pub(super) async fn cancel(
         "too_late", "envelope_expired", "wrong_parts", "wrong_reason", "wrong_seen", "wrong_proposal",
         "bad_name", "stale_pin", "pin_beyond", "other_log", "wrong_act_type", "clock_skew", "item_count",
         "session_too_long", "unverifiable", "refused", "sequencer", "own_action", "not_allowed", "key_revoked",
-        "key_not_admitted", "key_too_old", "key_not_device_bound", "agent_revoked", "unknown_reviewer",
-        "reviewer_exists", "own_record", "last_administrator", "overtaken", "not_your_verdict", "team_only",
+        "key_not_admitted", "key_too_old", "key_not_device_bound", "key_model_not_allowed", "agent_revoked",
+        "unknown_reviewer", "reviewer_exists", "own_record", "last_administrator", "overtaken", "not_your_verdict", "team_only",
         "bad_roles", "bad_rules"
     ]))),
 )]

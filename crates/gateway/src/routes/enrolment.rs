@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use vidimus_protocol::Violation;
-use vidimus_protocol::api::{CeremonyStarted, Enrol, Found, Invite, Invited};
+use vidimus_protocol::api::{CeremonyStarted, Enrol, Found, Invite, Invited, Models};
 use vidimus_protocol::entry::Profile;
 use vidimus_protocol::envelope::Role;
 use vidimus_protocol::id::ReviewerId;
@@ -155,6 +155,26 @@ pub(super) async fn enrol(
         label: enrol.label,
     };
     begin(&gateway, Whose::Claimant(claimant), has_session)
+}
+
+/// Models of authenticators
+///
+/// What the gateway knows of them from FIDO metadata, so that rules can name some. Empty without it.
+#[utoipa::path(
+    get,
+    path = "/v1/models",
+    operation_id = "models",
+    tag = "people",
+    security(("session" = [])),
+    responses((status = 200, description = "the models, by AAGUID", body = Models)),
+)]
+pub(super) async fn models(
+    State(gateway): State<Gateway>,
+    SessionAuth(_): SessionAuth,
+) -> Json<Models> {
+    Json(Models {
+        models: gateway.0.relying_party.models(),
+    })
 }
 
 fn begin(

@@ -328,19 +328,21 @@ pub(super) async fn registration(
     let Step::Registration { state, whose, .. } = &*step else {
         return Err(out_of_order());
     };
-    let registered = gateway.0.relying_party.finish(&credential, state)?;
-    let credential_id = registered.credential_id.clone();
     let now = gateway.0.clock.wall();
+    let registered = gateway.0.relying_party.finish(&credential, state, now)?;
+    let credential_id = registered.credential_id.clone();
     let (challenge, next) = match whose {
         Whose::Founder { name, session } => {
             let Registered {
                 credential_id,
                 public_key,
                 backup_eligible,
+                proven,
                 registration,
             } = registered;
             let opening = Opening::new(&gateway.0.premises, name, credential_id, public_key, now);
-            let draft = Box::new(opening.enrol(registration, backup_eligible, *session, now));
+            let draft = opening.enrol(registration, backup_eligible, proven, *session, now);
+            let draft = Box::new(draft);
             (draft.envelope.challenge(), Step::Founding(draft))
         }
         Whose::Claimant(claimant) => {

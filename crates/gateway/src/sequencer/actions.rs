@@ -67,11 +67,13 @@ impl Sequencer {
                 Refusal::not_acceptable("bad_context", format!("the context is refused: {error}"))
             })?;
         }
-        let rules = *self.replay.state().rules().ok_or(Violation::NotOpened)?;
+        let rules = self.replay.state().rules();
+        let rules = rules.ok_or(Violation::NotOpened)?;
+        let (least, newest) = (rules.quorum, rules.entry);
         let evaluation = self.policy.evaluate(&Proposal {
             action: &parsed,
             wait: ttl_s.map(std::time::Duration::from_secs),
-            quorum: rules.quorum,
+            quorum: least,
         });
         let expires_at = self.now()?.plus_seconds(evaluation.ttl_s);
         let data = Proposed {
@@ -87,7 +89,7 @@ impl Sequencer {
         let (proposal, effect) = self.write(
             Actor::Agent(id),
             std::iter::once(agent.entry)
-                .chain((rules.entry.index > 0).then_some(rules.entry))
+                .chain((newest.index > 0).then_some(newest))
                 .collect(),
             Data::ActionProposed(Box::new(data)),
             contents,

@@ -31,8 +31,8 @@ use crate::store::Session;
 
 /// Longest session.
 const LONGEST_SESSION_MS: u64 = 12 * 3600 * 1000;
-/// Most bytes of one item.
-const MAX_ITEM: usize = 16 << 10;
+/// Most bytes of one item: rules that name every model that they may.
+const MAX_ITEM: usize = 40 << 10;
 
 impl Sequencer {
     /// Commits `log.opened` and the founder's `credential.enrolled` together.
@@ -54,6 +54,7 @@ impl Sequencer {
             actor: Actor::Reviewer(reviewer),
             refs: vec![draft.log_reference()],
             data: Data::CredentialEnrolled(Box::new(CredentialEnrolled {
+                anchor: draft.anchor.clone(),
                 attestation_object: draft.attestation_object.clone(),
                 client_data_json: draft.client_data_json.clone(),
                 signed: signed.clone(),

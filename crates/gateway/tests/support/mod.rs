@@ -26,6 +26,8 @@ use vidimus_protocol::envelope::{
 };
 use vidimus_protocol::id::ExecutorId;
 use vidimus_protocol::{ActionId, AgentId, Blob, Digest, ReviewerId, Time, strict};
+use vidimus_verify::attestation;
+use vidimus_verify::testkit::{FLAGS, Vendor, registration_data};
 
 pub use drafts::{Draft, action, commit, content, proposal};
 pub use passkey::{Forgery, assert_with, register_with};
@@ -131,6 +133,7 @@ pub fn open(config: &Config) -> Gateway {
             clock: config.clock.clone(),
             policy: config.policy.clone(),
             public: config.public.clone(),
+            metadata: config.metadata.clone(),
         };
         match Gateway::open(config) {
             Err(OpenError::InUse { .. }) => {
@@ -199,7 +202,11 @@ impl Fresh {
 
     /// Begins the founding of a team's log and registers its first key, up to
     /// the second prompt.
-    pub async fn register_team(&self, now: Time) -> (Passkey, String, String, Value) {
+    pub async fn register_team(
+        &self,
+        now: Time,
+        vendor: Option<&Vendor>,
+    ) -> (Passkey, String, String, Value) {
         let session = token();
         let found = json!({
             "code": self.gateway.founding_code().unwrap(), "name": "Ada",
@@ -208,7 +215,7 @@ impl Fresh {
         let started = self.call(Method::POST, "/v1/founding", Some(&found)).await;
         let CeremonyStarted { ceremony, .. } = started.json();
         let base = format!("/v1/ceremonies/{ceremony}");
-        let (key, request) = registered(&self.http, &self.gateway.url(), &base).await;
+        let (key, request) = registered_by(&self.http, &self.gateway.url(), &base, vendor).await;
         (key, session, base, request)
     }
 
@@ -218,7 +225,12 @@ impl Fresh {
     }
 
     pub async fn found_team(self, now: Time) -> World {
-        let begun = self.register_team(now).await;
+        self.found_team_by(now, None).await
+    }
+
+    /// The first key is in an authenticator of that vendor.
+    pub async fn found_team_by(self, now: Time, vendor: Option<&Vendor>) -> World {
+        let begun = self.register_team(now, vendor).await;
         self.found_with(begun).await
     }
 
@@ -273,13 +285,39 @@ pub fn leaf(ack: &Ack, at: usize) -> Leaf {
 
 /// Makes a key on the page of a prompt that is at that step.
 pub async fn registered(http: &reqwest::Client, url: &str, base: &str) -> (Passkey, Value) {
+    registered_by(http, url, base, None).await
+}
+
+/// The same in an authenticator of that vendor, which attests it.
+pub async fn registered_by(
+    http: &reqwest::Client,
+    url: &str,
+    base: &str,
+    vendor: Option<&Vendor>,
+) -> (Passkey, Value) {
     let page: Value = call(http, url, Method::GET, &format!("{base}/page"), None, None)
         .await
         .json();
-    let (key, created) = register_with(url, page["registration"].clone()).await;
+    let (key, mut created) = register_with(url, page["registration"].clone()).await;
+    if let Some(vendor) = vendor {
+        let options = &page["registration"]["publicKey"];
+        assert_eq!(options["attestation"], "direct");
+        attest(&mut created["response"], vendor);
+    }
     let path = format!("{base}/registration");
     let request = call(http, url, Method::POST, &path, None, Some(&created)).await;
     (key, request.json())
+}
+
+/// Puts a vendor's attestation in the place of none.
+fn attest(response: &mut Value, vendor: &Vendor) {
+    let bytes = |value: &Value| value.as_str().unwrap().parse::<Blob>().unwrap().0;
+    let made = attestation::parse(&bytes(&response["attestationObject"])).unwrap();
+    let key = Blob(made.public_key);
+    let mut data = registration_data("localhost", FLAGS, &made.credential_id, &key);
+    vendor.mark(&mut data);
+    let client_data = bytes(&response["clientDataJSON"]);
+    response["attestationObject"] = json!(vendor.attest(&data, &client_data).to_string());
 }
 
 async fn call(

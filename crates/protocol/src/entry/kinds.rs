@@ -165,6 +165,10 @@ pub enum Profile {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CredentialEnrolled {
+    /// The certificate, DER, at which the attestation ends, when it proves the
+    /// model that the item names.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub anchor: Option<Blob>,
     /// The raw attestation object of the registration.
     pub attestation_object: Blob,
     /// The exact client data of the registration.

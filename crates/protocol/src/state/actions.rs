@@ -209,7 +209,7 @@ impl State {
         self.opened()?;
         let leaf = &entry.leaf;
         let agent = self.working_agent(&data.agent)?;
-        let rules = self.rules.ok_or(Violation::NotOpened)?;
+        let rules = self.rules.as_ref().ok_or(Violation::NotOpened)?;
         expect_actor(leaf, Actor::Agent(data.agent))?;
         // The first rules stand in `log.opened`, on which everything builds.
         let refs = [agent.entry, rules.entry];

@@ -9,6 +9,7 @@ use crate::entry::{
 };
 use crate::envelope::{ActType, Revocation, Role, Signed};
 use crate::id::ReviewerId;
+use crate::model::Model;
 use crate::time::Time;
 
 /// An enrolled key.
@@ -26,6 +27,8 @@ pub struct Credential {
     pub public_key: Blob,
     /// Whether it may leave the device that made it.
     pub backup_eligible: bool,
+    /// Its authenticator's model, when its attestation proved it.
+    pub model: Option<Model>,
     /// When it was enrolled.
     pub enrolled_at: Time,
     /// Its `credential.enrolled`.
@@ -58,6 +61,10 @@ impl Credential {
     pub fn keeps(&self, rules: &Rules, now: Time) -> Result<(), Violation> {
         if rules.device_bound && self.backup_eligible {
             return Err(Violation::NotDeviceBound);
+        }
+        let allowed = |model| rules.models.binary_search(&model).is_ok();
+        if !rules.models.is_empty() && !self.model.is_some_and(allowed) {
+            return Err(Violation::ModelNotAllowed);
         }
         let seconds = rules.max_age_days.saturating_mul(86_400);
         if seconds > 0 && now >= self.enrolled_at.plus_seconds(seconds) {
@@ -119,6 +126,7 @@ impl State {
             label: item.label.clone(),
             public_key: item.public_key.clone(),
             backup_eligible: item.backup_eligible,
+            model: item.model,
             enrolled_at: entry.leaf.time,
             entry: entry.reference(),
             standing: if is_the_founders {

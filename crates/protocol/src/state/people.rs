@@ -10,6 +10,7 @@ use crate::entry::{
 };
 use crate::envelope::{ActType, Role, Signed};
 use crate::id::{Actor, AgentId, ExecutorId, ReviewerId};
+use crate::model::Model;
 
 /// An opened log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,12 +96,14 @@ impl Reviewer {
 }
 
 /// What keys and approvals must be like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// Only keys count that cannot leave the device that made them.
     pub device_bound: bool,
     /// Days for which a key counts from its enrolment on; 0 for ever.
     pub max_age_days: u64,
+    /// Only keys of these models count, sorted; none: of any.
+    pub models: Vec<Model>,
     /// Distinct people who must approve an action, at least.
     pub quorum: u64,
     /// Its `rules.changed`, or `log.opened`.
@@ -111,6 +114,8 @@ pub struct Rules {
 pub const MAX_GROUPS: usize = 32;
 /// Most people that rules may ask for.
 pub const MAX_QUORUM: u64 = 16;
+/// Most models that rules may name.
+pub const MAX_MODELS: usize = 256;
 
 /// Whether it names a group: 1 to 40 of `a` to `z`, `0` to `9`, `-`, `_`, `.`.
 #[must_use]
@@ -162,6 +167,7 @@ impl State {
         self.rules = Some(Rules {
             device_bound: false,
             max_age_days: 0,
+            models: Vec::new(),
             quorum: 1,
             entry: entry.reference(),
         });
@@ -309,17 +315,21 @@ impl State {
         let signed = &data.signed;
         let item = &signed.item;
         let key = self.administers(entry, signed)?;
-        let before = self.rules.ok_or(Violation::NotOpened)?;
+        let before = self.rules.as_ref().ok_or(Violation::NotOpened)?.entry;
         self.check_act(
             entry,
             signed,
             ActType::RulesChanged,
-            key.entry.index.max(before.entry.index) + 1,
+            key.entry.index.max(before.index) + 1,
         )?;
-        expect_refs(&entry.leaf, &[key.entry, before.entry])?;
+        expect_refs(&entry.leaf, &[key.entry, before])?;
         expect_parts(&entry.leaf.parts, &[])?;
-        if item.replaces != before.entry.leaf {
+        if item.replaces != before.leaf {
             return Err(Violation::WrongStatement);
+        }
+        let each_once = item.models.is_sorted_by(|one, next| one < next);
+        if !each_once || item.models.len() > MAX_MODELS {
+            return Err(Violation::BadRules);
         }
         if !(1..=MAX_QUORUM).contains(&item.quorum) {
             return Err(Violation::BadRules);
@@ -327,6 +337,7 @@ impl State {
         let rules = Rules {
             device_bound: item.device_bound,
             max_age_days: item.max_age_days,
+            models: item.models.clone(),
             quorum: item.quorum,
             entry: entry.reference(),
         };

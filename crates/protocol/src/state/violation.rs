@@ -78,6 +78,9 @@ pub enum Violation {
     /// A key that can be copied, where the rules want none.
     #[error("signed with a key that may leave its device, which the rules do not allow")]
     NotDeviceBound,
+    /// A key of a model that the rules do not name, or of none that is proven.
+    #[error("signed with a key of a model that the rules do not allow")]
+    ModelNotAllowed,
     /// The statement names something that is not there, or not any more.
     #[error("what was signed is not what it stands on")]
     WrongStatement,
@@ -102,7 +105,10 @@ pub enum Violation {
     )]
     BadRoles,
     /// Rules that cannot be, or that shut out whoever makes them.
-    #[error("the rules must ask for 1 to 16 people and let the key count that signs them")]
+    #[error(
+        "the rules must ask for 1 to 16 people, name at most 256 models, sorted, each once, and \
+         let the key count that signs them"
+    )]
     BadRules,
     /// An agent that may do nothing more.
     #[error("the agent was revoked")]

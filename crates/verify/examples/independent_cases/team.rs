@@ -1,17 +1,17 @@
 //! Logs of a team, and of a person with several keys.
 
 mod limits;
+mod models;
 mod steps;
 
 use std::collections::BTreeMap;
 
-use vidimus_protocol::ActionId;
 use vidimus_protocol::entry::{CredentialEnrolled, Data, Resolution};
 use vidimus_protocol::envelope::{ActType, Revocation, Role, Verdict};
-use vidimus_protocol::sha256;
+use vidimus_protocol::{Aaguid, ActionId, sha256};
 use vidimus_verify::cose::Algorithm;
 use vidimus_verify::testkit::{
-    Draft, FLAGS, Member, SoftKey, Story, attestation_object, registration_data,
+    Draft, FLAGS, Member, SoftKey, Story, Vendor, attestation_object, registration_data,
 };
 
 use crate::Cases;
@@ -118,6 +118,7 @@ impl Team {
             item.attestation = sha256(&[&object.0]);
             item.backup_eligible = flags & BACKUP_ELIGIBLE != 0;
             **data = CredentialEnrolled {
+                anchor: None,
                 attestation_object: object,
                 client_data_json: data.client_data_json.clone(),
                 signed: story.sign(ActType::CredentialEnrolled, item, |_, _| {}),
@@ -242,7 +243,15 @@ impl Team {
 /// Good logs. They are short, so that each sort of entry comes early in one.
 pub(crate) fn good() -> Vec<(String, Forge)> {
     type Course = fn(&mut Team);
-    let courses: [(&str, Course); 9] = [
+    let courses: [(&str, Course); 10] = [
+        ("models", |team| {
+            let vendor = Vendor::new(Aaguid([7; 16]));
+            team.attested("Ada's second", "Ada", &vendor)
+                .admit("Ada's second")
+                .by("Ada's second");
+            let draft = team.story.rules_with(false, 0, 1, vec![vendor.model()]);
+            team.write(draft);
+        }),
         ("at work", |team| {
             let action = team.propose(1);
             team.by("Ben").approve(action).recognise(action).run(action);
@@ -339,6 +348,7 @@ pub(crate) fn write(cases: &mut Cases) {
     other_algorithms(cases);
     steps::write(cases);
     limits::write(cases);
+    models::write(cases);
 }
 
 fn other_algorithms(cases: &mut Cases) {

@@ -12,23 +12,39 @@ use vidimus_protocol::envelope::{
 use vidimus_protocol::{ActionId, Actor, Blob, PermitId, sha256};
 
 use super::{
-    AGENT_TOKEN, Draft, FLAGS, Story, attestation_object, client_data, half, registration_data,
-    sample_action,
+    AGENT_TOKEN, Draft, FLAGS, Story, Vendor, attestation_object, client_data, half,
+    registration_data, sample_action,
 };
 
 impl Story {
     /// `credential.enrolled` of the key that signs next.
     pub fn enrolment(&mut self) -> Draft {
+        self.enrolment_of(None)
+    }
+
+    /// The same, of a key in an authenticator of that vendor.
+    pub fn attested_enrolment(&mut self, vendor: &Vendor) -> Draft {
+        self.enrolment_of(Some(vendor))
+    }
+
+    fn enrolment_of(&mut self, vendor: Option<&Vendor>) -> Draft {
         let public_key = self.key.public_key();
         let rp_id = self.log.opened.rp_id.clone();
-        let data = registration_data(&rp_id, FLAGS, &self.credential_id.0, &public_key);
-        let attestation_object = attestation_object(&data);
-        let challenge = self.draw();
+        let mut data = registration_data(&rp_id, FLAGS, &self.credential_id.0, &public_key);
+        let client_data = client_data("webauthn.create", &self.draw(), &self.origin);
+        let attestation_object = match vendor {
+            Some(vendor) => {
+                vendor.mark(&mut data);
+                vendor.attest(&data, &client_data)
+            }
+            None => attestation_object(&data),
+        };
         let item = EnrolmentItem {
             attestation: sha256(&[&attestation_object.0]),
             backup_eligible: false,
             credential_id: self.credential_id.clone(),
             label: "first key".into(),
+            model: vendor.map(Vendor::model),
             name: self.name.clone(),
             public_key,
             reviewer: self.reviewer,
@@ -36,8 +52,9 @@ impl Story {
         let signed = self.sign(ActType::CredentialEnrolled, item, |_, _| {});
         let refs = [self.opened()];
         let data = CredentialEnrolled {
+            anchor: vendor.map(|vendor| Blob(vendor.anchor.clone())),
             attestation_object,
-            client_data_json: Blob(client_data("webauthn.create", &challenge, &self.origin)),
+            client_data_json: Blob(client_data),
             signed,
         };
         self.by_reviewer(&refs, Data::CredentialEnrolled(Box::new(data)))

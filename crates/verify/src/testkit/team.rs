@@ -8,7 +8,7 @@ use vidimus_protocol::envelope::{
     ActType, AdmissionItem, AgentRevocationItem, RecognitionItem, RemovalItem, ReviewerChangeItem,
     ReviewerItem, Revocation, RevocationItem, Role, RulesItem,
 };
-use vidimus_protocol::{ActionId, Blob, ReviewerId};
+use vidimus_protocol::{ActionId, Blob, Model, ReviewerId};
 
 use super::{Draft, SoftKey, Story, half};
 use crate::cose::Algorithm;
@@ -164,10 +164,22 @@ impl Story {
 
     /// `rules.changed`.
     pub fn rules(&mut self, device_bound: bool, max_age_days: u64, quorum: u64) -> Draft {
+        self.rules_with(device_bound, max_age_days, quorum, Vec::new())
+    }
+
+    /// `rules.changed` that let only these models count.
+    pub fn rules_with(
+        &mut self,
+        device_bound: bool,
+        max_age_days: u64,
+        quorum: u64,
+        models: Vec<Model>,
+    ) -> Draft {
         let before = self.rules.unwrap_or_else(|| self.opened());
         let item = RulesItem {
             device_bound,
             max_age_days,
+            models,
             quorum,
             replaces: before.leaf,
         };

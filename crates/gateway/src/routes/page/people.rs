@@ -82,11 +82,17 @@ pub(super) fn lines(state: &State, act: ActType, text: &str) -> Result<Vec<Line>
             } else {
                 "all"
             };
-            vec![
+            let mut lines = vec![
                 Line::new("Approvals that an action needs", &item.quorum.to_string()),
                 Line::new("Keys that count", bound),
                 Line::new("A key counts", &age),
-            ]
+            ];
+            let models = item.models.iter();
+            lines.extend(models.map(|model| {
+                let text = format!("{}, proven by {}", model.aaguid, model.anchor);
+                Line::new("Only keys of the model", &text)
+            }));
+            lines
         }
         ActType::VerdictRecognised => {
             let item: RecognitionItem = item(text)?;

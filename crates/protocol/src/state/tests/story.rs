@@ -50,7 +50,8 @@ const PATH: [Kind; 15] = [
 ];
 const ATTESTATION: &[u8] = b"attestation object";
 
-pub(crate) use team::{Person, ada, ben, ben_again, cleo};
+use team::ANCHOR;
+pub(crate) use team::{Person, ada, ben, ben_again, cleo, model, other_model};
 
 pub(crate) fn founder() -> ReviewerId {
     ada().id
@@ -239,16 +240,19 @@ impl Story {
 
     pub(crate) fn enrolled(&mut self) -> Leaf {
         let person = self.person;
+        let certified = person == ada();
         let item = EnrolmentItem {
             attestation: sha256(&[ATTESTATION]),
             backup_eligible: person.key.starts_with("synced"),
             credential_id: person.key_id(),
             label: person.key.into(),
+            model: certified.then(model),
             name: person.name.into(),
             public_key: Blob(b"cose key".to_vec()),
             reviewer: person.id,
         };
         let data = CredentialEnrolled {
+            anchor: certified.then(|| Blob(ANCHOR.to_vec())),
             attestation_object: Blob(ATTESTATION.to_vec()),
             client_data_json: Blob(b"client data".to_vec()),
             signed: self.signed(ActType::CredentialEnrolled, item),

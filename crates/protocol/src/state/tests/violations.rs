@@ -30,7 +30,7 @@ names! {
     DecidedAlready, TooLate, NotPending, UnfoundedResolution, NoQuorum, NotApproved, PermitExists,
     BadPermit, NoSuchPermit, NotDue, NotRunning, UnknownReviewer, TooManyNotes, TakenAlready,
     NoSuchQuestion, WrongOutcome, NotItsOwnKey, NotAdmitted, KeyRevoked, KeyTooOld,
-    NotDeviceBound, WrongStatement, NotAllowed, TeamOnly, ReviewerExists, OwnRecord,
+    NotDeviceBound, ModelNotAllowed, WrongStatement, NotAllowed, TeamOnly, ReviewerExists, OwnRecord,
     LastAdministrator, BadRoles, BadRules, AgentIsRevoked, OwnAction, NotHisVerdict,
 }
 

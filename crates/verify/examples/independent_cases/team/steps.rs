@@ -503,7 +503,7 @@ const FORGERIES: &[(&str, Forgery)] = &[
 ];
 
 impl Team {
-    fn swap_in_nobody(&mut self) {
+    pub(super) fn swap_in_nobody(&mut self) {
         let mut nobody = self.story.newcomer("Nobody", Algorithm::EdDsa);
         self.story.swap(&mut nobody);
     }

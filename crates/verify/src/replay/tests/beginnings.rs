@@ -1,6 +1,10 @@
 //! The opening of a log and its first key.
 
+use vidimus_protocol::Aaguid;
+
 use super::*;
+use crate::certificate::CertificateError;
+use crate::testkit::Vendor;
 
 #[test]
 fn each_rule_of_the_first_key_refuses() {
@@ -190,4 +194,74 @@ fn each_rule_of_the_opening_refuses() {
             other => panic!("{what}: {other:?}"),
         }
     }
+}
+
+/// Tells a log whose first key is of a model, with a change.
+fn of_a_model(change: impl FnOnce(&mut vidimus_protocol::entry::CredentialEnrolled)) -> Story {
+    let mut story = Story::open(1, Algorithm::Es256);
+    let vendor = Vendor::new(Aaguid([7; 16]));
+    let mut draft = story.attested_enrolment(&vendor);
+    if let Data::CredentialEnrolled(data) = &mut draft.leaf.data {
+        change(data);
+    }
+    story.write(draft);
+    story
+}
+
+fn refused_model(
+    change: impl FnOnce(&mut vidimus_protocol::entry::CredentialEnrolled),
+) -> EnrolmentError {
+    match replay(of_a_model(change).leaves()) {
+        Err((1, ReplayError::Enrolment(error))) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_model_is_what_the_attestation_proves() {
+    let replayed = replay(of_a_model(|_| {}).leaves()).unwrap();
+    let key = replayed.state().credentials().next().unwrap();
+    assert_eq!(key.model.unwrap().aaguid, Aaguid([7; 16]));
+    let unproven = refused_model(|data| data.anchor = None);
+    assert_eq!(unproven, EnrolmentError::OtherModel);
+    let unnamed = refused_model(|data| data.signed.item.model = None);
+    assert_eq!(unnamed, EnrolmentError::OtherModel);
+    let other = refused_model(|data| {
+        let model = data.signed.item.model.as_mut();
+        model.unwrap().aaguid = Aaguid([8; 16]);
+    });
+    assert_eq!(other, EnrolmentError::OtherModel);
+    let other = refused_model(|data| {
+        let model = data.signed.item.model.as_mut();
+        model.unwrap().anchor = Digest([8; 32]);
+    });
+    assert_eq!(other, EnrolmentError::OtherModel);
+    // Another anchor, which the item names.
+    let stranger = Vendor::new(Aaguid([7; 16]));
+    let other = refused_model(|data| {
+        data.signed.item.model = Some(stranger.model());
+        data.anchor = Some(Blob(stranger.anchor.clone()));
+    });
+    assert!(matches!(other, EnrolmentError::Packed(_)), "{other}");
+    // No attestation at all.
+    let none = refused_model(|data| {
+        let object = crate::attestation::split(&data.attestation_object.0).unwrap();
+        let object = crate::testkit::attestation_object(object.authenticator_data);
+        data.attestation_object = object;
+    });
+    assert!(matches!(none, EnrolmentError::Packed(_)), "{none}");
+}
+
+/// The same certificates prove nothing once they are over.
+#[test]
+fn a_model_is_proven_at_the_time_of_its_entry() {
+    let mut story = Story::open(1, Algorithm::Es256);
+    story.pass(20 * 365 * 86_400);
+    let draft = story.attested_enrolment(&Vendor::new(Aaguid([7; 16])));
+    story.write(draft);
+    let (index, error) = replay(story.leaves()).unwrap_err();
+    assert_eq!(index, 1);
+    let over = CertificateError::NotValid.into();
+    let over = ReplayError::Enrolment(EnrolmentError::Packed(over));
+    assert_eq!(error, over);
 }

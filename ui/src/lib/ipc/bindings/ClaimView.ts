@@ -27,6 +27,10 @@ label: string,
  */
 deviceBound: boolean, 
 /**
+ * The AAGUID of its authenticator, when the attestation proves it.
+ */
+model: string | null, 
+/**
  * When it was enrolled.
  */
 enrolledAtUnixMs: number, 

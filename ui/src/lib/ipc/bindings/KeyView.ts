@@ -23,6 +23,10 @@ route: Route,
  */
 deviceBound: boolean, 
 /**
+ * The AAGUID of its authenticator, when the attestation proves it.
+ */
+model: string | null, 
+/**
  * When it was enrolled.
  */
 enrolledAtUnixMs: number, 

@@ -1,7 +1,7 @@
 //! The story of a team: who signs what.
 
 use super::{Story, action, agent};
-use crate::bytes::Blob;
+use crate::bytes::{Blob, Digest, sha256};
 use crate::entry::{
     AgentRevoked, CredentialAdmitted, CredentialRevoked, Data, Kind, Leaf, Profile, Ref,
     ReviewerChanged, ReviewerRegistered, ReviewerRemoved, RulesChanged, VerdictRecognised,
@@ -11,6 +11,7 @@ use crate::envelope::{
     ReviewerItem, Revocation, RevocationItem, Role, RulesItem,
 };
 use crate::id::{ActionId, ReviewerId};
+use crate::model::{Aaguid, Model};
 
 /// The happy path of a team: every kind that there is nowhere else.
 pub(super) const PATH: [Kind; 19] = [
@@ -75,6 +76,25 @@ pub(crate) fn ben_again() -> Person {
 /// Somebody who comes later.
 pub(crate) fn cleo() -> Person {
     person(12, "Cleo", "key of Cleo")
+}
+
+/// What proves the model of Ada's key, the only one that has one.
+pub(super) const ANCHOR: &[u8] = b"certificate";
+
+/// The model of Ada's key.
+pub(crate) fn model() -> Model {
+    Model {
+        aaguid: Aaguid([0x99; 16]),
+        anchor: sha256(&[ANCHOR]),
+    }
+}
+
+/// Another one, which sorts before it.
+pub(crate) fn other_model(number: u8) -> Model {
+    Model {
+        aaguid: Aaguid([0; 16]),
+        anchor: Digest([number; 32]),
+    }
 }
 
 impl Story {
@@ -177,6 +197,15 @@ impl Story {
         self.by_person(vec![self.key_entry(), record], data)
     }
 
+    /// Rules that let only these models count.
+    pub(crate) fn ruled_for(&mut self, models: Vec<Model>) -> Leaf {
+        let mut leaf = self.ruled(1);
+        if let Data::RulesChanged(data) = &mut leaf.data {
+            data.signed.item.models = models;
+        }
+        leaf
+    }
+
     pub(crate) fn ruled(&mut self, quorum: u64) -> Leaf {
         let before = self
             .state
@@ -185,6 +214,7 @@ impl Story {
         let item = RulesItem {
             device_bound: false,
             max_age_days: 365,
+            models: Vec::new(),
             quorum,
             replaces: before.leaf,
         };

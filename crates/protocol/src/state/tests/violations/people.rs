@@ -1,6 +1,6 @@
 //! Keys, people and rules; and who may decide in a team.
 
-use super::super::story::{ada, ben, ben_again, cleo};
+use super::super::story::{ada, ben, ben_again, cleo, model, other_model};
 use super::*;
 use crate::envelope::Role;
 
@@ -263,6 +263,19 @@ cases! { PEOPLE:
         }
         instead(story, entry, leaf);
     };
+    BadRules, "shuts out the model that signs them", RulesChanged, |_, entry| {
+        item!(entry, RulesChanged).models = vec![other_model(1)];
+    };
+    BadRules, "names a model twice", RulesChanged, |_, entry| {
+        item!(entry, RulesChanged).models = vec![model(); 2];
+    };
+    BadRules, "names models out of order", RulesChanged, |_, entry| {
+        item!(entry, RulesChanged).models = vec![model(), other_model(1)];
+    };
+    BadRules, "names too many models", RulesChanged, |_, entry| {
+        let others = (0..=255).map(other_model);
+        item!(entry, RulesChanged).models = others.chain([model()]).collect();
+    };
     StalePin, "does not cover the person", ReviewerRegistered, |story, entry| {
         let claim = story.state.credential(&ben().key_id()).expect("enrolled").entry;
         data!(entry, ReviewerRegistered).signed.envelope.pinned_size = Decimal(claim.index);
@@ -424,6 +437,14 @@ cases! { TEAM:
             story.take(rules);
             story.next(Kind::ActionProposed);
             story.approved_by(ben_again())
+        });
+    };
+    ModelNotAllowed, "a key of which no model is proven", VerdictGiven, |story, entry| {
+        in_a_team(story, entry, |story| {
+            let rules = story.ruled_for(vec![model()]);
+            story.take(rules);
+            story.next(Kind::ActionProposed);
+            story.approved_by(ben())
         });
     };
     NoQuorum, "approved with a key that was revoked since", ActionResolved, |story, entry| {
