@@ -10,6 +10,11 @@ test('what waits for others stands apart, and is not counted', async ({ page }) 
   await expect(page.getByTestId('claims-count')).toHaveText('2 to be taken in');
 });
 
+test('a key whose attestation was verified says so', async ({ page }) => {
+  await page.goto('/?fake=team');
+  await expect(page.getByTestId('key-model')).toHaveText('model proven');
+});
+
 test('a review says who has approved and how many must', async ({ page }) => {
   await page.goto('/?fake=team-inbox');
   await page.getByText('terraform apply').first().click();

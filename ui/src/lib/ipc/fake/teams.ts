@@ -24,6 +24,7 @@ const key = (seed: number, label: string, change: Partial<KeyView> = {}): KeyVie
   enrolment: digest(seed),
   label,
   route: 'browser',
+  model: null,
   deviceBound: true,
   enrolledAtUnixMs: Date.now() - 90 * DAY,
   lastUsedAtUnixMs: Date.now() - 3 * 60 * MINUTE,
@@ -52,7 +53,7 @@ const everybody = (administrator: boolean): PersonView[] => [
     groups: ['platform', 'on-call'],
     keys: [
       key(201, 'Phone', { deviceBound: false }),
-      key(202, 'Security key at home'),
+      key(202, 'Security key at home', { model: '2fc0579f-8113-47ea-b116-bb5a8db9202a' }),
       key(203, 'Old laptop', {
         route: 'software',
         deviceBound: false,
@@ -91,6 +92,7 @@ const claim = (seed: number, change: Partial<ClaimView>): ClaimView => ({
   fingerprint: KEY_FINGERPRINT,
   name: 'Grace Okafor',
   label: 'Work laptop',
+  model: null,
   deviceBound: true,
   enrolledAtUnixMs: Date.now() - 12 * MINUTE,
   forWhom: 'newcomer',
