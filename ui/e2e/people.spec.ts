@@ -132,9 +132,22 @@ test('rules are tried before they are signed', async ({ page }) => {
   await page.getByTestId('rules-quorum').fill('3');
   await expect(page.getByTestId('change-rules-send')).toBeEnabled();
   await page.getByTestId('change-rules-send').click();
-  const rules = { quorum: 3, deviceBound: false, maxAgeDays: 0 };
+  const rules = { quorum: 3, deviceBound: false, maxAgeDays: 0, models: [] };
   expect(await sent(page, 'change_rules')).toEqual([{ do: 'change_rules', rules }]);
   expect((await sent(page, 'try_rules')).at(-1)).toEqual({ do: 'try_rules', rules });
+});
+
+test('rules name models by their names, each with all of its anchors', async ({ page }) => {
+  await page.goto('/?fake=team');
+  await page.getByTestId('rules-change').click();
+  await page.getByTestId('rules-age').fill('0');
+  await page.getByTestId('models-find').fill('windows');
+  await expect(page.getByTestId('models').getByRole('listitem')).toHaveCount(1);
+  await page.getByLabel('Windows Hello VBS').check();
+  await expect(page.getByTestId('rules-tried')).toContainText('It is of no model that the rules allow.');
+  await page.getByTestId('change-rules-send').click();
+  const named = (await sent(page, 'change_rules')).flatMap((command) => (command.do === 'change_rules' ? command.rules.models : []));
+  expect(named.map(({ aaguid }) => aaguid)).toEqual(Array(2).fill('9ddd1817-af5a-4672-a2b9-3e3dd95000a9'));
 });
 
 test('a member changes nothing of others', async ({ page }) => {

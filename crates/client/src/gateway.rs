@@ -15,7 +15,7 @@ use rustls::ClientConfig;
 use serde::{Serialize, de::DeserializeOwned};
 use vidimus_protocol::api::{
     Ack, ActionView, AgentView, Bundle, CeremonyStarted, CeremonyView, Content, DeliveriesView,
-    Enrol, Found, Invite, Invited, LogView, NonceReply, PermitReply, Problem, Propose, Redeem,
+    Enrol, Found, Invite, Invited, LogView, Models, NonceReply, PermitReply, Problem, Propose, Redeem,
     ReportOutcome, SessionView, Sessions, StartCeremony, SubmitAssertion, WriteAnswer, WriteNote,
 };
 use vidimus_protocol::id::CeremonyId;
@@ -354,6 +354,14 @@ impl Gateway {
     /// [`ClientError`]
     pub async fn end_session_of(&self, id: Digest) -> Result<(), ClientError> {
         self.delete(&format!("/v1/sessions/{id}")).await
+    }
+
+    /// `GET /v1/models` (session): the authenticators that the gateway knows.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn models(&self) -> Result<Models, ClientError> {
+        self.get("/v1/models").await
     }
 
     /// `POST /v1/founding` (anybody with the code).

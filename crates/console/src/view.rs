@@ -19,7 +19,7 @@ use ts_rs::TS;
 pub use gateways::{Colour, JoiningRead, Told};
 pub use people::{
     ClaimFor, ClaimView, DoubtView, FailsRuleView, JoiningView, KeyStanding, KeyView,
-    OwnedAgentView, PeopleView, PersonView, RevocationWhy, RoleView, RulesView, SessionRow,
+    ModelChoice, ModelView, OwnedAgentView, PeopleView, PersonView, RevocationWhy, RoleView, RulesView, SessionRow,
 };
 pub use review::{
     ChangeView, CommandView, DeliveriesView, DeliveryState, DeliveryView, Difference, EnvView,
@@ -693,6 +693,8 @@ pub enum Command {
         /// Reviewer id.
         id: String,
     },
+    /// Which models of authenticators the gateway knows.
+    Models,
     /// Who would fail these rules. Changes nothing.
     TryRules {
         /// The rules.
@@ -840,6 +842,8 @@ pub enum Reply {
     Joining(JoiningView),
     /// To `ReadJoining`.
     JoiningRead(JoiningRead),
+    /// To `Models`, by description.
+    Models(Vec<ModelView>),
     /// To `TryRules`: the keys that would not count.
     FailsRules(Vec<FailsRuleView>),
     /// To `Follow` and `FollowNew`: the gateway's id.

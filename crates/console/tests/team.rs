@@ -12,7 +12,7 @@ use support::{Agent, Computer, Front};
 use tokio::sync::oneshot;
 use vidimus_client::Gateway as Client;
 use vidimus_console::view::{
-    CeremonyState, ClaimFor, Colour, Command, Connection, ConsoleView, Event, JoiningView,
+    CeremonyState, ClaimFor, Colour, Command, Connection, ConsoleView, Event, JoiningView, ModelChoice,
     KeyStanding, PeopleView, Phase, Reply, RevocationWhy, RoleView, RulesView, SessionRow,
     VerdictChoice,
 };
@@ -457,6 +457,7 @@ async fn a_quorum_a_veto_and_who_leaves() {
         quorum: 2,
         device_bound: false,
         max_age_days: 0,
+        models: Vec::new(),
     };
     ada.sign(Command::ChangeRules { rules }).await;
     let agent = ada.connect("deployer", None).await;
@@ -580,6 +581,15 @@ async fn keys_come_are_lost_and_are_replaced() {
         quorum: 1,
         device_bound: true,
         max_age_days: 0,
+        models: Vec::new(),
+    };
+    let named = RulesView {
+        device_bound: false,
+        models: vec![ModelChoice {
+            aaguid: "2fc0579f-8113-47ea-b116-bb5a8db9202a".into(),
+            anchor: Digest([7; 32]).to_string(),
+        }],
+        ..rules.clone()
     };
     let Reply::FailsRules(fails) = ada.ask(Command::TryRules { rules }).await else {
         panic!();
@@ -593,6 +603,12 @@ async fn keys_come_are_lost_and_are_replaced() {
         .filter(|key| key.standing == KeyStanding::InForce && !key.device_bound)
         .collect();
     assert_eq!(fails.len(), counting.len());
+    // No key of this test has a proven model, and this gateway knows none.
+    let Reply::FailsRules(fails) = ada.ask(Command::TryRules { rules: named }).await else {
+        panic!();
+    };
+    assert!(fails.len() >= counting.len() && fails.iter().any(|key| key.last));
+    assert_eq!(ada.ask(Command::Models).await, Reply::Models(Vec::new()));
     ada.front.0.stop().await;
     ben.front.0.stop().await;
     team.stop().await;

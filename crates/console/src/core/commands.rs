@@ -46,7 +46,8 @@ impl Core {
             Command::Found { code, name } => self.found(&code, &name, front),
             Command::Enrol { label } => self.enrol(&label, front),
             Command::People => self.people(),
-            Command::TryRules { rules } => self.try_rules(rules),
+            Command::Models => return self.models(reply),
+            Command::TryRules { rules } => self.try_rules(&rules),
             Command::Sessions => return self.sessions(reply),
             Command::EndSession { id } => return self.end_one_session(&id, reply),
             Command::Invite { name, reviewer } => {

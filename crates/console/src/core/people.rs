@@ -1,11 +1,13 @@
 //! Who is in the log, with which keys, under which rules: as the copy of the
 //! log on this computer says it.
 
+use std::collections::BTreeSet;
+
 use vidimus_protocol::entry::Profile;
 use vidimus_protocol::envelope::{Revocation, Role};
 use vidimus_protocol::id::ReviewerId;
-use vidimus_protocol::state::{Credential, Reviewer, Rules, Standing};
-use vidimus_protocol::{Digest, State, Time, Violation};
+use vidimus_protocol::state::{Credential, MAX_MODELS, Reviewer, Rules, Standing};
+use vidimus_protocol::{Digest, Model, State, Time, Violation};
 
 use super::views::route_view;
 use super::{Base, Core, now};
@@ -13,7 +15,7 @@ use crate::act::sentence;
 use crate::inbox::reviewer_name;
 use crate::safe_text;
 use crate::view::{
-    ClaimFor, ClaimView, FailsRuleView, KeyStanding, KeyView, OwnedAgentView, PeopleView,
+    ClaimFor, ClaimView, FailsRuleView, KeyStanding, KeyView, ModelChoice, OwnedAgentView, PeopleView,
     PersonView, Problem, Reply, RoleView, RulesView,
 };
 
@@ -39,13 +41,13 @@ impl Core {
     }
 
     /// Which keys these rules would set aside.
-    pub(super) fn try_rules(&self, rules: RulesView) -> Result<Reply, Problem> {
+    pub(super) fn try_rules(&self, rules: &RulesView) -> Result<Reply, Problem> {
         let state = self.base()?.state();
         let current = state.rules().ok_or_else(super::acts::not_synced)?;
         let rules = Rules {
             device_bound: rules.device_bound,
             max_age_days: rules.max_age_days.into(),
-            models: current.models.clone(),
+            models: models_of(rules)?,
             quorum: rules.quorum.into(),
             entry: current.entry,
         };
@@ -290,13 +292,42 @@ fn rules_view(rules: Option<&Rules>) -> RulesView {
             quorum: 1,
             device_bound: false,
             max_age_days: 0,
+            models: Vec::new(),
         },
         |rules| RulesView {
             quorum: short(rules.quorum),
             device_bound: rules.device_bound,
             max_age_days: short(rules.max_age_days),
+            models: rules
+                .models
+                .iter()
+                .map(|model| ModelChoice {
+                    aaguid: model.aaguid.to_string(),
+                    anchor: model.anchor.to_string(),
+                })
+                .collect(),
         },
     )
+}
+
+/// The models that rules name, in the order in which they are signed.
+pub(super) fn models_of(rules: &RulesView) -> Result<Vec<Model>, Problem> {
+    let read = |choice: &ModelChoice| {
+        let aaguid = choice.aaguid.parse().ok()?;
+        let anchor = choice.anchor.parse().ok()?;
+        Some(Model { aaguid, anchor })
+    };
+    let models: Option<BTreeSet<_>> = rules.models.iter().map(read).collect();
+    let models = models.filter(|models| models.len() <= MAX_MODELS);
+    models
+        .map(|models| models.into_iter().collect())
+        .ok_or_else(|| {
+            Problem::new(
+                "bad_models",
+                format!("Rules name at most {MAX_MODELS} models, each by its AAGUID and anchor."),
+                "Choose fewer.",
+            )
+        })
 }
 
 /// Which rule a key breaks.

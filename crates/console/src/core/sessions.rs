@@ -1,11 +1,14 @@
-//! One's open sessions, as the gateway lists them. None of it is in the log.
+//! What the gateway lists and the log does not hold: one's open sessions, and
+//! the models of authenticators that it knows.
+
+use std::collections::BTreeMap;
 
 use vidimus_protocol::Digest;
 
 use super::{Answer, Core, answer};
 use crate::act::gateway_problem;
 use crate::safe_text;
-use crate::view::{Problem, Reply, SessionRow};
+use crate::view::{ModelView, Problem, Reply, SessionRow};
 
 impl Core {
     pub(super) fn sessions(&mut self, reply: Answer) {
@@ -26,6 +29,32 @@ impl Core {
                 Reply::Sessions(rows.collect())
             });
             answer(reply, rows.map_err(|error| gateway_problem(&error)));
+        });
+    }
+
+    pub(super) fn models(&mut self, reply: Answer) {
+        let client = match self.signed_in_client() {
+            Ok(client) => client,
+            Err(problem) => return self.answers.push((reply, Err(problem))),
+        };
+        self.setting.runtime.spawn(async move {
+            let known = client.models().await.map(|known| {
+                // One row for a model, however many anchors it has.
+                let mut rows: BTreeMap<_, ModelView> = BTreeMap::new();
+                for model in known.models {
+                    let description = safe_text::flat(&model.description);
+                    let row = rows
+                        .entry((description.clone(), model.aaguid))
+                        .or_insert_with(|| ModelView {
+                            aaguid: model.aaguid.to_string(),
+                            description,
+                            anchors: Vec::new(),
+                        });
+                    row.anchors.push(model.anchor.to_string());
+                }
+                Reply::Models(rows.into_values().collect())
+            });
+            answer(reply, known.map_err(|error| gateway_problem(&error)));
         });
     }
 

@@ -1,5 +1,7 @@
 //! What is signed about people, keys, rules and agents.
 
+use std::collections::BTreeSet;
+
 use vidimus_protocol::Digest;
 use vidimus_protocol::envelope::{
     ActType, AdmissionItem, AgentRevocationItem, RecognitionItem, RemovalItem, ReviewerChangeItem,
@@ -8,7 +10,7 @@ use vidimus_protocol::envelope::{
 use vidimus_protocol::id::{ActionId, AgentId, ReviewerId};
 use vidimus_protocol::state::{Reviewer, Rules, group_is_fit, identity_is_fit, name_is_fit};
 
-use super::people::key_of;
+use super::people::{key_of, models_of};
 use super::{After, Core};
 use crate::act::item;
 use crate::board::FrontId;
@@ -48,7 +50,7 @@ impl Core {
                 self.change_person(&id, record)?
             }
             Command::RemovePerson { id } => self.remove_person(&id)?,
-            Command::ChangeRules { rules } => self.change_rules(rules)?,
+            Command::ChangeRules { rules } => self.change_rules(&rules)?,
             Command::RevokeAgent { agent } => self.revoke_agent(&agent)?,
             _ => return Err(Problem::stopped()),
         };
@@ -187,12 +189,14 @@ impl Core {
         Ok((ActType::ReviewerRemoved, signed, words))
     }
 
-    fn change_rules(&self, rules: RulesView) -> Result<(ActType, String, String), Problem> {
+    fn change_rules(&self, rules: &RulesView) -> Result<(ActType, String, String), Problem> {
         self.must_administer()?;
-        let RulesView {
+        let models = models_of(rules)?;
+        let &RulesView {
             quorum,
             device_bound,
             max_age_days,
+            ..
         } = rules;
         let state = self.base()?.state();
         let before: &Rules = state.rules().ok_or_else(super::acts::not_synced)?;
@@ -211,20 +215,21 @@ impl Core {
             1 => "for 1 day".into(),
             days => format!("for {days} days"),
         };
+        // A model may end at several anchors; people count it once.
+        let named: BTreeSet<_> = models.iter().map(|model| model.aaguid).collect();
+        let of = match named.len() {
+            0 => String::new(),
+            1 => " of 1 model".into(),
+            many => format!(" of {many} models"),
+        };
         let signed = item(&RulesItem {
             device_bound,
             max_age_days: max_age_days.into(),
-            // Chosen elsewhere: other rules leave them as they are.
-            models: before.models.clone(),
+            models,
             quorum: quorum.into(),
             replaces: before.entry.leaf,
         });
-        let models = match before.models.len() {
-            0 => String::new(),
-            1 => " of the 1 model that the rules name".into(),
-            many => format!(" of the {many} models that the rules name"),
-        };
-        let words = format!("Rules: {people} each action; {bound}{models} counts, {age}.");
+        let words = format!("Rules: {people} each action; {bound}{of} counts, {age}.");
         Ok((ActType::RulesChanged, signed, words))
     }
 

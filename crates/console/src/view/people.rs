@@ -148,8 +148,32 @@ pub enum ClaimFor {
     Known,
 }
 
+/// A model of authenticators, as rules name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[ts(export)]
+pub struct ModelChoice {
+    /// AAGUID, a lower-case UUID.
+    pub aaguid: String,
+    /// SHA-256 of the certificate at which its attestation ends.
+    pub anchor: String,
+}
+
+/// A model of authenticators that the gateway knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct ModelView {
+    /// AAGUID, a lower-case UUID.
+    pub aaguid: String,
+    /// What its vendor calls it, in the gateway's words.
+    pub description: String,
+    /// The certificates at which its attestations end.
+    pub anchors: Vec<String>,
+}
+
 /// What keys and approvals must be like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[ts(export)]
 pub struct RulesView {
@@ -159,6 +183,8 @@ pub struct RulesView {
     pub device_bound: bool,
     /// Days for which a key counts; 0 for ever.
     pub max_age_days: u32,
+    /// Only keys of these models count; none: of any.
+    pub models: Vec<ModelChoice>,
 }
 
 /// A key that a rule would set aside.

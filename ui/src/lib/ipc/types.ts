@@ -36,6 +36,8 @@ export type { JoiningView } from './bindings/JoiningView';
 export type { KeyStanding } from './bindings/KeyStanding';
 export type { KeyView } from './bindings/KeyView';
 export type { LikeView } from './bindings/LikeView';
+export type { ModelChoice } from './bindings/ModelChoice';
+export type { ModelView } from './bindings/ModelView';
 export type { NoteView } from './bindings/NoteView';
 export type { Notice } from './bindings/Notice';
 export type { OutputView } from './bindings/OutputView';

@@ -109,7 +109,7 @@ groups: Array<string>, } | { "do": "remove_person",
 /**
  * Reviewer id.
  */
-id: string, } | { "do": "try_rules", 
+id: string, } | { "do": "models" } | { "do": "try_rules", 
 /**
  * The rules.
  */

@@ -9,7 +9,7 @@ import { FAKE_CONSOLE_MARKER } from './marker';
 import { entry, lockedView, problem } from './parts';
 import type { Scenario } from './scenario';
 import { scenarios } from './scenarios';
-import { failing, joining, joiningRead, people, sessions, signedBy } from './teams';
+import { failing, joining, joiningRead, MODELS, people, sessions, signedBy } from './teams';
 
 const PAGE_ROWS = 25;
 const STEP_MS = 120;
@@ -145,6 +145,8 @@ export class FakeBackend implements Backend {
       case 'invite':
       case 'joining':
         return { is: 'joining', value: joining(command.do === 'invite') };
+      case 'models':
+        return { is: 'models', value: MODELS };
       case 'try_rules':
         return { is: 'fails_rules', value: failing(command.rules) };
       case 'read_joining':

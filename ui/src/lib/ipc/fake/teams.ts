@@ -9,6 +9,7 @@ import type {
   JoiningRead,
   JoiningView,
   KeyView,
+  ModelView,
   PeopleView,
   PersonView,
   RulesView,
@@ -146,7 +147,7 @@ export function people(change: Partial<PeopleView> & { administrator?: boolean }
     administrator,
     people: everybody(administrator).filter((one) => !personal || one.me),
     claims: claims(administrator).filter((one) => !personal || one.forWhom === 'myself'),
-    rules: { quorum: personal ? 1 : 2, deviceBound: false, maxAgeDays: personal ? 0 : 365 },
+    rules: { quorum: personal ? 1 : 2, deviceBound: false, maxAgeDays: personal ? 0 : 365, models: [] },
     agents: personal
       ? []
       : [
@@ -186,9 +187,16 @@ export function joiningRead(text: string, worlds: Scenario[]): JoiningRead {
   };
 }
 
+/** What the gateway of the made-up team knows of authenticators. */
+export const MODELS: ModelView[] = [
+  { aaguid: '2fc0579f-8113-47ea-b116-bb5a8db9202a', description: 'YubiKey 5 Series with NFC', anchors: [digest(301)] },
+  { aaguid: '9ddd1817-af5a-4672-a2b9-3e3dd95000a9', description: 'Windows Hello VBS', anchors: [digest(302), digest(303)] },
+];
+
 /** Keys that these rules would set aside, in the made-up team. */
 export function failing(rules: RulesView): FailsRuleView[] {
   const out: FailsRuleView[] = [];
+  if (rules.models.length > 0) out.push({ name: 'Linus Andersen', label: 'Work laptop', why: 'It is of no model that the rules allow.', last: true });
   if (rules.deviceBound) out.push({ name: 'Ada Reviewer', label: 'Phone', why: 'It may be copied by its maker.', last: false });
   if (rules.maxAgeDays > 0 && rules.maxAgeDays < 380) {
     out.push({ name: 'Mei Watanabe', label: 'Security key', why: `It is 380 days old; at most ${rules.maxAgeDays} are asked for.`, last: true });
