@@ -15,8 +15,9 @@ use rustls::ClientConfig;
 use serde::{Serialize, de::DeserializeOwned};
 use vidimus_protocol::api::{
     Ack, ActionView, AgentView, Bundle, CeremonyStarted, CeremonyView, Content, DeliveriesView,
-    Enrol, Found, Invite, Invited, LogView, Models, NonceReply, PermitReply, Problem, Propose, Redeem,
-    ReportOutcome, SessionView, Sessions, StartCeremony, SubmitAssertion, WriteAnswer, WriteNote,
+    Enrol, Found, Invite, Invited, LogView, Models, NonceReply, PermitReply, Problem, Propose,
+    Redeem, ReportOutcome, SessionView, Sessions, StartCeremony, SubmitAssertion, WriteAnswer,
+    WriteNote,
 };
 use vidimus_protocol::id::CeremonyId;
 use vidimus_protocol::{ActionId, Digest, strict};

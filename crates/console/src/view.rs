@@ -18,8 +18,9 @@ use ts_rs::TS;
 
 pub use gateways::{Colour, JoiningRead, Told};
 pub use people::{
-    ClaimFor, ClaimView, DoubtView, FailsRuleView, JoiningView, KeyStanding, KeyView,
-    ModelChoice, ModelView, OwnedAgentView, PeopleView, PersonView, RevocationWhy, RoleView, RulesView, SessionRow,
+    ClaimFor, ClaimView, DoubtView, FailsRuleView, JoiningView, KeyStanding, KeyView, ModelChoice,
+    ModelView, OwnedAgentView, PeopleView, PersonView, RevocationWhy, RoleView, RulesView,
+    SessionRow,
 };
 pub use review::{
     ChangeView, CommandView, DeliveriesView, DeliveryState, DeliveryView, Difference, EnvView,

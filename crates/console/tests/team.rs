@@ -12,9 +12,9 @@ use support::{Agent, Computer, Front};
 use tokio::sync::oneshot;
 use vidimus_client::Gateway as Client;
 use vidimus_console::view::{
-    CeremonyState, ClaimFor, Colour, Command, Connection, ConsoleView, Event, JoiningView, ModelChoice,
-    KeyStanding, PeopleView, Phase, Reply, RevocationWhy, RoleView, RulesView, SessionRow,
-    VerdictChoice,
+    CeremonyState, ClaimFor, Colour, Command, Connection, ConsoleView, Event, JoiningView,
+    KeyStanding, ModelChoice, PeopleView, Phase, Reply, RevocationWhy, RoleView, RulesView,
+    SessionRow, VerdictChoice,
 };
 use vidimus_console::{FrontId, LOCAL};
 use vidimus_gateway::{Config, Entrance, Gateway, Public};

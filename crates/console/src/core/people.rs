@@ -15,8 +15,8 @@ use crate::act::sentence;
 use crate::inbox::reviewer_name;
 use crate::safe_text;
 use crate::view::{
-    ClaimFor, ClaimView, FailsRuleView, KeyStanding, KeyView, ModelChoice, OwnedAgentView, PeopleView,
-    PersonView, Problem, Reply, RoleView, RulesView,
+    ClaimFor, ClaimView, FailsRuleView, KeyStanding, KeyView, ModelChoice, OwnedAgentView,
+    PeopleView, PersonView, Problem, Reply, RoleView, RulesView,
 };
 
 impl Core {
