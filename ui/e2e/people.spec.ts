@@ -142,6 +142,7 @@ test('rules name models by their names, each with all of its anchors', async ({ 
   await page.getByTestId('rules-change').click();
   await page.getByTestId('rules-age').fill('0');
   await page.getByTestId('models-find').fill('windows');
+  expect(await sent(page, 'models')).toHaveLength(1);
   await expect(page.getByTestId('models').getByRole('listitem')).toHaveCount(1);
   await page.getByLabel('Windows Hello VBS').check();
   await expect(page.getByTestId('rules-tried')).toContainText('It is of no model that the rules allow.');
