@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use prometheus::{
-    Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    Counter, Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     Opts, Registry, TextEncoder,
 };
 use vidimus_protocol::Entry;
@@ -34,6 +34,7 @@ pub(crate) struct Metrics {
     commit_seconds: Histogram,
     commit_entries: Histogram,
     write_failures: IntCounter,
+    sequencer_busy: Counter,
     request_seconds: HistogramVec,
     refusals: IntCounterVec,
     feed_clients: IntGauge,
@@ -87,6 +88,10 @@ impl Default for Metrics {
             "vidimus_ledger_write_failures_total",
             "Commits that the disk refused; nothing of them was acknowledged.",
         );
+        let sequencer_busy = Counter::new(
+            "vidimus_sequencer_busy_seconds_total",
+            "Time that the one writer was at work, the wait for the disk included.",
+        );
         let requests = HistogramOpts::new(
             "vidimus_http_request_duration_seconds",
             "Requests by route template and status; waiting is included.",
@@ -117,6 +122,7 @@ impl Default for Metrics {
                 COMMIT_ENTRIES,
             ),
             write_failures: register(&registry, write_failures.expect(NAMES)),
+            sequencer_busy: register(&registry, sequencer_busy.expect(NAMES)),
             request_seconds: register(&registry, request_seconds.expect(NAMES)),
             refusals: counters(
                 "vidimus_refusals_total",
@@ -175,6 +181,11 @@ impl Metrics {
         // A commit of sessions alone has none.
         self.commit_entries
             .observe(f64::from(u32::try_from(entries).unwrap_or(u32::MAX)));
+    }
+
+    /// The writer was at work.
+    pub(crate) fn worked(&self, took: Duration) {
+        self.sequencer_busy.inc_by(took.as_secs_f64());
     }
 
     /// The disk refused a commit.

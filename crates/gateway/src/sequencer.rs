@@ -9,6 +9,7 @@ mod actions;
 mod acts;
 mod notes;
 
+pub(crate) use actions::ReadProposal;
 pub(crate) use acts::may_last;
 
 use std::collections::HashMap;
@@ -21,7 +22,7 @@ use tokio::sync::oneshot;
 use vidimus_ledger::checkpoint::Checkpoint;
 use vidimus_policy::Policy;
 use vidimus_protocol::api::{
-    Ack, Content, NonceReply, Propose, Redeem, ReportOutcome, StartCeremony, WriteAnswer,
+    Ack, Content, NonceReply, Redeem, ReportOutcome, StartCeremony, WriteAnswer,
 };
 use vidimus_protocol::entry::{Data, Entry, Leaf, PartRef, Ref};
 use vidimus_protocol::envelope::Assertion;
@@ -64,7 +65,7 @@ pub(crate) enum Request {
     },
     Propose {
         agent: AgentId,
-        propose: Box<Propose>,
+        read: Box<ReadProposal>,
     },
     Withdraw {
         agent: AgentId,
@@ -214,9 +215,11 @@ impl Sequencer {
             };
             let more = jobs.try_iter().take(GROUP - 1);
             let group: Vec<Job> = first.into_iter().chain(more).collect();
+            let began = Instant::now();
             if let Err(Stop) = self.group(group) {
                 return;
             }
+            self.shared.metrics.worked(began.elapsed());
         }
     }
 
@@ -336,7 +339,7 @@ impl Sequencer {
         match request {
             Request::Found { draft, assertion } => self.found(*draft, assertion),
             Request::Enrol { claim, assertion } => self.enrol(*claim, assertion),
-            Request::Propose { agent, propose } => self.propose(agent, *propose),
+            Request::Propose { agent, read } => self.propose(agent, *read),
             Request::Withdraw { agent, action } => self.withdraw(agent, action),
             Request::Permit { agent, action } => self.permit(agent, action),
             Request::Redeem {
@@ -449,27 +452,23 @@ impl Sequencer {
         actor: Actor,
         refs: Vec<Ref>,
         data: Data,
-        contents: Vec<(&'static str, Content)>,
+        parts: Vec<Part>,
     ) -> Result<(Ref, Option<Effect>), Refusal> {
-        let parts = contents
-            .iter()
-            .map(|(name, content)| part_ref(name, content))
-            .collect::<Result<Vec<_>, _>>()?;
         let time = self.now()?;
         let leaf = Leaf {
             time,
             actor,
             refs,
             data,
-            parts,
+            parts: parts.iter().map(|part| part.reference.clone()).collect(),
         };
-        self.append(&leaf, contents)
+        self.append(&leaf, parts)
     }
 
     fn append(
         &mut self,
         leaf: &Leaf,
-        contents: Vec<(&'static str, Content)>,
+        parts: Vec<Part>,
     ) -> Result<(Ref, Option<Effect>), Refusal> {
         let bytes = leaf.to_bytes();
         let pushed = self.replay.push(&bytes).map_err(refused)?;
@@ -488,10 +487,10 @@ impl Sequencer {
         self.batch.leaves.push((made.index, bytes));
         self.batch
             .parts
-            .extend(contents.into_iter().map(|(name, content)| StoredPart {
+            .extend(parts.into_iter().map(|part| StoredPart {
                 index: reference.index,
-                name: name.to_owned(),
-                content,
+                name: part.reference.name,
+                content: part.content,
             }));
         self.entries.push(made);
         Ok((reference, pushed.effect))
@@ -579,6 +578,23 @@ impl Sequencer {
         if let Err(error) = guard.write(&self.guard) {
             tracing::warn!(%error, "the last-signed guard could not be written");
         }
+    }
+}
+
+/// A part of an entry that is about to be made.
+pub(crate) struct Part {
+    reference: PartRef,
+    content: Content,
+}
+
+impl Part {
+    pub(crate) fn new(name: &str, content: Content) -> Result<Self, Refusal> {
+        let reference = part_ref(name, &content)?;
+        Ok(Self { reference, content })
+    }
+
+    fn commit(&self) -> Digest {
+        self.reference.commit
     }
 }
 

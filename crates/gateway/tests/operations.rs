@@ -260,6 +260,7 @@ async fn numbers_tell_the_story_and_nothing_else() {
     );
     assert!(value("vidimus_commit_duration_seconds", &[]) >= 8.0);
     assert!(value("vidimus_commit_entries", &[]) >= 8.0);
+    assert!(value("vidimus_sequencer_busy_seconds_total", &[]) > 0.0);
     assert!(value("vidimus_ledger_size_bytes", &[]) > 4_000_000.0);
     assert!(value("vidimus_ledger_wal_size_bytes", &[]) > 4_000_000.0);
     assert!(value("vidimus_disk_free_bytes", &[]) > 0.0);

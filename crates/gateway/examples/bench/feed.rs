@@ -11,12 +11,15 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::raw::{self, Connection, Echo};
-use crate::report::{Disk, median, row};
+use crate::report::{Disk, keep_to_processor, median, row};
 use crate::support::{self, World};
 
 const CLIENTS: usize = 1000;
 const TURNS: usize = 100;
 const PROPOSALS: usize = 200;
+/// The processors of the row with one client.
+const CLIENTS_OWN: usize = 0;
+const GATEWAYS: usize = 1;
 
 /// A proposal is acknowledged, then the last of the clients has its frame. The
 /// clients share one thread, which looks for a frame's end and its entries.
@@ -101,10 +104,21 @@ pub(crate) async fn thousand_clients(folder: &Path) -> [Value; 2] {
 
 /// From the first byte of a proposal until its frame is at the one console that
 /// follows. Floor, alternating: a write through to the disk and five round
-/// trips on loopback. Client and gateway have threads of their own, as have the
-/// two ends of the round trips.
-pub(crate) async fn one_client(folder: &Path) -> Value {
-    let (mut value, mut floor) = first_frames(folder).await;
+/// trips on loopback. The client has one processor and the gateway another, as
+/// have the two ends of the round trips.
+pub(crate) fn one_client(folder: &Path) -> Value {
+    let measured = std::thread::scope(|scope| {
+        let gateway = scope.spawn(|| {
+            keep_to_processor(GATEWAYS);
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(first_frames(folder))
+        });
+        gateway.join().unwrap()
+    });
+    let (mut value, mut floor) = measured;
     let (value, floor) = (median(&mut value) * 1000.0, median(&mut floor) * 1000.0);
     let ratio = value / floor;
     row(
@@ -123,7 +137,10 @@ async fn first_frames(folder: &Path) -> (Vec<Duration>, Vec<Duration>) {
     let agent = world.connect().await;
     let (port, session) = (world.gateway.port(), world.session.clone());
     let mut disk = Disk::new(folder);
+    // It starts on the gateway's processor, and so does what it starts.
+    let mut echo = Echo::new();
     let console = tokio::task::spawn_blocking(move || {
+        keep_to_processor(CLIENTS_OWN);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -133,7 +150,6 @@ async fn first_frames(folder: &Path) -> (Vec<Duration>, Vec<Duration>) {
             let mut feed = Connection::open(port).await;
             feed.follow(port, &session).await;
             feed.entries().await;
-            let mut echo = Echo::new();
             let (mut value, mut floor) = (Vec::new(), Vec::new());
             for turn in 0..=PROPOSALS {
                 let proposal = support::proposal(&["deploy", &turn.to_string()]);

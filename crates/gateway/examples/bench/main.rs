@@ -20,6 +20,10 @@ use std::path::Path;
 
 use serde_json::json;
 
+/// As in `vidimus`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const USAGE: &str = "usage: bench --out FILE --vidimus PROGRAM --idle PROGRAM [--only SUBJECT]";
 
 #[tokio::main(flavor = "current_thread")]
@@ -62,7 +66,7 @@ async fn main() {
         rows.push(release::verdict_to_child(folder, vidimus).await);
     }
     if wanted("feed") {
-        rows.push(feed::one_client(folder).await);
+        rows.push(feed::one_client(folder));
         rows.extend(feed::thousand_clients(folder).await);
     }
     if wanted("footprint") {

@@ -44,8 +44,13 @@ impl Disk {
 
 /// This thread and those that it starts.
 pub(crate) fn keep_to_one_processor() {
+    keep_to_processor(0);
+}
+
+/// This thread and those that it starts.
+pub(crate) fn keep_to_processor(number: usize) {
     let mut one = rustix::thread::CpuSet::new();
-    one.set(0);
+    one.set(number);
     rustix::thread::sched_setaffinity(None, &one).unwrap();
 }
 

@@ -14,7 +14,7 @@ use super::actions::acknowledged;
 use super::auth::AgentAuth;
 use crate::Gateway;
 use crate::problem::Refusal;
-use crate::sequencer::Request;
+use crate::sequencer::{ReadProposal, Request};
 
 /// Most characters of a key.
 const MAX_KEY: usize = 255;
@@ -96,7 +96,7 @@ pub(super) async fn propose(
     };
     let request = Request::Propose {
         agent: agent.id,
-        propose: Box::new(propose),
+        read: Box::new(ReadProposal::new(propose)?),
     };
     let ack = acknowledged(&gateway, request).await.map_err(|refusal| {
         if key.is_some() && refusal.code == "action_exists" {

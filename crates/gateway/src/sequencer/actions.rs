@@ -1,6 +1,7 @@
 //! What agents ask for: propose, withdraw, permit, redeem, report.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use vidimus_policy::Proposal;
 use vidimus_protocol::Violation;
@@ -14,35 +15,62 @@ use vidimus_protocol::id::{ActionId, Actor, AgentId, PermitId};
 use vidimus_protocol::permit::MAX_LIFE_S;
 use vidimus_protocol::state::{ActionState, Effect};
 
-use super::{Refusal, Sequencer, Wanted, part_ref};
+use super::{Part, Refusal, Sequencer, Wanted};
 use crate::keys::random_id;
 
 /// Most actions of one agent that wait at a time.
 const MOST_PENDING: usize = 1000;
 
-impl Sequencer {
-    pub(super) fn propose(&mut self, id: AgentId, propose: Propose) -> Result<Wanted, Refusal> {
-        let Propose {
+/// A proposal with all that can be said of it without the log: everybody waits
+/// for the one writer, so this is done before.
+pub(crate) struct ReadProposal {
+    id: ActionId,
+    action: Action,
+    payload: Part,
+    context: Option<Part>,
+    wait: Option<Duration>,
+}
+
+impl ReadProposal {
+    pub(crate) fn new(propose: Propose) -> Result<Self, Refusal> {
+        let action = Action::parse(&propose.payload.bytes.0).map_err(|error| {
+            Refusal::not_acceptable("bad_payload", format!("the payload is refused: {error}"))
+        })?;
+        if let Some(content) = &propose.context {
+            Context::parse(&content.bytes.0).map_err(|error| {
+                Refusal::not_acceptable("bad_context", format!("the context is refused: {error}"))
+            })?;
+        }
+        let context = propose.context.map(|content| Part::new("context", content));
+        Ok(Self {
+            id: propose.action,
             action,
-            context,
+            payload: Part::new("payload", propose.payload)?,
+            context: context.transpose()?,
+            wait: propose.ttl_s.map(Duration::from_secs),
+        })
+    }
+}
+
+impl Sequencer {
+    pub(super) fn propose(&mut self, id: AgentId, read: ReadProposal) -> Result<Wanted, Refusal> {
+        let ReadProposal {
+            id: action,
+            action: parsed,
             payload,
-            ttl_s,
-        } = propose;
+            context,
+            wait,
+        } = read;
         let agent = self
             .replay
             .state()
             .agent(&id)
             .ok_or(Violation::UnknownAgent)?
-            .clone();
-        let digest = part_ref("payload", &payload)?.commit;
-        let claims = context
-            .as_ref()
-            .map(|content| part_ref("context", content))
-            .transpose()?;
+            .entry;
         if let Some(known) = self.replay.state().action(&action) {
             let same = known.agent == id
-                && known.digest == digest
-                && known.context == claims.map(|part| part.commit);
+                && known.digest == payload.commit()
+                && known.context == context.as_ref().map(Part::commit);
             let again = if same {
                 Ok(Wanted::Entries(vec![known.proposal.index]))
             } else {
@@ -59,20 +87,12 @@ impl Sequencer {
                 ),
             ));
         }
-        let parsed = Action::parse(&payload.bytes.0).map_err(|error| {
-            Refusal::not_acceptable("bad_payload", format!("the payload is refused: {error}"))
-        })?;
-        if let Some(content) = &context {
-            Context::parse(&content.bytes.0).map_err(|error| {
-                Refusal::not_acceptable("bad_context", format!("the context is refused: {error}"))
-            })?;
-        }
         let rules = self.replay.state().rules();
         let rules = rules.ok_or(Violation::NotOpened)?;
         let (least, newest) = (rules.quorum, rules.entry);
         let evaluation = self.policy.evaluate(&Proposal {
             action: &parsed,
-            wait: ttl_s.map(std::time::Duration::from_secs),
+            wait,
             quorum: least,
         });
         let expires_at = self.now()?.plus_seconds(evaluation.ttl_s);
@@ -83,16 +103,14 @@ impl Sequencer {
             evaluation,
             expires_at,
         };
-        let mut contents = vec![("payload", payload)];
-        contents.extend(context.map(|content| ("context", content)));
-        contents.sort_by_key(|(name, _)| *name);
         let (proposal, effect) = self.write(
             Actor::Agent(id),
-            std::iter::once(agent.entry)
+            std::iter::once(agent)
                 .chain((newest.index > 0).then_some(newest))
                 .collect(),
             Data::ActionProposed(Box::new(data)),
-            contents,
+            // In the order of their names.
+            context.into_iter().chain([payload]).collect(),
         )?;
         self.follow(effect)?;
         Ok(Wanted::Entries(vec![proposal.index]))
@@ -209,16 +227,13 @@ impl Sequencer {
             outcome: report.outcome,
             output_omitted: report.output_omitted,
         };
-        let contents = report
-            .output
-            .map(|output| ("output", output))
-            .into_iter()
-            .collect();
+        let output = report.output.map(|output| Part::new("output", output));
+        let parts = output.transpose()?.into_iter().collect();
         let (completed, _) = self.write(
             Actor::Agent(agent),
             vec![redeemed],
             Data::ActionCompleted(Box::new(data)),
-            contents,
+            parts,
         )?;
         Ok(Wanted::Entries(vec![completed.index]))
     }

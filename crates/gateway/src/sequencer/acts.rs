@@ -24,7 +24,7 @@ use vidimus_protocol::strict::{self, StrictError};
 use vidimus_protocol::{Digest, State, Time, Violation};
 use vidimus_verify::act;
 
-use super::{Refusal, Sequencer, Wanted};
+use super::{Part, Refusal, Sequencer, Wanted};
 use crate::enrolment::{Claim, used_invitation};
 use crate::founding::FoundingDraft;
 use crate::store::Session;
@@ -251,7 +251,7 @@ impl Sequencer {
             seen: extras.seen,
             signed,
         }));
-        let (entry, effect) = self.write(actor, refs, data, vec![("reason", extras.reason)])?;
+        let (entry, effect) = self.write(actor, refs, data, vec![Part::new("reason", extras.reason)?])?;
         self.follow(effect)?;
         // Verdict, resolution and permit are one commit.
         Ok(Wanted::Entries(

@@ -5,9 +5,9 @@ use vidimus_protocol::api::Content;
 use vidimus_protocol::entry::{Answered, Asked, Data, Flagged, Taken};
 use vidimus_protocol::id::{ActionId, Actor, AgentId, ReviewerId};
 use vidimus_protocol::state::NoteKind;
-use vidimus_protocol::{Digest, Violation};
+use vidimus_protocol::Violation;
 
-use super::{Refusal, Sequencer, Wanted, part_ref};
+use super::{Part, Refusal, Sequencer, Wanted};
 
 impl Sequencer {
     pub(super) fn take(
@@ -43,19 +43,18 @@ impl Sequencer {
         question: u64,
         text: Content,
     ) -> Result<Wanted, Refusal> {
-        let commit = checked("answer", &text)?;
+        let text = readable("answer", text)?;
         let known = self.own(agent, action)?;
         let asked = known
             .questions()
             .find(|(asked, _)| asked.entry.index == question)
             .map(|(asked, _)| asked.entry)
             .ok_or(Violation::NoSuchQuestion)?;
-        if let Some(same) = self.said_already(action, NoteKind::Answered(question), commit)? {
+        if let Some(same) = self.said_already(action, NoteKind::Answered(question), &text)? {
             return Ok(same);
         }
         let data = Data::ActionAnswered(Box::new(Answered { action }));
-        let contents = vec![("answer", text)];
-        let (entry, _) = self.write(Actor::Agent(agent), vec![asked], data, contents)?;
+        let (entry, _) = self.write(Actor::Agent(agent), vec![asked], data, vec![text])?;
         Ok(Wanted::Entries(vec![entry.index]))
     }
 
@@ -78,13 +77,12 @@ impl Sequencer {
         (part, text): (&'static str, Content),
         data: Data,
     ) -> Result<Wanted, Refusal> {
-        let commit = checked(part, &text)?;
-        if let Some(same) = self.said_already(action, kind, commit)? {
+        let text = readable(part, text)?;
+        if let Some(same) = self.said_already(action, kind, &text)? {
             return Ok(same);
         }
         let refs = vec![self.known(action)?.proposal];
-        let contents = vec![(part, text)];
-        let (entry, _) = self.write(Actor::Reviewer(reviewer), refs, data, contents)?;
+        let (entry, _) = self.write(Actor::Reviewer(reviewer), refs, data, vec![text])?;
         Ok(Wanted::Entries(vec![entry.index]))
     }
 
@@ -93,19 +91,19 @@ impl Sequencer {
         &self,
         action: ActionId,
         kind: NoteKind,
-        commit: Digest,
+        text: &Part,
     ) -> Result<Option<Wanted>, Refusal> {
         let same = self
             .known(action)?
             .notes
             .iter()
-            .find(|note| note.kind == kind && note.text == Some(commit));
+            .find(|note| note.kind == kind && note.text == Some(text.commit()));
         Ok(same.map(|note| Wanted::Entries(vec![note.entry.index])))
     }
 }
 
-/// The commit of a text that people can read.
-fn checked(name: &str, text: &Content) -> Result<Digest, Refusal> {
+/// A text that people can read.
+fn readable(name: &str, text: Content) -> Result<Part, Refusal> {
     let readable = std::str::from_utf8(&text.bytes.0).is_ok_and(|text| !text.trim().is_empty());
     if text.r#type != TEXT_TYPE || !readable {
         return Err(Refusal::not_acceptable(
@@ -113,5 +111,5 @@ fn checked(name: &str, text: &Content) -> Result<Digest, Refusal> {
             format!("send UTF-8 text that is not blank, of type `{TEXT_TYPE}`"),
         ));
     }
-    Ok(part_ref(name, text)?.commit)
+    Part::new(name, text)
 }
