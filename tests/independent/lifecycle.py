@@ -246,7 +246,7 @@ def _check_judge(replay, agent, person):
     elif not replay.people.is_reviewer(person):
         raise Wrong("signed by a person who may not do this")
     elif person in (agent.owner, agent.registered_by):
-        raise Wrong("nobody decides on what his own agent, or one that he registered, proposes")
+        raise Wrong("nobody decides on what their own agent, or one that they registered, proposes")
 
 
 def _check_seen(seen, item, action):

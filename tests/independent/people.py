@@ -84,7 +84,7 @@ class People:
         """The person, if he is in the log and has not left."""
         person = self.persons.get(reviewer)
         if person is None or person.left:
-            raise Wrong("there is no such person in this log, or he has left")
+            raise Wrong("there is no such person in this log, or they have left")
         return person
 
     def is_present(self, reviewer):

@@ -177,7 +177,7 @@ def reviewer_changed(replay, entry, roots):
     person = _replaces(replay, entry, by)
     administrators = people.administrators()
     if item["reviewer"] == by.reviewer and len(administrators) > 1:
-        raise Wrong("nobody changes his own record while there is another administrator")
+        raise Wrong("nobody changes their own record while there is another administrator")
     if administrators == {item["reviewer"]} and ADMINISTRATOR not in item["roles"]:
         raise Wrong("the log would be left without an administrator")
     _check_record(replay, item)

@@ -8,8 +8,8 @@
 use std::time::Duration;
 
 use prometheus::{
-    Counter, Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    Opts, Registry, TextEncoder,
+    Counter, Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGauge, Opts, Registry, TextEncoder,
 };
 use vidimus_protocol::Entry;
 use vidimus_protocol::entry::{Data, Outcome, Resolution};

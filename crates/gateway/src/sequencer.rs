@@ -465,11 +465,7 @@ impl Sequencer {
         self.append(&leaf, parts)
     }
 
-    fn append(
-        &mut self,
-        leaf: &Leaf,
-        parts: Vec<Part>,
-    ) -> Result<(Ref, Option<Effect>), Refusal> {
+    fn append(&mut self, leaf: &Leaf, parts: Vec<Part>) -> Result<(Ref, Option<Effect>), Refusal> {
         let bytes = leaf.to_bytes();
         let pushed = self.replay.push(&bytes).map_err(refused)?;
         let Some(leaf) = pushed.leaf else {

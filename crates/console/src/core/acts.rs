@@ -224,7 +224,7 @@ impl Core {
             Phase::Claimed { .. } => Some(Problem::new(
                 "key_not_admitted",
                 "Your key waits for an administrator.",
-                "Read him its fingerprint. Once he has signed for it, sign in.",
+                "Read its fingerprint aloud to them. Once it is signed for, sign in.",
             )),
             Phase::Locked { .. } => Some(super::lock::locked()),
             Phase::SignedOut => Some(Problem::new(

@@ -179,7 +179,7 @@ impl Core {
         self.must_administer()?;
         let person = self.person(id)?;
         let words = format!(
-            "{} is removed: his keys count no more.",
+            "{} is removed: their keys count no more.",
             safe_text::flat(&person.name)
         );
         let signed = item(&RemovalItem {
@@ -306,7 +306,7 @@ fn record(
     if !identity_is_fit(&identity) {
         return wrong(
             "bad_identity",
-            "How a person is known outside, for example his e-mail address, has 1 to 254 characters without blanks.",
+            "How a person is known outside, for example an e-mail address, has 1 to 254 characters without blanks.",
         );
     }
     let mut groups: Vec<_> = groups.iter().map(|group| group.trim().to_owned()).collect();

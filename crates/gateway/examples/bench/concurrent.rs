@@ -1,6 +1,8 @@
 //! Proposals of many clients at a time, beside one at a time and beside SQLite.
 
+use std::hint::black_box;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection as Sqlite, params};
@@ -25,16 +27,17 @@ const WAL_PAGES: usize = 1024;
 /// Each proposal is acknowledged: committed, signed, proven. The clients share
 /// one thread, the gateway runs as in `vidimus gateway`.
 pub(crate) async fn concurrent_proposals(folder: &Path, one_at_a_time: f64) -> [Value; 2] {
-    let (mut value, mut writer, mut floor) = (0_f64, 0_f64, 0_f64);
+    let (mut rates, mut writers, mut floors) = (Vec::new(), Vec::new(), Vec::new());
     let total = (CLIENTS * EACH) as f64;
     for round in 0..ROUNDS {
         let ledger = folder.join(format!("concurrent-{round}"));
         let (took, busy) = propose_all(&ledger).await;
-        value = value.max(total / took.as_secs_f64());
-        writer = writer.max(total / busy);
+        rates.push(total / took.as_secs_f64());
+        writers.push(total / busy);
         let copy = folder.join(format!("sqlite-{round}.db"));
-        floor = floor.max(total / insert_all(&ledger.join("gateway.db"), &copy).as_secs_f64());
+        floors.push(total / insert_all(&ledger.join("gateway.db"), &copy).as_secs_f64());
     }
+    let (value, writer, floor) = (middle(rates), middle(writers), middle(floors));
     let ratio = value / one_at_a_time;
     let to_one = row(
         "durable proposals of 256 clients, beside one at a time",
@@ -58,6 +61,11 @@ pub(crate) async fn concurrent_proposals(folder: &Path, one_at_a_time: f64) -> [
     [to_one, to_sqlite]
 }
 
+fn middle(mut rates: Vec<f64>) -> f64 {
+    rates.sort_unstable_by(f64::total_cmp);
+    rates[rates.len() / 2]
+}
+
 /// How long all of them took, and how many seconds of that the writer was at
 /// work.
 async fn propose_all(ledger: &Path) -> (Duration, f64) {
@@ -76,6 +84,8 @@ async fn propose_all(ledger: &Path) -> (Duration, f64) {
     }
     let before = busy(port).await;
     let took = tokio::task::spawn_blocking(move || {
+        // Elsewhere they have processors of their own.
+        rustix::process::setpriority_process(None, 10).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .build()
@@ -164,14 +174,35 @@ fn insert_all(ledger: &Path, copy: &Path) -> Duration {
     sqlite.pragma_update(None, "wal_autocheckpoint", 0).unwrap();
     let filler = format!("INSERT INTO filler VALUES (zeroblob({}))", WAL_PAGES * 4096);
     sqlite.execute(&filler, []).unwrap();
-    let restart = |sqlite: &Sqlite| {
-        sqlite
-            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
-            .unwrap();
-    };
     restart(&sqlite);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // Processors share units and caches. The gateway's writer has a
+        // neighbour that reads requests; so does this one.
+        scope.spawn(|| {
+            for (_, leaf, _) in entries.iter().cycle() {
+                black_box(serde_json::from_slice::<Value>(leaf).unwrap());
+                if done.load(Relaxed) {
+                    return;
+                }
+            }
+        });
+        let start = Instant::now();
+        insert(&mut sqlite, &entries);
+        let took = start.elapsed();
+        done.store(true, Relaxed);
+        took
+    })
+}
+
+fn restart(sqlite: &Sqlite) {
+    sqlite
+        .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+        .unwrap();
+}
+
+fn insert(sqlite: &mut Sqlite, entries: &[(i64, Vec<u8>, Vec<Part>)]) {
     let mut pages = 0;
-    let start = Instant::now();
     for batch in entries.chunks(BATCH) {
         let transaction = sqlite.transaction().unwrap();
         {
@@ -194,11 +225,10 @@ fn insert_all(ledger: &Path, copy: &Path) -> Duration {
         }
         transaction.commit().unwrap();
         if pages / 4096 > WAL_PAGES {
-            restart(&sqlite);
+            restart(sqlite);
             pages = 0;
         }
     }
-    start.elapsed()
 }
 
 /// id, name, type, salt, bytes

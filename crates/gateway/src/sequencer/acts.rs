@@ -251,7 +251,8 @@ impl Sequencer {
             seen: extras.seen,
             signed,
         }));
-        let (entry, effect) = self.write(actor, refs, data, vec![Part::new("reason", extras.reason)?])?;
+        let (entry, effect) =
+            self.write(actor, refs, data, vec![Part::new("reason", extras.reason)?])?;
         self.follow(effect)?;
         // Verdict, resolution and permit are one commit.
         Ok(Wanted::Entries(

@@ -1,11 +1,11 @@
 //! Taken, asked, answered, flagged: what is said beside deciding.
 
+use vidimus_protocol::Violation;
 use vidimus_protocol::action::TEXT_TYPE;
 use vidimus_protocol::api::Content;
 use vidimus_protocol::entry::{Answered, Asked, Data, Flagged, Taken};
 use vidimus_protocol::id::{ActionId, Actor, AgentId, ReviewerId};
 use vidimus_protocol::state::NoteKind;
-use vidimus_protocol::Violation;
 
 use super::{Part, Refusal, Sequencer, Wanted};
 

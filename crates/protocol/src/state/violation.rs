@@ -94,7 +94,7 @@ pub enum Violation {
     #[error("a person with this id or identity is registered already")]
     ReviewerExists,
     /// Changed his own record beside other administrators.
-    #[error("nobody changes his own record while there is another administrator")]
+    #[error("nobody changes their own record while there is another administrator")]
     OwnRecord,
     /// Nobody would be left to administer the log.
     #[error("the log would be left without an administrator")]
@@ -114,7 +114,7 @@ pub enum Violation {
     #[error("the agent was revoked")]
     AgentIsRevoked,
     /// Decided by whose agent it is, or by who registered it.
-    #[error("nobody decides on what his own agent, or one that he registered, proposes")]
+    #[error("nobody decides on what their own agent, or one that they registered, proposes")]
     OwnAction,
     /// Recognised by somebody else, or twice.
     #[error("only the person whose verdict it is recognises it, once")]
@@ -165,7 +165,7 @@ pub enum Violation {
     #[error("the quorum that the evaluation asked for is not met")]
     NoQuorum,
     /// Somebody whom nobody took in, or who has left.
-    #[error("there is no such person in this log, or he has left")]
+    #[error("there is no such person in this log, or they have left")]
     UnknownReviewer,
     /// More notes than an action takes.
     #[error("the action has as many notes as it can take")]

@@ -132,7 +132,7 @@ const claims = (administrator: boolean): ClaimView[] => [
           name: 'Linus Andersen',
           label: 'Second phone',
           forWhom: 'known',
-          blocked: problem('has_a_key', 'Linus Andersen has a key in force.', 'He lets this one count himself, with that key.'),
+          blocked: problem('has_a_key', 'Linus Andersen has a key in force.', 'Only its owner lets this one count, with that key.'),
         }),
       ]
     : []),
