@@ -23,7 +23,7 @@ pub(crate) async fn run(args: AnswerArgs, home: &Home) -> Result<u8, Stop> {
         ));
     }
     let setup = Setup::load(home, args.agent.as_deref(), args.tls_ca.as_deref())?;
-    let view = look(&setup, args.action).await?;
+    let view = setup.look(args.action).await?;
     let question = choose(&view, args.question)?;
     let answer = WriteAnswer {
         question: question.entry,
@@ -41,20 +41,6 @@ pub(crate) async fn run(args: AnswerArgs, home: &Home) -> Result<u8, Stop> {
         visible(&String::from_utf8_lossy(&question.text.bytes.0))
     ));
     Ok(0)
-}
-
-async fn look(setup: &Setup, action: ActionId) -> Result<ActionView, Stop> {
-    match setup.gateway.action(action, 0, None).await {
-        Ok(view) => Ok(view),
-        Err(ClientError::Problem { status: 404, .. }) => Err(Stop::new(
-            code::USAGE,
-            format!(
-                "the agent `{}` has no action {action}",
-                visible(&setup.profile.name)
-            ),
-        )),
-        Err(error) => Err(setup.stop(&error)),
-    }
 }
 
 /// A lost answer is sent once more: the same text and salt are the same answer.

@@ -37,8 +37,9 @@ impl Command {
         match self {
             Self::Verify(args) => args.json,
             Self::Export(args) => args.json,
-            Self::Exec(_)
-            | Self::Answer(_)
+            Self::Exec(args) => args.json,
+            Self::Wait(args) => args.json,
+            Self::Answer(_)
             | Self::Backup(_)
             | Self::Completions(_)
             | Self::Manual(_)
@@ -53,7 +54,7 @@ impl Command {
 pub(crate) fn asks_for_json(words: impl Iterator<Item = OsString>) -> bool {
     let words: Vec<_> = words.take_while(|word| word != "--").collect();
     let has = |wanted: &str| words.iter().any(|word| word == wanted);
-    has("--json") && (has("verify") || has("export"))
+    has("--json") && ["exec", "wait", "verify", "export"].into_iter().any(has)
 }
 
 #[derive(Debug, Subcommand)]
@@ -64,6 +65,9 @@ pub(crate) enum Command {
         after_long_help = long_help(EXEC_NOTES, stop::OF_EXEC)
     )]
     Exec(ExecArgs),
+    /// Wait until an action is decided. Runs nothing.
+    #[command(after_long_help = long_help(WAIT_NOTES, stop::OF_WAIT))]
+    Wait(WaitArgs),
     /// Answer a reviewer's question about a waiting action.
     #[command(after_long_help = long_help(&[], stop::OF_ANSWER))]
     Answer(AnswerArgs),
@@ -99,6 +103,15 @@ pub(crate) const EXEC_NOTES: &[&str] = &[
      nothing else of the environment unless `--env` or `--secret` names it.",
     "Without a terminal it returns after 40 seconds with exit code 115 and the \
      command line that goes on waiting. Ctrl-C takes the request back.",
+];
+
+/// What `vidimus wait --help` says beyond the options.
+pub(crate) const WAIT_NOTES: &[&str] = &[
+    "Without a terminal and without `--timeout` it returns after 40 seconds with exit \
+     code 115. Ctrl-C ends the waiting and takes nothing back. An approved command is \
+     run by `vidimus exec --resume ID`, where it was proposed.",
+    "With `--json` it returns also when the reviewer asks something, so that somebody \
+     can answer: exit code 115 and the open questions.",
 ];
 
 const COMPLETIONS_HELP: &str = "\
@@ -225,6 +238,13 @@ pub(crate) struct ExecArgs {
     /// agent's profile names (or `VIDIMUS_TLS_CA`).
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_ca: Option<PathBuf>,
+    /// Propose it and return at once, with exit code 115. `vidimus wait` waits, `--resume`
+    /// runs it.
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) no_wait: bool,
+    /// Print one JSON document about the action, errors too.
+    #[arg(long, requires = "no_wait")]
+    pub(crate) json: bool,
     /// Go on with an action that is pending or approved.
     #[arg(long, value_name = "ID", conflicts_with_all = ["command", "agent"])]
     pub(crate) resume: Option<ActionId>,
@@ -235,6 +255,26 @@ pub(crate) struct ExecArgs {
         value_name = "COMMAND"
     )]
     pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WaitArgs {
+    /// Which agent's action, when several are connected.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// Longest time to wait, such as `90s`, `15m` or `2h`; `0s` only looks.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) timeout: Option<u64>,
+    /// Print one JSON document about the action, errors too.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Trust these certificate authorities too (PEM), instead of those that the
+    /// agent's profile names (or `VIDIMUS_TLS_CA`).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_ca: Option<PathBuf>,
+    /// The action.
+    #[arg(value_name = "ID")]
+    pub(crate) action: ActionId,
 }
 
 #[derive(Debug, Args)]
@@ -407,6 +447,14 @@ pub(crate) struct ManualArgs {
 }
 
 fn seconds(text: &str) -> Result<u64, String> {
+    let seconds = time(text)?;
+    if seconds == 0 {
+        return Err("expected at least one second".to_owned());
+    }
+    Ok(seconds)
+}
+
+fn time(text: &str) -> Result<u64, String> {
     let wanted = || "expected a time such as `90s`, `15m` or `2h`".to_owned();
     let unit = match text.as_bytes().last() {
         Some(b's') => 1,
@@ -421,8 +469,8 @@ fn seconds(text: &str) -> Result<u64, String> {
     let number: u64 = digits.parse().map_err(|_| wanted())?;
     number
         .checked_mul(unit)
-        .filter(|seconds| (1..=31_536_000).contains(seconds))
-        .ok_or_else(|| "expected a time between one second and a year".to_owned())
+        .filter(|seconds| *seconds <= 31_536_000)
+        .ok_or_else(|| "expected at most a year".to_owned())
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 //! Out of scope: the decision, which is a person's; the ledger, which is the
 //! gateway's. Spec: `docs/spec/action.md`.
 
-mod ask;
-mod clock;
+pub(crate) mod ask;
+pub(crate) mod clock;
 mod diff;
 mod env;
 mod input;
@@ -22,7 +22,7 @@ mod shebang;
 mod signals;
 mod tail;
 mod who;
-mod words;
+pub(crate) mod words;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -37,6 +37,7 @@ use vidimus_protocol::{ActionId, Blob, Digest, Time};
 use crate::args::{ExecArgs, StdinMode};
 use crate::out::{self, detail, say};
 use crate::random;
+use crate::standing::{self, Words};
 use crate::stop::{Stop, code};
 use ask::Asking;
 use env::Environment;
@@ -50,7 +51,7 @@ use signals::Stops;
 
 /// How long is waited without a terminal. Shell tools of coding agents end
 /// commands that take longer than a minute or two.
-const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Runs `vidimus exec`. Returns the exit code.
 pub(crate) async fn run(args: ExecArgs, home: &Home) -> Result<u8, Stop> {
@@ -59,6 +60,8 @@ pub(crate) async fn run(args: ExecArgs, home: &Home) -> Result<u8, Stop> {
     let tls_ca = args.tls_ca.as_deref().map(std::path::absolute);
     let context = Surroundings {
         home,
+        no_wait: args.no_wait,
+        json: args.json,
         tls_ca: tls_ca.transpose().map_err(Stop::internal)?,
         patience,
         stops,
@@ -69,8 +72,18 @@ pub(crate) async fn run(args: ExecArgs, home: &Home) -> Result<u8, Stop> {
     }
 }
 
+/// Command lines that go on with an action.
+struct Lines {
+    resume: String,
+    answer: String,
+    wait: String,
+}
+
 struct Surroundings<'a> {
     home: &'a Home,
+    /// Whether to return once it is proposed, and to say so in JSON.
+    no_wait: bool,
+    json: bool,
     /// As on the command line.
     tls_ca: Option<PathBuf>,
     patience: Option<Instant>,
@@ -156,14 +169,47 @@ impl Surroundings<'_> {
 
     /// From the proposal to the end, and away with the file at the end.
     async fn see_through(mut self, case: Case) -> Result<u8, Stop> {
-        let result = self.go(&case).await;
-        let over = result.as_ref().map_or_else(|stop| stop.over, |_| true);
+        let result = if self.no_wait {
+            self.hand_over(&case).await
+        } else {
+            self.go(&case).await
+        };
+        // A run is over, whatever its code; a request that nobody waits for is not.
+        let over = match &result {
+            Ok(_) => !self.no_wait,
+            Err(stop) => stop.over,
+        };
         if over && let Err(why) = case.file.remove() {
             say(&format!(
                 "what was kept for a resume could not be removed: {why}"
             ));
         }
         result
+    }
+
+    /// Proposes and says how to go on. It never ends with 0: nothing has run.
+    async fn hand_over(&mut self, case: &Case) -> Result<u8, Stop> {
+        let lines = self.lines(case);
+        self.asking(case, &lines).propose().await?;
+        let view = case.setup.look(case.saved.action).await?;
+        let code = match ask::decided(&view) {
+            Some(Err(stop)) => return Err(stop),
+            Some(Ok(())) | None => code::PENDING,
+        };
+        if self.json {
+            let words = Words {
+                agent: &case.setup.profile.name,
+                answer: &lines.answer,
+                resume: Some(&lines.resume),
+            };
+            standing::print(&view, &words, code);
+        } else {
+            say(&format!(
+                "{} is proposed. Nothing has run. Wait for the decision, then run it, with:\n  {}\n  {}",
+                case.saved.action, lines.wait, lines.resume
+            ));
+        }
+        Ok(code)
     }
 
     async fn go(&mut self, case: &Case) -> Result<u8, Stop> {
@@ -188,19 +234,8 @@ impl Surroundings<'_> {
     }
 
     async fn approval(&mut self, case: &Case) -> Result<(), Stop> {
-        let id = case.saved.action.to_string();
-        let resume = self.line(&["exec", "--resume", &id]);
-        let answer = self.line(&["answer", &id, "TEXT"]);
-        let mut asking = Asking {
-            setup: &case.setup,
-            saved: &case.saved,
-            digest: case.digest,
-            resume: &resume,
-            answer: &answer,
-            heard: 0,
-            stops: &mut self.stops,
-            patience: self.patience,
-        };
+        let lines = self.lines(case);
+        let mut asking = self.asking(case, &lines);
         let expires_at: Time = if case.plan.is_none()
             && let Some(view) = asking.look().await?
         {
@@ -215,20 +250,28 @@ impl Surroundings<'_> {
         asking.approval(expires_at).await
     }
 
-    /// A command line with the very program and home folder of this run.
-    fn line(&self, words: &[&str]) -> String {
-        let program = std::env::args_os().next().map(PathBuf::from);
-        let program = program
-            .filter(|path| path.components().count() > 1)
-            .and_then(|path| std::path::absolute(path).ok())
-            .map_or_else(|| "vidimus".into(), |path| path.display().to_string());
-        let home = self.home.root().map(|path| path.display().to_string());
-        let ca = self.tls_ca.as_ref().map(|path| path.display().to_string());
-        let ca = ca.as_deref().map(|ca| ["--tls-ca", ca]);
-        let mut words = words.to_vec();
-        // Behind the subcommand, whose option it is.
-        words.splice(1..1, ca.into_iter().flatten());
-        words::own_line(&program, home.as_deref(), &words)
+    fn asking<'b>(&'b mut self, case: &'b Case, lines: &'b Lines) -> Asking<'b> {
+        Asking {
+            setup: &case.setup,
+            saved: &case.saved,
+            digest: case.digest,
+            resume: &lines.resume,
+            answer: &lines.answer,
+            heard: 0,
+            stops: &mut self.stops,
+            patience: self.patience,
+        }
+    }
+
+    fn lines(&self, case: &Case) -> Lines {
+        let id = case.saved.action.to_string();
+        let agent = ["--agent", &case.saved.agent];
+        let line = |words: &[&str]| words::line(self.home, self.tls_ca.as_deref(), words);
+        Lines {
+            resume: line(&["exec", "--resume", &id]),
+            answer: line(&["answer", agent[0], agent[1], &id, "TEXT"]),
+            wait: line(&["wait", agent[0], agent[1], &id]),
+        }
     }
 }
 

@@ -13,9 +13,11 @@ mod gateway;
 mod manual;
 mod out;
 mod random;
+mod standing;
 mod stop;
 mod telemetry;
 mod verify;
+mod wait;
 mod webhook;
 
 use std::process::ExitCode;
@@ -82,6 +84,10 @@ fn run(cli: Cli) -> Result<u8, Stop> {
         Command::Exec(args) => {
             let home = home()?;
             runtime(Builder::new_multi_thread())?.block_on(exec::run(args, &home))
+        }
+        Command::Wait(args) => {
+            let home = home()?;
+            runtime(Builder::new_current_thread())?.block_on(wait::run(args, &home))
         }
         Command::Answer(args) => {
             let home = home()?;

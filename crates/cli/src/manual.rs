@@ -8,7 +8,7 @@ use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use crate::args::{BACKUP_NOTES, Cli, EXEC_NOTES, ManualArgs, WEBHOOK_NOTES};
+use crate::args::{BACKUP_NOTES, Cli, EXEC_NOTES, ManualArgs, WAIT_NOTES, WEBHOOK_NOTES};
 use crate::stop::{self, Meanings, Stop};
 
 /// What a page has beyond the options.
@@ -63,6 +63,7 @@ const PAGES: &[(&str, Extra)] = &[
                 "vidimus-export",
                 "vidimus-gateway",
                 "vidimus-verify",
+                "vidimus-wait",
                 "vidimus-webhook",
             ],
             ..NOTHING
@@ -84,6 +85,25 @@ const PAGES: &[(&str, Extra)] = &[
             ],
             codes: stop::OF_EXEC,
             see_also: &["vidimus", "vidimus-console"],
+            ..NOTHING
+        },
+    ),
+    (
+        "wait",
+        Extra {
+            notes: WAIT_NOTES,
+            examples: &[
+                (
+                    "Propose now, run when it is approved:",
+                    "vidimus exec --no-wait -- ./rotate.sh staging",
+                ),
+                (
+                    "",
+                    "vidimus wait --timeout 10m act_2081040g2081040g2081040g20 && vidimus exec --resume act_2081040g2081040g2081040g20",
+                ),
+            ],
+            codes: stop::OF_WAIT,
+            see_also: &["vidimus", "vidimus-exec"],
             ..NOTHING
         },
     ),
@@ -344,6 +364,7 @@ mod tests {
             [
                 "vidimus.1",
                 "vidimus-exec.1",
+                "vidimus-wait.1",
                 "vidimus-answer.1",
                 "vidimus-verify.1",
                 "vidimus-export.1",

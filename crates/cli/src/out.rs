@@ -36,6 +36,14 @@ pub(crate) fn status(line: &str) {
     stderr.flush().ok();
 }
 
+/// Says something where a line of [`status`] may stand.
+pub(crate) fn note(line: &str) {
+    if on_terminal() {
+        status("");
+    }
+    say(line);
+}
+
 /// Whether somebody watches standard error.
 pub(crate) fn on_terminal() -> bool {
     stderr().is_terminal()

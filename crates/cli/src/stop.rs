@@ -42,6 +42,20 @@ pub(crate) const OF_EXEC: Meanings = &[
     ),
 ];
 
+/// The codes of `vidimus wait`.
+pub(crate) const OF_WAIT: Meanings = &[
+    ("0", "approved; also when it runs or has run already"),
+    ("2", "wrong usage, or the agent has no such action"),
+    ("70", "it failed; the message says why"),
+    ("110", "denied; the reviewer's reason is printed"),
+    ("111", "expired: nobody decided in time"),
+    ("112", "withdrawn"),
+    ("113", "refused by policy"),
+    ("114", "the gateway cannot be reached"),
+    ("115", "still pending"),
+    ("117", "not set up; the message names the missing piece"),
+];
+
 /// The codes of `vidimus verify`.
 pub(crate) const OF_VERIFY: Meanings = &[
     ("0", "everything holds and chains to the trust file"),

@@ -27,7 +27,7 @@ fn help_names_every_command_and_code() {
     let help = vidimus(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
     let names = [
-        "exec", "answer", "verify", "export", "backup", "gateway", "webhook", "--home",
+        "exec", "wait", "answer", "verify", "export", "backup", "gateway", "webhook", "--home",
     ];
     for name in names {
         assert!(text(&help.stdout).contains(name), "{name}");
@@ -47,6 +47,8 @@ fn wrong_usage_has_its_code() {
         &["exec"],
         &["exec", "--ttl", "15", "--", "true"],
         &["exec", "--resume", "x"],
+        &["exec", "--json", "--", "true"],
+        &["wait"],
         &["verify"],
         &["gateway"],
         &["verify", "/no/such/file"],

@@ -3,8 +3,10 @@
 
 mod support;
 
-use support::{Computer, copy_folder};
-use vidimus_console::view::{Command, Connection, ConsoleView, Phase, Reply, VerdictChoice};
+use support::{Computer, Front, copy_folder};
+use vidimus_console::view::{
+    Command, Connection, ConsoleView, DoubtView, Phase, Reply, VerdictChoice,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_that_was_set_back_freezes_the_console_for_good() {
@@ -98,20 +100,16 @@ async fn the_keyring_remembers_a_log_when_all_files_are_set_back() {
     front.0.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_verdict_that_was_not_asked_for_here_is_pointed_out() {
-    let computer = Computer::new();
+/// A console with a verdict of its key that its journal knows nothing of, as if
+/// it had been given elsewhere.
+async fn decided_elsewhere(computer: &Computer, verdict: VerdictChoice) -> (Front, DoubtView) {
     let (front, agent) = computer.with_agent().await;
     let (action, _) = agent.propose("whose").await;
     front.until(|view| view.inbox.len() == 1).await;
     front.open(action).await;
-    front
-        .decide(action, VerdictChoice::Approve, "")
-        .await
-        .unwrap();
+    front.decide(action, verdict, "").await.unwrap();
     front.done().await;
     front.0.stop().await;
-    // As if the verdict had been given elsewhere: the journal knows nothing.
     let mirror = rusqlite::Connection::open(computer.home().mirror_file()).unwrap();
     mirror.execute("DELETE FROM journal", []).unwrap();
     drop(mirror);
@@ -119,9 +117,16 @@ async fn a_verdict_that_was_not_asked_for_here_is_pointed_out() {
     let view = front
         .until(|view| !view.doubts.is_empty() && view.gateway.connection == Connection::Live)
         .await;
-    let doubt = &view.doubts[0];
+    let doubt = view.doubts.into_iter().next().unwrap();
     assert_eq!(doubt.action, action.to_string());
-    assert_eq!(doubt.verdict, VerdictChoice::Approve);
+    assert_eq!(doubt.verdict, verdict);
+    (front, doubt)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verdict_that_was_not_asked_for_here_is_pointed_out() {
+    let computer = Computer::new();
+    let (front, doubt) = decided_elsewhere(&computer, VerdictChoice::Approve).await;
     // Yes: a second signature says so, for ever.
     front
         .ask(Command::Recognise { entry: doubt.entry })
@@ -145,21 +150,8 @@ async fn a_verdict_that_was_not_asked_for_here_is_pointed_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_verdict_that_is_disowned_ends_all_belief() {
     let computer = Computer::new();
-    let (front, agent) = computer.with_agent().await;
-    let (action, _) = agent.propose("whose").await;
-    front.until(|view| view.inbox.len() == 1).await;
-    front.open(action).await;
-    front.decide(action, VerdictChoice::Deny, "").await.unwrap();
-    front.done().await;
-    front.0.stop().await;
-    let mirror = rusqlite::Connection::open(computer.home().mirror_file()).unwrap();
-    mirror.execute("DELETE FROM journal", []).unwrap();
-    drop(mirror);
-    let front = computer.start().await;
-    let view = front
-        .until(|view| !view.doubts.is_empty() && view.gateway.connection == Connection::Live)
-        .await;
-    let entry = view.doubts[0].entry;
+    let (front, doubt) = decided_elsewhere(&computer, VerdictChoice::Deny).await;
+    let entry = doubt.entry;
     let Reply::Exported { path, .. } = front.ask(Command::Disown { entry }).await.unwrap() else {
         panic!("no export");
     };

@@ -13,7 +13,7 @@ use super::saved::Saved;
 use super::setup::Setup;
 use super::signals::Stops;
 use super::words::{seconds_until, span};
-use crate::out::{self, say, visible};
+use crate::out::{self, visible};
 use crate::stop::{Stop, code};
 
 /// Waits before a request is made again.
@@ -121,7 +121,7 @@ impl Asking<'_> {
             match self.poll(expires_at).await? {
                 Ok(view) => {
                     if lost {
-                        self.note("the gateway answers again");
+                        out::note("the gateway answers again");
                         lost = false;
                     }
                     if let Some(end) = decided(&view) {
@@ -141,7 +141,7 @@ impl Asking<'_> {
                         ));
                     }
                     if !lost {
-                        self.note(&format!(
+                        out::note(&format!(
                             "the gateway at {url} does not answer ({}); trying again until {expires_at}",
                             visible(&why)
                         ));
@@ -156,16 +156,7 @@ impl Asking<'_> {
 
     /// Says the questions that are new.
     pub(crate) fn hear(&mut self, view: &ActionView) {
-        for question in view.questions.iter().skip(self.heard) {
-            if question.answered {
-                continue;
-            }
-            let text = visible(&String::from_utf8_lossy(&question.text.bytes.0));
-            self.note(&format!(
-                "the reviewer asks: {text}\n  answer with: {}",
-                self.answer
-            ));
-        }
+        hear(view, self.heard, self.answer);
         self.heard = view.questions.len();
     }
 
@@ -203,7 +194,7 @@ impl Asking<'_> {
         }
     }
 
-    fn pending(&self) -> Stop {
+    pub(crate) fn pending(&self) -> Stop {
         Stop::new(
             code::PENDING,
             format!(
@@ -252,16 +243,22 @@ impl Asking<'_> {
             }
         }
     }
+}
 
-    fn note(&self, words: &str) {
-        if out::on_terminal() {
-            out::status("");
+/// Says the open questions but the first `heard`.
+pub(crate) fn hear(view: &ActionView, heard: usize, answer: &str) {
+    for question in view.questions.iter().skip(heard) {
+        if question.answered {
+            continue;
         }
-        say(words);
+        let text = visible(&String::from_utf8_lossy(&question.text.bytes.0));
+        out::note(&format!(
+            "the reviewer asks: {text}\n  answer with: {answer}"
+        ));
     }
 }
 
-async fn until(moment: Option<Instant>) {
+pub(crate) async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
@@ -313,7 +310,7 @@ pub(crate) fn decided(view: &ActionView) -> Option<Result<(), Stop>> {
     }
 }
 
-fn ended(outcome: Option<&Outcome>) -> String {
+pub(crate) fn ended(outcome: Option<&Outcome>) -> String {
     match outcome {
         Some(Outcome::Exited { code }) => format!("exit code {code}"),
         Some(Outcome::Signalled { signal }) => format!("ended by signal {signal}"),

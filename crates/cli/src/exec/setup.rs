@@ -7,6 +7,8 @@ use vidimus_client::home::Home;
 use vidimus_client::profile::AgentProfile;
 use vidimus_client::tls;
 use vidimus_client::{ClientError, Gateway};
+use vidimus_protocol::ActionId;
+use vidimus_protocol::api::ActionView;
 use vidimus_protocol::trust::TrustFile;
 
 use crate::out::{quote, visible};
@@ -40,6 +42,21 @@ impl Setup {
             trust,
             gateway,
         })
+    }
+
+    /// Where an action of this agent stands, without waiting.
+    pub(crate) async fn look(&self, action: ActionId) -> Result<ActionView, Stop> {
+        match self.gateway.action(action, 0, None).await {
+            Ok(view) => Ok(view),
+            Err(ClientError::Problem { status: 404, .. }) => Err(Stop::new(
+                code::USAGE,
+                format!(
+                    "the agent `{}` has no action {action}",
+                    visible(&self.profile.name)
+                ),
+            )),
+            Err(error) => Err(self.stop(&error)),
+        }
     }
 
     /// What a failed request means for whoever started the command.

@@ -1,5 +1,8 @@
 //! What `vidimus exec` says, where it takes more than a line.
 
+use std::path::{Path, PathBuf};
+
+use vidimus_client::home::Home;
 use vidimus_protocol::action::{Command, File, Stdin, Target};
 use vidimus_protocol::{ActionId, Digest, Time};
 
@@ -14,7 +17,7 @@ pub(crate) fn asked(
     digest: Digest,
 ) -> Vec<String> {
     let mut lines = vec![
-        format!("  command      {}", line(&command.argv)),
+        format!("  command      {}", quoted(&command.argv)),
         format!("  program      {}", file(&command.program)),
     ];
     if let Some(interpreter) = &command.interpreter {
@@ -56,7 +59,7 @@ pub(crate) fn asked(
     lines
 }
 
-fn line(argv: &[String]) -> String {
+fn quoted(argv: &[String]) -> String {
     quote_all(argv.iter().map(String::as_str))
 }
 
@@ -79,9 +82,24 @@ pub(crate) fn seconds_until(then: Time, now: Time) -> u64 {
     then.unix_ms().saturating_sub(now.unix_ms()).div_ceil(1000)
 }
 
-/// A command line of our own: with the very program and home folder of this
-/// run.
-pub(crate) fn own_line(program: &str, home: Option<&str>, words: &[&str]) -> String {
+/// A command line of our own: with the very program, home folder and
+/// authorities of this run. The first word is the subcommand.
+pub(crate) fn line(home: &Home, tls_ca: Option<&Path>, words: &[&str]) -> String {
+    let program = std::env::args_os().next().map(PathBuf::from);
+    let program = program
+        .filter(|path| path.components().count() > 1)
+        .and_then(|path| std::path::absolute(path).ok())
+        .map_or_else(|| "vidimus".into(), |path| path.display().to_string());
+    let home = home.root().map(|path| path.display().to_string());
+    let ca = tls_ca.map(|path| path.display().to_string());
+    let ca = ca.as_deref().map(|ca| ["--tls-ca", ca]);
+    let mut words = words.to_vec();
+    // Behind the subcommand, whose option it is.
+    words.splice(1..1, ca.into_iter().flatten());
+    own_line(&program, home.as_deref(), &words)
+}
+
+fn own_line(program: &str, home: Option<&str>, words: &[&str]) -> String {
     let home = home.map(|home| ["--home", home]);
     let head = std::iter::once(program).chain(home.into_iter().flatten());
     quote_all(head.chain(words.iter().copied()))

@@ -3,6 +3,7 @@
 
 mod gateway;
 mod place;
+mod waiting;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Child;

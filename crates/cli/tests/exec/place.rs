@@ -81,11 +81,15 @@ impl Place {
 
     /// `vidimus exec` with these words, in the working folder.
     pub fn command(&self, words: &[&str]) -> Command {
+        self.vidimus(&[&["exec"], words].concat())
+    }
+
+    /// `vidimus` with these words, in the working folder.
+    pub fn vidimus(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vidimus"));
         command
             .arg("--home")
             .arg(self.home.root().unwrap())
-            .arg("exec")
             .args(words)
             .current_dir(self.work())
             .env_clear()

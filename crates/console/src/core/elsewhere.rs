@@ -201,8 +201,16 @@ impl Core {
         }
     }
 
-    /// Another invitation to this gateway: its person lost his keys.
+    /// A text for this gateway: its person lost all keys, or somebody else
+    /// founded what was to be founded here.
     pub(super) fn invited(&mut self, joining: Joining) -> Result<(), Problem> {
+        self.no_prompt_yet()?;
+        if self.phase() == Phase::Found {
+            self.adopt(joining.log, false);
+            if let Some(followed) = &mut self.followed {
+                followed.about.log = Some(joining.log);
+            }
+        }
         let Some(followed) = &mut self.followed else {
             return Err(Problem::stopped());
         };

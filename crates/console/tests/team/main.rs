@@ -1,366 +1,28 @@
 //! A team: a gateway elsewhere, two people, a console each.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod seats;
+#[path = "../support/mod.rs"]
 mod support;
 
-use std::path::Path;
 use std::time::Duration;
 
-use ::passkey::types::Passkey;
+use seats::{PATIENCE, Seat, Team, founded, joined, newcomer, status, take_in};
+use support::Agent;
 use support::passkey::Page;
-use support::{Agent, Computer, Front};
-use tokio::sync::oneshot;
 use vidimus_client::Gateway as Client;
 use vidimus_console::view::{
-    CeremonyState, ClaimFor, Colour, Command, Connection, ConsoleView, Event, JoiningView,
-    KeyStanding, ModelChoice, PeopleView, Phase, Reply, RevocationWhy, RoleView, RulesView,
-    SessionRow, VerdictChoice,
+    CeremonyState, ClaimFor, Colour, Command, Event, KeyStanding, ModelChoice, PeopleView, Phase,
+    Reply, RevocationWhy, RoleView, RulesView, VerdictChoice,
 };
 use vidimus_console::{FrontId, LOCAL};
-use vidimus_gateway::{Config, Entrance, Gateway, Public};
 use vidimus_ledger::checkpoint::Checkpoint;
 use vidimus_ledger::note::Note;
 use vidimus_ledger::tree::leaf_hash;
 use vidimus_protocol::action::TEXT_TYPE;
 use vidimus_protocol::api::{ActionStatus as Status, Redeem, StartCeremony, VerdictExtras};
-use vidimus_protocol::envelope::{
-    ActType, Decimal, Envelope, Seen, SeenPart, Verdict, VerdictItem,
-};
+use vidimus_protocol::envelope::{ActType, Decimal, Envelope, Seen, Verdict, VerdictItem};
 use vidimus_protocol::{ActionId, Digest, Time, strict};
-
-/// The gateway of a team, tried out on this computer.
-struct Team {
-    gateway: Gateway,
-    id: String,
-    stop: oneshot::Sender<()>,
-    served: tokio::task::JoinHandle<()>,
-}
-
-impl Team {
-    fn start(dir: &Path, port: u16) -> Self {
-        let public = Public {
-            url: format!("http://localhost:{port}").parse().unwrap(),
-            listen: None,
-            entrance: Entrance::Loopback,
-        };
-        let gateway = Gateway::open(Config::team(dir.to_owned(), public)).unwrap();
-        let (stop, stopped) = oneshot::channel();
-        let serving = gateway.clone().serve(axum::Router::new(), async {
-            let _either = stopped.await;
-        });
-        Self {
-            id: format!("localhost:{port}"),
-            served: tokio::spawn(async { serving.await.unwrap() }),
-            gateway,
-            stop,
-        }
-    }
-
-    fn new(dir: &Path) -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
-        Self::start(dir, port)
-    }
-
-    async fn stop(self) {
-        let _stopped = self.stop.send(());
-        self.served.await.unwrap();
-    }
-}
-
-struct Proposal {
-    leaf: Digest,
-    parts: Vec<SeenPart>,
-}
-
-/// A person at a console of his own, with his key.
-struct Seat {
-    computer: Computer,
-    front: Front,
-    gateway: String,
-    key: Option<Passkey>,
-}
-
-impl Seat {
-    async fn new(team: &Team) -> Self {
-        let computer = Computer::new();
-        Self {
-            front: computer.start().await,
-            computer,
-            gateway: team.id.clone(),
-            key: None,
-        }
-    }
-
-    async fn ask(&self, command: Command) -> Reply {
-        let asked = format!("{command:?}");
-        match self.front.at(&self.gateway, command).await {
-            Ok(reply) => reply,
-            Err(problem) => panic!("{asked}: {problem:?}"),
-        }
-    }
-
-    async fn refused(&self, command: Command) -> String {
-        let reply = self.front.at(&self.gateway, command).await;
-        reply.unwrap_err().code
-    }
-
-    fn view(&self) -> ConsoleView {
-        let mut views = self.front.0.views().into_iter();
-        views.find(|view| view.gateway.id == self.gateway).unwrap()
-    }
-
-    #[track_caller]
-    fn until(&self, holds: impl Fn(&ConsoleView) -> bool) -> impl Future<Output = ConsoleView> {
-        let caller = std::panic::Location::caller();
-        async move {
-            for _ in 0..1500 {
-                let views = self.front.0.views();
-                let view = views
-                    .into_iter()
-                    .find(|view| view.gateway.id == self.gateway);
-                if let Some(view) = view.filter(&holds) {
-                    return view;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            panic!("waited in vain at {caller}: {:#?}", self.view());
-        }
-    }
-
-    /// The page of the key prompt that is open.
-    async fn page(&self) -> Page {
-        let view = self
-            .until(|view| {
-                let prompt = view.ceremony.as_ref();
-                prompt.is_some_and(|it| it.url.is_some() && it.state == CeremonyState::Waiting)
-            })
-            .await;
-        Page::at(&view.ceremony.unwrap().url.unwrap())
-    }
-
-    #[track_caller]
-    fn done(&self) -> impl Future<Output = ConsoleView> {
-        self.until(|view| match view.ceremony.as_ref().map(|it| &it.state) {
-            Some(CeremonyState::Done) => true,
-            Some(CeremonyState::Failed { problem }) => panic!("{problem:?}"),
-            Some(CeremonyState::Cancelled) => panic!("cancelled"),
-            _ => false,
-        })
-    }
-
-    /// Asks for a key prompt and makes a key there.
-    async fn make(&mut self, command: Command) {
-        self.ask(command).await;
-        self.key = Some(self.page().await.make().await);
-        self.done().await;
-    }
-
-    /// Asks for a key prompt and touches the key.
-    async fn sign(&self, command: Command) {
-        self.ask(command).await;
-        self.touch().await;
-    }
-
-    async fn touch(&self) {
-        let page = self.page().await;
-        page.sign(self.key.as_ref().unwrap()).await;
-        self.done().await;
-    }
-
-    async fn people(&self) -> PeopleView {
-        match self.ask(Command::People).await {
-            Reply::People(people) => *people,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn joining(&self, command: Command) -> JoiningView {
-        match self.ask(command).await {
-            Reply::Joining(joining) => joining,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn sessions(&self) -> Vec<SessionRow> {
-        match self.ask(Command::Sessions).await {
-            Reply::Sessions(sessions) => sessions,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn follow(&self, text: &str) {
-        let command = Command::Follow {
-            text: text.into(),
-            name: "Production".into(),
-            colour: Colour::Red,
-        };
-        let reply = self.front.ask(command).await.unwrap();
-        let gateway = self.gateway.clone();
-        assert_eq!(reply, Reply::Followed { gateway });
-    }
-
-    async fn live(&self) -> ConsoleView {
-        self.until(|view| view.phase == Phase::Ready && view.gateway.connection == Connection::Live)
-            .await
-    }
-
-    async fn decide(&self, action: ActionId, verdict: VerdictChoice) {
-        self.open(action).await;
-        self.sign(Command::Decide {
-            action: action.to_string(),
-            verdict,
-            reason: String::new(),
-        })
-        .await;
-    }
-
-    async fn open(&self, action: ActionId) -> Option<String> {
-        self.until(|view| {
-            let mut waiting = view.inbox.iter().chain(&view.waits_for_others);
-            waiting.any(|row| row.id == action.to_string())
-        })
-        .await;
-        let command = Command::OpenAction {
-            action: action.to_string(),
-        };
-        match self.ask(command).await {
-            Reply::Review(review) => review.blocked.map(|problem| problem.code),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// The entry that proposed an action, as its parts name it.
-    async fn proposal(&self, action: ActionId) -> Proposal {
-        let command = Command::OpenAction {
-            action: action.to_string(),
-        };
-        let Reply::Review(review) = self.ask(command).await else {
-            panic!("no review");
-        };
-        let Reply::Entry(entry) = self
-            .ask(Command::OpenEntry {
-                index: review.entry,
-            })
-            .await
-        else {
-            panic!("no entry");
-        };
-        let part = |part: &vidimus_console::view::PartView| SeenPart {
-            commit: part.commit.parse().unwrap(),
-            name: part.name.clone(),
-        };
-        Proposal {
-            leaf: entry.leaf_hash.parse().unwrap(),
-            parts: entry.parts.iter().map(part).collect(),
-        }
-    }
-
-    async fn connect(&self, name: &str, owner: Option<String>) -> Agent {
-        self.sign(Command::ConnectAgent {
-            name: name.into(),
-            owner,
-        })
-        .await;
-        self.computer.agent(name)
-    }
-}
-
-/// Ada has founded the log.
-async fn founded(team: &Team) -> Seat {
-    let mut ada = Seat::new(team).await;
-    let command = Command::FollowNew {
-        url: team.gateway.url(),
-        authority: None,
-        name: "Production".into(),
-        colour: Colour::Red,
-    };
-    ada.front.ask(command).await.unwrap();
-    ada.until(|view| view.phase == Phase::Found).await;
-    let wrong = Command::Found {
-        code: "0000-0000".into(),
-        name: "Ada".into(),
-    };
-    ada.ask(wrong).await;
-    ada.until(|view| {
-        let prompt = view.ceremony.as_ref();
-        prompt.is_some_and(|it| matches!(&it.state, CeremonyState::Failed { problem } if problem.code == "forbidden"))
-    })
-    .await;
-    ada.make(Command::Found {
-        code: team.gateway.founding_code().unwrap().into(),
-        name: "Ada".into(),
-    })
-    .await;
-    ada.live().await;
-    ada
-}
-
-/// Invited by Ada, his key made, not taken in yet.
-async fn newcomer(team: &Team, ada: &Seat, name: &str) -> Seat {
-    let invited = ada
-        .joining(Command::Invite {
-            name: name.into(),
-            reviewer: None,
-        })
-        .await;
-    assert!(invited.expires_at_unix_ms.is_some());
-    let mut ben = Seat::new(team).await;
-    ben.follow(&invited.text).await;
-    let view = ben
-        .until(|view| matches!(view.phase, Phase::Enrol { .. }))
-        .await;
-    let Phase::Enrol { log_fingerprint } = view.phase else {
-        panic!();
-    };
-    // What both read aloud.
-    assert_eq!(log_fingerprint, ada.people().await.log_fingerprint);
-    ben.make(Command::Enrol {
-        label: format!("{name}'s phone"),
-    })
-    .await;
-    ben.until(|view| matches!(view.phase, Phase::Claimed { .. }))
-        .await;
-    ben
-}
-
-async fn take_in(ada: &Seat, ben: &Seat, roles: &[RoleView]) {
-    let Phase::Claimed { fingerprint, .. } = ben.view().phase else {
-        panic!("{:?}", ben.view().phase);
-    };
-    let mut claim = None;
-    for _ in 0..500 {
-        let claims = ada.people().await.claims;
-        claim = claims.into_iter().find(|it| it.fingerprint == fingerprint);
-        if claim.is_some() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let claim = claim.expect("the fingerprint that he reads aloud is in her list");
-    assert_eq!(claim.for_whom, ClaimFor::Newcomer);
-    ada.sign(Command::Register {
-        enrolment: claim.enrolment,
-        identity: format!("{}@example.com", claim.name.to_lowercase()),
-        roles: roles.to_vec(),
-        groups: vec!["sre".into()],
-    })
-    .await;
-}
-
-/// Taken in and signed in.
-async fn joined(team: &Team, ada: &Seat, name: &str, roles: &[RoleView]) -> Seat {
-    let ben = newcomer(team, ada, name).await;
-    take_in(ada, &ben, roles).await;
-    ben.sign(Command::SignIn).await;
-    ben.live().await;
-    ben
-}
-
-async fn status(agent: &Agent, action: ActionId) -> Status {
-    agent.gateway.action(action, 0, None).await.unwrap().status
-}
 
 /// Four eyes: nobody decides on what his own agent proposes, whoever he is.
 #[tokio::test(flavor = "multi_thread")]
@@ -562,10 +224,7 @@ async fn keys_come_are_lost_and_are_replaced() {
         label: "New".into(),
     })
     .await;
-    let mut claims = Vec::new();
-    while claims.is_empty() {
-        claims = ada.people().await.claims;
-    }
+    let claims = ada.people_until(|it| !it.claims.is_empty()).await.claims;
     assert_eq!((claims[0].for_whom, claims[0].needed), (ClaimFor::Known, 1));
     ada.sign(Command::Admit {
         enrolment: claims[0].enrolment.clone(),
@@ -669,17 +328,14 @@ async fn a_page_that_has_something_else_signed_is_noticed() {
         .await;
     std::fs::remove_file(path).unwrap();
     // Ada sees which key counts no more; nothing runs on its word.
-    let mut keys = Vec::new();
-    while !keys.contains(&KeyStanding::Revoked {
+    let stolen = KeyStanding::Revoked {
         why: "stolen".into(),
-    }) {
-        let people = ada.people().await.people;
-        keys = people
-            .into_iter()
-            .flat_map(|it| it.keys)
-            .map(|it| it.standing)
-            .collect();
-    }
+    };
+    ada.people_until(|view| {
+        let mut keys = view.people.iter().flat_map(|person| &person.keys);
+        keys.any(|key| key.standing == stolen)
+    })
+    .await;
     let permit = agent.gateway.permit(slipped).await.unwrap().permit;
     let redeem = Redeem {
         action_digest: digest,
@@ -796,7 +452,7 @@ async fn one_console_follows_several_gateways_and_mixes_nothing() {
             }
         }
     };
-    let shown = tokio::time::timeout(Duration::from_secs(30), shown).await;
+    let shown = tokio::time::timeout(PATIENCE, shown).await;
     assert_eq!(shown.unwrap(), production.id);
 
     // One is given up; the other goes on. Following it again starts anew.
@@ -811,7 +467,7 @@ async fn one_console_follows_several_gateways_and_mixes_nothing() {
             }
         }
     };
-    let gone = tokio::time::timeout(Duration::from_secs(30), gone).await;
+    let gone = tokio::time::timeout(PATIENCE, gone).await;
     assert_eq!(gone.unwrap(), production.id);
     other.gateway = staging.id.clone();
     other.live().await;
@@ -857,15 +513,13 @@ async fn a_gateway_that_shows_another_log_is_not_believed() {
     let port = real.gateway.port();
     real.stop().await;
     // Somebody else's gateway at the same address, with a log of its own.
-    let false_one = loop {
-        match std::net::TcpListener::bind(("127.0.0.1", port)) {
-            Ok(free) => {
-                drop(free);
-                break Team::start(two.path(), port);
-            }
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+    let free = async {
+        while std::net::TcpListener::bind(("127.0.0.1", port)).is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
+    tokio::time::timeout(PATIENCE, free).await.unwrap();
+    let false_one = Team::start(two.path(), port);
     let eve = founded(&false_one).await;
     let mut other = Seat::new(&false_one).await;
     other.key = eve.key.clone();
@@ -881,4 +535,30 @@ async fn a_gateway_that_shows_another_log_is_not_believed() {
     eve.front.0.stop().await;
     other.front.0.stop().await;
     false_one.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_came_too_late_to_found_a_log_is_invited_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let team = Team::new(dir.path());
+    let mut ben = Seat::new(&team).await;
+    ben.follow_new(&team).await;
+    let ada = founded(&team).await;
+    let invite = Command::Invite {
+        name: "Ben".into(),
+        reviewer: None,
+    };
+    let text = ada.joining(invite).await.text;
+    ben.follow(&text).await;
+    ben.invited_to(&ada).await;
+    ben.make(Command::Enrol {
+        label: "Ben's phone".into(),
+    })
+    .await;
+    take_in(&ada, &ben, &[RoleView::Reviewer]).await;
+    ben.sign(Command::SignIn).await;
+    ben.live().await;
+    ada.front.0.stop().await;
+    ben.front.0.stop().await;
+    team.stop().await;
 }

@@ -1,0 +1,132 @@
+//! `vidimus wait`: waits until an action is decided. It runs nothing and takes
+//! nothing back.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use vidimus_client::ClientError;
+use vidimus_client::home::Home;
+use vidimus_protocol::api::{ActionStatus, ActionView, MAX_WAIT_S};
+
+use crate::args::WaitArgs;
+use crate::exec::ask::{decided, ended, hear, until};
+use crate::exec::clock::now;
+use crate::exec::setup::Setup;
+use crate::exec::{PATIENCE, words};
+use crate::out::{self, visible};
+use crate::standing::{self, Words};
+use crate::stop::{Stop, code};
+
+/// How long is waited before a gateway that does not answer is asked again.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Runs `vidimus wait`. Returns the exit code.
+pub(crate) async fn run(args: WaitArgs, home: &Home) -> Result<u8, Stop> {
+    let setup = Setup::load(home, args.agent.as_deref(), args.tls_ca.as_deref())?;
+    let id = args.action.to_string();
+    let line = |command: &[&str]| words::line(home, args.tls_ca.as_deref(), command);
+    let resume = line(&["exec", "--resume", &id]);
+    let answer = line(&["answer", "--agent", &setup.profile.name, &id, "TEXT"]);
+    let here = home.exec_state(args.action).exists();
+    let words = Words {
+        agent: &setup.profile.name,
+        answer: &answer,
+        resume: here.then_some(&*resume),
+    };
+    let view = wait(&args, &setup, &answer).await?;
+    let (code, said) = meaning(&view, &words);
+    if args.json {
+        standing::print(&view, &words, code);
+    } else {
+        out::note(&said);
+    }
+    Ok(code)
+}
+
+/// The action, once it is decided or the time is over; with JSON also once the
+/// reviewer asks something, which nobody would see otherwise.
+async fn wait(args: &WaitArgs, setup: &Setup, answer: &str) -> Result<ActionView, Stop> {
+    let patience = args.timeout.map(Duration::from_secs);
+    let patience = patience.or((!out::on_terminal()).then_some(PATIENCE));
+    let end = patience.map(|patience| Instant::now() + patience);
+    let mut heard = 0;
+    let mut lost = false;
+    let mut view = setup.look(args.action).await?;
+    loop {
+        let asked = view.questions.iter().any(|question| !question.answered);
+        if view.status != ActionStatus::Pending || (args.json && asked) {
+            return Ok(view);
+        }
+        hear(&view, heard, answer);
+        heard = view.questions.len();
+        let next = tokio::select! {
+            next = setup.gateway.action(args.action, MAX_WAIT_S, Some(heard)) => next,
+            () = until(end) => return Ok(view),
+            never = count_down(&view) => match never {},
+        };
+        match next {
+            Ok(next) => {
+                lost = false;
+                view = next;
+            }
+            Err(ClientError::Unreachable { url, why, .. }) => {
+                if words::seconds_until(view.expires_at, now()) == 0 {
+                    return setup.look(args.action).await;
+                }
+                if !lost {
+                    out::note(&format!(
+                        "the gateway at {url} does not answer ({}); trying again",
+                        visible(&why)
+                    ));
+                    lost = true;
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    () = until(end) => return setup.look(args.action).await,
+                }
+            }
+            Err(error) => return Err(setup.stop(&error)),
+        }
+    }
+}
+
+/// Says how long there is, where somebody watches.
+async fn count_down(view: &ActionView) -> std::convert::Infallible {
+    loop {
+        if out::on_terminal() {
+            let left = words::span(words::seconds_until(view.expires_at, now()));
+            out::status(&format!("vidimus: waiting for a decision, {left} left"));
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// The exit code, and what is said.
+fn meaning(view: &ActionView, words: &Words<'_>) -> (u8, String) {
+    let id = view.action;
+    match view.status {
+        ActionStatus::Pending => (
+            code::PENDING,
+            format!("{id} still waits for a decision. Nothing has run"),
+        ),
+        ActionStatus::Approved => {
+            let next = words.resume.map_or_else(
+                || "Whoever proposed it can run it".to_owned(),
+                |resume| format!("Run it with:\n  {resume}"),
+            );
+            (0, format!("{id} is approved. {next}"))
+        }
+        ActionStatus::Redeemed => (0, format!("{id} was approved and runs")),
+        ActionStatus::Completed => (
+            0,
+            format!(
+                "{id} was approved and has run: {}",
+                ended(view.outcome.as_ref())
+            ),
+        ),
+        _ => match decided(view) {
+            Some(Err(stop)) => (stop.code, stop.words),
+            _ => (code::INTERNAL, format!("{id}: nobody knows how it stands")),
+        },
+    }
+}

@@ -1,0 +1,307 @@
+//! What a front asks of the console, what it is answered, and what it is told.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use super::{
+    Colour, ConsoleView, DeliveriesView, EntryView, FailsRuleView, HistoryPage, JoiningRead,
+    JoiningView, ModelView, PeopleView, ReviewView, RevocationWhy, RoleView, Route, RulesView,
+    SessionRow, VerdictChoice,
+};
+
+/// What a front may ask the console to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case", tag = "do", deny_unknown_fields)]
+#[ts(export)]
+pub enum Command {
+    /// The current view.
+    View,
+    /// Try again after `Phase::Failed` or an offline gateway.
+    Retry,
+    /// Set up the first key.
+    Setup {
+        /// The person's name.
+        name: String,
+        /// Which key.
+        route: Route,
+    },
+    /// Open a session with the enrolled key.
+    SignIn,
+    /// End the session.
+    SignOut,
+    /// Hide everything until the key signs in again.
+    Lock,
+    /// Start at login, or no longer.
+    SetAutostart {
+        /// Whether to.
+        on: bool,
+    },
+    /// When to lock by itself.
+    SetLockAfter {
+        /// Seconds without input; `None` is never.
+        seconds: Option<u32>,
+    },
+    /// Register an agent with one touch and write its profile.
+    ConnectAgent {
+        /// Letters, digits, `-` and `_`, at most 40.
+        name: String,
+        /// Whom it acts for, a reviewer id; `None` is oneself.
+        owner: Option<String>,
+    },
+    /// Found the log of a gateway elsewhere.
+    Found {
+        /// The code that the gateway printed.
+        code: String,
+        /// The founder's name.
+        name: String,
+    },
+    /// Make a key: with the invitation, or a further one of one's own.
+    Enrol {
+        /// Name of the key.
+        label: String,
+    },
+    /// Who is in the log.
+    People,
+    /// One's open sessions.
+    Sessions,
+    /// End one of them.
+    EndSession {
+        /// Its id.
+        id: String,
+    },
+    /// Invite a person, or one who lost his keys.
+    Invite {
+        /// Name of a new person; ignored beside `reviewer`.
+        name: String,
+        /// Somebody who is here.
+        reviewer: Option<String>,
+    },
+    /// What one's own other console needs to follow this gateway.
+    Joining,
+    /// Take a new person in, with his key.
+    Register {
+        /// The claim.
+        enrolment: String,
+        /// How he is known outside. May be empty.
+        identity: String,
+        /// What he may do, at least one.
+        roles: Vec<RoleView>,
+        /// His groups.
+        groups: Vec<String>,
+    },
+    /// Let a key of a known person count.
+    Admit {
+        /// The claim.
+        enrolment: String,
+    },
+    /// Let a key count no more.
+    RevokeKey {
+        /// The key.
+        enrolment: String,
+        /// Why.
+        why: RevocationWhy,
+    },
+    /// Change what a person is called or may do.
+    ChangePerson {
+        /// Reviewer id.
+        id: String,
+        /// Name.
+        name: String,
+        /// How he is known outside.
+        identity: String,
+        /// What he may do, at least one.
+        roles: Vec<RoleView>,
+        /// His groups.
+        groups: Vec<String>,
+    },
+    /// End what a person may do.
+    RemovePerson {
+        /// Reviewer id.
+        id: String,
+    },
+    /// Which models of authenticators the gateway knows.
+    Models,
+    /// Who would fail these rules. Changes nothing.
+    TryRules {
+        /// The rules.
+        rules: RulesView,
+    },
+    /// Put rules in force.
+    ChangeRules {
+        /// The rules.
+        rules: RulesView,
+    },
+    /// End what an agent may do.
+    RevokeAgent {
+        /// Agent id.
+        agent: String,
+    },
+    /// *It was me*: signs that a verdict is one's own.
+    Recognise {
+        /// Ledger entry of the verdict.
+        entry: u64,
+    },
+    /// *It was not me*: exports the evidence, revokes the key, believes
+    /// nothing any more.
+    Disown {
+        /// Ledger entry of the verdict.
+        entry: u64,
+    },
+    /// What stands in a text that was handed over. Changes nothing.
+    ReadJoining {
+        /// The text.
+        text: String,
+    },
+    /// Follow a gateway elsewhere.
+    Follow {
+        /// The text that was handed over.
+        text: String,
+        /// Name for it, for oneself.
+        name: String,
+        /// How it is told apart.
+        colour: Colour,
+    },
+    /// Follow a gateway elsewhere that has no log yet, to found it.
+    FollowNew {
+        /// Its address.
+        url: String,
+        /// Certificates of an own authority, PEM, where it has one.
+        authority: Option<String>,
+        /// Name for it, for oneself.
+        name: String,
+        /// How it is told apart.
+        colour: Colour,
+    },
+    /// Call this gateway otherwise.
+    Rename {
+        /// Name for it, for oneself.
+        name: String,
+        /// How it is told apart.
+        colour: Colour,
+    },
+    /// Follow this gateway no longer, and delete the copy of its log here.
+    Unfollow,
+    /// Cancel the key prompt in progress, or dismiss one that ended.
+    CancelCeremony,
+    /// Open the page of the key prompt in the browser again.
+    ReopenCeremony,
+    /// Open an action: fetches and verifies its parts.
+    OpenAction {
+        /// Action id.
+        action: String,
+    },
+    /// Ask the gateway who was told about an action.
+    Deliveries {
+        /// Action id.
+        action: String,
+    },
+    /// Ask for the key to decide an opened action.
+    Decide {
+        /// Action id.
+        action: String,
+        /// The choice.
+        verdict: VerdictChoice,
+        /// The reason, told to the agent. May be empty.
+        reason: String,
+    },
+    /// Say that one looks after an action.
+    Take {
+        /// Action id.
+        action: String,
+    },
+    /// Ask its agent something. Decides nothing.
+    Ask {
+        /// Action id.
+        action: String,
+        /// The question.
+        text: String,
+    },
+    /// Remark that something is wrong with it. Decides nothing.
+    Flag {
+        /// Action id.
+        action: String,
+        /// What.
+        text: String,
+    },
+    /// A page of the history.
+    History {
+        /// Only entries before this index.
+        before: Option<u64>,
+        /// Only this action's entries.
+        action: Option<String>,
+        /// Only entries whose words or kind contain this text.
+        query: String,
+    },
+    /// One entry, whole.
+    OpenEntry {
+        /// Ledger entry.
+        index: u64,
+    },
+    /// Verify the whole mirror now.
+    Verify,
+    /// Write the mirror to one file.
+    Export,
+}
+
+/// The answer to a [`Command`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case", tag = "is", content = "value")]
+#[ts(export)]
+pub enum Reply {
+    /// Accepted; what changes arrives as a new [`ConsoleView`].
+    Accepted,
+    /// To `View`.
+    View(Box<ConsoleView>),
+    /// To `OpenAction`.
+    Review(Box<ReviewView>),
+    /// To `Deliveries`.
+    Deliveries(DeliveriesView),
+    /// To `History`.
+    History(HistoryPage),
+    /// To `OpenEntry`.
+    Entry(Box<EntryView>),
+    /// To `People`.
+    People(Box<PeopleView>),
+    /// To `Sessions`.
+    Sessions(Vec<SessionRow>),
+    /// To `Invite` and `Joining`.
+    Joining(JoiningView),
+    /// To `ReadJoining`.
+    JoiningRead(JoiningRead),
+    /// To `Models`, by description.
+    Models(Vec<ModelView>),
+    /// To `TryRules`: the keys that would not count.
+    FailsRules(Vec<FailsRuleView>),
+    /// To `Follow` and `FollowNew`: the gateway's id.
+    Followed {
+        /// Id of the gateway.
+        gateway: String,
+    },
+    /// To `Export` and `Disown`: where the file is.
+    Exported {
+        /// Absolute path.
+        path: String,
+        /// Bytes.
+        size: u64,
+    },
+}
+
+/// What the console pushes to a front, about one gateway.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case", tag = "is", content = "value")]
+#[ts(export)]
+pub enum Event {
+    /// Something changed: the whole new view.
+    View(Box<ConsoleView>),
+    /// The opened action changed (its status, timeline or output).
+    Review(Box<ReviewView>),
+    /// Bring this action up for review (a notification was clicked). `confirm`
+    /// opens the compact confirmation with this choice preset; it decides
+    /// nothing.
+    Show {
+        /// Action id.
+        action: String,
+        /// The preset choice.
+        confirm: Option<VerdictChoice>,
+    },
+}
