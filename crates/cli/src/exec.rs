@@ -191,7 +191,12 @@ impl Surroundings<'_> {
     async fn hand_over(&mut self, case: &Case) -> Result<u8, Stop> {
         let lines = self.lines(case);
         self.asking(case, &lines).propose().await?;
-        let view = case.setup.look(case.saved.action).await?;
+        let view = case.setup.look(case.saved.action).await;
+        // It was acknowledged, so there is something to go on with.
+        let view = view.map_err(|stop| Stop {
+            words: format!("{stop}. It is proposed; go on with:\n  {}", lines.resume),
+            ..stop
+        })?;
         let code = match ask::decided(&view) {
             Some(Err(stop)) => return Err(stop),
             Some(Ok(())) | None => code::PENDING,
@@ -265,12 +270,12 @@ impl Surroundings<'_> {
 
     fn lines(&self, case: &Case) -> Lines {
         let id = case.saved.action.to_string();
-        let agent = ["--agent", &case.saved.agent];
+        let agent = case.saved.agent.as_str();
         let line = |words: &[&str]| words::line(self.home, self.tls_ca.as_deref(), words);
         Lines {
             resume: line(&["exec", "--resume", &id]),
-            answer: line(&["answer", agent[0], agent[1], &id, "TEXT"]),
-            wait: line(&["wait", agent[0], agent[1], &id]),
+            answer: line(&["answer", "--agent", agent, &id, "TEXT"]),
+            wait: line(&["wait", "--agent", agent, &id]),
         }
     }
 }

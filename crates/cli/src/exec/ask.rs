@@ -194,7 +194,7 @@ impl Asking<'_> {
         }
     }
 
-    pub(crate) fn pending(&self) -> Stop {
+    fn pending(&self) -> Stop {
         Stop::new(
             code::PENDING,
             format!(
