@@ -22,9 +22,11 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// Runs `vidimus wait`. Returns the exit code.
 pub(crate) async fn run(args: WaitArgs, home: &Home) -> Result<u8, Stop> {
-    let setup = Setup::load(home, args.agent.as_deref(), args.tls_ca.as_deref())?;
+    let tls_ca = args.tls_ca.as_deref().map(std::path::absolute);
+    let tls_ca = tls_ca.transpose().map_err(Stop::internal)?;
+    let setup = Setup::load(home, args.agent.as_deref(), tls_ca.as_deref())?;
     let id = args.action.to_string();
-    let line = |command: &[&str]| words::line(home, args.tls_ca.as_deref(), command);
+    let line = |command: &[&str]| words::line(home, tls_ca.as_deref(), command);
     let resume = line(&["exec", "--resume", &id]);
     let answer = line(&["answer", "--agent", &setup.profile.name, &id, "TEXT"]);
     let here = home.exec_state(args.action).exists();

@@ -8,9 +8,11 @@
 mod actions;
 mod acts;
 mod notes;
+mod part;
 
 pub(crate) use actions::ReadProposal;
 pub(crate) use acts::may_last;
+pub(crate) use part::{Part, part_ref};
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -24,7 +26,7 @@ use vidimus_policy::Policy;
 use vidimus_protocol::api::{
     Ack, Content, NonceReply, Redeem, ReportOutcome, StartCeremony, WriteAnswer,
 };
-use vidimus_protocol::entry::{Data, Entry, Leaf, PartRef, Ref};
+use vidimus_protocol::entry::{Data, Entry, Leaf, Ref};
 use vidimus_protocol::envelope::Assertion;
 use vidimus_protocol::id::{ActionId, Actor, AgentId, ReviewerId};
 use vidimus_protocol::state::{Due, Effect};
@@ -575,36 +577,6 @@ impl Sequencer {
             tracing::warn!(%error, "the last-signed guard could not be written");
         }
     }
-}
-
-/// A part of an entry that is about to be made.
-pub(crate) struct Part {
-    reference: PartRef,
-    content: Content,
-}
-
-impl Part {
-    pub(crate) fn new(name: &str, content: Content) -> Result<Self, Refusal> {
-        let reference = part_ref(name, &content)?;
-        Ok(Self { reference, content })
-    }
-
-    fn commit(&self) -> Digest {
-        self.reference.commit
-    }
-}
-
-pub(crate) fn part_ref(name: &str, content: &Content) -> Result<PartRef, Refusal> {
-    let commit = vidimus_ledger::part::commit(&content.salt.0, &content.r#type, &content.bytes.0)
-        .map_err(|error| {
-        Refusal::not_acceptable("wrong_parts", format!("part `{name}`: {error}"))
-    })?;
-    Ok(PartRef {
-        commit: Digest(commit),
-        name: name.to_owned(),
-        size: u64::try_from(content.bytes.0.len()).unwrap_or(u64::MAX),
-        r#type: content.r#type.clone(),
-    })
 }
 
 /// What to say when the disk refused a write.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use authority::{Authority, Issued};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use support::{World, now, serve, token};
+use support::{World, now, reopened, serve, token};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -239,13 +239,13 @@ async fn a_log_stays_at_the_address_that_it_was_opened_at() {
         at(&format!("https://localhost:{}", free()), other),
     ] {
         let asked = config.public.as_ref().unwrap().url.to_string();
-        let refused = reopened(config).err().unwrap();
+        let refused = reopened(&config).err().unwrap();
         assert!(matches!(refused, OpenError::Moved { .. }), "{refused}");
         let words = refused.to_string();
         assert!(words.contains(&here) && words.contains(&asked), "{words}");
     }
     // At its own address it goes on.
-    let gateway = reopened(at(&here, Entrance::Loopback)).unwrap();
+    let gateway = reopened(&at(&here, Entrance::Loopback)).unwrap();
     assert!(gateway.log().is_some());
     drop(gateway);
     // And a log of this computer does not go out.
@@ -257,29 +257,11 @@ async fn a_log_stays_at_the_address_that_it_was_opened_at() {
         &format!("http://localhost:{}", free()),
         Entrance::Loopback,
     );
-    let refused = reopened(out).err().unwrap();
+    let refused = reopened(&out).err().unwrap();
     assert!(matches!(refused, OpenError::OtherProfile(_)), "{refused}");
     // Nor a team's back in.
-    let refused = reopened(Config::personal(folder.path().join("gateway"))).err();
+    let refused = reopened(&Config::personal(folder.path().join("gateway"))).err();
     assert!(matches!(refused, Some(OpenError::OtherProfile(_))));
-}
-
-/// Opens it once the gateway before it has let go of its folder.
-fn reopened(config: Config) -> Result<Gateway, OpenError> {
-    for _ in 0..250 {
-        let again = Config {
-            dir: config.dir.clone(),
-            clock: config.clock.clone(),
-            policy: config.policy.clone(),
-            public: config.public.clone(),
-            metadata: config.metadata.clone(),
-        };
-        match Gateway::open(again) {
-            Err(OpenError::InUse { .. }) => std::thread::sleep(Duration::from_millis(20)),
-            opened => return opened,
-        }
-    }
-    panic!("the folder is still in use after five seconds");
 }
 
 #[test]

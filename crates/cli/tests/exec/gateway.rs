@@ -9,7 +9,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use vidimus_protocol::api::{
-    Ack, ActionStatus, ActionView, Content, PermitReply, Problem, Propose, Redeem, ReportOutcome,
+    Ack, ActionStatus, ActionView, Content, PermitReply, Problem, Propose, Question, Redeem,
+    ReportOutcome,
 };
 use vidimus_protocol::entry::{Data, PartRef, Resolution};
 use vidimus_protocol::envelope::Verdict;
@@ -63,6 +64,8 @@ pub struct World {
     pub redemptions: u32,
     pub reports: Vec<ReportOutcome>,
     pub withdrawn: bool,
+    /// What reviewers asked, about whichever action.
+    pub questions: Vec<Question>,
 }
 
 #[derive(Clone)]
@@ -87,6 +90,7 @@ impl Gateway {
             redemptions: 0,
             reports: Vec::new(),
             withdrawn: false,
+            questions: Vec::new(),
         };
         let gateway = Self {
             world: Arc::new(Mutex::new(world)),
@@ -391,7 +395,7 @@ impl World {
             expires_at,
             outcome: None,
             policy: vec!["the rule of the house".into()],
-            questions: vec![],
+            questions: self.questions.clone(),
             reason,
             status,
             use_before: None,

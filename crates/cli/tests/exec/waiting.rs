@@ -1,7 +1,12 @@
 //! `vidimus exec --no-wait` and `vidimus wait`.
 
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
-use vidimus_protocol::ActionId;
+use vidimus_protocol::action::TEXT_TYPE;
+use vidimus_protocol::api::{Content, Question};
+use vidimus_protocol::{ActionId, Blob, Digest, Time};
 
 use crate::TOUCH;
 use crate::gateway::{Decide, Gateway};
@@ -75,6 +80,62 @@ fn it_is_one_document_where_programs_read_it() {
     assert_eq!(denied["reason"], "too\u{1b} late");
     assert!(denied.get("resume").is_none(), "{denied}");
 
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut gone = gateway.clone();
+    gone.port = nobody.local_addr().unwrap().port();
+    drop(nobody);
+    let trust = gone.world().story.trust();
+    place.connect("coder", &gone, &trust);
+    let ended = wait(&place, action, &["--json"]);
+    assert_eq!(ended.code, 114, "{ended:?}");
+    assert_eq!(document(&ended)["exit_code"], 114);
+}
+
+#[test]
+fn a_question_ends_the_waiting_of_a_program_and_of_nobody_else() {
+    let gateway = Gateway::start(Decide::Nothing);
+    let place = Place::connected(&gateway);
+    place.exec(&[&["--no-wait"][..], &TOUCH].concat());
+    let action = gateway.world().proposals[0].action;
+    gateway.world().questions.push(Question {
+        answered: false,
+        asked_at: Time::default(),
+        entry: 9,
+        text: Content {
+            bytes: Blob(b"since when?".to_vec()),
+            salt: Digest([0; 32]),
+            r#type: TEXT_TYPE.into(),
+        },
+    });
+    let begun = Instant::now();
+    let ended = wait(&place, action, &["--json"]);
+    assert!(begun.elapsed() < Duration::from_secs(30), "at once");
+    assert_eq!(ended.code, 115, "{ended:?}");
+    let asked = document(&ended);
+    assert_eq!(asked["questions"][0]["text"], "since when?");
+    let answer = asked["questions"][0]["answer"].as_str().unwrap();
+    assert!(answer.ends_with(&format!("answer --agent coder {action} TEXT")));
+
+    let begun = Instant::now();
+    let ended = wait(&place, action, &["--timeout", "2s"]);
+    ended.expect(115, "the reviewer asks: since when?");
+    assert!(
+        begun.elapsed() >= Duration::from_secs(2),
+        "it goes on waiting"
+    );
+
+    // Answered, it keeps no program from waiting.
+    gateway.world().questions[0].answered = true;
+    let begun = Instant::now();
+    let ended = wait(&place, action, &["--json", "--timeout", "2s"]);
+    assert!(begun.elapsed() >= Duration::from_secs(2), "{ended:?}");
+    assert_eq!(document(&ended)["questions"], Value::Array(vec![]));
+}
+
+#[test]
+fn an_action_of_somebody_else_is_not_there() {
+    let gateway = Gateway::start(Decide::Nothing);
+    let place = Place::connected(&gateway);
     let other = ActionId::from_random([7; 16]);
     let ended = wait(&place, other, &["--json"]);
     assert_eq!(ended.code, 2, "{ended:?}");

@@ -35,12 +35,7 @@ async fn two_people_at_two_consoles() {
     ben.ask(Command::SignIn).await;
     let shown = ben.page().await.shown().await;
     assert!(shown.get("request").is_some(), "{shown}");
-    ben.ask(Command::CancelCeremony).await;
-    ben.until(|view| {
-        let prompt = view.ceremony.as_ref();
-        prompt.is_none_or(|it| it.state != CeremonyState::Waiting)
-    })
-    .await;
+    ben.cancel().await;
     take_in(&ada, &ben, &[RoleView::Reviewer]).await;
     ben.sign(Command::SignIn).await;
     let view = ben.live().await;
@@ -543,12 +538,25 @@ async fn whoever_came_too_late_to_found_a_log_is_invited_to_it() {
     let team = Team::new(dir.path());
     let mut ben = Seat::new(&team).await;
     ben.follow_new(&team).await;
+    let code = team.gateway.founding_code().unwrap().into();
+    let name = "Ben".into();
+    ben.ask(Command::Found { code, name }).await;
+    ben.page().await;
     let ada = founded(&team).await;
     let invite = Command::Invite {
         name: "Ben".into(),
         reviewer: None,
     };
     let text = ada.joining(invite).await.text;
+    // Not under a prompt that may found it still.
+    let follow = Command::Follow {
+        text: text.clone(),
+        name: "Production".into(),
+        colour: Colour::Red,
+    };
+    let refused = ben.front.ask(follow).await.unwrap_err();
+    assert_eq!(refused.code, "prompt_in_progress");
+    ben.cancel().await;
     ben.follow(&text).await;
     ben.invited_to(&ada).await;
     ben.make(Command::Enrol {

@@ -210,6 +210,15 @@ impl Seat {
         assert_eq!(reply, Reply::Followed { gateway });
     }
 
+    pub(crate) async fn cancel(&self) {
+        self.ask(Command::CancelCeremony).await;
+        self.until(|view| {
+            let prompt = view.ceremony.as_ref();
+            prompt.is_none_or(|it| it.state != CeremonyState::Waiting)
+        })
+        .await;
+    }
+
     /// Is to make a key, at the log that the other one follows.
     pub(crate) async fn invited_to(&self, other: &Seat) {
         let view = self

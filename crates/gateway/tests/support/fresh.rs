@@ -22,24 +22,29 @@ pub struct Fresh {
     pub served: tokio::task::JoinHandle<()>,
 }
 
-/// Opens it once the gateway before it has let go of its folder.
-pub fn open(config: &Config) -> Gateway {
+/// Opens it, or says why not, once the gateway before it has let go of its
+/// folder.
+pub fn reopened(config: &Config) -> Result<Gateway, OpenError> {
     for _ in 0..250 {
-        let config = Config {
+        let again = Config {
             dir: config.dir.clone(),
             clock: config.clock.clone(),
             policy: config.policy.clone(),
             public: config.public.clone(),
             metadata: config.metadata.clone(),
         };
-        match Gateway::open(config) {
+        match Gateway::open(again) {
             Err(OpenError::InUse { .. }) => {
                 std::thread::sleep(std::time::Duration::from_millis(20));
             }
-            opened => return opened.unwrap(),
+            opened => return opened,
         }
     }
     panic!("the folder is still in use after five seconds");
+}
+
+pub fn open(config: &Config) -> Gateway {
+    reopened(config).unwrap()
 }
 
 pub fn serve(config: Config) -> Fresh {

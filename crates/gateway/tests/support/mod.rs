@@ -29,7 +29,7 @@ use vidimus_protocol::id::ExecutorId;
 use vidimus_protocol::{ActionId, AgentId, Blob, Digest, ReviewerId, Time, strict};
 
 pub use drafts::{Draft, action, commit, content, proposal};
-pub use fresh::{Fresh, open, registered, registered_by, serve};
+pub use fresh::{Fresh, open, registered, registered_by, reopened, serve};
 pub use passkey::{Forgery, assert_with, register_with};
 
 pub struct World {
