@@ -1,10 +1,12 @@
 """The content of a `payload` and a `context` part: action.md. A new action kind is a line in `PAYLOADS`."""
 
 import hashlib
+import re
 
 from common import (
     Wrong,
     array,
+    boolean,
     digest,
     exactly_one,
     integer,
@@ -12,6 +14,7 @@ from common import (
     is_space,
     one_of,
     parse_canonical,
+    parse_text,
     record,
     string,
     up_to,
@@ -86,7 +89,10 @@ _COMMAND = record(
 
 
 def _command_rules(action):
-    command = action["payload"]
+    _rules_of_command(action["payload"])
+
+
+def _rules_of_command(command):
     argv, names = command["argv"], [variable["name"] for variable in command["env"]]
     if not argv or any("\0" in argument for argument in argv):
         raise Wrong("`argv` is empty or holds NUL")
@@ -139,5 +145,201 @@ def _change_rules(action):
         raise Wrong("neither `before` nor `after` is there")
 
 
-PAYLOADS = {"command": _COMMAND, "json": _CHANGE}
-RULES = {"command": _command_rules, "json": _change_rules}
+# -- A command and what can be said of it ----------------------------------------------------------------
+
+MAX_JSON_TEXT = 262_144
+
+
+def _json_text(value):
+    string(value)
+    if len(value.encode()) > MAX_JSON_TEXT:
+        raise Wrong("a JSON text has more than 262,144 bytes")
+    return parse_text(value.encode(), MAX_DEPTH)
+
+
+def _json_object(value):
+    if not isinstance(_json_text(value), dict) or not value.startswith("{"):
+        raise Wrong("a JSON text is no object, or does not begin with `{`")
+
+
+def _sorted_once(values):
+    if sorted(set(values), key=str.encode) != values:
+        raise Wrong("a list is not sorted, or has a member twice")
+
+
+def _not_empty(value):
+    if not value:
+        raise Wrong("a list or a string is empty")
+
+
+_OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+def _object_id(value):
+    string(value)
+    if not _OBJECT.fullmatch(value):
+        raise Wrong("not an object id")
+
+
+_COMMIT = record({"author": string, "id": _object_id, "subject": string})
+_REF = record(
+    {
+        "commits": array(_COMMIT),
+        "lost": integer,
+        "more": integer,
+        "name": string,
+        "new": _object_id,
+        "old": _object_id,
+    },
+    optional=("new", "old"),
+)
+_PUSH = record({"command": _COMMAND, "refs": array(_REF), "remote": string})
+
+
+def _push_rules(action):
+    push = action["payload"]
+    _rules_of_command(push["command"])
+    if not 1 <= len(push["refs"]) <= 100:
+        raise Wrong("not 1 to 100 references")
+    for ref in push["refs"]:
+        if not ref["name"].startswith("refs/"):
+            raise Wrong("a reference is not named in full")
+        if "old" not in ref and "new" not in ref:
+            raise Wrong("a reference goes from nothing to nothing")
+        if len(ref["commits"]) > 200:
+            raise Wrong("more than 200 commits are listed")
+
+
+_CLASSES = ("read", "session", "write", "delete", "schema", "permission", "unknown")
+_STATEMENT = record(
+    {
+        "class": one_of(*_CLASSES),
+        "plan": string,
+        "tables": array(string),
+        "text": string,
+        "whole_table": boolean,
+    },
+    optional=("plan",),
+)
+_SQL = record(
+    {"command": _COMMAND, "database": string, "statements": array(_STATEMENT)}, optional=("database",)
+)
+
+
+def _sql_rules(action):
+    _rules_of_command(action["payload"]["command"])
+    _not_empty(action["payload"]["statements"])
+    for statement in action["payload"]["statements"]:
+        _sorted_once(statement["tables"])
+
+
+_RESOURCE = record(
+    {
+        "actions": array(string),
+        "address": string,
+        "after": _json_text,
+        "before": _json_text,
+        "unknown": _json_text,
+    },
+    optional=("after", "before", "unknown"),
+)
+_OUTPUT = record(
+    {"actions": array(string), "after": _json_text, "before": _json_text, "name": string},
+    optional=("after", "before"),
+)
+_PLAN = record(
+    {"changes": array(_RESOURCE), "command": _COMMAND, "outputs": array(_OUTPUT), "version": string}
+)
+
+
+def _plan_rules(action):
+    plan = action["payload"]
+    _rules_of_command(plan["command"])
+    for change in plan["changes"] + plan["outputs"]:
+        _not_empty(change["actions"])
+
+
+# -- A file, a tool ---------------------------------------------------------------------------------------
+
+_MODE = re.compile(r"[0-7]{4}")
+
+
+def _mode(value):
+    string(value)
+    if not _MODE.fullmatch(value):
+        raise Wrong("a mode is not four octal digits")
+
+
+_STATE = record({"mode": _mode, "sha256": digest, "size": integer, "text": string}, optional=("text",))
+_FILE_CHANGE = record(
+    {"after": _STATE, "before": _STATE, "path": _absolute, "uid": up_to(MAX_U32), "user": string},
+    optional=("before",),
+)
+
+
+def _file_rules(action):
+    change = action["payload"]
+    if "\0" in change["path"]:
+        raise Wrong("`path` holds NUL")
+    for state in (change["after"], change.get("before", {})):
+        if "text" in state:
+            _check_text(state["text"], state)
+
+
+_SECRET = record({"commit": digest, "pointer": string})
+_CALL = record(
+    {
+        "arguments": _json_object,
+        "definition": _json_object,
+        "secrets": array(_SECRET),
+        "server": string,
+        "tool": string,
+    }
+)
+
+
+def _call_rules(action):
+    call = action["payload"]
+    _not_empty(call["tool"])
+    _sorted_once([secret["pointer"] for secret in call["secrets"]])
+    arguments = _json_text(call["arguments"])
+    for secret in call["secrets"]:
+        if _at(arguments, secret["pointer"]) != "(bound, not shown)":
+            raise Wrong("a secret's pointer leads to something that is shown")
+
+
+def _at(value, pointer):
+    """What a JSON pointer (RFC 6901) leads to."""
+    if pointer == "":
+        return value
+    if not pointer.startswith("/"):
+        return None
+    for token in pointer[1:].split("/"):
+        token = token.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict):
+            value = value.get(token)
+        elif isinstance(value, list) and re.fullmatch(r"0|[1-9][0-9]{0,9}", token) and int(token) < len(value):
+            value = value[int(token)]
+        else:
+            return None
+    return value
+
+
+PAYLOADS = {
+    "command": _COMMAND,
+    "file.change": _FILE_CHANGE,
+    "git.push": _PUSH,
+    "json": _CHANGE,
+    "mcp.tool_call": _CALL,
+    "sql": _SQL,
+    "terraform.plan": _PLAN,
+}
+RULES = {
+    "command": _command_rules,
+    "file.change": _file_rules,
+    "git.push": _push_rules,
+    "json": _change_rules,
+    "mcp.tool_call": _call_rules,
+    "sql": _sql_rules,
+    "terraform.plan": _plan_rules,
+}

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import re
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
@@ -27,12 +28,21 @@ class Unknown(Exception):
 
 def parse(data, depth=None):
     """JSON in UTF-8 without duplicate keys, with integers from 0 to 2^53 - 1 only."""
+    return _parse(data, depth, _integer, _no_fraction)
+
+
+def parse_text(data, depth):
+    """JSON that stays text (action.md): its numbers may be any that a double can have."""
+    return _parse(data, depth, _double, _double)
+
+
+def _parse(data, depth, parse_int, parse_float):
     try:
         value = json.loads(
             data.decode("utf-8", "strict"),
             object_pairs_hook=_no_duplicates,
-            parse_int=_integer,
-            parse_float=_no_fraction,
+            parse_int=parse_int,
+            parse_float=parse_float,
             parse_constant=_no_fraction,
         )
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
@@ -68,6 +78,13 @@ def _integer(text):
     if text.startswith("-") or len(text) > 16 or int(text) > MAX_INTEGER:
         raise Wrong(f"the number {text} is not an integer from 0 to 2^53 - 1")
     return int(text)
+
+
+def _double(text):
+    value = float(text)
+    if math.isinf(value):
+        raise Wrong(f"the number {text} is out of range")
+    return value
 
 
 def _no_fraction(text):

@@ -19,9 +19,16 @@ MAX_PERMIT_MS = 300_000
 MAX_WHY = 500
 MAX_NOTES = 64
 # How an action of each kind may end.
+_OF_A_PROGRAM = ("exited", "signalled", "failed_to_start")
+_OF_ANOTHER = ("succeeded", "failed")
 OUTCOMES = {
-    "command": ("exited", "signalled", "failed_to_start"),
-    "json": ("succeeded", "failed"),
+    "command": _OF_A_PROGRAM,
+    "file.change": _OF_ANOTHER,
+    "git.push": _OF_A_PROGRAM,
+    "json": _OF_ANOTHER,
+    "mcp.tool_call": _OF_ANOTHER,
+    "sql": _OF_A_PROGRAM,
+    "terraform.plan": _OF_A_PROGRAM,
 }
 
 

@@ -38,10 +38,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "vidimus-executor",
+        &[
+            "vidimus-client",
+            "vidimus-verify",
+            "vidimus-protocol",
+            "vidimus-ledger",
+        ],
+    ),
+    (
         "vidimus-cli",
         &[
             "vidimus-console",
             "vidimus-client",
+            "vidimus-executor",
             "vidimus-mirror",
             "vidimus-verify",
             "vidimus-gateway",

@@ -4,14 +4,13 @@
 
 use vidimus_client::home::Home;
 use vidimus_client::{ClientError, Gateway};
+use vidimus_executor::{Executor, random};
 use vidimus_protocol::action::{MAX_TEXT, TEXT_TYPE};
 use vidimus_protocol::api::{ActionStatus, ActionView, Content, Question, WriteAnswer};
 use vidimus_protocol::{ActionId, Blob};
 
 use crate::args::AnswerArgs;
-use crate::exec::setup::Setup;
 use crate::out::{say, visible};
-use crate::random;
 use crate::stop::{Stop, code};
 
 /// Runs `vidimus answer`. Returns the exit code.
@@ -22,8 +21,8 @@ pub(crate) async fn run(args: AnswerArgs, home: &Home) -> Result<u8, Stop> {
             format!("an answer has 1 to {MAX_TEXT} bytes and is not blank"),
         ));
     }
-    let setup = Setup::load(home, args.agent.as_deref(), args.tls_ca.as_deref())?;
-    let view = setup.look(args.action).await?;
+    let executor = Executor::load(home, args.agent.as_deref(), args.tls_ca.as_deref())?;
+    let view = executor.look(args.action).await?;
     let question = choose(&view, args.question)?;
     let answer = WriteAnswer {
         question: question.entry,
@@ -33,9 +32,9 @@ pub(crate) async fn run(args: AnswerArgs, home: &Home) -> Result<u8, Stop> {
             r#type: TEXT_TYPE.into(),
         },
     };
-    send(&setup.gateway, args.action, &answer)
+    send(&executor.gateway, args.action, &answer)
         .await
-        .map_err(|error| setup.stop(&error))?;
+        .map_err(|error| executor.stop(&error))?;
     say(&format!(
         "answered: {}",
         visible(&String::from_utf8_lossy(&question.text.bytes.0))

@@ -5,19 +5,16 @@
 //! gateway's. Spec: `docs/spec/action.md`.
 
 pub(crate) mod ask;
-pub(crate) mod clock;
 mod diff;
 mod env;
 mod input;
 mod interpreter;
-mod newest;
 mod not_bound;
 mod open;
 mod plan;
 mod release;
 mod run;
 mod saved;
-pub(crate) mod setup;
 mod shebang;
 mod signals;
 mod tail;
@@ -30,23 +27,20 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use vidimus_client::home::Home;
-use vidimus_protocol::action::{Action, CONTEXT_TYPE, Context, PAYLOAD_TYPE};
-use vidimus_protocol::api::{Content, Propose};
-use vidimus_protocol::{ActionId, Blob, Digest, Time};
+use vidimus_executor::{Executor, Request, decided, random};
+use vidimus_protocol::action::{Action, Context};
+use vidimus_protocol::{ActionId, Time};
 
 use crate::args::{ExecArgs, StdinMode};
 use crate::out::{self, detail, say};
-use crate::random;
 use crate::standing::{self, Words};
 use crate::stop::{Stop, code};
 use ask::Asking;
 use env::Environment;
 use input::Input;
-use newest::Newest;
 use plan::{Plan, Wanted};
 use release::Release;
 use saved::{Saved, SavedError, SavedFile};
-use setup::Setup;
 use signals::Stops;
 
 /// How long is waited without a terminal. Shell tools of coding agents end
@@ -92,11 +86,10 @@ struct Surroundings<'a> {
 
 /// One action with everything that belongs to it.
 struct Case {
-    setup: Setup,
+    executor: Executor,
+    request: Request,
     saved: Saved,
     file: SavedFile,
-    approved: Action,
-    digest: Digest,
     /// What is held since it was proposed; made anew after a resume.
     plan: Option<Plan>,
 }
@@ -105,24 +98,17 @@ impl Surroundings<'_> {
     async fn propose(self, args: ExecArgs) -> Result<u8, Stop> {
         let wanted = wanted(&args)?;
         let plan = Plan::make(wanted).map_err(|why| Stop::new(code::USAGE, why.to_string()))?;
-        let setup = Setup::load(self.home, args.agent.as_deref(), self.tls_ca.as_deref())?;
-        let approved = plan.action();
-        let payload = Content {
-            bytes: Blob(approved.to_bytes()),
-            salt: random::digest()?,
-            r#type: PAYLOAD_TYPE.into(),
-        };
-        let digest = release::digest(&payload.salt, &payload.bytes.0)?;
-        let propose = Propose {
-            action: random::action()?,
-            context: claims(&args)?,
-            payload,
-            ttl_s: args.ttl,
-        };
+        let executor = Executor::load(self.home, args.agent.as_deref(), self.tls_ca.as_deref())?;
+        let request = Request::new(plan.action(), claims(&args).as_ref(), args.ttl)?;
         let salts = plan.environment().salts();
-        let saved = Saved::new(propose, &setup.profile.name, args.script_by_name, salts);
+        let saved = Saved::new(
+            request.propose.clone(),
+            &executor.profile.name,
+            args.script_by_name,
+            salts,
+        );
         say("asking for approval of");
-        for line in plan.asked(saved.action, digest) {
+        for line in plan.asked(request.id(), request.digest) {
             detail(&line);
         }
         if plan.script_asks_for_its_place() {
@@ -135,11 +121,10 @@ impl Surroundings<'_> {
             .write(&self.home.exec_state(saved.action), input.as_deref())
             .map_err(Stop::internal)?;
         let case = Case {
-            setup,
+            executor,
+            request,
             saved,
             file,
-            approved,
-            digest,
             plan: Some(plan),
         };
         self.see_through(case).await
@@ -153,15 +138,13 @@ impl Surroundings<'_> {
             };
             Stop::new(code, why.to_string())
         })?;
-        let setup = Setup::load(self.home, Some(&saved.agent), self.tls_ca.as_deref())?;
-        let approved = Action::parse(&saved.payload.bytes.0).map_err(Stop::internal)?;
-        let digest = release::digest(&saved.payload.salt, &saved.payload.bytes.0)?;
+        let executor = Executor::load(self.home, Some(&saved.agent), self.tls_ca.as_deref())?;
+        let request = Request::again(saved.propose())?;
         let case = Case {
-            setup,
+            executor,
+            request,
             saved,
             file,
-            approved,
-            digest,
             plan: None,
         };
         self.see_through(case).await
@@ -191,19 +174,19 @@ impl Surroundings<'_> {
     async fn hand_over(&mut self, case: &Case) -> Result<u8, Stop> {
         let lines = self.lines(case);
         self.asking(case, &lines).propose().await?;
-        let view = case.setup.look(case.saved.action).await;
+        let view = case.executor.look(case.request.id()).await;
         // It was acknowledged, so there is something to go on with.
         let view = view.map_err(|stop| Stop {
             words: format!("{stop}. It is proposed; go on with:\n  {}", lines.resume),
-            ..stop
+            ..stop.into()
         })?;
-        let code = match ask::decided(&view) {
-            Some(Err(stop)) => return Err(stop),
+        let code = match decided(&view) {
+            Some(Err(stop)) => return Err(stop.into()),
             Some(Ok(())) | None => code::PENDING,
         };
         if self.json {
             let words = Words {
-                agent: &case.setup.profile.name,
+                agent: &case.executor.profile.name,
                 answer: &lines.answer,
                 resume: Some(&lines.resume),
             };
@@ -211,7 +194,7 @@ impl Surroundings<'_> {
         } else {
             say(&format!(
                 "{} is proposed. Nothing has run. Wait for the decision, then run it, with:\n  {}\n  {}",
-                case.saved.action, lines.wait, lines.resume
+                case.request.id(), lines.wait, lines.resume
             ));
         }
         Ok(code)
@@ -223,17 +206,15 @@ impl Surroundings<'_> {
         let plan = match &case.plan {
             Some(plan) => plan,
             None => {
-                let input = saved::input_path(&self.home.exec_state(case.saved.action));
-                anew = plan_again(&case.approved, &case.saved, &input)?;
+                let input = saved::input_path(&self.home.exec_state(case.request.id()));
+                anew = plan_again(&case.request.action, &case.saved, &input)?;
                 &anew
             }
         };
         let release = Release {
-            setup: &case.setup,
-            saved: &case.saved,
-            approved: &case.approved,
+            executor: &case.executor,
+            request: &case.request,
             plan,
-            newest: Newest::of(self.home.state().join("logs"), case.setup.trust.log),
         };
         release.run(&mut self.stops).await
     }
@@ -242,12 +223,11 @@ impl Surroundings<'_> {
         let lines = self.lines(case);
         let mut asking = self.asking(case, &lines);
         let expires_at: Time = if case.plan.is_none()
-            && let Some(view) = asking.look().await?
+            && let Some(view) = case.executor.find(case.request.id()).await?
         {
-            if let Some(end) = ask::decided(&view) {
-                return end;
+            if let Some(end) = decided(&view) {
+                return Ok(end?);
             }
-            asking.hear(&view);
             view.expires_at
         } else {
             asking.propose().await?
@@ -257,9 +237,8 @@ impl Surroundings<'_> {
 
     fn asking<'b>(&'b mut self, case: &'b Case, lines: &'b Lines) -> Asking<'b> {
         Asking {
-            setup: &case.setup,
-            saved: &case.saved,
-            digest: case.digest,
+            executor: &case.executor,
+            request: &case.request,
             resume: &lines.resume,
             answer: &lines.answer,
             heard: 0,
@@ -269,7 +248,7 @@ impl Surroundings<'_> {
     }
 
     fn lines(&self, case: &Case) -> Lines {
-        let id = case.saved.action.to_string();
+        let id = case.request.id().to_string();
         let agent = case.saved.agent.as_str();
         let line = |words: &[&str]| words::line(self.home, self.tls_ca.as_deref(), words);
         Lines {
@@ -310,20 +289,13 @@ fn wanted(args: &ExecArgs) -> Result<Wanted, Stop> {
 }
 
 /// What the agent says about it; nothing when it says nothing.
-fn claims(args: &ExecArgs) -> Result<Option<Content>, Stop> {
-    if args.why.is_none() && args.run.is_none() {
-        return Ok(None);
-    }
-    let context = Context {
+fn claims(args: &ExecArgs) -> Option<Context> {
+    let says = args.why.is_some() || args.run.is_some();
+    says.then(|| Context {
         intent: args.why.clone(),
         on_behalf_of: None,
         run: args.run.clone(),
-    };
-    Ok(Some(Content {
-        bytes: Blob(context.to_bytes()),
-        salt: random::digest()?,
-        r#type: CONTEXT_TYPE.into(),
-    }))
+    })
 }
 
 /// Builds the plan of an approved action from what is there now.

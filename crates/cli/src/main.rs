@@ -12,7 +12,6 @@ mod export;
 mod gateway;
 mod manual;
 mod out;
-mod random;
 mod standing;
 mod stop;
 mod telemetry;

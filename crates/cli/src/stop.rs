@@ -4,17 +4,16 @@
 /// Exit codes of `vidimus` itself. The codes of `vidimus exec` keep clear of
 /// those that programs and shells use.
 pub(crate) mod code {
-    pub(crate) const USAGE: u8 = 2;
-    pub(crate) const INTERNAL: u8 = 70;
-    pub(crate) const DENIED: u8 = 110;
-    pub(crate) const EXPIRED: u8 = 111;
-    pub(crate) const WITHDRAWN: u8 = 112;
-    pub(crate) const REFUSED: u8 = 113;
-    pub(crate) const UNREACHABLE: u8 = 114;
-    pub(crate) const PENDING: u8 = 115;
-    pub(crate) const CHANGED: u8 = 116;
-    pub(crate) const NOT_SET_UP: u8 = 117;
-    pub(crate) const UNPROVEN: u8 = 118;
+    use vidimus_executor::Why;
+
+    pub(crate) const USAGE: u8 = Why::Usage as u8;
+    pub(crate) const INTERNAL: u8 = Why::Internal as u8;
+    pub(crate) const WITHDRAWN: u8 = Why::Withdrawn as u8;
+    pub(crate) const UNREACHABLE: u8 = Why::Unreachable as u8;
+    pub(crate) const PENDING: u8 = Why::Pending as u8;
+    pub(crate) const CHANGED: u8 = Why::Changed as u8;
+    pub(crate) const NOT_SET_UP: u8 = Why::NotSetUp as u8;
+    pub(crate) const UNPROVEN: u8 = Why::Unproven as u8;
 }
 
 /// What exit codes mean, for `--help` and the manual: `(codes, meaning)`.
@@ -126,16 +125,27 @@ impl Stop {
     }
 }
 
+impl From<vidimus_executor::Stop> for Stop {
+    fn from(stop: vidimus_executor::Stop) -> Self {
+        Self {
+            code: stop.why.code(),
+            words: stop.words,
+            over: stop.over,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vidimus_executor::Why;
 
     #[test]
     fn the_documents_list_the_same_codes() {
         let readme = include_str!("../../../README.md");
         let specification = include_str!("../../../docs/spec/action.md");
         let listed = |text: &str, code: u8| text.contains(&format!("\n| {code} | "));
-        for number in code::DENIED..=code::UNPROVEN {
+        for number in Why::ALL.map(Why::code).into_iter().filter(|code| *code >= 100) {
             let meant = OF_EXEC.iter().any(|(code, _)| *code == number.to_string());
             assert!(meant, "{number} in `--help`");
             assert!(listed(readme, number), "{number} in the README");

@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 use vidimus_client::ClientError;
 use vidimus_client::home::Home;
+use vidimus_executor::clock::now;
+use vidimus_executor::{Executor, decided, ended};
 use vidimus_protocol::api::{ActionStatus, ActionView, MAX_WAIT_S};
 
 use crate::args::WaitArgs;
-use crate::exec::ask::{decided, ended, hear, until};
-use crate::exec::clock::now;
-use crate::exec::setup::Setup;
+use crate::exec::ask::{count_down, hear, until};
 use crate::exec::{PATIENCE, words};
 use crate::out::{self, visible};
 use crate::standing::{self, Words};
@@ -24,18 +24,18 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub(crate) async fn run(args: WaitArgs, home: &Home) -> Result<u8, Stop> {
     let tls_ca = args.tls_ca.as_deref().map(std::path::absolute);
     let tls_ca = tls_ca.transpose().map_err(Stop::internal)?;
-    let setup = Setup::load(home, args.agent.as_deref(), tls_ca.as_deref())?;
+    let executor = Executor::load(home, args.agent.as_deref(), tls_ca.as_deref())?;
     let id = args.action.to_string();
     let line = |command: &[&str]| words::line(home, tls_ca.as_deref(), command);
     let resume = line(&["exec", "--resume", &id]);
-    let answer = line(&["answer", "--agent", &setup.profile.name, &id, "TEXT"]);
+    let answer = line(&["answer", "--agent", &executor.profile.name, &id, "TEXT"]);
     let here = home.exec_state(args.action).exists();
     let words = Words {
-        agent: &setup.profile.name,
+        agent: &executor.profile.name,
         answer: &answer,
         resume: here.then_some(&*resume),
     };
-    let view = wait(&args, &setup, &answer).await?;
+    let view = wait(&args, &executor, &answer).await?;
     let (code, said) = meaning(&view, &words);
     if args.json {
         standing::print(&view, &words, code);
@@ -47,13 +47,13 @@ pub(crate) async fn run(args: WaitArgs, home: &Home) -> Result<u8, Stop> {
 
 /// The action, once it is decided or the time is over; with JSON also once the
 /// reviewer asks something, which nobody would see otherwise.
-async fn wait(args: &WaitArgs, setup: &Setup, answer: &str) -> Result<ActionView, Stop> {
+async fn wait(args: &WaitArgs, executor: &Executor, answer: &str) -> Result<ActionView, Stop> {
     let patience = args.timeout.map(Duration::from_secs);
     let patience = patience.or((!out::on_terminal()).then_some(PATIENCE));
     let end = patience.map(|patience| Instant::now() + patience);
     let mut heard = 0;
     let mut lost = false;
-    let mut view = setup.look(args.action).await?;
+    let mut view = executor.look(args.action).await?;
     loop {
         let asked = view.questions.iter().any(|question| !question.answered);
         if view.status != ActionStatus::Pending || (args.json && asked) {
@@ -62,9 +62,9 @@ async fn wait(args: &WaitArgs, setup: &Setup, answer: &str) -> Result<ActionView
         hear(&view, heard, answer);
         heard = view.questions.len();
         let next = tokio::select! {
-            next = setup.gateway.action(args.action, MAX_WAIT_S, Some(heard)) => next,
+            next = executor.gateway.action(args.action, MAX_WAIT_S, Some(heard)) => next,
             () = until(end) => return Ok(view),
-            never = count_down(&view) => match never {},
+            never = count_down(view.expires_at, "") => match never {},
         };
         match next {
             Ok(next) => {
@@ -73,7 +73,7 @@ async fn wait(args: &WaitArgs, setup: &Setup, answer: &str) -> Result<ActionView
             }
             Err(ClientError::Unreachable { url, why, .. }) => {
                 if words::seconds_until(view.expires_at, now()) == 0 {
-                    return setup.look(args.action).await;
+                    return Ok(executor.look(args.action).await?);
                 }
                 if !lost {
                     out::note(&format!(
@@ -84,22 +84,11 @@ async fn wait(args: &WaitArgs, setup: &Setup, answer: &str) -> Result<ActionView
                 }
                 tokio::select! {
                     () = tokio::time::sleep(PAUSE) => {}
-                    () = until(end) => return setup.look(args.action).await,
+                    () = until(end) => return Ok(executor.look(args.action).await?),
                 }
             }
-            Err(error) => return Err(setup.stop(&error)),
+            Err(error) => return Err(executor.stop(&error).into()),
         }
-    }
-}
-
-/// Says how long there is, where somebody watches.
-async fn count_down(view: &ActionView) -> std::convert::Infallible {
-    loop {
-        if out::on_terminal() {
-            let left = words::span(words::seconds_until(view.expires_at, now()));
-            out::status(&format!("vidimus: waiting for a decision, {left} left"));
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
@@ -127,7 +116,7 @@ fn meaning(view: &ActionView, words: &Words<'_>) -> (u8, String) {
             ),
         ),
         _ => match decided(view) {
-            Some(Err(stop)) => (stop.code, stop.words),
+            Some(Err(stop)) => (stop.why.code(), stop.words),
             _ => (code::INTERNAL, format!("{id}: nobody knows how it stands")),
         },
     }

@@ -36,12 +36,24 @@ impl Headline {
     }
 }
 
-/// For a command: host, program and its first word that is no option. For a
-/// change: system, resource and operation.
+/// For a command: host, program and its first word that is no option. For
+/// others: where, and what is done.
 fn likeness(action: &Action) -> [String; 4] {
-    let (what, how, rest) = match &action.payload {
-        Payload::Command(command) => (
-            action.target.system.as_str(),
+    let target = &action.target;
+    let (what, how, rest) = match (&action.payload, action.command()) {
+        (Payload::GitPush(push), _) => {
+            let first = push.refs.first().map_or("", |one| one.name.as_str());
+            (push.remote.as_str(), "push", first)
+        }
+        (Payload::FileChange(change), _) => (target.system.as_str(), "write", change.path.as_str()),
+        (Payload::McpToolCall(call), _) => (call.server.as_str(), "call", call.tool.as_str()),
+        (Payload::Json(change), _) => (
+            target.system.as_str(),
+            target.resource.as_str(),
+            change.operation.as_str(),
+        ),
+        (_, Some(command)) => (
+            target.system.as_str(),
             command.program.path.as_str(),
             command
                 .argv
@@ -50,11 +62,7 @@ fn likeness(action: &Action) -> [String; 4] {
                 .find(|word| !word.starts_with('-'))
                 .map_or("", String::as_str),
         ),
-        Payload::Json(change) => (
-            action.target.system.as_str(),
-            action.target.resource.as_str(),
-            change.operation.as_str(),
-        ),
+        (_, None) => (target.system.as_str(), target.resource.as_str(), ""),
     };
     [action.kind().as_str(), what, how, rest].map(str::to_owned)
 }

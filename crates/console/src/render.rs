@@ -4,6 +4,7 @@
 //! Three origins stay apart: what the agent claims, what Vidimus computed, what
 //! the policy says.
 
+mod artefact;
 mod change;
 
 use vidimus_protocol::Time;
@@ -43,17 +44,36 @@ pub fn command_line(command: &Command) -> String {
 pub fn title(action: &Action) -> String {
     match &action.payload {
         Payload::Command(command) => command_line(command),
+        Payload::FileChange(change) => format!("write {}", change.path),
+        Payload::GitPush(push) => {
+            let names = push.refs.iter().map(|one| one.name.as_str());
+            format!("git push {}", names.collect::<Vec<_>>().join(" "))
+        }
         Payload::Json(change) => change.operation.clone(),
+        Payload::McpToolCall(call) => format!("{} {}", call.tool, call.arguments),
+        Payload::Sql(sql) => {
+            let texts = sql.statements.iter().map(|one| one.text.as_str());
+            texts.collect::<Vec<_>>().join("; ")
+        }
+        Payload::TerraformPlan(plan) => {
+            let first = plan.changes.iter().map(|one| one.address.as_str());
+            format!("terraform apply {}", first.collect::<Vec<_>>().join(" "))
+        }
     }
 }
 
-/// Where it runs, in one line: for a command, host and folder.
+/// Where it runs, in one line: for a program of its own, host and folder.
 #[must_use]
 pub fn target_line(action: &Action) -> String {
     let target = &action.target;
-    match &action.payload {
-        Payload::Command(command) => format!("{}:{}", target.system, command.cwd),
-        Payload::Json(_) => format!(
+    match (&action.payload, action.command()) {
+        (Payload::GitPush(push), _) => push.remote.clone(),
+        (Payload::Sql(sql), _) if sql.database.is_some() => {
+            sql.database.clone().unwrap_or_default()
+        }
+        (Payload::McpToolCall(call), _) => call.server.clone(),
+        (_, Some(command)) => format!("{}:{}", target.system, command.cwd),
+        _ => format!(
             "{} · {} · {}",
             target.system, target.resource, target.environment
         ),
@@ -65,7 +85,12 @@ pub fn target_line(action: &Action) -> String {
 pub fn what(action: &Action) -> WhatView {
     match &action.payload {
         Payload::Command(of) => WhatView::Command(Box::new(command(of))),
+        Payload::FileChange(of) => WhatView::Artefact(Box::new(artefact::file_change(of))),
+        Payload::GitPush(of) => WhatView::Artefact(Box::new(artefact::push(of))),
         Payload::Json(of) => WhatView::Change(Box::new(change::view(of, &action.target))),
+        Payload::McpToolCall(of) => WhatView::Artefact(Box::new(artefact::tool_call(of))),
+        Payload::Sql(of) => WhatView::Artefact(Box::new(artefact::sql(of))),
+        Payload::TerraformPlan(of) => WhatView::Artefact(Box::new(artefact::plan(of))),
     }
 }
 
@@ -151,10 +176,10 @@ pub struct Known {
 /// What Vidimus computed.
 #[must_use]
 pub fn computed(action: &Action, known: &Known) -> Vec<Fact> {
-    let mut facts = match &action.payload {
-        Payload::Command(command) => oddities(command, action),
-        Payload::Json(_) => Vec::new(),
-    };
+    let mut facts = action
+        .command()
+        .map(|command| oddities(command, action))
+        .unwrap_or_default();
     facts.extend([
         fact(
             "Agent",
@@ -163,8 +188,9 @@ pub fn computed(action: &Action, known: &Known) -> Vec<Fact> {
         ),
         fact("Acts for", safe_text::prose(&known.owner), false),
     ]);
-    if let Payload::Command(command) = &action.payload {
-        facts.extend(surroundings(command, action));
+    match action.command() {
+        Some(command) => facts.extend(surroundings(command, action)),
+        None => facts.extend(place(action)),
     }
     facts.extend([
         fact(
@@ -201,6 +227,19 @@ fn oddities(command: &Command, action: &Action) -> Vec<Fact> {
         .flatten()
         .map(|(label, value)| fact(label, safe_text::code(value), true))
         .collect()
+}
+
+/// Where it runs, for what is no command; a change's own view says it.
+fn place(action: &Action) -> Vec<Fact> {
+    if let Payload::Json(_) = action.payload {
+        return Vec::new();
+    }
+    let target = &action.target;
+    vec![
+        fact("Host", safe_text::code(&target.system), true),
+        fact("Acts on", safe_text::code(&target.resource), true),
+        fact("Environment", safe_text::code(&target.environment), true),
+    ]
 }
 
 fn surroundings(command: &Command, action: &Action) -> [Fact; 4] {
@@ -274,6 +313,7 @@ pub fn marks(what: &WhatView, facts: &[&[Fact]]) -> u32 {
     let of_what = match what {
         WhatView::Command(view) => command_marks(view),
         WhatView::Change(view) => change::marks(view),
+        WhatView::Artefact(view) => artefact::marks(view),
     };
     facts
         .iter()

@@ -25,9 +25,9 @@ pub use people::{
     SessionRow,
 };
 pub use review::{
-    ChangeView, CommandView, DeliveriesView, DeliveryState, DeliveryView, Difference, EnvView,
+    ArtefactView, ChangeView, CommandView, DeliveriesView, DeliveryState, DeliveryView, Difference, EnvView,
     Fact, FileView, InputView, LikeView, NoteView, OutputView, QuestionView, ReviewView,
-    ScriptView, TakenView, TimelineItem, WhatView,
+    ScriptView, SectionView, TakenView, TimelineItem, WhatView,
 };
 
 /// Where the console is shown.

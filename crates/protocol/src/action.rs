@@ -4,6 +4,17 @@
 //! `payload` part, and that part's salted commit is the action digest. One
 //! salt, one formula. Spec: `docs/spec/action.md`.
 
+mod adapted;
+mod file_change;
+mod tool_call;
+
+pub use adapted::{
+    Commit, GitPush, MAX_COMMITS, MAX_JSON_TEXT, MAX_REFS, OutputChange, RefUpdate, ResourceChange,
+    Sql, Statement, StatementClass, TerraformPlan,
+};
+pub use file_change::{FileChange, FileState};
+pub use tool_call::{SECRET_ARGUMENT, SecretArgument, ToolCall};
+
 use serde::de::Error as _;
 use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -48,18 +59,44 @@ pub struct Action {
 pub enum Payload {
     /// A program with its arguments.
     Command(Box<Command>),
+    /// A file that is written.
+    FileChange(Box<FileChange>),
+    /// References of another repository that move.
+    GitPush(Box<GitPush>),
     /// A change in words of its own.
     Json(Box<Change>),
+    /// A call of an MCP tool.
+    McpToolCall(Box<ToolCall>),
+    /// Statements for a database.
+    Sql(Box<Sql>),
+    /// A saved plan that is applied.
+    TerraformPlan(Box<TerraformPlan>),
 }
 
 /// Sorts of action; says how `payload` is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum ActionKind {
     /// A program with its arguments.
+    #[serde(rename = "command")]
     Command,
+    /// A file that is written.
+    #[serde(rename = "file.change")]
+    FileChange,
+    /// References of another repository that move.
+    #[serde(rename = "git.push")]
+    GitPush,
     /// A change in words of its own.
+    #[serde(rename = "json")]
     Json,
+    /// A call of an MCP tool.
+    #[serde(rename = "mcp.tool_call")]
+    McpToolCall,
+    /// Statements for a database.
+    #[serde(rename = "sql")]
+    Sql,
+    /// A saved plan that is applied.
+    #[serde(rename = "terraform.plan")]
+    TerraformPlan,
 }
 
 impl ActionKind {
@@ -68,7 +105,22 @@ impl ActionKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Command => "command",
+            Self::FileChange => "file.change",
+            Self::GitPush => "git.push",
             Self::Json => "json",
+            Self::McpToolCall => "mcp.tool_call",
+            Self::Sql => "sql",
+            Self::TerraformPlan => "terraform.plan",
+        }
+    }
+
+    /// Whether a program of its own runs, which ends with an exit code or a
+    /// signal. The others succeed or fail.
+    #[must_use]
+    pub fn runs_a_program(self) -> bool {
+        match self {
+            Self::Command | Self::GitPush | Self::Sql | Self::TerraformPlan => true,
+            Self::FileChange | Self::Json | Self::McpToolCall => false,
         }
     }
 }
@@ -256,6 +308,11 @@ impl Action {
         let action: Self = strict::parse_ordered(bytes, MAX_PAYLOAD)?;
         match &action.payload {
             Payload::Command(command) => command.check(),
+            Payload::FileChange(change) => change.check(),
+            Payload::GitPush(push) => push.check(),
+            Payload::McpToolCall(call) => call.check(),
+            Payload::Sql(sql) => sql.check(),
+            Payload::TerraformPlan(plan) => plan.check(),
             Payload::Json(change) => {
                 // Keys and numbers of the proposer's own are not ours to order.
                 strict::parse_canonical::<Self>(bytes, MAX_PAYLOAD)?;
@@ -266,12 +323,15 @@ impl Action {
         Ok(action)
     }
 
-    /// The command, if it is one.
+    /// The program that runs, if one of its own does.
     #[must_use]
     pub fn command(&self) -> Option<&Command> {
         match &self.payload {
             Payload::Command(command) => Some(command),
-            Payload::Json(_) => None,
+            Payload::GitPush(push) => Some(&push.command),
+            Payload::Sql(sql) => Some(&sql.command),
+            Payload::TerraformPlan(plan) => Some(&plan.command),
+            Payload::FileChange(_) | Payload::Json(_) | Payload::McpToolCall(_) => None,
         }
     }
 
@@ -280,7 +340,12 @@ impl Action {
     pub fn kind(&self) -> ActionKind {
         match self.payload {
             Payload::Command(_) => ActionKind::Command,
+            Payload::FileChange(_) => ActionKind::FileChange,
+            Payload::GitPush(_) => ActionKind::GitPush,
             Payload::Json(_) => ActionKind::Json,
+            Payload::McpToolCall(_) => ActionKind::McpToolCall,
+            Payload::Sql(_) => ActionKind::Sql,
+            Payload::TerraformPlan(_) => ActionKind::TerraformPlan,
         }
     }
 
@@ -314,7 +379,12 @@ impl<'de> Deserialize<'de> for Action {
         let payload = raw.payload.get();
         let payload = match raw.kind {
             ActionKind::Command => serde_json::from_str(payload).map(Payload::Command),
+            ActionKind::FileChange => serde_json::from_str(payload).map(Payload::FileChange),
+            ActionKind::GitPush => serde_json::from_str(payload).map(Payload::GitPush),
             ActionKind::Json => serde_json::from_str(payload).map(Payload::Json),
+            ActionKind::McpToolCall => serde_json::from_str(payload).map(Payload::McpToolCall),
+            ActionKind::Sql => serde_json::from_str(payload).map(Payload::Sql),
+            ActionKind::TerraformPlan => serde_json::from_str(payload).map(Payload::TerraformPlan),
         }
         .map_err(D::Error::custom)?;
         Ok(Self {

@@ -139,6 +139,18 @@ pub fn ordered<T: Serialize>(value: &T) -> Vec<u8> {
 /// # Errors
 /// Any [`StrictError`] but `Shape` and `NotCanonical`.
 pub fn check(bytes: &[u8], limit: usize) -> Result<(), StrictError> {
+    walk(bytes, limit, false)
+}
+
+/// [`check`] for JSON that stays text, so that its numbers may be any.
+///
+/// # Errors
+/// Any [`StrictError`] but `Shape`, `NotCanonical` and `UnsafeNumber`.
+pub fn check_text(bytes: &[u8], limit: usize) -> Result<(), StrictError> {
+    walk(bytes, limit, true)
+}
+
+fn walk(bytes: &[u8], limit: usize, any_number: bool) -> Result<(), StrictError> {
     if bytes.len() > limit {
         return Err(StrictError::TooLong {
             size: bytes.len(),
@@ -148,6 +160,7 @@ pub fn check(bytes: &[u8], limit: usize) -> Result<(), StrictError> {
     let refused = Cell::new(None);
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let walked = Walk {
+        any_number,
         depth: 0,
         refused: &refused,
     }
@@ -164,6 +177,7 @@ pub fn check(bytes: &[u8], limit: usize) -> Result<(), StrictError> {
 /// cell, since serde's errors are text.
 #[derive(Clone, Copy)]
 struct Walk<'a> {
+    any_number: bool,
     depth: usize,
     refused: &'a Cell<Option<StrictError>>,
 }
@@ -173,6 +187,13 @@ impl Walk<'_> {
         let error = E::custom(&why);
         self.refused.set(Some(why));
         Err(error)
+    }
+
+    fn number<E: de::Error>(self, safe: bool, number: &impl fmt::Display) -> Result<(), E> {
+        if safe || self.any_number {
+            return Ok(());
+        }
+        self.refuse(StrictError::UnsafeNumber(number.to_string()))
     }
 
     fn deeper<E: de::Error>(self) -> Result<Self, E> {
@@ -214,18 +235,15 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<(), E> {
-        if number > MAX_SAFE {
-            return self.refuse(StrictError::UnsafeNumber(number.to_string()));
-        }
-        Ok(())
+        self.number(number <= MAX_SAFE, &number)
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<(), E> {
-        self.refuse(StrictError::UnsafeNumber(number.to_string()))
+        self.number(false, &number)
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<(), E> {
-        self.refuse(StrictError::UnsafeNumber(number.to_string()))
+        self.number(false, &number)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
@@ -299,6 +317,15 @@ mod tests {
                 "{number}"
             );
         }
+    }
+
+    #[test]
+    fn numbers_of_a_text_may_be_any() {
+        for text in ["-1", "0.1", "1e3", "9007199254740993", "[-0.5]"] {
+            assert_eq!(check_text(text.as_bytes(), 100), Ok(()), "{text}");
+        }
+        assert!(check_text(br#"{"a":-1,"a":-1}"#, 100).is_err());
+        assert!(check_text(b"NaN", 100).is_err());
     }
 
     #[test]

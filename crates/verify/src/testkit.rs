@@ -6,6 +6,7 @@
 
 mod drafts;
 mod handover;
+mod kinds;
 mod soft_key;
 mod team;
 mod vendor;
@@ -28,6 +29,7 @@ use vidimus_protocol::{
     strict,
 };
 
+pub use kinds::sample_kinds;
 pub use team::Member;
 pub use vendor::{Certificates, Vendor, names_model, packed};
 

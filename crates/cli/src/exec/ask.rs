@@ -1,37 +1,23 @@
-//! Proposes an action and waits for the decision.
+//! Proposes an action and waits for the decision, with somebody at the
+//! terminal or nobody.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
-use vidimus_client::ClientError;
-use vidimus_protocol::api::{Ack, ActionStatus, ActionView, MAX_WAIT_S};
-use vidimus_protocol::entry::{Data, Outcome, Parsed};
-use vidimus_protocol::{Digest, Leaf, Time};
+use vidimus_executor::clock::now;
+use vidimus_executor::{Executor, News, Request};
+use vidimus_protocol::Time;
+use vidimus_protocol::api::{ActionView, Question};
 
-use super::clock::now;
-use super::saved::Saved;
-use super::setup::Setup;
 use super::signals::Stops;
 use super::words::{seconds_until, span};
 use crate::out::{self, visible};
 use crate::stop::{Stop, code};
 
-/// Waits before a request is made again.
-const PAUSES: [Duration; 4] = [
-    Duration::from_millis(250),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-];
-/// How long after its expiry an action's end may still be on its way.
-const GRACE_S: u64 = 10;
-
 /// One action that is waited for.
 pub(crate) struct Asking<'a> {
-    pub(crate) setup: &'a Setup,
-    pub(crate) saved: &'a Saved,
-    /// Digest of what was proposed.
-    pub(crate) digest: Digest,
+    pub(crate) executor: &'a Executor,
+    pub(crate) request: &'a Request,
     /// The command line that goes on with it.
     pub(crate) resume: &'a str,
     /// The command line that answers a question.
@@ -44,217 +30,113 @@ pub(crate) struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    /// Proposes. The same bytes again are the same proposal, so a lost answer
-    /// is asked for once more.
+    /// Proposes.
     pub(crate) async fn propose(&mut self) -> Result<Time, Stop> {
-        let propose = self.saved.propose();
-        let mut pauses = PAUSES.into_iter();
-        loop {
-            let sent = tokio::select! {
-                sent = self.setup.gateway.propose(&propose) => sent,
-                () = self.stops.next() => return Err(self.withdraw().await),
-            };
-            match (sent, pauses.next()) {
-                (Ok(ack), _) => return self.acknowledged(&ack),
-                (Err(ClientError::Unreachable { sent: true, .. }), Some(pause)) => {
-                    tokio::time::sleep(pause).await;
-                }
-                (Err(error), _) => return Err(self.not_proposed(&error)),
-            }
-        }
-    }
-
-    /// What never arrived, or was refused, leaves nothing to resume.
-    fn not_proposed(&self, error: &ClientError) -> Stop {
-        let stop = self.setup.stop(error);
-        let words = |rest: String| Stop {
-            words: format!("{stop}. Nothing has run{rest}"),
-            ..stop.clone()
+        let proposed = tokio::select! {
+            proposed = self.executor.propose(self.request) => proposed,
+            () = self.stops.next() => return Err(self.withdraw().await),
         };
-        match error {
-            ClientError::Unreachable { sent: false, .. } => words(String::new()).over(),
-            ClientError::Problem { status, .. } if *status < 500 => stop.over(),
-            _ => words(format!(". Then go on with:\n  {}", self.resume)),
-        }
-    }
-
-    /// The acknowledged entry must be ours. Whether it is in the trusted log
-    /// is proven before anything runs.
-    fn acknowledged(&self, ack: &Ack) -> Result<Time, Stop> {
-        let first = ack.entries.first();
-        let leaf = first.and_then(|proven| Leaf::parse(proven.leaf.as_bytes()).ok());
-        if let Some(Parsed::Known(leaf)) = leaf
-            && let Data::ActionProposed(proposed) = &leaf.data
-            && proposed.action == self.saved.action
-            && leaf.part("payload").map(|part| part.commit) == Some(self.digest)
-        {
-            return Ok(proposed.expires_at);
-        }
-        Err(Stop::new(
-            code::UNPROVEN,
-            "the gateway acknowledged something else than what was proposed: nothing will run",
-        ))
-    }
-
-    /// Where the action stands, without waiting; `None` when the gateway has
-    /// never heard of it.
-    pub(crate) async fn look(&mut self) -> Result<Option<ActionView>, Stop> {
-        match self.setup.gateway.action(self.saved.action, 0, None).await {
-            Ok(view) => Ok(Some(view)),
-            Err(ClientError::Problem { status: 404, .. }) => Ok(None),
-            Err(error) => Err(self.setup.stop(&error)),
-        }
+        proposed.map_err(|stop| {
+            let stop = Stop::from(stop);
+            if stop.over || stop.code == code::UNPROVEN {
+                return stop;
+            }
+            let words = format!("{stop}. Then go on with:\n  {}", self.resume);
+            Stop { words, ..stop }
+        })
     }
 
     /// Waits until it is approved. Every other end is a [`Stop`].
     pub(crate) async fn approval(&mut self, expires_at: Time) -> Result<(), Stop> {
-        let result = self.wait(expires_at).await;
-        if out::on_terminal() {
-            out::status("");
-        }
-        result
-    }
-
-    async fn wait(&mut self, expires_at: Time) -> Result<(), Stop> {
-        let mut lost = false;
-        loop {
-            match self.poll(expires_at).await? {
-                Ok(view) => {
-                    if lost {
-                        out::note("the gateway answers again");
-                        lost = false;
-                    }
-                    if let Some(end) = decided(&view) {
-                        return end;
-                    }
-                    self.hear(&view);
-                }
-                Err(ClientError::Unreachable { url, why, .. }) => {
-                    if now() > expires_at.plus_seconds(GRACE_S) {
-                        return Err(Stop::new(
-                            code::UNREACHABLE,
-                            format!(
-                                "the gateway at {url} does not answer ({}), and the time for a decision is over. To see what came of it: {}",
-                                visible(&why),
-                                self.resume
-                            ),
-                        ));
-                    }
-                    if !lost {
-                        out::note(&format!(
-                            "the gateway at {url} does not answer ({}); trying again until {expires_at}",
-                            visible(&why)
-                        ));
-                        lost = true;
-                    }
-                    self.pause(Duration::from_secs(2)).await?;
-                }
-                Err(error) => return Err(self.setup.stop(&error)),
-            }
-        }
-    }
-
-    /// Says the questions that are new.
-    pub(crate) fn hear(&mut self, view: &ActionView) {
-        hear(view, self.heard, self.answer);
-        self.heard = view.questions.len();
-    }
-
-    /// One long-poll, unless something ends the waiting.
-    async fn poll(&mut self, expires_at: Time) -> Result<Result<ActionView, ClientError>, Stop> {
-        let known = Some(self.heard);
-        let answer = self
-            .setup
-            .gateway
-            .action(self.saved.action, MAX_WAIT_S, known);
-        tokio::pin!(answer);
-        loop {
-            if out::on_terminal() {
-                let left = span(seconds_until(expires_at, now()));
-                out::status(&format!(
-                    "vidimus: waiting for a decision, {left} left (Ctrl-C takes it back)"
-                ));
-            }
-            let patience = self.patience;
-            tokio::select! {
-                view = &mut answer => return Ok(view),
-                () = self.stops.next() => return Err(self.withdraw().await),
-                () = until(patience) => return Err(self.pending()),
-                () = tokio::time::sleep(Duration::from_secs(1)) => {}
-            }
-        }
-    }
-
-    async fn pause(&mut self, pause: Duration) -> Result<(), Stop> {
+        let id = self.request.id();
+        let answer = self.answer;
+        let mut heard = self.heard;
+        let waiting = self
+            .executor
+            .approval(id, expires_at, &mut heard, |news| match news {
+                News::Lost { url, why } => out::note(&format!(
+                    "the gateway at {url} does not answer ({why}); trying again until {expires_at}"
+                )),
+                News::Back => out::note("the gateway answers again"),
+                News::Asked(question) => asked(question, answer),
+            });
         let patience = self.patience;
-        tokio::select! {
-            () = tokio::time::sleep(pause) => Ok(()),
-            () = self.stops.next() => Err(self.withdraw().await),
-            () = until(patience) => Err(self.pending()),
+        let ended = tokio::select! {
+            ended = waiting => Some(ended),
+            () = self.stops.next() => None,
+            () = until(patience) => return Err(self.pending()),
+            never = count_down(expires_at, " (Ctrl-C takes it back)") => match never {},
+        };
+        clear();
+        match ended {
+            None => Err(self.withdraw().await),
+            Some(Err(stop)) if stop.why.code() == code::UNREACHABLE && !stop.over => {
+                Err(Stop::new(
+                    code::UNREACHABLE,
+                    format!("{stop}. To see what came of it: {}", self.resume),
+                ))
+            }
+            Some(ended) => Ok(ended?),
         }
     }
 
     fn pending(&self) -> Stop {
+        clear();
         Stop::new(
             code::PENDING,
             format!(
                 "{} still waits for a decision. Nothing has run. Go on with:\n  {}",
-                self.saved.action, self.resume
+                self.request.id(),
+                self.resume
             ),
         )
     }
 
     /// Takes the action back. A second signal ends at once.
-    pub(crate) async fn withdraw(&mut self) -> Stop {
-        if out::on_terminal() {
-            out::status("");
-        }
-        let id = self.saved.action;
-        let answer = tokio::select! {
-            answer = self.setup.gateway.withdraw(id) => answer,
-            () = self.stops.next() => return Stop::new(
+    async fn withdraw(&mut self) -> Stop {
+        clear();
+        let id = self.request.id();
+        tokio::select! {
+            stop = self.executor.withdraw(id) => stop.into(),
+            () = self.stops.next() => Stop::new(
                 code::WITHDRAWN,
                 format!("stopped at once; whether {id} was withdrawn is not known. Nothing has run"),
             ),
-        };
-        match answer {
-            Ok(_) => Stop::new(code::WITHDRAWN, "withdrawn; nothing has run").over(),
-            Err(ClientError::Problem { status: 404, .. }) => Stop::new(
-                code::WITHDRAWN,
-                "stopped before it was proposed; nothing has run",
-            )
-            .over(),
-            Err(ClientError::Problem {
-                problem,
-                status: 409 | 410,
-            }) => Stop::new(
-                code::WITHDRAWN,
-                format!(
-                    "stopped; nothing has run here. It was too late to withdraw {id}: {}. A permit that nobody uses lapses",
-                    visible(&problem.detail)
-                ),
-            ),
-            Err(error) => {
-                let why = self.setup.stop(&error);
-                Stop::new(
-                    why.code,
-                    format!("{id} could not be withdrawn, it will expire; nothing has run. {why}"),
-                )
-            }
         }
+    }
+}
+
+fn clear() {
+    if out::on_terminal() {
+        out::status("");
     }
 }
 
 /// Says the open questions but the first `heard`.
 pub(crate) fn hear(view: &ActionView, heard: usize, answer: &str) {
-    for question in view.questions.iter().skip(heard) {
-        if question.answered {
-            continue;
+    let new = view.questions.iter().skip(heard);
+    for question in new.filter(|question| !question.answered) {
+        asked(question, answer);
+    }
+}
+
+fn asked(question: &Question, answer: &str) {
+    let text = visible(&String::from_utf8_lossy(&question.text.bytes.0));
+    out::note(&format!(
+        "the reviewer asks: {text}\n  answer with: {answer}"
+    ));
+}
+
+/// Says how long there is, where somebody watches.
+pub(crate) async fn count_down(expires_at: Time, more: &str) -> std::convert::Infallible {
+    loop {
+        if out::on_terminal() {
+            let left = span(seconds_until(expires_at, now()));
+            out::status(&format!(
+                "vidimus: waiting for a decision, {left} left{more}"
+            ));
         }
-        let text = visible(&String::from_utf8_lossy(&question.text.bytes.0));
-        out::note(&format!(
-            "the reviewer asks: {text}\n  answer with: {answer}"
-        ));
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
@@ -262,105 +144,5 @@ pub(crate) async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
-    }
-}
-
-/// What a status means for the waiting; `None` while it goes on.
-pub(crate) fn decided(view: &ActionView) -> Option<Result<(), Stop>> {
-    let stop = |code, words: String| Some(Err(Stop::new(code, words).over()));
-    match view.status {
-        ActionStatus::Pending => None,
-        ActionStatus::Approved => Some(Ok(())),
-        ActionStatus::Denied => {
-            let reason = view
-                .reason
-                .as_ref()
-                .map(|reason| visible(&String::from_utf8_lossy(&reason.bytes.0)))
-                .filter(|reason| !reason.is_empty());
-            let words = reason.map_or_else(
-                || "denied, without a reason".into(),
-                |reason| format!("denied. The reviewer's reason: {reason}"),
-            );
-            stop(code::DENIED, words)
-        }
-        ActionStatus::Expired => stop(
-            code::EXPIRED,
-            "expired: nobody decided in time. Nothing has run".into(),
-        ),
-        ActionStatus::Withdrawn => stop(code::WITHDRAWN, "withdrawn; nothing has run".into()),
-        ActionStatus::Refused => {
-            let why: Vec<_> = view.policy.iter().map(|line| visible(line)).collect();
-            stop(
-                code::REFUSED,
-                format!("refused by policy: {}", why.join("; ")),
-            )
-        }
-        ActionStatus::Redeemed => Some(Err(Stop::internal(format!(
-            "{} was released already and has no outcome: its result is unknown. It will not be run again. Look at what it was to do, then propose it anew",
-            view.action
-        )))),
-        ActionStatus::Completed => stop(
-            code::INTERNAL,
-            format!(
-                "{} has run already: {}",
-                view.action,
-                ended(view.outcome.as_ref())
-            ),
-        ),
-    }
-}
-
-pub(crate) fn ended(outcome: Option<&Outcome>) -> String {
-    match outcome {
-        Some(Outcome::Exited { code }) => format!("exit code {code}"),
-        Some(Outcome::Signalled { signal }) => format!("ended by signal {signal}"),
-        Some(Outcome::FailedToStart { why }) => format!("it did not start: {}", visible(why)),
-        Some(Outcome::Succeeded {}) => "it succeeded".into(),
-        Some(Outcome::Failed { why }) => format!("it failed: {}", visible(why)),
-        None => "without an outcome".into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use vidimus_protocol::api::Content;
-    use vidimus_protocol::{ActionId, Blob};
-
-    fn view(status: ActionStatus) -> ActionView {
-        ActionView {
-            action: ActionId::from_random([0; 16]),
-            expires_at: Time::default(),
-            outcome: Some(Outcome::Exited { code: 4 }),
-            policy: vec!["no \u{1b}[31mway".into()],
-            questions: vec![],
-            reason: Some(Content {
-                bytes: Blob(b"too\x1b[2Jlate".to_vec()),
-                salt: Digest([0; 32]),
-                r#type: "text/plain".into(),
-            }),
-            status,
-            use_before: None,
-        }
-    }
-
-    #[test]
-    fn each_end_has_its_own_code_and_words() {
-        assert_eq!(decided(&view(ActionStatus::Pending)), None);
-        assert_eq!(decided(&view(ActionStatus::Approved)), Some(Ok(())));
-        for (status, code, words) in [
-            (ActionStatus::Denied, code::DENIED, r"too\u{1b}[2Jlate"),
-            (ActionStatus::Expired, code::EXPIRED, "nobody decided"),
-            (ActionStatus::Withdrawn, code::WITHDRAWN, "withdrawn"),
-            (ActionStatus::Refused, code::REFUSED, r"no \u{1b}[31mway"),
-            (ActionStatus::Redeemed, code::INTERNAL, "unknown"),
-            (ActionStatus::Completed, code::INTERNAL, "exit code 4"),
-        ] {
-            let stop = decided(&view(status)).unwrap().unwrap_err();
-            assert_eq!(stop.code, code);
-            assert_eq!(stop.over, status != ActionStatus::Redeemed);
-            assert!(stop.words.contains(words), "{}", stop.words);
-        }
     }
 }

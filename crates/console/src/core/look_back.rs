@@ -31,7 +31,7 @@ impl Core {
         let same = (&that.title, &that.target) == (&this.title, &this.target);
         let alike = if same {
             "in every word; files and environment may differ"
-        } else if like.kind == vidimus_protocol::action::ActionKind::Command {
+        } else if like.kind.runs_a_program() {
             "in program and first word; the rest differs"
         } else {
             "in operation and resource; the rest may differ"

@@ -59,7 +59,12 @@ impl Core {
                         agent_name(state, &action.agent),
                         match action.kind {
                             ActionKind::Command => "to run a command",
+                            ActionKind::FileChange => "to write a file",
+                            ActionKind::GitPush => "to push",
                             ActionKind::Json => "to make a change",
+                            ActionKind::McpToolCall => "to call a tool",
+                            ActionKind::Sql => "to run SQL",
+                            ActionKind::TerraformPlan => "to apply a plan",
                         }
                     ),
                     body: format!("{}\n{}", brief(&headline.title), brief(&headline.target)),

@@ -53,14 +53,14 @@ pub(crate) fn sample(script: &str) -> Action {
 fn command_of(action: &mut Action) -> &mut Command {
     match &mut action.payload {
         Payload::Command(command) => command,
-        Payload::Json(_) => panic!("the sample is a command"),
+        _ => panic!("the sample is a command"),
     }
 }
 
 fn shown(action: &Action) -> CommandView {
     match what(action) {
         WhatView::Command(view) => *view,
-        WhatView::Change(_) => panic!("the sample is a command"),
+        _ => panic!("the sample is a command"),
     }
 }
 

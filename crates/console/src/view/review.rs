@@ -109,6 +109,32 @@ pub enum WhatView {
     Command(Box<CommandView>),
     /// A change in the proposer's own words.
     Change(Box<ChangeView>),
+    /// Something of which more can be said than a command line.
+    Artefact(Box<ArtefactView>),
+}
+
+/// Sections of text, and the command that runs, if a program of its own does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct ArtefactView {
+    /// What it is, in the order in which it is read.
+    pub sections: Vec<SectionView>,
+    /// What runs.
+    pub command: Option<CommandView>,
+}
+
+/// A section.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct SectionView {
+    /// Its title; what hides in names stands in square brackets.
+    pub title: String,
+    /// What is bad about it.
+    pub warning: Option<String>,
+    /// Its lines, complete.
+    pub lines: Vec<SafeText>,
 }
 
 /// A change in the proposer's own words.

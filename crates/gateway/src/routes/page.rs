@@ -7,7 +7,10 @@ use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use vidimus_protocol::action::{Action, Change, Command, Payload, Stdin, Target};
+use vidimus_protocol::action::{
+    Action, Change, Command, FileChange, FileState, GitPush, Payload, ResourceChange, Sql, Stdin,
+    Target, TerraformPlan, ToolCall,
+};
 use vidimus_protocol::api::{CeremonyState, StartCeremony};
 use vidimus_protocol::entry::Profile;
 use vidimus_protocol::envelope::{ActType, Verdict, VerdictItem};
@@ -184,11 +187,76 @@ async fn verdict_lines(
     let mut lines = vec![Line::new("Verdict", verdict)];
     lines.extend(match &action.payload {
         Payload::Command(command) => command_lines(command),
+        Payload::FileChange(change) => file_lines(change, &action.target),
+        Payload::GitPush(push) => with_command(push_lines(push), &push.command),
         Payload::Json(change) => change_lines(change, &action.target),
+        Payload::McpToolCall(call) => call_lines(call, &action.target),
+        Payload::Sql(sql) => with_command(sql_lines(sql), &sql.command),
+        Payload::TerraformPlan(plan) => with_command(plan_lines(plan), &plan.command),
     });
     lines.push(Line::new("Reason", &String::from_utf8_lossy(reason)));
     lines.push(Line::new("Digest", &item.action_digest.to_string()));
     Ok(lines)
+}
+
+fn with_command(mut lines: Vec<Line>, command: &Command) -> Vec<Line> {
+    lines.extend(command_lines(command));
+    lines
+}
+
+fn file_lines(change: &FileChange, target: &Target) -> Vec<Line> {
+    let state = |state: &FileState| {
+        let text = state.text.as_deref().unwrap_or("(not text, or too long)");
+        format!("mode {}, SHA-256 {}: {text}", state.mode, state.sha256)
+    };
+    let before = change.before.as_ref();
+    vec![
+        Line::new("System", &target.system),
+        Line::new("File", &change.path),
+        Line::new("As", &change.user),
+        Line::new("Before", &before.map_or_else(|| "(nothing)".into(), state)),
+        Line::new("After", &state(&change.after)),
+    ]
+}
+
+fn push_lines(push: &GitPush) -> Vec<Line> {
+    let mut lines = vec![Line::new("Repository", &push.remote)];
+    for one in &push.refs {
+        let end = |id: &Option<String>| id.clone().unwrap_or_else(|| "(nothing)".into());
+        let text = format!("{}: {} to {}", one.name, end(&one.old), end(&one.new));
+        lines.push(Line::new("Reference", &text));
+        if one.lost > 0 {
+            lines.push(Line::new("Commits lost", &one.lost.to_string()));
+        }
+    }
+    lines
+}
+
+fn call_lines(call: &ToolCall, target: &Target) -> Vec<Line> {
+    vec![
+        Line::new("System", &target.system),
+        Line::new("Server", &call.server),
+        Line::new("Tool", &call.tool),
+        Line::new("Arguments", &call.arguments),
+    ]
+}
+
+fn sql_lines(sql: &Sql) -> Vec<Line> {
+    let database = sql.database.as_deref().unwrap_or("(not reachable)");
+    let statements = sql.statements.iter();
+    let statements = statements.map(|one| Line::new("Statement", &one.text));
+    std::iter::once(Line::new("Database", database))
+        .chain(statements)
+        .collect()
+}
+
+fn plan_lines(plan: &TerraformPlan) -> Vec<Line> {
+    let changes = plan.changes.iter();
+    let change =
+        |one: &ResourceChange| format!("{}: {}", one.address, one.actions.join(" and "));
+    changes
+        .map(|one| Line::new("Resource", &change(one)))
+        .collect()
 }
 
 fn change_lines(change: &Change, target: &Target) -> Vec<Line> {

@@ -2,6 +2,8 @@
 use super::*;
 use serde_json::{Value, json};
 
+mod kinds;
+
 fn sample() -> Action {
     let script = File {
         path: "/srv/x.sh".into(),
@@ -52,7 +54,7 @@ fn sample() -> Action {
 fn command(action: &mut Action) -> &mut Command {
     match &mut action.payload {
         Payload::Command(command) => command,
-        Payload::Json(_) => panic!("the sample is a command"),
+        _ => panic!("the sample is a command"),
     }
 }
 

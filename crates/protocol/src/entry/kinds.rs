@@ -425,7 +425,7 @@ impl Outcome {
             Self::Exited { .. } | Self::Signalled { .. } | Self::FailedToStart { .. } => true,
             Self::Succeeded {} | Self::Failed { .. } => false,
         };
-        of_a_command == (kind == ActionKind::Command)
+        of_a_command == kind.runs_a_program()
     }
 
     /// Its words, where it has some.

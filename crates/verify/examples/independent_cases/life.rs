@@ -85,6 +85,7 @@ pub(crate) fn good() -> Vec<(String, Forge)> {
     let mut good: Vec<(String, Forge)> = told.into();
     good.extend(crate::notes::good());
     good.extend(crate::json_actions::good());
+    good.extend(crate::kinds::good());
     good.extend(crate::team::good());
     good
 }

@@ -13,6 +13,7 @@ mod fields;
 mod files;
 mod forge;
 mod json_actions;
+mod kinds;
 mod keys;
 mod leaves;
 mod life;
@@ -61,6 +62,7 @@ fn main() -> io::Result<()> {
     acts::write(&mut cases);
     notes::write(&mut cases);
     json_actions::write(&mut cases);
+    kinds::write(&mut cases);
     files::write(&mut cases);
     places::write(&mut cases);
     earlier::write(&mut cases);

@@ -1,6 +1,6 @@
 //! Every kind of entry as a draft.
 
-use vidimus_protocol::action::{Action, ActionKind, Context, OUTPUT_TYPE, PAYLOAD_TYPE, TEXT_TYPE};
+use vidimus_protocol::action::{Action, Context, OUTPUT_TYPE, PAYLOAD_TYPE, TEXT_TYPE};
 use vidimus_protocol::entry::{
     AgentRegistered, Answered, Asked, Completed, CredentialEnrolled, Data, Decision, Evaluation,
     Flagged, Outcome, PermitIssued, PermitLapsed, PermitRedeemed, Proposed, Ref, Resolution,
@@ -257,8 +257,8 @@ impl Story {
     /// `action.completed` with exit code 0 or as succeeded, and some output.
     pub fn completion(&mut self, action: ActionId) -> Draft {
         let outcome = match self.actions[&action].proposed.action_kind {
-            ActionKind::Command => Outcome::Exited { code: 0 },
-            ActionKind::Json => Outcome::Succeeded {},
+            kind if kind.runs_a_program() => Outcome::Exited { code: 0 },
+            _ => Outcome::Succeeded {},
         };
         let refs: Vec<Ref> = self.actions[&action].redemption.into_iter().collect();
         let data = Completed {

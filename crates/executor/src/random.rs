@@ -12,11 +12,17 @@ fn fill<const N: usize>() -> Result<[u8; N], Stop> {
 }
 
 /// 32 random bytes.
-pub(crate) fn digest() -> Result<Digest, Stop> {
+///
+/// # Errors
+/// When the system gives none.
+pub fn digest() -> Result<Digest, Stop> {
     fill().map(Digest)
 }
 
 /// A new action id.
-pub(crate) fn action() -> Result<ActionId, Stop> {
+///
+/// # Errors
+/// When the system gives no randomness.
+pub fn action() -> Result<ActionId, Stop> {
     fill().map(ActionId::from_random)
 }

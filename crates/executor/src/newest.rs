@@ -1,10 +1,12 @@
 //! The newest checkpoint of a log that an executor on this computer has seen:
 //! a log that goes back, or shows another history of the same size, ends here.
 
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use vidimus_client::private::{PrivateError, read_private, write_private};
+use vidimus_client::private::{PrivateError, private_folder, read_private, write_private};
 use vidimus_ledger::checkpoint::Checkpoint;
 use vidimus_protocol::{Digest, strict};
 
@@ -12,6 +14,7 @@ use vidimus_protocol::{Digest, strict};
 const MAX: usize = 4096;
 
 /// Where it is kept.
+#[derive(Debug)]
 pub(crate) struct Newest {
     path: PathBuf,
 }
@@ -49,8 +52,35 @@ impl Newest {
         }))
     }
 
-    /// Remembers a checkpoint that was checked against what was seen.
-    pub(crate) fn write(&self, seen: &Checkpoint) -> Result<(), String> {
+    /// Remembers a checkpoint, unless a newer one is remembered: releases
+    /// overlap. Another history of the same size is an error.
+    pub(crate) fn advance(&self, seen: &Checkpoint) -> Result<(), String> {
+        let _locked = self.lock().map_err(|why| {
+            format!("`{}` cannot be locked: {why}", self.path.display())
+        })?;
+        match self.read()? {
+            Some(known) if known.size > seen.size => Ok(()),
+            Some(known) if known.size == seen.size && known.root != seen.root => Err(format!(
+                "the log shows two histories of {} entries",
+                seen.size
+            )),
+            _ => self.write(seen),
+        }
+    }
+
+    /// Held until the file is dropped.
+    fn lock(&self) -> std::io::Result<File> {
+        if let Some(folder) = self.path.parent() {
+            private_folder(folder).map_err(std::io::Error::other)?;
+        }
+        let mut options = File::options();
+        options.create(true).truncate(false).write(true).mode(0o600);
+        let file = options.open(self.path.with_extension("lock"))?;
+        file.lock()?;
+        Ok(file)
+    }
+
+    fn write(&self, seen: &Checkpoint) -> Result<(), String> {
         let kept = Kept {
             origin: seen.origin.clone(),
             root: Digest(seen.root),
@@ -75,7 +105,13 @@ mod tests {
             size: 7,
             root: [2; 32],
         };
-        newest.write(&seen).unwrap();
+        newest.advance(&seen).unwrap();
+        assert_eq!(newest.read(), Ok(Some(seen.clone())));
+        let older = Checkpoint { size: 6, root: [3; 32], ..seen.clone() };
+        newest.advance(&older).unwrap();
+        assert_eq!(newest.read(), Ok(Some(seen.clone())));
+        let other = Checkpoint { root: [3; 32], ..seen.clone() };
+        assert!(newest.advance(&other).unwrap_err().contains("two histories"));
         assert_eq!(newest.read(), Ok(Some(seen)));
         std::fs::write(&newest.path, b"").unwrap();
         assert!(newest.read().is_err());

@@ -11,63 +11,83 @@ use vidimus_protocol::ActionId;
 use vidimus_protocol::api::ActionView;
 use vidimus_protocol::trust::TrustFile;
 
-use crate::out::{quote, visible};
-use crate::stop::{Stop, code};
+use crate::text::{quote, visible};
+use crate::newest::Newest;
+use crate::stop::{Stop, Why};
 
 /// Everything that talking to the gateway and judging it takes.
-pub(crate) struct Setup {
+#[derive(Debug)]
+pub struct Executor {
     /// The agent.
-    pub(crate) profile: AgentProfile,
+    pub profile: AgentProfile,
     /// What anchors the log.
-    pub(crate) trust: TrustFile,
+    pub trust: TrustFile,
     /// The way to the gateway.
-    pub(crate) gateway: Gateway,
+    pub gateway: Gateway,
+    pub(crate) newest: Newest,
 }
 
-impl Setup {
+impl Executor {
     /// Loads the profile of the agent `wanted`, or the only one. Certificate
     /// authorities: those of the command line, else of the environment, else
     /// of the profile.
-    pub(crate) fn load(home: &Home, wanted: Option<&str>, ca: Option<&Path>) -> Result<Self, Stop> {
+    ///
+    /// # Errors
+    /// A [`Stop`] that names the command that mends what is missing.
+    pub fn load(home: &Home, wanted: Option<&str>, ca: Option<&Path>) -> Result<Self, Stop> {
         let path = choose(home, wanted)?;
         let profile = AgentProfile::load(&path)
-            .map_err(|why| Stop::new(code::NOT_SET_UP, why.to_string()))?;
+            .map_err(|why| Stop::new(Why::NotSetUp, why.to_string()))?;
         let trust = trust(&profile)?;
         let ca = ca.map(Path::to_owned).or_else(tls::named_by_environment);
         let gateway = profile
             .gateway(ca.as_deref())
             .map_err(|why| problem(&profile, &why))?;
+        let newest = Newest::of(home.state().join("logs"), trust.log);
         Ok(Self {
             profile,
             trust,
             gateway,
+            newest,
         })
     }
 
     /// Where an action of this agent stands, without waiting.
-    pub(crate) async fn look(&self, action: ActionId) -> Result<ActionView, Stop> {
+    ///
+    /// # Errors
+    /// A [`Stop`]; of usage, when the agent has no such action.
+    pub async fn look(&self, action: ActionId) -> Result<ActionView, Stop> {
+        self.find(action).await?.ok_or_else(|| {
+            let agent = visible(&self.profile.name);
+            Stop::new(
+                Why::Usage,
+                format!("the agent `{agent}` has no action {action}"),
+            )
+        })
+    }
+
+    /// The same; `None` when the gateway has never heard of it.
+    ///
+    /// # Errors
+    /// A [`Stop`] when it does not answer.
+    pub async fn find(&self, action: ActionId) -> Result<Option<ActionView>, Stop> {
         match self.gateway.action(action, 0, None).await {
-            Ok(view) => Ok(view),
-            Err(ClientError::Problem { status: 404, .. }) => Err(Stop::new(
-                code::USAGE,
-                format!(
-                    "the agent `{}` has no action {action}",
-                    visible(&self.profile.name)
-                ),
-            )),
+            Ok(view) => Ok(Some(view)),
+            Err(ClientError::Problem { status: 404, .. }) => Ok(None),
             Err(error) => Err(self.stop(&error)),
         }
     }
 
-    /// What a failed request means for whoever started the command.
-    pub(crate) fn stop(&self, error: &ClientError) -> Stop {
+    /// What a failed request means for whoever asks.
+    #[must_use]
+    pub fn stop(&self, error: &ClientError) -> Stop {
         problem(&self.profile, error)
     }
 }
 
 /// The profile's file.
 fn choose(home: &Home, wanted: Option<&str>) -> Result<PathBuf, Stop> {
-    let not_set_up = |words: String| Err(Stop::new(code::NOT_SET_UP, words));
+    let not_set_up = |words: String| Err(Stop::new(Why::NotSetUp, words));
     let files = files(&home.agents_dir());
     let path = wanted.map(|name| home.agent_profile(name));
     match (path, wanted, files.as_slice()) {
@@ -115,15 +135,15 @@ fn trust(profile: &AgentProfile) -> Result<TrustFile, Stop> {
             "the trust file `{}` cannot be read ({why}). Connect the agent anew in the console: open `vidimus-console`",
             path.display()
         );
-        Stop::new(code::NOT_SET_UP, words)
+        Stop::new(Why::NotSetUp, words)
     })?;
     let trust = TrustFile::parse(&bytes)
-        .map_err(|why| Stop::new(code::UNPROVEN, format!("`{}`: {why}", path.display())))?;
+        .map_err(|why| Stop::new(Why::Unproven, format!("`{}`: {why}", path.display())))?;
     if trust.log == profile.log {
         Ok(trust)
     } else {
         Err(Stop::new(
-            code::UNPROVEN,
+            Why::Unproven,
             format!(
                 "the trust file `{}` is for the log {}, and the agent `{}` was connected to the log {}. Nothing is asked. If you have set up a new log, connect the agent anew in the console",
                 path.display(),
@@ -145,7 +165,7 @@ fn problem(profile: &AgentProfile, error: &ClientError) -> Stop {
                 "Start it: open `vidimus-console`, or run `vidimus gateway --personal`"
             };
             Stop::new(
-                code::UNREACHABLE,
+                Why::Unreachable,
                 format!(
                     "the gateway at {url} does not answer ({}). {cure}",
                     visible(why)
@@ -153,14 +173,14 @@ fn problem(profile: &AgentProfile, error: &ClientError) -> Stop {
             )
         }
         ClientError::Problem { status: 401, .. } => Stop::new(
-            code::NOT_SET_UP,
+            Why::NotSetUp,
             format!(
                 "the gateway does not know the token of the agent `{}`. Connect the agent anew in the console: open `vidimus-console`",
                 visible(agent)
             ),
         ),
         ClientError::Problem { problem, status } if *status >= 500 => Stop::new(
-            code::UNREACHABLE,
+            Why::Unreachable,
             format!("the gateway cannot answer: {}", visible(&problem.detail)),
         ),
         ClientError::Problem { problem, .. } => Stop::internal(format!(
@@ -168,9 +188,9 @@ fn problem(profile: &AgentProfile, error: &ClientError) -> Stop {
             visible(&problem.code),
             visible(&problem.detail)
         )),
-        ClientError::Malformed { .. } => Stop::new(code::UNPROVEN, visible(&error.to_string())),
+        ClientError::Malformed { .. } => Stop::new(Why::Unproven, visible(&error.to_string())),
         ClientError::BaseUrl(_) | ClientError::Tls(_) => {
-            Stop::new(code::NOT_SET_UP, visible(&error.to_string()))
+            Stop::new(Why::NotSetUp, visible(&error.to_string()))
         }
     }
 }
