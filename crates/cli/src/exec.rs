@@ -194,7 +194,9 @@ impl Surroundings<'_> {
         } else {
             say(&format!(
                 "{} is proposed. Nothing has run. Wait for the decision, then run it, with:\n  {}\n  {}",
-                case.request.id(), lines.wait, lines.resume
+                case.request.id(),
+                lines.wait,
+                lines.resume
             ));
         }
         Ok(code)

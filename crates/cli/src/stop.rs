@@ -114,11 +114,6 @@ impl Stop {
         }
     }
 
-    /// The same, and the action is over.
-    pub(crate) fn over(self) -> Self {
-        Self { over: true, ..self }
-    }
-
     /// For what is nobody's decision and nobody's mistake.
     pub(crate) fn internal(words: impl std::fmt::Display) -> Self {
         Self::new(code::INTERNAL, words.to_string())
@@ -145,7 +140,11 @@ mod tests {
         let readme = include_str!("../../../README.md");
         let specification = include_str!("../../../docs/spec/action.md");
         let listed = |text: &str, code: u8| text.contains(&format!("\n| {code} | "));
-        for number in Why::ALL.map(Why::code).into_iter().filter(|code| *code >= 100) {
+        for number in Why::ALL
+            .map(Why::code)
+            .into_iter()
+            .filter(|code| *code >= 100)
+        {
             let meant = OF_EXEC.iter().any(|(code, _)| *code == number.to_string());
             assert!(meant, "{number} in `--help`");
             assert!(listed(readme, number), "{number} in the README");

@@ -25,8 +25,8 @@ pub use people::{
     SessionRow,
 };
 pub use review::{
-    ArtefactView, ChangeView, CommandView, DeliveriesView, DeliveryState, DeliveryView, Difference, EnvView,
-    Fact, FileView, InputView, LikeView, NoteView, OutputView, QuestionView, ReviewView,
+    ArtefactView, ChangeView, CommandView, DeliveriesView, DeliveryState, DeliveryView, Difference,
+    EnvView, Fact, FileView, InputView, LikeView, NoteView, OutputView, QuestionView, ReviewView,
     ScriptView, SectionView, TakenView, TimelineItem, WhatView,
 };
 

@@ -55,9 +55,9 @@ impl Newest {
     /// Remembers a checkpoint, unless a newer one is remembered: releases
     /// overlap. Another history of the same size is an error.
     pub(crate) fn advance(&self, seen: &Checkpoint) -> Result<(), String> {
-        let _locked = self.lock().map_err(|why| {
-            format!("`{}` cannot be locked: {why}", self.path.display())
-        })?;
+        let _locked = self
+            .lock()
+            .map_err(|why| format!("`{}` cannot be locked: {why}", self.path.display()))?;
         match self.read()? {
             Some(known) if known.size > seen.size => Ok(()),
             Some(known) if known.size == seen.size && known.root != seen.root => Err(format!(
@@ -107,11 +107,23 @@ mod tests {
         };
         newest.advance(&seen).unwrap();
         assert_eq!(newest.read(), Ok(Some(seen.clone())));
-        let older = Checkpoint { size: 6, root: [3; 32], ..seen.clone() };
+        let older = Checkpoint {
+            size: 6,
+            root: [3; 32],
+            ..seen.clone()
+        };
         newest.advance(&older).unwrap();
         assert_eq!(newest.read(), Ok(Some(seen.clone())));
-        let other = Checkpoint { root: [3; 32], ..seen.clone() };
-        assert!(newest.advance(&other).unwrap_err().contains("two histories"));
+        let other = Checkpoint {
+            root: [3; 32],
+            ..seen.clone()
+        };
+        assert!(
+            newest
+                .advance(&other)
+                .unwrap_err()
+                .contains("two histories")
+        );
         assert_eq!(newest.read(), Ok(Some(seen)));
         std::fs::write(&newest.path, b"").unwrap();
         assert!(newest.read().is_err());

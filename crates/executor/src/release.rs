@@ -176,7 +176,11 @@ impl Executor {
     /// The log that the trust file names must hold the approval of exactly
     /// this, by somebody whose key chains to its founder.
     fn prove(&self, action: ActionId, proof: &Proof<'_>) -> Result<BundleReport, Stop> {
-        let Proof { permit, bundle, newest } = *proof;
+        let Proof {
+            permit,
+            bundle,
+            newest,
+        } = *proof;
         let claims = self.claims(&permit.jws, bundle).map_err(unproven)?;
         let [detail] = &claims.authorization_details;
         if detail.digest != permit.digest || claims.approval.id != action {

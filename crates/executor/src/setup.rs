@@ -11,9 +11,9 @@ use vidimus_protocol::ActionId;
 use vidimus_protocol::api::ActionView;
 use vidimus_protocol::trust::TrustFile;
 
-use crate::text::{quote, visible};
 use crate::newest::Newest;
 use crate::stop::{Stop, Why};
+use crate::text::{quote, visible};
 
 /// Everything that talking to the gateway and judging it takes.
 #[derive(Debug)]
@@ -36,8 +36,8 @@ impl Executor {
     /// A [`Stop`] that names the command that mends what is missing.
     pub fn load(home: &Home, wanted: Option<&str>, ca: Option<&Path>) -> Result<Self, Stop> {
         let path = choose(home, wanted)?;
-        let profile = AgentProfile::load(&path)
-            .map_err(|why| Stop::new(Why::NotSetUp, why.to_string()))?;
+        let profile =
+            AgentProfile::load(&path).map_err(|why| Stop::new(Why::NotSetUp, why.to_string()))?;
         let trust = trust(&profile)?;
         let ca = ca.map(Path::to_owned).or_else(tls::named_by_environment);
         let gateway = profile

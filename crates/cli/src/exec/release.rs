@@ -48,7 +48,11 @@ impl Release<'_> {
         // From here on the action is used up, whatever happens.
         match self.start(&released, &mut signals).await {
             Ok(running) => self.finish(running, &mut signals).await,
-            Err(stop) => Err(self.executor.not_started(released.action, stop).await.into()),
+            Err(stop) => Err(self
+                .executor
+                .not_started(released.action, stop)
+                .await
+                .into()),
         }
     }
 
@@ -57,7 +61,11 @@ impl Release<'_> {
         released: &Released,
         signals: &mut Forwarded<'_>,
     ) -> Result<Running, Held> {
-        let names: Vec<_> = released.reviewers.iter().map(|name| visible(name)).collect();
+        let names: Vec<_> = released
+            .reviewers
+            .iter()
+            .map(|name| visible(name))
+            .collect();
         say(&format!("approved by {}; starting", names.join(", ")));
         if signals.stop_came().await {
             let words = "stopped before the start; nothing has run, and the permit is used";

@@ -48,7 +48,9 @@ fn reference(update: &RefUpdate) -> SectionView {
 pub(super) fn sql(sql: &Sql) -> ArtefactView {
     let database = sql.database.as_deref().map_or_else(
         || SectionView {
-            warning: Some("The database could not be asked, neither for its name nor for plans.".into()),
+            warning: Some(
+                "The database could not be asked, neither for its name nor for plans.".into(),
+            ),
             ..section("Database", Vec::new())
         },
         |name| section("Database", safe_text::lines(name)),
@@ -63,7 +65,10 @@ pub(super) fn sql(sql: &Sql) -> ArtefactView {
         };
         sections.push(statement(title, one));
         if let Some(plan) = &one.plan {
-            sections.push(section("The database's plan for it", safe_text::lines(plan)));
+            sections.push(section(
+                "The database's plan for it",
+                safe_text::lines(plan),
+            ));
         }
     }
     of_command(sections, &sql.command)
@@ -79,7 +84,11 @@ fn statement(title: String, statement: &Statement) -> SectionView {
         StatementClass::Permission => "changes permissions",
         StatementClass::Unknown => "not understood",
     };
-    let tables: Vec<_> = statement.tables.iter().map(|name| safe_text::flat(name)).collect();
+    let tables: Vec<_> = statement
+        .tables
+        .iter()
+        .map(|name| safe_text::flat(name))
+        .collect();
     let title = if tables.is_empty() {
         format!("{title}: {class}")
     } else {
@@ -101,7 +110,8 @@ pub(super) fn plan(plan: &TerraformPlan) -> ArtefactView {
         move |one: &&ResourceChange| one.actions.iter().any(|action| action == wanted)
     };
     let replaced = |one: &&ResourceChange| is("delete")(one) && is("create")(one);
-    let count = |wanted: &dyn Fn(&&ResourceChange) -> bool| plan.changes.iter().filter(wanted).count();
+    let count =
+        |wanted: &dyn Fn(&&ResourceChange) -> bool| plan.changes.iter().filter(wanted).count();
     let summary = format!(
         "{} to create, {} to change, {} to replace, {} to destroy",
         count(&|one| is("create")(one) && !replaced(one)),
@@ -114,7 +124,11 @@ pub(super) fn plan(plan: &TerraformPlan) -> ArtefactView {
     let (lost, kept): (Vec<_>, Vec<_>) = plan.changes.iter().partition(|one| is("delete")(one));
     sections.extend(lost.into_iter().chain(kept).map(resource));
     for output in &plan.outputs {
-        let title = format!("Output {}: {}", safe_text::flat(&output.name), output.actions.join(", "));
+        let title = format!(
+            "Output {}: {}",
+            safe_text::flat(&output.name),
+            output.actions.join(", ")
+        );
         let lines = sides(output.before.as_deref(), output.after.as_deref(), None);
         sections.push(section(&title, lines));
     }
@@ -122,7 +136,11 @@ pub(super) fn plan(plan: &TerraformPlan) -> ArtefactView {
 }
 
 fn resource(change: &ResourceChange) -> SectionView {
-    let actions: Vec<_> = change.actions.iter().map(|action| safe_text::flat(action)).collect();
+    let actions: Vec<_> = change
+        .actions
+        .iter()
+        .map(|action| safe_text::flat(action))
+        .collect();
     let warning = match change.actions.iter().any(|action| action == "delete") {
         true if change.actions.len() > 1 => Some("It is destroyed and made anew."),
         true => Some("It is destroyed."),
@@ -136,7 +154,11 @@ fn resource(change: &ResourceChange) -> SectionView {
     SectionView {
         warning: warning.map(str::to_owned),
         ..section(
-            &format!("{}: {}", safe_text::flat(&change.address), actions.join(", ")),
+            &format!(
+                "{}: {}",
+                safe_text::flat(&change.address),
+                actions.join(", ")
+            ),
             lines,
         )
     }
@@ -174,9 +196,17 @@ pub(super) fn file_change(change: &FileChange) -> ArtefactView {
     )];
     about.push(format!("as {} (uid {})", change.user, change.uid));
     let state = |which: &str, state: &FileState| {
-        format!("{which} {} bytes, mode {}, SHA-256 {}", state.size, state.mode, state.sha256)
+        format!(
+            "{which} {} bytes, mode {}, SHA-256 {}",
+            state.size, state.mode, state.sha256
+        )
     };
-    about.extend(change.before.as_ref().map(|before| state("before:", before)));
+    about.extend(
+        change
+            .before
+            .as_ref()
+            .map(|before| state("before:", before)),
+    );
     about.push(state("after: ", &change.after));
     let mut sections = vec![section("File", safe_text::lines(&about.join("\n")))];
     let text = |state: &FileState| state.text.clone();
@@ -207,10 +237,17 @@ pub(super) fn tool_call(call: &ToolCall) -> ArtefactView {
     let mut sections = vec![
         section("Tool", safe_text::lines(&call.tool)),
         section("Server", safe_text::lines(&call.server)),
-        section("Arguments", safe_text::lines(&indented(Some(&call.arguments)))),
+        section(
+            "Arguments",
+            safe_text::lines(&indented(Some(&call.arguments))),
+        ),
     ];
     if !call.secrets.is_empty() {
-        let pointers: Vec<_> = call.secrets.iter().map(|one| one.pointer.as_str()).collect();
+        let pointers: Vec<_> = call
+            .secrets
+            .iter()
+            .map(|one| one.pointer.as_str())
+            .collect();
         sections.push(section(
             "Bound, not shown",
             safe_text::lines(&pointers.join("\n")),
@@ -230,7 +267,9 @@ pub(super) fn tool_call(call: &ToolCall) -> ArtefactView {
 pub(super) fn marks(view: &ArtefactView) -> u32 {
     let lines = view.sections.iter().flat_map(|section| &section.lines);
     let command = view.command.as_ref().map_or(0, super::command_marks);
-    lines.map(SafeText::marks).fold(command, u32::saturating_add)
+    lines
+        .map(SafeText::marks)
+        .fold(command, u32::saturating_add)
 }
 
 fn of_command(sections: Vec<SectionView>, command: &Command) -> ArtefactView {
@@ -262,7 +301,10 @@ fn diff(before: &str, after: &str) -> Vec<SafeText> {
     for group in diff.grouped_ops(3) {
         let start = group.first().map_or(0, |op| op.old_range().start);
         if start > shown_to {
-            lines.extend(safe_text::lines(&format!("… {} lines alike", start - shown_to)));
+            lines.extend(safe_text::lines(&format!(
+                "… {} lines alike",
+                start - shown_to
+            )));
         }
         shown_to = group.last().map_or(shown_to, |op| op.old_range().end);
         for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
@@ -280,7 +322,10 @@ fn diff(before: &str, after: &str) -> Vec<SafeText> {
     }
     let total = before.lines().count();
     if total > shown_to {
-        lines.extend(safe_text::lines(&format!("… {} lines alike", total - shown_to)));
+        lines.extend(safe_text::lines(&format!(
+            "… {} lines alike",
+            total - shown_to
+        )));
     }
     lines
 }

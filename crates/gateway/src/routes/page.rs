@@ -252,8 +252,7 @@ fn sql_lines(sql: &Sql) -> Vec<Line> {
 
 fn plan_lines(plan: &TerraformPlan) -> Vec<Line> {
     let changes = plan.changes.iter();
-    let change =
-        |one: &ResourceChange| format!("{}: {}", one.address, one.actions.join(" and "));
+    let change = |one: &ResourceChange| format!("{}: {}", one.address, one.actions.join(" and "));
     changes
         .map(|one| Line::new("Resource", &change(one)))
         .collect()

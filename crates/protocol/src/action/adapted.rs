@@ -182,7 +182,8 @@ impl GitPush {
                 "a reference is not named in full",
             ),
             (
-                refs.iter().all(|one| one.old.is_some() || one.new.is_some()),
+                refs.iter()
+                    .all(|one| one.old.is_some() || one.new.is_some()),
                 "a reference has neither `old` nor `new`",
             ),
             (
@@ -194,7 +195,10 @@ impl GitPush {
                     .all(|one| one.more <= strict::MAX_SAFE && one.lost <= strict::MAX_SAFE),
                 "a number is above 2^53 - 1",
             ),
-            (ids().all(|id| is_object_id(id)), "an object id is malformed"),
+            (
+                ids().all(|id| is_object_id(id)),
+                "an object id is malformed",
+            ),
         ])
     }
 }

@@ -46,7 +46,10 @@ impl FileChange {
                 self.path.starts_with('/') && !self.path.contains('\0'),
                 "`path` is not absolute",
             ),
-            (states().all(|state| is_mode(&state.mode)), "a `mode` is not four octal digits"),
+            (
+                states().all(|state| is_mode(&state.mode)),
+                "a `mode` is not four octal digits",
+            ),
             (
                 states().all(|state| state.size <= strict::MAX_SAFE),
                 "a size is above 2^53 - 1",

@@ -51,7 +51,9 @@ impl ToolCall {
                 "`secrets` is not sorted by pointer, each once",
             ),
             (
-                self.secrets.iter().all(|secret| self.hides(&secret.pointer)),
+                self.secrets
+                    .iter()
+                    .all(|secret| self.hides(&secret.pointer)),
                 "`secrets` names a value that is not hidden",
             ),
         ])

@@ -52,10 +52,22 @@ pub(crate) fn write(cases: &mut Cases) {
                 content.parts[payload]["bytes"] = json!(Blob(written(&changed)).to_string());
             });
         }
-        for other in ["command", "json", "sql", "git.push", "git_push", "terraform.plan"] {
-            change(cases, &forge, &format!("{kind} proposed as `{other}`"), |content| {
-                content.leaves[3]["data"]["action_kind"] = json!(other);
-            });
+        for other in [
+            "command",
+            "json",
+            "sql",
+            "git.push",
+            "git_push",
+            "terraform.plan",
+        ] {
+            change(
+                cases,
+                &forge,
+                &format!("{kind} proposed as `{other}`"),
+                |content| {
+                    content.leaves[3]["data"]["action_kind"] = json!(other);
+                },
+            );
         }
         for outcome in [
             json!({"exited": {"code": 0}}),
@@ -74,7 +86,7 @@ pub(crate) fn write(cases: &mut Cases) {
 /// What the command holds is another module's matter, and would be said four times.
 fn actions(plain: &Value) -> Vec<(String, Value)> {
     let mut actions = Vec::new();
-    let mut set = |place: &str, name: &str, new: Value| {
+    let mut set = |place: &str, name: &str, new: Option<Value>| {
         let mut action = plain.clone();
         put(&mut action, place, new);
         actions.push((format!("{place} {name}"), action));
@@ -89,41 +101,50 @@ fn actions(plain: &Value) -> Vec<(String, Value)> {
         }
         if old.is_string() {
             for text in TEXTS {
-                set(&place, &format!("is `{text}`"), json!(text));
+                set(&place, &format!("is `{text}`"), Some(json!(text)));
             }
         }
     }
-    for (place, texts) in [
-        ("/payload/changes/0/after", 33),
-        ("/payload/arguments", 33),
-    ] {
+    for (place, texts) in [("/payload/changes/0/after", 33), ("/payload/arguments", 33)] {
         if plain.pointer(place).is_some() {
             for levels in 31..=texts {
                 let deep = format!("{}{}", "{\"a\":".repeat(levels), "1");
-                set(place, &format!("{levels} levels"), json!(deep + &"}".repeat(levels)));
+                set(
+                    place,
+                    &format!("{levels} levels"),
+                    Some(json!(deep + &"}".repeat(levels))),
+                );
             }
             for size in [262_143, 262_144, 262_145] {
                 let long = format!("{{\"a\":\"{}\"}}", "y".repeat(size - 8));
-                set(place, &format!("{size} bytes"), json!(long));
+                set(place, &format!("{size} bytes"), Some(json!(long)));
             }
         }
     }
     if plain["kind"] == json!("git.push") {
         let one = plain["payload"]["refs"][0].clone();
         for number in [0, 100, 101] {
-            set("/payload/refs", &format!("{number}"), json!(vec![one.clone(); number]));
+            set(
+                "/payload/refs",
+                &format!("{number}"),
+                Some(json!(vec![one.clone(); number])),
+            );
         }
         let commit = one["commits"][0].clone();
         for number in [0, 200, 201] {
             let many = json!(vec![commit.clone(); number]);
-            set("/payload/refs/0/commits", &format!("{number}"), many);
+            set("/payload/refs/0/commits", &format!("{number}"), Some(many));
         }
         for missing in [&["old"][..], &["new"], &["old", "new"]] {
             let mut one = one.clone();
             for name in missing {
                 one.as_object_mut().expect("a reference").remove(*name);
             }
-            set("/payload/refs/0", &format!("without {missing:?}"), one);
+            set(
+                "/payload/refs/0",
+                &format!("without {missing:?}"),
+                Some(one),
+            );
         }
     }
     if plain["kind"] == json!("mcp.tool_call") {
@@ -151,14 +172,23 @@ fn actions(plain: &Value) -> Vec<(String, Value)> {
             let mut payload = plain["payload"].clone();
             payload["arguments"] = json!(arguments.to_string());
             payload["secrets"] = json!(secrets);
-            set("/payload", &format!("secrets {pointers:?}"), payload);
+            set("/payload", &format!("secrets {pointers:?}"), Some(payload));
         }
     }
     if plain["kind"] == json!("sql") {
-        for tables in [&["a", "a"][..], &["b", "a"], &["\u{1f600}", "\u{fb33}"], &["\u{fb33}", "\u{1f600}"]] {
-            set("/payload/statements/0/tables", &format!("{tables:?}"), json!(tables));
+        for tables in [
+            &["a", "a"][..],
+            &["b", "a"],
+            &["\u{1f600}", "\u{fb33}"],
+            &["\u{fb33}", "\u{1f600}"],
+        ] {
+            set(
+                "/payload/statements/0/tables",
+                &format!("{tables:?}"),
+                Some(json!(tables)),
+            );
         }
-        set("/payload/statements", "none", json!([]));
+        set("/payload/statements", "none", Some(json!([])));
     }
     actions
 }

@@ -100,7 +100,12 @@ fn sql(command: &Command) -> Sql {
                     false,
                 )
             },
-            statement(StatementClass::Delete, &["carts"], "DELETE FROM carts", true),
+            statement(
+                StatementClass::Delete,
+                &["carts"],
+                "DELETE FROM carts",
+                true,
+            ),
         ],
     }
 }

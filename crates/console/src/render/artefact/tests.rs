@@ -4,23 +4,33 @@ use crate::render::{marks, target_line, tests::plain, title, what};
 use crate::view::WhatView;
 use vidimus_verify::testkit::sample_kinds;
 
+/// Title, warning and text of a section.
+type Shown = (String, Option<String>, String);
+
 /// Title, target and sections of the sample of a kind.
-fn shown(kind: &str) -> (String, String, Vec<(String, Option<String>, String)>) {
+fn shown(kind: &str) -> (String, String, Vec<Shown>) {
     let samples = sample_kinds();
-    let action = samples.iter().find(|one| one.kind().as_str() == kind).unwrap();
+    let action = samples
+        .iter()
+        .find(|one| one.kind().as_str() == kind)
+        .unwrap();
     let WhatView::Artefact(view) = what(action) else {
         panic!("{kind} is an artefact");
     };
     assert_eq!(view.command.is_some(), action.kind().runs_a_program());
     let section = |section: &SectionView| {
         let lines: Vec<_> = section.lines.iter().map(plain).collect();
-        (section.title.clone(), section.warning.clone(), lines.join("\n"))
+        (
+            section.title.clone(),
+            section.warning.clone(),
+            lines.join("\n"),
+        )
     };
     let sections = view.sections.iter().map(section).collect();
     (title(action), target_line(action), sections)
 }
 
-fn one(title: &str, warning: Option<&str>, lines: &str) -> (String, Option<String>, String) {
+fn one(title: &str, warning: Option<&str>, lines: &str) -> Shown {
     (title.into(), warning.map(Into::into), lines.into())
 }
 
@@ -30,8 +40,7 @@ fn a_push_shows_what_moves_and_what_is_lost() {
     let (title, target, sections) = shown("git.push");
     assert_eq!(title, "git push refs/heads/main");
     assert_eq!(target, "ssh://git.example/shop.git");
-    let moved =
-        format!("{b} → {a}\n+ aaaaaaaaaaaa Ada: Say what is meant\n+ 1 more commits");
+    let moved = format!("{b} → {a}\n+ aaaaaaaaaaaa Ada: Say what is meant\n+ 1 more commits");
     assert_eq!(
         sections[1],
         one(
@@ -75,7 +84,11 @@ fn a_plan_shows_what_is_destroyed_first() {
         sections[1].1.as_deref(),
         Some("It is destroyed and made anew.")
     );
-    assert!(sections[1].2.contains("+   \"password\": \"(sensitive value)\""));
+    assert!(
+        sections[1]
+            .2
+            .contains("+   \"password\": \"(sensitive value)\"")
+    );
     assert!(sections[1].2.contains("known after it is applied:"));
     assert_eq!(
         sections[2].2,
@@ -88,12 +101,20 @@ fn a_plan_shows_what_is_destroyed_first() {
 fn a_file_and_a_call_show_what_changes_and_what_is_sent() {
     let (title, _, sections) = shown("file.change");
     assert_eq!(title, "write /etc/proxy.conf");
-    assert!(sections[0].2.starts_with("replaces /etc/proxy.conf\nas ada (uid 1000)"));
+    assert!(
+        sections[0]
+            .2
+            .starts_with("replaces /etc/proxy.conf\nas ada (uid 1000)")
+    );
     assert_eq!(sections[1].2, "  listen 443\n- workers 2\n+ workers 8");
     let (_, target, sections) = shown("mcp.tool_call");
     assert_eq!(target, "npx @shop/mcp");
     assert_eq!(sections[2].0, "Arguments");
-    assert!(sections[2].2.contains("\"amount\": -12.5"), "{}", sections[2].2);
+    assert!(
+        sections[2].2.contains("\"amount\": -12.5"),
+        "{}",
+        sections[2].2
+    );
     assert_eq!(sections[3], one("Bound, not shown", None, "/card/pin"));
 }
 
@@ -112,7 +133,10 @@ fn lines_left_out_of_a_diff_are_counted() {
 #[test]
 fn a_number_keeps_its_spelling() {
     assert_eq!(indented(Some("1.0")), "1.0");
-    assert_eq!(indented(Some(r#"{"a":12345678901234567890123}"#)), r#"{"a":12345678901234567890123}"#);
+    assert_eq!(
+        indented(Some(r#"{"a":12345678901234567890123}"#)),
+        r#"{"a":12345678901234567890123}"#
+    );
 }
 
 #[test]

@@ -133,8 +133,11 @@ fn each_kind_has_one_spelling_and_its_name() {
     }
 }
 
+/// What a case breaks, and how.
+type Case<T> = (&'static str, fn(&mut T));
+
 /// Breaks one rule in a copy and hopes for a refusal.
-fn refuses<T: Clone>(good: &T, wrap: fn(Box<T>) -> Payload, cases: &[(&str, fn(&mut T))]) {
+fn refuses<T: Clone>(good: &T, wrap: fn(Box<T>) -> Payload, cases: &[Case<T>]) {
     for (what, break_it) in cases {
         let mut broken = good.clone();
         break_it(&mut broken);
@@ -154,7 +157,9 @@ fn each_rule_of_a_push_refuses() {
         &[
             ("command", |p| p.command.argv.clear()),
             ("no refs", |p| p.refs.clear()),
-            ("many refs", |p| p.refs = vec![p.refs[0].clone(); MAX_REFS + 1]),
+            ("many refs", |p| {
+                p.refs = vec![p.refs[0].clone(); MAX_REFS + 1]
+            }),
             ("short name", |p| p.refs[0].name = "main".into()),
             ("neither", |p| p.refs[0].new = None),
             ("upper case", |p| p.refs[0].new = Some(ID.to_uppercase())),
@@ -187,7 +192,9 @@ fn each_rule_of_sql_and_of_a_plan_refuses() {
         &[
             ("command", |p| p.command.argv.clear()),
             ("after", |p| p.changes[0].after = Some("{".into())),
-            ("before", |p| p.changes[0].before = Some(r#"{"a":1,"a":1}"#.into())),
+            ("before", |p| {
+                p.changes[0].before = Some(r#"{"a":1,"a":1}"#.into())
+            }),
             ("unknown", |p| p.changes[0].unknown = Some(String::new())),
             ("output", |p| p.outputs[0].after = Some("NaN".into())),
             ("actions", |p| p.changes[0].actions.clear()),
@@ -205,7 +212,9 @@ fn each_rule_of_a_file_and_of_a_call_refuses() {
             ("relative", |c| c.path = "motd".into()),
             ("NUL", |c| c.path = "/a\0b".into()),
             ("mode", |c| c.after.mode = "644".into()),
-            ("mode before", |c| c.before.as_mut().unwrap().mode = "0888".into()),
+            ("mode before", |c| {
+                c.before.as_mut().unwrap().mode = "0888".into()
+            }),
             ("text", |c| c.after.text = Some("other".into())),
             ("text before", |c| c.before.as_mut().unwrap().size = 9),
             ("size", |c| {
