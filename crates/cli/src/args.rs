@@ -103,6 +103,12 @@ pub(crate) const EXEC_NOTES: &[&str] = &[
      nothing else of the environment unless `--env` or `--secret` names it.",
     "Without a terminal it returns after 40 seconds with exit code 115 and the \
      command line that goes on waiting. Ctrl-C takes the request back.",
+    "More is made of some commands, unless `--plain` is given. `git push`: the commits \
+     and references that move are shown, and exactly those objects are pushed. `psql` with \
+     `-c`, `-f` or `--stdin`: its statements are shown, with the database's plans. `terraform \
+     apply`: the plan is made and shown, and that file is applied. `cp FROM FILE` and \
+     `tee FILE` with `--stdin`: shown before and after, and written by Vidimus. What was \
+     looked at is looked at again before it runs; a change means a new review.",
 ];
 
 /// What `vidimus wait --help` says beyond the options.
@@ -231,6 +237,10 @@ pub(crate) struct ExecArgs {
     /// finds its own folder. It is checked again just before the start.
     #[arg(long, conflicts_with = "resume")]
     pub(crate) script_by_name: bool,
+    /// Hold it as a plain command. Otherwise more is made of `git push`, `psql`,
+    /// `terraform apply`, and of `tee` and `cp` to one file: see below.
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) plain: bool,
     /// Longest wait for a decision, such as `90s`, `15m` or `2h`.
     #[arg(long, value_name = "TIME", value_parser = seconds, conflicts_with = "resume")]
     pub(crate) ttl: Option<u64>,

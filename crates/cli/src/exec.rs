@@ -4,7 +4,9 @@
 //! Out of scope: the decision, which is a person's; the ledger, which is the
 //! gateway's. Spec: `docs/spec/action.md`.
 
+mod adapter;
 pub(crate) mod ask;
+mod asker;
 mod diff;
 mod env;
 mod input;
@@ -20,15 +22,17 @@ mod signals;
 mod tail;
 mod who;
 pub(crate) mod words;
+mod work;
+mod writing;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use vidimus_client::home::Home;
 use vidimus_executor::{Executor, Request, decided, random};
-use vidimus_protocol::action::{Action, Context};
+use vidimus_protocol::action::Context;
 use vidimus_protocol::{ActionId, Time};
 
 use crate::args::{ExecArgs, StdinMode};
@@ -38,10 +42,11 @@ use crate::stop::{Stop, code};
 use ask::Asking;
 use env::Environment;
 use input::Input;
-use plan::{Plan, Wanted};
+use plan::Wanted;
 use release::Release;
 use saved::{Saved, SavedError, SavedFile};
 use signals::Stops;
+use work::Work;
 
 /// How long is waited without a terminal. Shell tools of coding agents end
 /// commands that take longer than a minute or two.
@@ -91,32 +96,34 @@ struct Case {
     saved: Saved,
     file: SavedFile,
     /// What is held since it was proposed; made anew after a resume.
-    plan: Option<Plan>,
+    work: Option<Work>,
 }
 
 impl Surroundings<'_> {
     async fn propose(self, args: ExecArgs) -> Result<u8, Stop> {
-        let wanted = wanted(&args)?;
-        let plan = Plan::make(wanted).map_err(|why| Stop::new(code::USAGE, why.to_string()))?;
+        let usage = |words: String| Stop::new(code::USAGE, words);
         let executor = Executor::load(self.home, args.agent.as_deref(), self.tls_ca.as_deref())?;
-        let request = Request::new(plan.action(), claims(&args).as_ref(), args.ttl)?;
-        let salts = plan.environment().salts();
-        let saved = Saved::new(
-            request.propose.clone(),
-            &executor.profile.name,
-            args.script_by_name,
-            salts,
-        );
+        let folder = self.home.exec_dir();
+        let work = Work::make(wanted(&args)?, args.plain, &folder)
+            .await
+            .map_err(usage)?;
+        let request = Request::new(work.action(), claims(&args).as_ref(), args.ttl)?;
+        let mut saved = Saved::new(request.propose.clone(), &executor.profile.name);
+        saved.script_by_name = args.script_by_name;
         say("asking for approval of");
-        for line in plan.asked(request.id(), request.digest) {
+        for line in work.asked(request.id(), request.digest) {
             detail(&line);
         }
-        if plan.script_asks_for_its_place() {
-            say(
-                "the script seems to look for its own folder; it runs from a sealed copy, so `$0` does not lead there. `--script-by-name` hands it over by its name",
-            );
+        if let Work::Program { plan, beside } = &work {
+            saved.secrets = plan.environment().salts();
+            saved.made = beside.made().cloned();
+            if plan.script_asks_for_its_place() {
+                say(
+                    "the script seems to look for its own folder; it runs from a sealed copy, so `$0` does not lead there. `--script-by-name` hands it over by its name",
+                );
+            }
         }
-        let input = plan.input().to_keep().map_err(Stop::internal)?;
+        let input = work.to_keep().map_err(Stop::internal)?;
         let file = saved
             .write(&self.home.exec_state(saved.action), input.as_deref())
             .map_err(Stop::internal)?;
@@ -125,7 +132,7 @@ impl Surroundings<'_> {
             request,
             saved,
             file,
-            plan: Some(plan),
+            work: Some(work),
         };
         self.see_through(case).await
     }
@@ -145,7 +152,7 @@ impl Surroundings<'_> {
             request,
             saved,
             file,
-            plan: None,
+            work: None,
         };
         self.see_through(case).await
     }
@@ -162,6 +169,12 @@ impl Surroundings<'_> {
             Ok(_) => !self.no_wait,
             Err(stop) => stop.over,
         };
+        if over {
+            let plan = case.saved.made.as_ref().map(saved::Made::remove);
+            if let Some(Err(why)) = plan {
+                say(&format!("the plan could not be removed: {why}"));
+            }
+        }
         if over && let Err(why) = case.file.remove() {
             say(&format!(
                 "what was kept for a resume could not be removed: {why}"
@@ -205,18 +218,18 @@ impl Surroundings<'_> {
     async fn go(&mut self, case: &Case) -> Result<u8, Stop> {
         self.approval(case).await?;
         let anew;
-        let plan = match &case.plan {
-            Some(plan) => plan,
+        let work = match &case.work {
+            Some(work) => work,
             None => {
-                let input = saved::input_path(&self.home.exec_state(case.request.id()));
-                anew = plan_again(&case.request.action, &case.saved, &input)?;
+                let kept = saved::input_path(&self.home.exec_state(case.request.id()));
+                anew = Work::again(&case.request.action, &case.saved, &kept).map_err(changed)?;
                 &anew
             }
         };
         let release = Release {
             executor: &case.executor,
             request: &case.request,
-            plan,
+            work,
         };
         release.run(&mut self.stops).await
     }
@@ -224,7 +237,7 @@ impl Surroundings<'_> {
     async fn approval(&mut self, case: &Case) -> Result<(), Stop> {
         let lines = self.lines(case);
         let mut asking = self.asking(case, &lines);
-        let expires_at: Time = if case.plan.is_none()
+        let expires_at: Time = if case.work.is_none()
             && let Some(view) = case.executor.find(case.request.id()).await?
         {
             if let Some(end) = decided(&view) {
@@ -287,6 +300,7 @@ fn wanted(args: &ExecArgs) -> Result<Wanted, Stop> {
             Some(StdinMode::Bound) => Input::spool().map_err(|why| usage(why.to_string()))?,
         },
         script_by_name: args.script_by_name,
+        sealed: None,
     })
 }
 
@@ -300,25 +314,9 @@ fn claims(args: &ExecArgs) -> Option<Context> {
     })
 }
 
-/// Builds the plan of an approved action from what is there now.
-fn plan_again(approved: &Action, saved: &Saved, input: &Path) -> Result<Plan, Stop> {
-    let changed = |why: String| {
-        Stop::new(
-            code::CHANGED,
-            format!("what was approved cannot run any more; nothing has run. {why}"),
-        )
-    };
-    let command = approved
-        .command()
-        .ok_or_else(|| changed("It is no command.".into()))?;
-    let environment = Environment::restore(command, &saved.secrets, |name| std::env::var_os(name))
-        .map_err(|why| changed(why.to_string()))?;
-    let wanted = Wanted {
-        argv: command.argv.clone(),
-        cwd: command.cwd.clone().into(),
-        environment,
-        stdin: Input::again(&command.stdin, input).map_err(|why| changed(why.to_string()))?,
-        script_by_name: saved.script_by_name,
-    };
-    Plan::make(wanted).map_err(|why| changed(why.to_string()))
+fn changed(why: String) -> Stop {
+    Stop::new(
+        code::CHANGED,
+        format!("what was approved cannot run any more; nothing has run. {why}"),
+    )
 }

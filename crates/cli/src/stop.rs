@@ -6,6 +6,7 @@
 pub(crate) mod code {
     use vidimus_executor::Why;
 
+    pub(crate) const DONE: u8 = 0;
     pub(crate) const USAGE: u8 = Why::Usage as u8;
     pub(crate) const INTERNAL: u8 = Why::Internal as u8;
     pub(crate) const WITHDRAWN: u8 = Why::Withdrawn as u8;
@@ -21,7 +22,10 @@ pub(crate) type Meanings = &'static [(&'static str, &'static str)];
 
 /// The codes of `vidimus exec`.
 pub(crate) const OF_EXEC: Meanings = &[
-    ("the command's own", "it ran; 128+N when signal N ended it"),
+    (
+        "the command's own",
+        "it ran; 128+N when signal N ended it; 0 for a file that is written",
+    ),
     ("2", "wrong usage"),
     ("70", "another failure, or nobody knows how the run ended"),
     ("110", "denied; the reviewer's reason is printed"),

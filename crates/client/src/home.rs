@@ -189,10 +189,16 @@ impl Home {
         Ok(names)
     }
 
-    /// What `vidimus exec` needs to resume an action.
+    /// Where `vidimus exec` keeps what waits.
+    #[must_use]
+    pub fn exec_dir(&self) -> PathBuf {
+        self.state.join("exec")
+    }
+
+    /// What it needs to resume an action.
     #[must_use]
     pub fn exec_state(&self, action: ActionId) -> PathBuf {
-        self.state.join("exec").join(format!("{action}.json"))
+        self.exec_dir().join(format!("{action}.json"))
     }
 }
 

@@ -1,33 +1,121 @@
 //! Names what differs between the action that was approved and the one that
 //! would run.
 
-use vidimus_protocol::action::{Action, EnvVar, File};
+use vidimus_protocol::action::{Action, Command, EnvVar, File, FileState, Payload};
 
 /// One line for each difference; empty when both are the same.
 pub(crate) fn differences(approved: &Action, now: &Action) -> Vec<String> {
     if approved == now {
         return Vec::new();
     }
-    let (Some(was), Some(is)) = (approved.command(), now.command()) else {
-        return vec!["the kind of action".into()];
-    };
+    let mut lines = beside(&approved.payload, &now.payload);
+    if let (Some(was), Some(is)) = (approved.command(), now.command()) {
+        commands(&mut lines, was, is);
+    }
+    let [was, is] = [approved, now].map(|action| &action.target.system);
+    text(&mut lines, "machine", was, is);
+    if lines.is_empty() {
+        lines.push("the action".into());
+    }
+    lines
+}
+
+/// What differs in what stands beside a command, or in place of one: how
+/// things stand has changed since they were looked at.
+fn beside(was: &Payload, is: &Payload) -> Vec<String> {
     let mut lines = Vec::new();
+    match (was, is) {
+        (Payload::GitPush(was), Payload::GitPush(is)) => {
+            let end = |id: &Option<String>| id.clone().unwrap_or_else(|| "not there".into());
+            for (was, is) in was.refs.iter().zip(&is.refs) {
+                if was.old != is.old {
+                    lines.push(format!(
+                        "`{}` of the remote: now {}, approved {}",
+                        was.name,
+                        end(&is.old),
+                        end(&was.old)
+                    ));
+                }
+            }
+        }
+        (Payload::Sql(was), Payload::Sql(is)) => {
+            let name = |database: &Option<String>| database.clone().unwrap_or_default();
+            text(
+                &mut lines,
+                "database",
+                &name(&was.database),
+                &name(&is.database),
+            );
+        }
+        (Payload::TerraformPlan(was), Payload::TerraformPlan(is)) => {
+            for (was, is) in pairs(&was.changes, &is.changes, |one| &one.address) {
+                if was != is {
+                    let name = was.or(is).map_or("", |one| one.address.as_str());
+                    lines.push(format!("`{name}` would change otherwise than approved"));
+                }
+            }
+            for (was, is) in pairs(&was.outputs, &is.outputs, |one| &one.name) {
+                if was != is {
+                    let name = was.or(is).map_or("", |one| one.name.as_str());
+                    lines.push(format!(
+                        "the output `{name}` would be another than approved"
+                    ));
+                }
+            }
+            text(&mut lines, "Terraform's version", &was.version, &is.version);
+        }
+        (Payload::FileChange(was), Payload::FileChange(is)) => {
+            let state = |state: &Option<FileState>| {
+                let words =
+                    |state: &FileState| format!("mode {}, SHA-256 {}", state.mode, state.sha256);
+                state.as_ref().map_or_else(|| "not there".into(), words)
+            };
+            let what = format!("`{}` before it is written", was.path);
+            text(&mut lines, &what, &state(&was.before), &state(&is.before));
+            text(
+                &mut lines,
+                "what is written",
+                &state(&Some(was.after.clone())),
+                &state(&Some(is.after.clone())),
+            );
+        }
+        _ if was != is && std::mem::discriminant(was) != std::mem::discriminant(is) => {
+            lines.push("the kind of action".into());
+        }
+        _ => {}
+    }
+    lines
+}
+
+/// Those of the same name together.
+fn pairs<'a, T>(
+    was: &'a [T],
+    is: &'a [T],
+    name: impl Fn(&T) -> &String,
+) -> Vec<(Option<&'a T>, Option<&'a T>)> {
+    let find = |among: &'a [T], wanted: &T| among.iter().find(|one| name(one) == name(wanted));
+    let known = was.iter().map(|one| (Some(one), find(is, one)));
+    let new = is.iter().filter(|one| find(was, one).is_none());
+    known.chain(new.map(|one| (None, Some(one)))).collect()
+}
+
+fn commands(lines: &mut Vec<String>, was: &Command, is: &Command) {
     if was.argv != is.argv {
         lines.push(format!("arguments: {:?}, approved {:?}", is.argv, was.argv));
     }
-    text(&mut lines, "working directory", &was.cwd, &is.cwd);
-    environment(&mut lines, &was.env, &is.env);
-    file(&mut lines, "program", Some(&was.program), Some(&is.program));
+    text(lines, "working directory", &was.cwd, &is.cwd);
+    environment(lines, &was.env, &is.env);
+    file(lines, "program", Some(&was.program), Some(&is.program));
     let interpreters = [was, is].map(|command| command.interpreter.as_ref());
     let files = interpreters.map(|found| found.map(|one| &one.file));
-    file(&mut lines, "interpreter", files[0], files[1]);
+    file(lines, "interpreter", files[0], files[1]);
     let arguments = interpreters.map(|found| found.and_then(|one| one.argument.as_ref()));
     if arguments[0] != arguments[1] {
         lines.push("the argument in the `#!` line".into());
     }
     let scripts = [was, is].map(|command| command.script.as_ref());
     let files = scripts.map(|found| found.map(|one| &one.file));
-    file(&mut lines, "script", files[0], files[1]);
+    file(lines, "script", files[0], files[1]);
     let positions = was.files.iter().chain(&is.files).map(|file| file.argument);
     let mut positions: Vec<_> = positions.collect();
     positions.sort_unstable();
@@ -37,7 +125,7 @@ pub(crate) fn differences(approved: &Action, now: &Action) -> Vec<String> {
             let found = command.files.iter().find(|one| one.argument == position);
             found.map(|one| &one.file)
         });
-        file(&mut lines, &format!("argument {position}"), old, new);
+        file(lines, &format!("argument {position}"), old, new);
     }
     if was.stdin != is.stdin {
         lines.push("standard input".into());
@@ -51,16 +139,6 @@ pub(crate) fn differences(approved: &Action, now: &Action) -> Vec<String> {
     if was.not_bound != is.not_bound {
         lines.push("the list of what is not bound".into());
     }
-    text(
-        &mut lines,
-        "machine",
-        &approved.target.system,
-        &now.target.system,
-    );
-    if lines.is_empty() {
-        lines.push("the action".into());
-    }
-    lines
 }
 
 fn text(lines: &mut Vec<String>, what: &str, was: &str, is: &str) {
@@ -112,7 +190,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use vidimus_protocol::Digest;
-    use vidimus_protocol::action::{ArgFile, Command, Interpreter, Payload, Script, Stdin, Target};
+    use vidimus_protocol::action::{ArgFile, Interpreter, Script, Stdin, Target};
 
     /// What a case changes, and how.
     type Case = (&'static str, fn(&mut Command, &mut Target));

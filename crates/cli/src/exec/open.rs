@@ -99,6 +99,11 @@ impl Held {
         })
     }
 
+    /// Its permission bits.
+    pub(crate) fn mode(&self) -> io::Result<u32> {
+        Ok(self.file.metadata()?.mode() & 0o777)
+    }
+
     /// Its first bytes, at most `most`.
     pub(crate) fn head(&self, most: usize) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; most];

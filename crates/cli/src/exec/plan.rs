@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 use vidimus_protocol::action::{
     Action, ArgFile, Command, Interpreter, MAX_PAYLOAD, Payload, Script, Target,
 };
-use vidimus_protocol::{ActionId, Digest};
 
 use super::env::Environment;
 use super::input::Input;
@@ -24,7 +23,7 @@ use super::interpreter::Family;
 use super::not_bound;
 use super::open::{self, Folder, Held, OpenError, Sealed};
 use super::shebang::{self, HEAD, Line, Sort, SortError};
-use super::{who, words};
+use super::who;
 
 /// Most bytes of a file that an argument names and that is bound by content.
 pub(crate) const MAX_ARGUMENT_FILE: u64 = 64 << 20;
@@ -42,6 +41,9 @@ pub(crate) struct Wanted {
     pub(crate) stdin: Input,
     /// Hand a script over by its name instead of as a sealed copy.
     pub(crate) script_by_name: bool,
+    /// The argument that names a file to be handed over as a sealed copy, for
+    /// programs that are no known interpreter.
+    pub(crate) sealed: Option<usize>,
 }
 
 /// A command, ready to run.
@@ -141,19 +143,29 @@ impl Plan {
         })
     }
 
-    /// What is proposed.
-    pub(crate) fn action(&self) -> Action {
-        action(self.command.clone(), self.target.clone())
-    }
-
-    /// What is asked for, in words.
-    pub(crate) fn asked(&self, id: ActionId, digest: Digest) -> Vec<String> {
-        words::asked(&self.command, &self.target, id, digest)
+    /// The command and where it runs, as proposed.
+    pub(crate) fn stated(&self) -> (&Command, &Target) {
+        (&self.command, &self.target)
     }
 
     /// The program's path.
     pub(crate) fn program(&self) -> &str {
         &self.command.program.path
+    }
+
+    /// The program, as the command line names it.
+    pub(crate) fn name(&self) -> &str {
+        &self.wanted.argv[0]
+    }
+
+    /// The command line.
+    pub(crate) fn argv(&self) -> &[String] {
+        &self.wanted.argv
+    }
+
+    /// The folder that it runs in.
+    pub(crate) fn cwd(&self) -> &Path {
+        &self.wanted.cwd
     }
 
     /// Its standard input.
@@ -176,9 +188,9 @@ impl Plan {
         })
     }
 
-    /// The action that a run would be at this moment, or what cannot be read
+    /// The command that a run would be at this moment, or what cannot be read
     /// any more, in words.
-    pub(crate) fn now(&self) -> Result<Action, Vec<String>> {
+    pub(crate) fn now(&self) -> Result<(Command, Target), Vec<String>> {
         let mut gone = Vec::new();
         let (mut command, mut target) = (self.command.clone(), self.target.clone());
         match self.executable.again() {
@@ -214,7 +226,7 @@ impl Plan {
             None => gone.push(format!("the folder `{}` was removed", self.folder.path)),
         }
         if gone.is_empty() {
-            Ok(action(command, target))
+            Ok((command, target))
         } else {
             Err(gone)
         }
@@ -322,7 +334,8 @@ fn script_argument(
     program: &Held,
 ) -> Result<Option<BoundScript>, PlanError> {
     let family = Family::of(&program.bound.path).or_else(|| Family::of(&wanted.argv[0]));
-    let Some(argument) = family.and_then(|family| family.script(&wanted.argv)) else {
+    let script = family.and_then(|family| family.script(&wanted.argv));
+    let Some(argument) = script.or(wanted.sealed) else {
         return Ok(None);
     };
     let name = &wanted.argv[argument];
@@ -408,17 +421,14 @@ fn describe(
         resource: folder.path.clone(),
         system: who::host_name(),
     };
-    if action(command.clone(), target.clone()).to_bytes().len() > MAX_PAYLOAD {
+    let action = Action {
+        payload: Payload::Command(Box::new(command.clone())),
+        target: target.clone(),
+    };
+    if action.to_bytes().len() > MAX_PAYLOAD {
         return Err(PlanError::TooLong);
     }
     Ok((command, target))
-}
-
-fn action(command: Command, target: Target) -> Action {
-    Action {
-        payload: Payload::Command(Box::new(command)),
-        target,
-    }
 }
 
 #[cfg(test)]

@@ -49,11 +49,27 @@ impl Place {
             environment: Environment::pick(&[], &[], read, || None).unwrap(),
             stdin: Input::Null,
             script_by_name: false,
+            sealed: None,
         }
     }
 
     pub(crate) fn plan(&self, argv: &[&str]) -> Plan {
         Plan::make(self.wanted(argv)).unwrap()
+    }
+}
+
+impl Plan {
+    /// As [`Plan::now`] gives it while nothing changes.
+    pub(crate) fn proposed(&self) -> (Command, Target) {
+        let (command, target) = self.stated();
+        (command.clone(), target.clone())
+    }
+}
+
+fn action((command, target): (Command, Target)) -> Action {
+    Action {
+        payload: Payload::Command(Box::new(command)),
+        target,
     }
 }
 
@@ -74,10 +90,10 @@ fn a_program_is_found_by_path_or_in_path() {
         assert_eq!(plan.target.resource, command.cwd);
         assert_eq!((&command.interpreter, &command.script), (&None, &None));
         assert_eq!(
-            Action::parse(&plan.action().to_bytes()).as_ref(),
-            Ok(&plan.action())
+            Action::parse(&action(plan.proposed()).to_bytes()),
+            Ok(action(plan.proposed()))
         );
-        assert_eq!(plan.now().as_ref(), Ok(&plan.action()));
+        assert_eq!(plan.now().as_ref(), Ok(&plan.proposed()));
     }
     assert!(refused(&place, &["no-such-tool"]).contains("was not found in `PATH`"));
     assert!(refused(&place, &[]).contains("no command"));
@@ -101,7 +117,7 @@ fn a_script_brings_its_interpreter_and_its_text() {
     let interpreter = command.interpreter.as_ref().unwrap();
     assert_eq!(interpreter.argument.as_deref(), Some("-e"));
     assert_eq!(interpreter.file.path, real("sh").to_str().unwrap());
-    assert!(Action::parse(&plan.action().to_bytes()).is_ok());
+    assert!(Action::parse(&action(plan.proposed()).to_bytes()).is_ok());
 }
 
 #[test]
@@ -157,7 +173,7 @@ fn a_script_argument_is_bound_with_its_text() {
             .iter()
             .any(|line| line.contains("start-up files"))
     );
-    assert!(Action::parse(&plan.action().to_bytes()).is_ok());
+    assert!(Action::parse(&action(plan.proposed()).to_bytes()).is_ok());
 }
 
 #[test]
@@ -181,7 +197,7 @@ fn files_that_arguments_name_are_bound_by_content() {
     );
     assert!(command.not_bound[0].contains("`huge`"));
     place.write("data.txt", b"two");
-    assert_ne!(plan.now().as_ref(), Ok(&plan.action()));
+    assert_ne!(plan.now().as_ref(), Ok(&plan.proposed()));
     std::fs::remove_file(real).unwrap();
     assert!(plan.now().is_err());
 }
@@ -192,13 +208,13 @@ fn changes_in_place_show() {
     place.copy("echo", "tool");
     let plan = place.plan(&["./tool", "hello"]);
     place.copy("cat", "tool");
-    assert_ne!(plan.now().as_ref(), Ok(&plan.action()));
+    assert_ne!(plan.now().as_ref(), Ok(&plan.proposed()));
 
     place.copy("dash", "bin/myshell");
     place.write("x", b"#!/usr/bin/env myshell\necho hello\n");
     let plan = place.plan(&["./x"]);
     place.copy("cat", "bin/myshell");
-    assert_ne!(plan.now().as_ref(), Ok(&plan.action()));
+    assert_ne!(plan.now().as_ref(), Ok(&plan.proposed()));
 }
 
 #[test]
@@ -209,13 +225,18 @@ fn a_moved_folder_shows() {
     wanted.cwd = place.path().join("work");
     let plan = Plan::make(wanted).unwrap();
     std::fs::rename(place.path().join("work"), place.path().join("old")).unwrap();
-    assert_ne!(plan.now().as_ref(), Ok(&plan.action()), "nothing is there");
-    let lines = super::super::diff::differences(&plan.action(), &plan.now().unwrap());
+    assert_ne!(
+        plan.now().as_ref(),
+        Ok(&plan.proposed()),
+        "nothing is there"
+    );
+    let lines =
+        super::super::diff::differences(&action(plan.proposed()), &action(plan.now().unwrap()));
     assert!(lines[0].starts_with("working directory"), "{lines:?}");
     std::fs::create_dir(place.path().join("work")).unwrap();
     assert_ne!(
         plan.now().as_ref(),
-        Ok(&plan.action()),
+        Ok(&plan.proposed()),
         "another one is there"
     );
 }
@@ -230,7 +251,7 @@ fn a_script_by_name_is_said_to_be_loose_and_checked_again() {
     let plan = Plan::make(wanted).unwrap();
     assert!(!plan.script_asks_for_its_place());
     assert!(plan.command.not_bound[0].contains("`./x.sh`"));
-    assert_eq!(plan.now().as_ref(), Ok(&plan.action()));
+    assert_eq!(plan.now().as_ref(), Ok(&plan.proposed()));
     place.swap("x.sh", b"#!/bin/sh\necho evil\n");
     assert!(plan.now().is_err());
 }

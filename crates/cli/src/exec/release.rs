@@ -3,37 +3,26 @@
 //! What would run is compared with what was approved twice
 //! (`vidimus_executor`); here are the signals between, the start and the end.
 
-use vidimus_executor::{Executor, Released, Report, Request, Stop as Held, Subject, Why};
-use vidimus_protocol::action::Action;
+use vidimus_executor::{Executor, Released, Report, Request, Stop as Held, Why};
 
-use super::diff;
 use super::plan::Plan;
 use super::run::{self, Ran, Running};
 use super::signals::{Forwarded, Stops};
+use super::work::Work;
 use crate::out::{say, visible};
-use crate::stop::Stop;
+use crate::stop::{Stop, code};
 
 /// An approved action, about to run.
 pub(crate) struct Release<'a> {
     pub(crate) executor: &'a Executor,
     pub(crate) request: &'a Request,
-    pub(crate) plan: &'a Plan,
-}
-
-impl Subject for Plan {
-    fn now(&self) -> impl Future<Output = Result<Action, Vec<String>>> + Send {
-        std::future::ready(self.now())
-    }
-
-    fn differences(&self, approved: &Action, now: &Action) -> Vec<String> {
-        diff::differences(approved, now)
-    }
+    pub(crate) work: &'a Work,
 }
 
 impl Release<'_> {
     /// Runs it, once. Returns the exit code of the command.
     pub(crate) async fn run(self, stops: &mut Stops) -> Result<u8, Stop> {
-        let permit = self.executor.permit(self.request, self.plan).await?;
+        let permit = self.executor.permit(self.request, self.work).await?;
         // Before anything is started: a signal must never end us and leave the
         // command behind.
         let mut signals = Forwarded::listen(stops).map_err(Stop::internal)?;
@@ -43,11 +32,12 @@ impl Release<'_> {
         }
         let released = self
             .executor
-            .redeem(self.request, permit, self.plan)
+            .redeem(self.request, permit, self.work)
             .await?;
         // From here on the action is used up, whatever happens.
         match self.start(&released, &mut signals).await {
-            Ok(running) => self.finish(running, &mut signals).await,
+            Ok(Some(running)) => self.finish(running, &mut signals).await,
+            Ok(None) => self.written().await,
             Err(stop) => Err(self
                 .executor
                 .not_started(released.action, stop)
@@ -56,11 +46,12 @@ impl Release<'_> {
         }
     }
 
+    /// `None` where there is no program to start.
     async fn start(
         &self,
         released: &Released,
         signals: &mut Forwarded<'_>,
-    ) -> Result<Running, Held> {
+    ) -> Result<Option<Running>, Held> {
         let names: Vec<_> = released
             .reviewers
             .iter()
@@ -71,11 +62,21 @@ impl Release<'_> {
             let words = "stopped before the start; nothing has run, and the permit is used";
             return Err(Held::new(Why::Withdrawn, words));
         }
-        let started = run::own_output().and_then(|output| run::start(self.plan, output));
-        started.map_err(|why| {
-            let program = visible(self.plan.program());
-            Held::internal(format!("`{program}` could not be started: {why}"))
-        })
+        match self.work {
+            Work::Program { plan, .. } => started(plan).map(Some),
+            Work::Writing(_) => Ok(None),
+        }
+    }
+
+    async fn written(&self) -> Result<u8, Stop> {
+        let Work::Writing(writing) = self.work else {
+            return Err(Stop::internal("there is nothing to write"));
+        };
+        let (report, result) = Work::write(writing);
+        self.report(&report).await;
+        result.map_err(Stop::internal)?;
+        say("the file is written");
+        Ok(code::DONE)
     }
 
     async fn finish(&self, running: Running, signals: &mut Forwarded<'_>) -> Result<u8, Stop> {
@@ -100,9 +101,21 @@ impl Release<'_> {
             output,
             output_omitted,
         };
-        if let Err(why) = self.executor.report(action, &report).await {
-            say(&why.words);
-        }
+        self.report(&report).await;
         Ok(exit_code)
     }
+
+    async fn report(&self, report: &Report) {
+        if let Err(why) = self.executor.report(self.request.id(), report).await {
+            say(&why.words);
+        }
+    }
+}
+
+fn started(plan: &Plan) -> Result<Running, Held> {
+    let started = run::own_output().and_then(|output| run::start(plan, output));
+    started.map_err(|why| {
+        let program = visible(plan.program());
+        Held::internal(format!("`{program}` could not be started: {why}"))
+    })
 }

@@ -60,7 +60,7 @@ async fn a_swapped_script_never_runs() {
     ];
     place.write("x.sh", b"#!/bin/sh\necho evil\n");
     for plan in &plans {
-        assert_eq!(plan.now().as_ref(), Ok(&plan.action()));
+        assert_eq!(plan.now().as_ref(), Ok(&plan.proposed()));
         assert_eq!(printed(plan).await, "approved a\n");
     }
     place.swap("x.sh", b"#!/bin/sh\necho evil\n");
@@ -106,7 +106,7 @@ async fn a_swapped_folder_is_not_entered() {
     let plan = Plan::make(wanted).unwrap();
     std::fs::rename(place.path().join("work"), place.path().join("old")).unwrap();
     std::fs::rename(place.path().join("evil"), place.path().join("work")).unwrap();
-    assert_ne!(plan.now().as_ref(), Ok(&plan.action()));
+    assert_ne!(plan.now().as_ref(), Ok(&plan.proposed()));
     assert_eq!(printed(&plan).await, "approved");
 }
 

@@ -26,6 +26,9 @@ pub(crate) struct Saved {
     /// The claims.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) context: Option<Content>,
+    /// The plan that was made for it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) made: Option<Made>,
     /// What is proposed.
     pub(crate) payload: Content,
     /// Whether a script is handed over by its name.
@@ -37,6 +40,26 @@ pub(crate) struct Saved {
     pub(crate) ttl_s: Option<u64>,
     r#type: SavedType,
     v: u64,
+}
+
+/// A plan that an adapter made: the file holds secrets and goes with the action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Made {
+    /// The file.
+    pub(crate) file: PathBuf,
+    /// The options with which it can be made once more.
+    pub(crate) options: Vec<String>,
+}
+
+impl Made {
+    /// Removes the file. One that is gone is no failure.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        match fs::remove_file(&self.file) {
+            Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
+            _ => Ok(()),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,19 +93,15 @@ pub(crate) struct SavedFile {
 }
 
 impl Saved {
-    pub(crate) fn new(
-        propose: Propose,
-        agent: &str,
-        script_by_name: bool,
-        secrets: BTreeMap<String, Digest>,
-    ) -> Self {
+    pub(crate) fn new(propose: Propose, agent: &str) -> Self {
         Self {
             action: propose.action,
+            made: None,
             agent: agent.into(),
             context: propose.context,
             payload: propose.payload,
-            script_by_name,
-            secrets,
+            script_by_name: false,
+            secrets: BTreeMap::new(),
             ttl_s: propose.ttl_s,
             r#type: SavedType::Exec,
             v: 1,
@@ -211,7 +230,11 @@ mod tests {
             ttl_s: Some(60),
         };
         let secrets = BTreeMap::from([("TOKEN".into(), Digest([3; 32]))]);
-        Saved::new(propose, "claude", true, secrets)
+        Saved {
+            script_by_name: true,
+            secrets,
+            ..Saved::new(propose, "claude")
+        }
     }
 
     #[test]

@@ -3,19 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use vidimus_client::home::Home;
+use vidimus_protocol::Time;
 use vidimus_protocol::action::{Command, File, Stdin, Target};
-use vidimus_protocol::{ActionId, Digest, Time};
 
 use crate::out::{quote, quote_all, visible};
 
 /// What is asked for, before anything is waited for. The environment stands
 /// there whole.
-pub(crate) fn asked(
-    command: &Command,
-    target: &Target,
-    id: ActionId,
-    digest: Digest,
-) -> Vec<String> {
+pub(crate) fn asked(command: &Command, target: &Target) -> Vec<String> {
     let mut lines = vec![
         format!("  command      {}", quoted(&command.argv)),
         format!("  program      {}", file(&command.program)),
@@ -54,8 +49,6 @@ pub(crate) fn asked(
         "  not bound    {} points, which the reviewer sees listed",
         command.not_bound.len()
     ));
-    lines.push(format!("  action       {id}"));
-    lines.push(format!("  digest       {digest}"));
     lines
 }
 
@@ -108,6 +101,7 @@ fn own_line(program: &str, home: Option<&str>, words: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vidimus_protocol::Digest;
     use vidimus_protocol::action::{self, EnvVar};
 
     #[test]
@@ -152,8 +146,7 @@ mod tests {
                 system: "host".into(),
             },
         );
-        let id = ActionId::from_random([0; 16]);
-        let text = asked(&command, &target, id, Digest([3; 32])).join("\n");
+        let text = asked(&command, &target).join("\n");
         for wanted in [
             r"rm 'a b' $'\x1b[2J'",
             "/bin/rm  sha256:0101",
@@ -162,8 +155,6 @@ mod tests {
             "folder       /srv",
             "input        7 bytes  sha256:0404",
             "root on host",
-            "act_0000",
-            "digest       0303",
         ] {
             assert!(text.contains(wanted), "{wanted}\n{text}");
         }

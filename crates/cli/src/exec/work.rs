@@ -1,0 +1,155 @@
+//! What is held back: a program that is started, or a file that is written.
+
+use std::io;
+use std::path::Path;
+use std::time::Instant;
+
+use vidimus_executor::{Report, Subject};
+use vidimus_protocol::action::{Action, Payload};
+use vidimus_protocol::entry::Outcome;
+use vidimus_protocol::{ActionId, Digest};
+
+use super::adapter::{self, Beside};
+use super::env::Environment;
+use super::plan::{Plan, Wanted};
+use super::writing::{self, Writing};
+use super::{diff, saved, words};
+
+/// One of the two.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Program { plan: Box<Plan>, beside: Beside },
+    Writing(Box<Writing>),
+}
+
+impl Work {
+    /// Finds out what would run. `plain`: as a plain command, whatever it is.
+    /// `folder` takes files that an adapter needs.
+    pub(crate) async fn make(
+        mut wanted: Wanted,
+        plain: bool,
+        folder: &Path,
+    ) -> Result<Self, String> {
+        let mut beside = Beside::Nothing;
+        if !plain {
+            if let Some(writing) = writing::adapt(&wanted)? {
+                return Ok(Self::Writing(Box::new(writing)));
+            }
+            beside = adapter::adapt(&mut wanted, folder).await?;
+        }
+        match Plan::make(wanted) {
+            Ok(plan) => Ok(Self::Program {
+                plan: Box::new(plan),
+                beside,
+            }),
+            Err(why) => {
+                let removed = beside.made().map(saved::Made::remove).transpose();
+                Err(match removed {
+                    Ok(_) => why.to_string(),
+                    Err(left) => format!("{why}. The plan could not be removed: {left}"),
+                })
+            }
+        }
+    }
+
+    /// What is proposed.
+    pub(crate) fn action(&self) -> Action {
+        match self {
+            Self::Program { plan, beside } => {
+                let (command, target) = plan.stated();
+                beside.action(command.clone(), target.clone())
+            }
+            Self::Writing(writing) => writing.action(),
+        }
+    }
+
+    /// What is asked for, in words.
+    pub(crate) fn asked(&self, id: ActionId, digest: Digest) -> Vec<String> {
+        let mut lines = match self {
+            Self::Program { plan, beside } => {
+                let (command, target) = plan.stated();
+                let mut lines = beside.asked();
+                lines.extend(words::asked(command, target));
+                lines
+            }
+            Self::Writing(writing) => writing.asked(),
+        };
+        lines.push(format!("  action       {id}"));
+        lines.push(format!("  digest       {digest}"));
+        lines
+    }
+
+    /// The bytes to keep for a resume.
+    pub(crate) fn to_keep(&self) -> io::Result<Option<Vec<u8>>> {
+        match self {
+            Self::Program { plan, .. } => plan.input().to_keep(),
+            Self::Writing(writing) => writing.to_keep().map(Some),
+        }
+    }
+
+    /// What was approved, as it can run now.
+    pub(crate) fn again(
+        approved: &Action,
+        saved: &saved::Saved,
+        kept: &Path,
+    ) -> Result<Self, String> {
+        if let Payload::FileChange(change) = &approved.payload {
+            let writing = writing::restore(change, kept)?;
+            return Ok(Self::Writing(Box::new(writing)));
+        }
+        let command = approved.command().ok_or("It is no command.")?;
+        let read = |name: &str| std::env::var_os(name);
+        let environment = Environment::restore(command, &saved.secrets, read);
+        let wanted = Wanted {
+            argv: command.argv.clone(),
+            cwd: command.cwd.clone().into(),
+            environment: environment.map_err(|why| why.to_string())?,
+            stdin: super::Input::again(&command.stdin, kept).map_err(|why| why.to_string())?,
+            script_by_name: saved.script_by_name,
+            sealed: sealed(approved),
+        };
+        let plan = Plan::make(wanted).map_err(|why| why.to_string())?;
+        Ok(Self::Program {
+            plan: Box::new(plan),
+            beside: Beside::restore(approved, saved.made.clone()),
+        })
+    }
+
+    /// Does what needs no program, and says how it went.
+    pub(crate) fn write(writing: &Writing) -> (Report, Result<(), String>) {
+        let begun = Instant::now();
+        match writing.write() {
+            Ok(()) => (Report::of(Outcome::Succeeded {}, begun.elapsed()), Ok(())),
+            Err(why) => {
+                let words = format!("the file could not be written: {why}");
+                (Report::failed(&words, begun.elapsed()), Err(words))
+            }
+        }
+    }
+}
+
+/// The argument that an adapter handed over as a sealed copy.
+fn sealed(approved: &Action) -> Option<usize> {
+    let Payload::Sql(sql) = &approved.payload else {
+        return None;
+    };
+    let script = sql.command.script.as_ref()?;
+    usize::try_from(script.argument).ok()
+}
+
+impl Subject for Work {
+    async fn now(&self) -> Result<Action, Vec<String>> {
+        match self {
+            Self::Program { plan, beside } => {
+                let (command, target) = plan.now()?;
+                let beside = beside.now(plan).await?;
+                Ok(beside.action(command, target))
+            }
+            Self::Writing(writing) => writing.now(),
+        }
+    }
+
+    fn differences(&self, approved: &Action, now: &Action) -> Vec<String> {
+        diff::differences(approved, now)
+    }
+}
