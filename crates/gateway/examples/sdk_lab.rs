@@ -1,7 +1,7 @@
 //! A gateway with a person, for the tests of the client libraries: they start this program, and tell it on standard
 //! input, a JSON object a line, what the person decides. Each line is answered with one.
 //!
-//! The first line out says `home`, a folder with the profiles of the agents `builder` and `detoured`. `detoured` goes
+//! The first line out says `home` and `detour`, two folders with the profile of one agent each. That in `detour` goes
 //! through a forwarder that loses or replaces answers where a test asks for it; the gateway itself never lies.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -66,17 +66,15 @@ enum Order {
 async fn main() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("gateway");
-    let home = folder.path().join("home");
     let world = World::new(&dir).await;
     let detour = Detour::start(world.gateway.url()).await;
-    for (name, url) in [
-        ("builder", world.gateway.url()),
-        ("detoured", detour.url()),
-    ] {
+    let homes = ["home", "detour"].map(|name| folder.path().join(name));
+    for (home, url) in homes.iter().zip([world.gateway.url(), detour.url()]) {
         let held = world.connect().await;
-        write_profile(&Home::at(&home), name, &url, &world, held);
+        write_profile(&Home::at(home), &url, &world, held);
     }
-    println!("{}", json!({ "home": home, "url": world.gateway.url() }));
+    let [home, through] = homes;
+    println!("{}", json!({ "home": home, "detour": through }));
     let mut lab = Lab {
         world: Some(world),
         dir,
@@ -91,20 +89,20 @@ async fn main() {
 }
 
 /// What *Connect an agent* leaves behind.
-fn write_profile(home: &Home, name: &str, url: &str, world: &World, held: Held) {
+fn write_profile(home: &Home, url: &str, world: &World, held: Held) {
     let trust = home.trust_file();
     write_private(&trust, &strict::canonical(&TrustFile::new(world.log))).unwrap();
     let profile = AgentProfile {
         agent: held.agent,
         executor: held.executor,
         log: world.log,
-        name: name.to_owned(),
+        name: "builder".to_owned(),
         tls_ca: None,
         token: held.token.parse().unwrap(),
         trust,
         url: url.parse().unwrap(),
     };
-    profile.save(&home.agent_profile(name)).unwrap();
+    profile.save(&home.agent_profile("builder")).unwrap();
 }
 
 struct Lab {

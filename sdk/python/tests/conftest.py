@@ -25,7 +25,7 @@ class Lab:
         self._program = subprocess.Popen([LAB], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         told = self._read()
         self.home = Path(told["home"])
-        self.url: str = told["url"]
+        self.detour = Path(told["detour"])
 
     def tell(self, order: str, **members: Any) -> Any:
         assert self._program.stdin is not None
@@ -80,20 +80,20 @@ def lab() -> Iterator[Lab]:
 
 @pytest.fixture
 def client(lab: Lab) -> Iterator[Client]:
-    with Client("builder", home=lab.home) as client:
+    with Client(home=lab.home) as client:
         yield client
 
 
 @pytest.fixture
 def detoured(lab: Lab) -> Iterator[Client]:
     """Its answers go through the forwarder that `fault` breaks."""
-    with Client("detoured", home=lab.home) as client:
+    with Client(home=lab.detour) as client:
         yield client
 
 
 @pytest.fixture
 async def async_client(lab: Lab) -> Any:
-    async with AsyncClient("builder", home=lab.home) as client:
+    async with AsyncClient(home=lab.home) as client:
         yield client
 
 

@@ -285,7 +285,7 @@ def test_killed_between_redemption_and_report_it_is_not_run_twice(client: Client
         import os, sys
         from vidimus import Change, Client, Proposal
         change = Change("delete_customer", after={"customer": "c_42"}, before={"name": "Ada"})
-        client = Client("builder", home=sys.argv[1])
+        client = Client(home=sys.argv[1])
         client.execute(Proposal.from_json(sys.stdin.read()), lambda: os._exit(9), change=change)
     """
     command = [sys.executable, "-c", textwrap.dedent(program), str(lab.home)]

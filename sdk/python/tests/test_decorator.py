@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,7 +13,7 @@ import pytest
 
 from vidimus import AsyncClient, Changed, Client, Denied, InvalidAction, Target, requires_approval
 
-from .conftest import Lab
+from .conftest import ROOT, Lab
 
 
 def test_the_call_is_the_action_and_runs_as_it_was_approved(
@@ -88,6 +91,19 @@ async def test_an_async_function_is_held_too(async_client: AsyncClient, lab: Lab
     assert proposed["payload"]["payload"]["before"] == {"name": "ada"}
     await asyncio.to_thread(lab.approve, proposed)
     assert await task == "ADA"
+
+
+def test_the_first_example_of_the_readme_runs(lab: Lab, beside: ThreadPoolExecutor) -> None:
+    readme = (ROOT / "sdk/python/README.md").read_text()
+    example = readme.split("```python\n", 1)[1].split("```", 1)[0]
+    command = [sys.executable, "-c", example]
+    environment = os.environ | {"VIDIMUS_HOME": str(lab.home)}
+    running = beside.submit(subprocess.run, command, env=environment, text=True, stdout=subprocess.PIPE, check=True)
+    proposed = lab.next()
+    assert proposed["payload"]["payload"]["after"] == {"customer": "c_42", "limit": 20}
+    lab.approve(proposed)
+    assert "done: 20" in running.result().stdout
+    assert lab.outcome(proposed["action"]) == {"succeeded": {}}
 
 
 @pytest.mark.parametrize(

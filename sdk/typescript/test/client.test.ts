@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -33,7 +35,7 @@ let detoured: Client;
 before(async () => {
   lab = await Lab.start();
   client = lab.client();
-  detoured = lab.client('detoured');
+  detoured = lab.client(lab.detour);
 });
 after(() => lab.stop());
 
@@ -330,6 +332,23 @@ describe('what was redeemed', () => {
   it('is of its own agent', async () => {
     const proposal = await approved(client);
     assert(await refusal(detoured.execute(proposal, assert.fail, CHANGE)) instanceof vidimus.NotSetUp);
+  });
+});
+
+describe('the README', () => {
+  it('has a first example that runs', async () => {
+    const readme = readFileSync('README.md', 'utf8');
+    const example = /```ts\n(.*?)```/s.exec(readme)?.[1] ?? '';
+    // Inside the package, so that it finds what is published.
+    writeFileSync('build/example.mjs', example);
+    const env = { ...process.env, VIDIMUS_HOME: lab.home };
+    const child = spawn(process.execPath, ['build/example.mjs'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const printed = text(child.stdout);
+    const proposed = await lab.next();
+    assert.deepEqual(proposed.payload.payload.after, { customer: 'c_42', limit: 20 });
+    await lab.approve(proposed);
+    assert.match(await printed, /^done: 20$/m);
+    assert.deepEqual(await lab.outcome(proposed.action), { succeeded: {} });
   });
 });
 

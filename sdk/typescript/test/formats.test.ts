@@ -124,7 +124,7 @@ describe('bytes', () => {
   });
 
   it('of a status are those of the interface', () => {
-    const openapi = JSON.parse(readFileSync(new URL('../../../../docs/openapi.json', import.meta.url), 'utf8'));
+    const openapi = JSON.parse(readFileSync('../../docs/openapi.json', 'utf8'));
     assert.deepEqual(openapi.components.schemas.ActionStatus.enum, STATUSES);
   });
 });

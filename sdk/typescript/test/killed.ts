@@ -5,5 +5,5 @@ import { text } from 'node:stream/consumers';
 import { Client, Proposal } from '../src/index.js';
 
 const change = { operation: 'delete_customer', after: { customer: 'c_42' }, before: { name: 'Ada' } };
-const client = new Client({ agent: 'builder', home: process.argv[2] ?? '' });
+const client = new Client({ home: process.argv[2] ?? '' });
 await client.execute(Proposal.fromJson(await text(process.stdin)), () => process.exit(9), change);

@@ -21,6 +21,7 @@ export class Lab {
   readonly #lines: AsyncIterator<string>;
   #turn: Promise<unknown> = Promise.resolve();
   home = '';
+  detour = '';
 
   private constructor() {
     this.#program = spawn(PROGRAM, { stdio: ['pipe', 'pipe', 'inherit'] }) as unknown as ChildProcessWithoutNullStreams;
@@ -29,8 +30,8 @@ export class Lab {
 
   static async start(): Promise<Lab> {
     const lab = new Lab();
-    const { home } = await lab.#read();
-    lab.home = home;
+    const { home, detour } = await lab.#read();
+    Object.assign(lab, { home, detour });
     return lab;
   }
 
@@ -74,8 +75,8 @@ export class Lab {
     return (await this.entries(action)).find((entry) => entry.kind === 'action.completed')?.data.outcome;
   }
 
-  client(agent = 'builder'): Client {
-    return new Client({ agent, home: this.home });
+  client(home = this.home): Client {
+    return new Client({ home });
   }
 
   stop(): void {
