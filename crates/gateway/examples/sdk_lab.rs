@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 use vidimus_client::home::Home;
 use vidimus_client::private::write_private;
 use vidimus_client::profile::AgentProfile;
@@ -81,9 +80,9 @@ async fn main() {
         detour,
         told: 0,
     };
-    let mut orders = BufReader::new(tokio::io::stdin()).lines();
-    while let Some(line) = orders.next_line().await.unwrap() {
-        let order = serde_json::from_str(&line).unwrap();
+    // The gateway goes on meanwhile, on the runtime's other threads.
+    while let Some(line) = tokio::task::block_in_place(|| std::io::stdin().lines().next()) {
+        let order = serde_json::from_str(&line.unwrap()).unwrap();
         println!("{}", lab.obey(order).await);
     }
 }

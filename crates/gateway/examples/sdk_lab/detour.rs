@@ -60,7 +60,9 @@ impl Detour {
 
     fn take(&self, path: &str) -> Option<How> {
         let mut faults = self.faults.lock().unwrap();
-        let at = faults.iter().position(|fault| path.ends_with(&fault.path))?;
+        let at = faults
+            .iter()
+            .position(|fault| path.ends_with(&fault.path))?;
         Some(faults.remove(at).how)
     }
 }
