@@ -12,7 +12,7 @@ mod support;
 mod detour;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -28,6 +28,9 @@ use vidimus_protocol::{ActionId, Leaf, strict};
 
 use detour::{Detour, Fault};
 use support::{Held, World};
+
+/// How long a proposal is waited for: a test whose client has failed must end.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a test tells the person, or asks.
 #[derive(Deserialize)]
@@ -147,7 +150,9 @@ impl Lab {
     }
 
     async fn next(&mut self) -> Value {
+        let begun = Instant::now();
         loop {
+            assert!(begun.elapsed() < PATIENCE, "nobody proposes anything");
             let leaves = World::leaves(&self.dir);
             while self.told < leaves.len() {
                 let index = self.told;

@@ -22,7 +22,7 @@ def test_the_call_is_the_action_and_runs_as_it_was_approved(
     seen: list[Any] = []
 
     @requires_approval(
-        client=client, target=Target("billing", "refunds", "prod"), intent=lambda order, **_: f"{order} broke"
+        client=client, target=Target("billing", "refunds", "prod"), intent=lambda order, *_, **__: f"{order} broke"
     )
     def refund(order: str, cents: int = 100, *notes: str, tags: list[str] | None = None) -> int:
         seen.append((order, cents, notes, tags))

@@ -81,20 +81,21 @@ describe('an action', () => {
   });
 
   it('that fails is reported without its words', async () => {
-    const running = client.run(CHANGE, () => {
+    const fail = (): never => {
       throw new RangeError('password=hunter2');
-    });
+    };
+    const running = refusal(client.run(CHANGE, fail));
     const proposed = await lab.next();
     await lab.approve(proposed);
-    assert.match((await refusal(running)).message, /hunter2/);
+    assert.match((await running).message, /hunter2/);
     assert.deepEqual(await lab.outcome(proposed.action), { failed: { why: 'RangeError' } });
   });
 
   it('that is denied comes back with the reason', async () => {
     const runs = counting();
-    const running = client.run(CHANGE, runs.run);
+    const running = refusal(client.run(CHANGE, runs.run));
     await lab.deny(await lab.next(), 'not on a \x1b[31mFriday');
-    const error = await refusal(running);
+    const error = await running;
     assert(error instanceof vidimus.Denied);
     assert.equal(error.reason, 'not on a \x1b[31mFriday');
     assert.match(error.message, /not on a \\u\{1b\}\[31mFriday/);

@@ -12,8 +12,9 @@ from collections.abc import Callable, MutableMapping
 from functools import partial
 from typing import Any
 
-from agents import FunctionTool, RunResultBase, function_tool
+from agents import FunctionTool, function_tool
 from agents.items import ToolApprovalItem
+from agents.result import RunResultBase
 from agents.run_state import RunState
 from agents.tool_context import ToolContext
 
