@@ -119,10 +119,11 @@ export class Client {
     const { onQuestion, signal, timeoutMs } = options;
     const until = timeoutMs === undefined ? undefined : Date.now() + timeoutMs;
     let heard = 0;
+    // A gateway keeps whoever asks waiting while something runs, too: so look first.
+    let wait = 0;
     for (;;) {
-      const left = until === undefined ? MAX_WAIT_S : Math.floor(Math.max(0, until - Date.now()) / 1000);
       try {
-        const view = await this.#view(proposal, { wait: Math.min(MAX_WAIT_S, left), heard, signal });
+        const view = await this.#view(proposal, { wait, heard, signal });
         if (decided(view)) return;
         const questions = view.questions ?? [];
         for (const question of questions.slice(heard)) await this.#hear(proposal, question, onQuestion);
@@ -132,6 +133,8 @@ export class Client {
         await pause(RETRY_MS, undefined, { signal });
       }
       if (until !== undefined && Date.now() >= until) throw new Pending(proposal);
+      const left = until === undefined ? MAX_WAIT_S : Math.max(1, Math.floor((until - Date.now()) / 1000));
+      wait = Math.min(MAX_WAIT_S, left);
     }
   }
 

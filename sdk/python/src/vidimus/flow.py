@@ -119,10 +119,11 @@ def wait(profile: Profile, proposal: Proposal, timeout: float | None, on_questio
     """Waits until it is approved; every other end is an error. One that is down is asked again until it expires."""
     until = None if timeout is None else time.monotonic() + timeout
     heard = 0
+    # A gateway keeps whoever asks waiting while something runs, too: so look first.
+    wait_s = 0
     while True:
-        left = MAX_WAIT_S if until is None else max(0, min(MAX_WAIT_S, int(until - time.monotonic())))
         try:
-            view = yield from status(profile, proposal, left, heard)
+            view = yield from status(profile, proposal, wait_s, heard)
         except Unreachable:
             if time.time() > _seconds(proposal.expires_at) + GRACE_S:
                 raise
@@ -135,6 +136,7 @@ def wait(profile: Profile, proposal: Proposal, timeout: float | None, on_questio
             heard = len(questions)
         if until is not None and time.monotonic() >= until:
             raise Pending(proposal)
+        wait_s = MAX_WAIT_S if until is None else min(MAX_WAIT_S, max(1, int(until - time.monotonic())))
 
 
 def answer(profile: Profile, proposal: Proposal, question: int, text: str) -> Flow[None]:
