@@ -101,6 +101,19 @@ def test_langchain_pauses_the_graph(client: Client, lab: Lab, beside: ThreadPool
     assert lab.outcome(proposed["action"]) == {"succeeded": {}}
 
 
+async def test_langchain_pauses_the_graph_in_asyncio(async_client: AsyncClient, lab: Lab) -> None:
+    customers = Customers()
+    middleware = ApprovalMiddleware(["delete_customer"], async_client=async_client, pause=True)
+    agent = langchain_agent(middleware, customers)
+    paused = await agent.ainvoke(ASK, CONFIG)
+    task = asyncio.create_task(middleware.asettle(paused["__interrupt__"]))
+    proposed = await asyncio.to_thread(lab.next)
+    await asyncio.to_thread(lab.deny, proposed, "keep it")
+    message = told(await agent.ainvoke(await task, CONFIG))
+    assert "keep it" in str(message.content)
+    assert customers.deleted == []
+
+
 def test_langchain_runs_nothing_on_another_answer(client: Client, lab: Lab) -> None:
     other = client.propose(client.prepare(change=_change("c_43")))
     lab.approve(lab.next())

@@ -91,18 +91,31 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
     def settle(self, interrupts: Iterable[Interrupt]) -> Command[Any]:
         """Proposes what the graph paused for and waits. Go on with `agent.invoke(settle(…), config)`."""
         client = self._client = self._client or Client()
-        return Command(resume={one.id: self._decide(client, one.value) for one in interrupts if _is_ours(one)})
+        answers = {}
+        for one in filter(_is_ours, interrupts):
+            try:
+                proposal = client.propose(client.prepare(self._change_of(one), ttl_s=self._ttl_s))
+                client.wait(proposal)
+                answers[one.id] = _answer(proposal)
+            except VidimusError as error:
+                answers[one.id] = _answer(error)
+        return Command(resume=answers)
 
-    def _decide(self, client: Client, value: dict[str, Any]) -> dict[str, str]:
-        try:
-            change = self._change(value["name"], value["args"])
-            proposal = client.propose(client.prepare(change, ttl_s=self._ttl_s))
-            client.wait(proposal)
-        except NotSetUp:
-            raise
-        except VidimusError as error:
-            return {"error": str(error)}
-        return {"proposal": proposal.to_json()}
+    async def asettle(self, interrupts: Iterable[Interrupt]) -> Command[Any]:
+        """The same for asyncio: `await agent.ainvoke(await asettle(…), config)`."""
+        client = self._async_client = self._async_client or AsyncClient()
+        answers = {}
+        for one in filter(_is_ours, interrupts):
+            try:
+                proposal = await client.propose(client.prepare(self._change_of(one), ttl_s=self._ttl_s))
+                await client.wait(proposal)
+                answers[one.id] = _answer(proposal)
+            except VidimusError as error:
+                answers[one.id] = _answer(error)
+        return Command(resume=answers)
+
+    def _change_of(self, one: Interrupt) -> Change:
+        return self._change(one.value["name"], one.value["args"])
 
     def _change(self, name: str, arguments: dict[str, Any]) -> Change:
         return Change(operation=name, after=arguments, target=self._target)
@@ -150,6 +163,13 @@ def _answered(request: ToolCallRequest, change: Change) -> Proposal:
     if proposal.payload != change.to_bytes():
         raise Changed(["another call was approved"])
     return proposal
+
+
+def _answer(end: Proposal | VidimusError) -> dict[str, str]:
+    """What a pause is answered with. What is not set up is for the program to mend, not for the model."""
+    if isinstance(end, NotSetUp):
+        raise end
+    return {"error": str(end)} if isinstance(end, VidimusError) else {"proposal": end.to_json()}
 
 
 def _is_ours(one: Interrupt) -> bool:

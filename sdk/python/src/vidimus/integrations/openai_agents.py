@@ -12,9 +12,8 @@ from collections.abc import Callable, MutableMapping
 from functools import partial
 from typing import Any
 
-from agents import FunctionTool, function_tool
+from agents import FunctionTool, RunResult, RunResultStreaming, function_tool
 from agents.items import ToolApprovalItem
-from agents.result import RunResultBase
 from agents.run_state import RunState
 from agents.tool_context import ToolContext
 
@@ -53,7 +52,7 @@ class Approvals:
         invoke = partial(self._invoke, made, pause)
         return dataclasses.replace(made, on_invoke_tool=invoke, needs_approval=pause)
 
-    async def settle(self, result: RunResultBase) -> RunState[Any, Any]:
+    async def settle(self, result: RunResult | RunResultStreaming) -> RunState[Any, Any]:
         """Proposes what the run paused for and waits. Go on with `Runner.run(agent, state)`."""
         state: RunState[Any, Any] = result.to_state()
         for item in state.get_interruptions():
