@@ -367,7 +367,15 @@ def test_an_unknown_status_runs_nothing(detoured: Client, lab: Lab) -> None:
 
 def test_another_acknowledgement_is_refused(detoured: Client, lab: Lab) -> None:
     lab.tell("fault", path="/v1/actions", how={"merge": {"entries": []}})
-    with pytest.raises(Unproven):
+    with pytest.raises(Unproven, match="cannot be read"):
+        detoured.propose(detoured.prepare(CHANGE))
+    lab.next()
+    other = detoured.propose(detoured.prepare(CHANGE))
+    lab.next()
+    again = Request("POST", "/v1/actions", strict.canonical(other.body()))
+    ack = strict.parse(detoured._transport.send(again).body)
+    lab.tell("fault", path="/v1/actions", how={"replace": {"status": 201, "body": ack}})
+    with pytest.raises(Unproven, match="something else"):
         detoured.propose(detoured.prepare(CHANGE))
     lab.next()
 

@@ -5,7 +5,7 @@
  * approval request of these tools. A pause that anybody else approves runs nothing.
  */
 
-import type { Tool, ToolExecutionOptions, ToolModelMessage } from 'ai';
+import type { Tool, ToolModelMessage } from 'ai';
 
 import { type Change, Proposal, type Target } from './action.js';
 import { Client } from './client.js';
@@ -23,6 +23,12 @@ export interface ApprovalsOptions {
    * goes on in another process.
    */
   kept?: Pick<Map<string, string>, 'get' | 'set' | 'delete'>;
+}
+
+/** What is used of the second argument of `execute`, the same in each version of the SDK. */
+interface Call {
+  toolCallId: string;
+  abortSignal?: AbortSignal | undefined;
 }
 
 /** An approval request in what `generateText` and `streamText` return. */
@@ -51,22 +57,22 @@ export class Approvals {
     tool: Tool<INPUT, OUTPUT>,
     { pause = false }: { pause?: boolean } = {},
   ): Tool<INPUT, OUTPUT> {
-    const { execute } = tool;
+    const execute = tool.execute as ((input: INPUT, call: Call) => Executed<OUTPUT>) | undefined;
     if (!execute) throw new InvalidAction(`the tool \`${name}\` has no \`execute\`: there is nothing to hold`);
     this.#held.add(name);
-    const held = async (input: INPUT, options: ToolExecutionOptions): Promise<OUTPUT> => {
+    const held = async (input: INPUT, call: Call): Promise<OUTPUT> => {
       const change = this.#change(name, input);
       // The very input that is approved, which nobody else can change.
       const exact = strict.parse(strict.canonical(change.after as Json)) as INPUT;
-      const run = async (): Promise<OUTPUT> => await whole(execute(exact, options));
+      const run = async (): Promise<OUTPUT> => await whole(execute(exact, call));
       const { ttlS } = this.#options;
-      if (!pause) return await this.#asking().run(change, run, { ttlS, signal: options.abortSignal });
-      const found = this.#kept.get(options.toolCallId);
+      if (!pause) return await this.#asking().run(change, run, { ttlS, signal: call.abortSignal });
+      const found = this.#kept.get(call.toolCallId);
       if (found === undefined) {
         throw new VidimusError('nothing has run: this call was not approved by way of Vidimus');
       }
-      this.#kept.delete(options.toolCallId);
-      return await this.#asking().execute(Proposal.fromJson(found), run, change, options.abortSignal);
+      this.#kept.delete(call.toolCallId);
+      return await this.#asking().execute(Proposal.fromJson(found), run, change, call.abortSignal);
     };
     return { ...tool, execute: held, needsApproval: pause } as Tool<INPUT, OUTPUT>;
   }
@@ -113,8 +119,10 @@ export class Approvals {
   }
 }
 
+type Executed<OUTPUT> = AsyncIterable<OUTPUT> | PromiseLike<OUTPUT> | OUTPUT;
+
 /** A tool may stream: its last piece is its result. */
-async function whole<OUTPUT>(result: AsyncIterable<OUTPUT> | PromiseLike<OUTPUT> | OUTPUT): Promise<OUTPUT> {
+async function whole<OUTPUT>(result: Executed<OUTPUT>): Promise<OUTPUT> {
   if (typeof result !== 'object' || result === null || !(Symbol.asyncIterator in result)) return await result;
   let last: { piece: OUTPUT } | undefined;
   for await (const piece of result) last = { piece };

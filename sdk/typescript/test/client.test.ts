@@ -274,7 +274,13 @@ describe('a gateway', () => {
     await lab.fault(proposal.action, { merge: { status: 'superseded' } });
     assert(await refusal(detoured.wait(proposal)) instanceof vidimus.UpgradeNeeded);
     await lab.fault('/v1/actions', { merge: { entries: [] } });
-    assert(await refusal(detoured.propose(detoured.prepare(CHANGE))) instanceof vidimus.Unproven);
+    assert.match((await refusal(detoured.propose(detoured.prepare(CHANGE)))).message, /cannot be read/);
+    await lab.next();
+    const other = await detoured.propose(detoured.prepare(CHANGE));
+    await lab.next();
+    const body = JSON.parse(await fetched(detoured, 'POST', '/v1/actions', other.body()));
+    await lab.fault('/v1/actions', { replace: { status: 201, body } });
+    assert.match((await refusal(detoured.propose(detoured.prepare(CHANGE)))).message, /something else/);
     await lab.next();
   });
 
