@@ -8,6 +8,7 @@ import sys
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ from vidimus import (
     strict,
     verify_permit,
 )
-from vidimus.http import Request
+from vidimus.http import Reply, Request
 
 from .conftest import Lab
 
@@ -355,6 +356,38 @@ def test_a_bundle_of_another_run_runs_nothing(detoured: Client, lab: Lab) -> Non
     with pytest.raises(Unproven, match=r"action\.proposed"):
         detoured.execute(second, runs, change=CHANGE)
     assert runs.count == 0
+
+
+def test_a_bundle_that_was_changed_proves_nothing(client: Client, lab: Lab) -> None:
+    proposal = approved(client, lab)
+    redeemed = client._drive(flow._redeem(client.profile, proposal, lambda: CHANGE))
+    redeemed.prove(client.profile, proposal)
+    bundle = strict.parse(redeemed.reply.body)
+    entries = bundle["entries"]
+
+    def without(kind: str) -> list[Any]:
+        return [entry for entry in entries if f'"kind":"{kind}"' not in entry["leaf"]]
+
+    verdict = next(entry for entry in entries if '"kind":"verdict.given"' in entry["leaf"])
+    changed = verdict | {"leaf": verdict["leaf"].replace("test/1", "test/2")}
+    newer = verdict | {"leaf": verdict["leaf"].replace('"v":1', '"v":2')}
+    for wrong, why in [
+        ([changed if entry is verdict else entry for entry in entries], "not in the signed log"),
+        ([newer if entry is verdict else entry for entry in entries], "another version"),
+        ([entries[0], *reversed(entries[1:])], "out of order"),
+        (entries[1:], "another log"),
+        (without("verdict.given"), "lacks a verdict"),
+        (without("action.resolved"), r"action\.resolved"),
+        (without("permit.issued"), "another permit"),
+        (without("permit.redeemed"), r"permit\.redeemed"),
+        ([], "no proof bundle"),
+    ]:
+        body = strict.canonical(bundle | {"entries": wrong})
+        with pytest.raises(Unproven, match=why):
+            replace(redeemed, reply=Reply(200, body)).prove(client.profile, proposal)
+    permit = redeemed.token.replace(".", ".A", 1)
+    with pytest.raises(Unproven):
+        replace(redeemed, token=permit).prove(client.profile, proposal)
 
 
 def test_an_unknown_status_runs_nothing(detoured: Client, lab: Lab) -> None:

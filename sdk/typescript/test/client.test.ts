@@ -11,6 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import * as vidimus from '../src/index.js';
 import { type Change, type Client, Proposal, requiresApproval } from '../src/index.js';
 import { Transport } from '../src/http.js';
+import { expectRun, readBundle } from '../src/proof.js';
 import { Lab, refusal } from './lab.js';
 
 const RAN = [
@@ -266,6 +267,37 @@ describe('a gateway', () => {
     const bundle = JSON.parse(await fetched(detoured, 'POST', `/v1/actions/${first.action}/redeem`, redeem));
     await lab.fault('/redeem', { replace: { status: 200, body: bundle } });
     assert.match((await refusal(detoured.execute(second, assert.fail, CHANGE))).message, /action\.proposed/);
+  });
+
+  it('whose bundle was changed proves nothing', async () => {
+    const proposal = await approved(client);
+    const token = await permitOf(client, proposal);
+    const redeem = { action_digest: proposal.digest, permit: token };
+    const bundle = JSON.parse(await fetched(client, 'POST', `/v1/actions/${proposal.action}/redeem`, redeem));
+    const { agent, executor, log } = client.profile;
+    const prove = (entries: unknown[]): void => {
+      const read = readBundle(Buffer.from(JSON.stringify({ ...bundle, entries })), log);
+      const wanted = { audience: executor, action: proposal.action, digest: proposal.digest, agent };
+      expectRun(read, vidimus.verifyPermit(token, read.permitKeys, { ...wanted, issuer: read.origin }), executor);
+    };
+    const entries = bundle.entries as { leaf: string }[];
+    const is = (entry: { leaf: string }, kind: string): boolean => entry.leaf.includes(`"kind":"${kind}"`);
+    const without = (kind: string): unknown[] => entries.filter((entry) => !is(entry, kind));
+    const changed = (from: string, to: string): unknown[] =>
+      entries.map((entry) => (is(entry, 'verdict.given') ? { ...entry, leaf: entry.leaf.replace(from, to) } : entry));
+    prove(entries);
+    const wrong: [unknown[], RegExp][] = [
+      [changed('test/1', 'test/2'), /not in the signed log/],
+      [changed('"v":1', '"v":2'), /another version/],
+      [[entries[0], ...entries.slice(1).reverse()], /out of order/],
+      [entries.slice(1), /another log/],
+      [without('verdict.given'), /lacks a verdict/],
+      [without('action.resolved'), /action\.resolved/],
+      [without('permit.issued'), /another permit/],
+      [without('permit.redeemed'), /permit\.redeemed/],
+      [[], /no proof bundle/],
+    ];
+    for (const [other, why] of wrong) assert.throws(() => prove(other), why);
   });
 
   it('that says an unknown status, or acknowledges something else, runs nothing', async () => {
