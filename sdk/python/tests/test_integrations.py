@@ -12,7 +12,7 @@ from agents.testing import ScriptedModel, assistant_message, function_call
 from langchain.agents import create_agent
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, ToolMessage
-from langchain_core.tools import tool
+from langchain_core.tools import ToolException, tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
@@ -54,6 +54,7 @@ def langchain_agent(middleware: ApprovalMiddleware, customers: Customers) -> Any
 
     call = {"name": "delete_customer", "args": ARGUMENTS, "id": "call_1"}
     model = Scripted(messages=iter([AIMessage("", tool_calls=[call]), AIMessage("as you say")]))
+    delete_customer.handle_tool_error = True
     return create_agent(model, [delete_customer], middleware=[middleware], checkpointer=InMemorySaver())
 
 
@@ -86,6 +87,19 @@ async def test_langchain_tells_the_model_of_a_denial(async_client: AsyncClient, 
     message = told(await task)
     assert (message.status, customers.deleted) == ("error", [])
     assert "keep it" in str(message.content)
+
+
+def test_langchain_reports_a_tool_that_failed(client: Client, lab: Lab, beside: ThreadPoolExecutor) -> None:
+    class Broken(Customers):
+        def delete(self, customer: str) -> str:
+            raise ToolException(customer)
+
+    agent = langchain_agent(ApprovalMiddleware(["delete_customer"], client=client), Broken())
+    running = beside.submit(agent.invoke, ASK, CONFIG)
+    proposed = lab.next()
+    lab.approve(proposed)
+    assert told(running.result()).status == "error"
+    assert lab.outcome(proposed["action"]) == {"failed": {"why": "ToolFailed"}}
 
 
 def test_langchain_pauses_the_graph(client: Client, lab: Lab, beside: ThreadPoolExecutor) -> None:

@@ -18,7 +18,7 @@ from langgraph.types import Command, Interrupt, interrupt
 from .. import strict
 from ..action import Change, Proposal, Target
 from ..client import AsyncClient, Client
-from ..errors import Changed, NotSetUp, VidimusError
+from ..errors import NotSetUp, VidimusError
 
 APPROVAL = "vidimus_approval"
 Result = ToolMessage | Command[Any]
@@ -59,7 +59,7 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
             client = self._client = self._client or Client()
             run = partial(_run, handler, exact)
             if self._pause:
-                return client.execute(_answered(request, change), run, change=change)
+                return client.execute(_answered(request), run, change=change)
             return client.run(change, run, ttl_s=self._ttl_s)
         except ToolFailed as failed:
             return failed.message
@@ -79,7 +79,7 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
             client = self._async_client = self._async_client or AsyncClient()
             run = partial(_run_async, handler, exact)
             if self._pause:
-                return await client.execute(_answered(request, change), run, change=change)
+                return await client.execute(_answered(request), run, change=change)
             return await client.run(change, run, ttl_s=self._ttl_s)
         except ToolFailed as failed:
             return failed.message
@@ -151,7 +151,7 @@ def _judged(result: Result) -> Result:
     return result
 
 
-def _answered(request: ToolCallRequest, change: Change) -> Proposal:
+def _answered(request: ToolCallRequest) -> Proposal:
     """Pauses the graph. When it goes on, the answer must be an approved proposal of this very call."""
     call = request.tool_call
     answer = interrupt({"type": APPROVAL, "name": call["name"], "args": call["args"], "tool_call_id": call["id"]})
@@ -159,10 +159,8 @@ def _answered(request: ToolCallRequest, change: Change) -> Proposal:
         raise VidimusError(answer["error"])
     if type(answer) is not dict or type(answer.get("proposal")) is not str:
         raise VidimusError("nothing has run: this pause is answered by `ApprovalMiddleware.settle` and nothing else")
-    proposal = Proposal.from_json(answer["proposal"])
-    if proposal.payload != change.to_bytes():
-        raise Changed(["another call was approved"])
-    return proposal
+    # Whether it is of this very call, `execute` finds out.
+    return Proposal.from_json(answer["proposal"])
 
 
 def _answer(end: Proposal | VidimusError) -> dict[str, str]:
