@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import subprocess
 import sys
 import textwrap
@@ -38,6 +39,8 @@ from vidimus import (
     verify_permit,
 )
 from vidimus.http import Reply, Request
+from vidimus.proof import read_bundle
+from vidimus.strict import Malformed
 
 from .conftest import Lab
 
@@ -388,6 +391,38 @@ def test_a_bundle_that_was_changed_proves_nothing(client: Client, lab: Lab) -> N
     permit = redeemed.token.replace(".", ".A", 1)
     with pytest.raises(Unproven):
         replace(redeemed, token=permit).prove(client.profile, proposal)
+
+
+def test_a_trusted_log_that_tells_of_another_run_proves_nothing(client: Client, lab: Lab) -> None:
+    proposal = approved(client, lab)
+    redeemed = client._drive(flow._redeem(client.profile, proposal, lambda: CHANGE))
+    bundle = read_bundle(redeemed.reply.body, client.profile.log)
+    wanted: Any = {"audience": client.profile.executor, "action": proposal.action, "digest": proposal.digest}
+    permit = verify_permit(redeemed.token, bundle.opened.permit_keys, **wanted)
+    bundle.expect_run(permit, client.profile.executor)
+    told: list[tuple[str, list[Any], str]] = [
+        ("action.proposed", ["actor"], "another proposal"),
+        ("action.proposed", ["parts", 1, "commit"], "another proposal"),
+        ("action.resolved", ["data", "resolution"], "no approval"),
+        ("verdict.given", ["actor"], "lacks a verdict"),
+        ("verdict.given", ["data", "signed", "item", "verdict"], "lacks a verdict"),
+        ("verdict.given", ["data", "signed", "item", "action_digest"], "lacks a verdict"),
+        ("verdict.given", ["data", "signed"], "another form"),
+        ("permit.issued", ["data", "audience"], "another permit"),
+        ("permit.redeemed", ["data", "permit"], "the redemption of this permit"),
+        ("permit.redeemed", ["actor"], "the redemption of this permit"),
+        ("permit.issued", ["kind"], "has an outcome"),
+    ]
+    for kind, path, why in told:
+        entries = copy.deepcopy(bundle.entries)
+        inner: Any = next(leaf for _, leaf in entries if leaf["kind"] == kind)
+        for step in path[:-1]:
+            inner = inner[step]
+        inner[path[-1]] = "action.completed" if path == ["kind"] else "another"
+        if path == ["kind"]:
+            entries += tuple(entry for entry in bundle.entries if entry[1]["kind"] == kind)
+        with pytest.raises(Malformed, match=why):
+            replace(bundle, entries=entries).expect_run(permit, client.profile.executor)
 
 
 def test_an_unknown_status_runs_nothing(detoured: Client, lab: Lab) -> None:

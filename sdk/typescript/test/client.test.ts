@@ -298,6 +298,33 @@ describe('a gateway', () => {
       [[], /no proof bundle/],
     ];
     for (const [other, why] of wrong) assert.throws(() => prove(other), why);
+
+    // The same by a log that is trusted, and tells of another run.
+    const read = readBundle(Buffer.from(JSON.stringify(bundle)), log);
+    const wanted = { audience: executor, action: proposal.action, digest: proposal.digest };
+    const permit = vidimus.verifyPermit(token, read.permitKeys, wanted);
+    const told: [string, string[], RegExp][] = [
+      ['action.proposed', ['actor'], /another proposal/],
+      ['action.proposed', ['parts', '1', 'commit'], /another proposal/],
+      ['action.resolved', ['data', 'resolution'], /no approval/],
+      ['verdict.given', ['actor'], /lacks a verdict/],
+      ['verdict.given', ['data', 'signed', 'item', 'verdict'], /lacks a verdict/],
+      ['verdict.given', ['data', 'signed', 'item', 'action_digest'], /lacks a verdict/],
+      ['verdict.given', ['data', 'signed'], /not a JSON object/],
+      ['permit.issued', ['data', 'audience'], /another permit/],
+      ['permit.redeemed', ['data', 'permit'], /the redemption of this permit/],
+      ['permit.redeemed', ['actor'], /the redemption of this permit/],
+    ];
+    for (const [kind, path, why] of told) {
+      const leaves = structuredClone(read.leaves);
+      let inner = leaves.find((leaf) => leaf['kind'] === kind) as Record<string, unknown>;
+      for (const step of path.slice(0, -1)) inner = inner[step] as Record<string, unknown>;
+      inner[path.at(-1) ?? ''] = 'another';
+      assert.throws(() => expectRun({ ...read, leaves }, permit, executor), why);
+    }
+    const issued = read.leaves.filter((leaf) => leaf['kind'] === 'permit.issued');
+    const ended = issued.map((leaf) => ({ ...leaf, kind: 'action.completed' }));
+    assert.throws(() => expectRun({ ...read, leaves: [...read.leaves, ...ended] }, permit, executor), /has an outcome/);
   });
 
   it('that says an unknown status, or acknowledges something else, runs nothing', async () => {
