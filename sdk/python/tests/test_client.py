@@ -166,6 +166,31 @@ async def test_asyncio_runs_it_too(async_client: AsyncClient, lab: Lab) -> None:
     assert lab.kinds(proposed["action"]) == RAN
 
 
+def test_one_client_serves_one_event_loop_after_the_other(lab: Lab) -> None:
+    client = AsyncClient(home=lab.home)
+    for _ in range(2):
+        proposal = asyncio.run(client.propose(client.prepare(CHANGE)))
+        lab.next()
+        asyncio.run(client.withdraw(proposal))
+
+
+async def test_cancelled_after_the_redemption_it_is_reported(async_client: AsyncClient, lab: Lab) -> None:
+    started = asyncio.Event()
+
+    async def run() -> None:
+        started.set()
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(async_client.run(CHANGE, run))
+    proposed = await asyncio.to_thread(lab.next)
+    await asyncio.to_thread(lab.approve, proposed)
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert lab.outcome(proposed["action"]) == {"failed": {"why": "CancelledError"}}
+
+
 async def test_many_at_once_each_run_their_own(async_client: AsyncClient, lab: Lab) -> None:
     ran: list[str] = []
 
