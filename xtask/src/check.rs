@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use crate::packages::{self, COMPILE, DESKTOP};
 use crate::shell::{Workspace, call};
 use crate::steps::Steps;
-use crate::{bindings, deep, direction, guards, node};
+use crate::{bindings, deep, direction, guards, node, sdk};
 
 /// Pinned, so that a new release of the tool cannot change what passes.
 const CARGO_DENY: &str = "0.20.2";
@@ -41,6 +41,10 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
             call(workspace.npm().args(["run", "check"]))
         });
     }
+    steps.run("sdk: Python types and lints", || {
+        sdk::check_python(workspace)
+    });
+    steps.run("sdk: TypeScript types", || sdk::check_typescript(workspace));
     steps.run("clippy", || {
         call(workspace.cargo().args([
             "clippy",

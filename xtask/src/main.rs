@@ -20,6 +20,7 @@ mod package;
 mod packages;
 mod python;
 mod run;
+mod sdk;
 mod shell;
 mod steps;
 mod test;

@@ -1,4 +1,4 @@
-//! The front end's tools: is Node there and new enough, are its packages those of the lockfile.
+//! Node's tools: is Node there and new enough, are the packages those of the lockfile, is the front end built.
 
 use std::fs;
 use std::io;
@@ -13,23 +13,28 @@ use crate::shell::{Workspace, call, in_path, output};
 /// What Vite 8 runs on.
 const WANTED: &str = "20.19 or newer within 20, or 22.12 or newer";
 /// A copy of the lockfile, laid beside the packages that were installed from it.
-const STAMP: &str = "ui/node_modules/.installed-package-lock.json";
+const STAMP: &str = "node_modules/.installed-package-lock.json";
 /// What of `ui/` is not a source: results, and tests with their helpers.
 const NO_SOURCE: &[&str] = &["dist", "node_modules", "e2e"];
 
 /// Checks Node and installs the front end's packages when the lockfile has changed since the last time.
 pub(crate) fn ensure_packages(workspace: &Workspace) -> Result<()> {
+    ensure_packages_in(workspace, "ui")
+}
+
+/// The same for the packages of another folder below the root.
+pub(crate) fn ensure_packages_in(workspace: &Workspace, folder: &str) -> Result<()> {
     check_version()?;
-    let lockfile = workspace.root.join("ui/package-lock.json");
+    let lockfile = workspace.root.join(folder).join("package-lock.json");
     let lock = fs::read(&lockfile).with_context(|| format!("reading {}", lockfile.display()))?;
-    let stamp = workspace.root.join(STAMP);
+    let stamp = workspace.root.join(folder).join(STAMP);
     if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
         return Ok(());
     }
     // Debian's Chromium drives the UI tests, so Playwright need not download one.
     call(
         workspace
-            .npm()
+            .npm_in(folder)
             .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")
             .args(["ci", "--no-audit", "--no-fund"]),
     )?;

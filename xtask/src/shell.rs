@@ -57,8 +57,13 @@ impl Workspace {
 
     /// An npm command in the front end's folder.
     pub(crate) fn npm(&self) -> Command {
+        self.npm_in("ui")
+    }
+
+    /// An npm command in a folder below the root.
+    pub(crate) fn npm_in(&self, folder: &str) -> Command {
         let mut command = Command::new("npm");
-        command.current_dir(self.ui());
+        command.current_dir(self.root.join(folder));
         command
     }
 

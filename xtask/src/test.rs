@@ -9,7 +9,7 @@ use crate::package::{self, Order};
 use crate::packages::{self, COMPILE, DESKTOP, PACKAGE, PLAY, TEST};
 use crate::shell::{Workspace, call};
 use crate::steps::Steps;
-use crate::{api, deep, independent, node, opinions, tour};
+use crate::{api, deep, independent, node, opinions, sdk, tour};
 
 /// The release build that the tests drive: the release's features and assertions, not optimised, for time.
 const RELEASE_PROFILE: &str = "ci-release";
@@ -88,6 +88,8 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         steps.run("second opinions", || opinions::run(workspace));
         steps.run("api: schemathesis", || api::conformance(workspace));
         steps.run("api: walk-through", || api::walk(workspace));
+        steps.run("sdk: Python", || sdk::test_python(workspace));
+        steps.run("sdk: TypeScript", || sdk::test_typescript(workspace));
         if let Some(commit) = &deep_commit {
             steps.run("deep tests", || deep::run(workspace, commit, &programs));
         }

@@ -152,14 +152,20 @@ impl World {
     }
 
     pub async fn stop(mut self) {
-        let _ = self.stop.take().unwrap().send(());
-        self.served.take().unwrap().await.unwrap();
+        self.halt().await;
+    }
+
+    /// Stops the gateway, unless it has stopped. The person stays.
+    pub async fn halt(&mut self) {
+        if let (Some(stop), Some(served)) = (self.stop.take(), self.served.take()) {
+            let _ = stop.send(());
+            served.await.unwrap();
+        }
     }
 
     /// The same person, once the gateway has stopped and runs again.
     pub async fn restart(mut self, config: Config) -> Self {
-        let _ = self.stop.take().unwrap().send(());
-        self.served.take().unwrap().await.unwrap();
+        self.halt().await;
         let Self {
             gateway,
             http,

@@ -1,0 +1,404 @@
+"""The way of one action, as generators that ask for what they need: a request, a pause, a call of the user's code.
+
+One text for the blocking client and the one for asyncio; `client.py` drives both. Spec: docs/spec/api.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from . import strict
+from .action import Change, Proposal, text_content
+from .errors import (
+    AlreadyRan,
+    Changed,
+    Denied,
+    Expired,
+    GatewayRefused,
+    NotSetUp,
+    Pending,
+    RefusedByPolicy,
+    Unknown,
+    Unproven,
+    Unreachable,
+    UpgradeNeeded,
+    VidimusError,
+    Withdrawn,
+    visible,
+)
+from .http import Reply, Request
+from .models import ActionView, Question
+from .permit import read_jwks, verify_permit
+from .profile import Profile
+from .proof import read_bundle
+from .strict import Malformed
+
+T = TypeVar("T")
+MAX_WAIT_S = 30
+GRACE_S = 10
+RETRY_S = 2.0
+REPORT_S = 60.0
+STOPPED_REPORT_S = 5.0
+MAX_WHY = 500
+_LOG = logging.getLogger("vidimus")
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Nothing happens for so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Call:
+    """Code of the user's runs."""
+
+    function: Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Redeemed:
+    """The answer to a redemption, not judged yet."""
+
+    token: str
+    digest: str
+    reply: Reply
+
+    def prove(self, profile: Profile, proposal: Proposal) -> None:
+        """The permit again, now by the keys that the trusted log names, and what the log must hold of this run."""
+        try:
+            bundle = read_bundle(self.reply.body, profile.log)
+            permit = verify_permit(
+                self.token,
+                bundle.opened.permit_keys,
+                audience=profile.executor,
+                action=proposal.action,
+                digest=self.digest,
+                agent=profile.agent,
+                issuer=bundle.opened.origin,
+            )
+            bundle.expect_run(permit, profile.executor)
+        except Malformed as error:
+            raise Unproven(str(error)) from error
+
+
+Flow = Generator[Request | Pause | Call, Any, T]
+Describe = Callable[[], Any]
+OnQuestion = Callable[[Question, str], Any]
+
+
+def propose(profile: Profile, proposal: Proposal) -> Flow[Proposal]:
+    """Proposes. The same bytes again are the same proposal, so a lost answer is asked for once more."""
+    request = Request("POST", "/v1/actions", strict.canonical(proposal.body()))
+    for pause in (0.25, 0.5, 1.0, 2.0, None):
+        try:
+            reply = yield request
+            break
+        except Unreachable as error:
+            if not error.sent or pause is None:
+                raise
+        yield Pause(pause)
+    return proposal.expiring(_acknowledged(_body(profile, reply), proposal))
+
+
+def status(profile: Profile, proposal: Proposal, wait_s: int = 0, questions: int | None = None) -> Flow[ActionView]:
+    """Where it stands."""
+    query = f"?wait={wait_s}" + ("" if questions is None else f"&questions={questions}")
+    reply = yield Request("GET", f"/v1/actions/{proposal.action}{query}", wait_s=wait_s)
+    return _view(_body(profile, reply), proposal)
+
+
+def wait(profile: Profile, proposal: Proposal, timeout: float | None, on_question: OnQuestion | None) -> Flow[None]:
+    """Waits until it is approved; every other end is an error. One that is down is asked again until it expires."""
+    until = None if timeout is None else time.monotonic() + timeout
+    heard = 0
+    # A gateway keeps whoever asks waiting while something runs, too: so look first.
+    wait_s = 0
+    while True:
+        try:
+            view = yield from status(profile, proposal, wait_s, heard)
+        except Unreachable:
+            if time.time() > _seconds(proposal.expires_at) + GRACE_S:
+                raise
+            yield Pause(RETRY_S)
+        else:
+            if decided(view):
+                return
+            questions = view.get("questions", [])
+            yield from _hear(profile, proposal, questions[heard:], on_question)
+            heard = len(questions)
+        if until is not None and time.monotonic() >= until:
+            raise Pending(proposal)
+        wait_s = MAX_WAIT_S if until is None else min(MAX_WAIT_S, max(1, int(until - time.monotonic())))
+
+
+def answer(profile: Profile, proposal: Proposal, question: int, text: str) -> Flow[None]:
+    """Answers a question. A lost answer is sent once more: the same text and salt are the same answer."""
+    body = strict.canonical({"question": question, "text": text_content(text)})
+    request = Request("POST", f"/v1/actions/{proposal.action}/answers", body)
+    try:
+        reply = yield request
+    except Unreachable as error:
+        if not error.sent:
+            raise
+        reply = yield request
+    _body(profile, reply)
+
+
+def withdraw(profile: Profile, proposal: Proposal) -> Flow[None]:
+    """Takes it back."""
+    reply = yield Request("POST", f"/v1/actions/{proposal.action}/withdraw")
+    _body(profile, reply)
+
+
+def approve(
+    profile: Profile, proposal: Proposal, timeout: float | None, on_question: OnQuestion | None
+) -> Flow[Proposal]:
+    """Proposes and waits. Ctrl-C, cancellation and any error of the user's code withdraw it."""
+    try:
+        proposal = yield from propose(profile, proposal)
+        yield from wait(profile, proposal, timeout, on_question)
+    except VidimusError:
+        raise
+    except BaseException:
+        try:
+            yield from withdraw(profile, proposal)
+        except VidimusError as error:
+            if not isinstance(error, GatewayRefused):
+                _LOG.warning("%s could not be withdrawn, it will expire: %s", proposal.action, error)
+        raise
+    return proposal
+
+
+def execute(profile: Profile, proposal: Proposal, describe: Describe, function: Callable[[], Any]) -> Flow[Any]:
+    """Releases it and runs the function, once. From the redemption on every known way out reports an outcome."""
+    redeemed = yield from _redeem(profile, proposal, describe)
+    try:
+        redeemed.prove(profile, proposal)
+        yield from expect_same(proposal, describe)
+    except BaseException as error:
+        words = str(error) if isinstance(error, (Changed, Unproven)) else f"not started: {type(error).__name__}"
+        yield from report(profile, proposal, 0, words, isinstance(error, Exception))
+        raise
+    begun = time.monotonic()
+    try:
+        result = yield Call(function)
+    except BaseException as error:
+        # The words of an error may hold what must not be logged for ever; its name does not.
+        yield from report(profile, proposal, _since(begun), type(error).__name__, isinstance(error, Exception))
+        raise
+    yield from report(profile, proposal, _since(begun), None)
+    return result
+
+
+def expect_same(proposal: Proposal, describe: Describe) -> Flow[str]:
+    """The digest of what would run now, if that is what was proposed."""
+    change = yield Call(describe)
+    if not isinstance(change, Change):
+        raise Changed([f"it is described by a {type(change).__name__}, not by a `Change`"])
+    payload = change.to_bytes()
+    differences = _differences(proposal.payload, payload)
+    if differences or payload != proposal.payload:
+        raise Changed(differences)
+    return proposal.digest_of(payload)
+
+
+def report(profile: Profile, proposal: Proposal, duration_ms: int, why: str | None, patient: bool = True) -> Flow[None]:
+    """Reports how it ended; without an outcome the console shows *unknown*. Never an error: the run is over."""
+    outcome: dict[str, Any] = {"succeeded": {}} if why is None else {"failed": {"why": _shorten(why)}}
+    body = strict.canonical({"duration_ms": duration_ms, "outcome": outcome, "output_omitted": 0})
+    until = time.monotonic() + (REPORT_S if patient else STOPPED_REPORT_S)
+    while True:
+        try:
+            reply = yield Request("POST", f"/v1/actions/{proposal.action}/outcome", body)
+            _body(profile, reply)
+            return
+        except Unreachable as error:
+            if time.monotonic() < until:
+                yield Pause(0.5)
+                continue
+            words = str(error)
+        except VidimusError as error:
+            words = str(error)
+        _LOG.warning(
+            "the outcome of %s could not be reported, so the console shows it as unknown: %s", proposal.action, words
+        )
+        return
+
+
+def decided(view: ActionView) -> bool:
+    """Whether it is approved; `False` while it waits. Everything else is an error."""
+    found = view["status"]
+    if found in ("pending", "approved"):
+        return found == "approved"
+    if found == "denied":
+        raise Denied(_text(view["reason"]["bytes"]) if "reason" in view else "")
+    if found == "expired":
+        raise Expired("expired: nobody decided in time. Nothing has run")
+    if found == "withdrawn":
+        raise Withdrawn("withdrawn; nothing has run")
+    if found == "refused":
+        raise RefusedByPolicy(list(view["policy"]))
+    if found == "redeemed":
+        raise Unknown(view["action"], "its permit was used already, and it has no outcome")
+    if found == "completed":
+        raise AlreadyRan(f"{view['action']} has an outcome already: {strict.canonical(view.get('outcome')).decode()}")
+    raise UpgradeNeeded(f"the status `{found}` of {view['action']}")
+
+
+def _redeem(profile: Profile, proposal: Proposal, describe: Describe) -> Flow[Redeemed]:
+    """The one point after which it may run. A lost answer is never asked for again."""
+    if (proposal.agent, proposal.log) != (profile.agent, profile.log):
+        raise NotSetUp("the proposal is of another agent or log than this client's profile")
+    digest = yield from expect_same(proposal, describe)
+    token = yield from _permit(profile, proposal)
+    keys = yield Request("GET", "/.well-known/jwks.json")
+    verify_permit(
+        token,
+        read_jwks(keys.body),
+        audience=profile.executor,
+        action=proposal.action,
+        digest=digest,
+        agent=profile.agent,
+    )
+    body = strict.canonical({"action_digest": digest, "permit": token})
+    try:
+        reply = yield Request("POST", f"/v1/actions/{proposal.action}/redeem", body)
+        _expect_success(profile, reply)
+    except Unreachable as error:
+        if error.sent:
+            why = f"the answer to the redemption was lost, and nothing has run here ({error})"
+            raise Unknown(proposal.action, why) from error
+        raise
+    except GatewayRefused:
+        # Somebody else with this proposal may have been first.
+        decided((yield from status(profile, proposal)))
+        raise
+    return Redeemed(token, digest, reply)
+
+
+def _permit(profile: Profile, proposal: Proposal) -> Flow[str]:
+    reply = yield Request("POST", f"/v1/actions/{proposal.action}/permit")
+    try:
+        found = _body(profile, reply)
+    except GatewayRefused as error:
+        if error.status not in (409, 410):
+            raise
+        if not decided((yield from status(profile, proposal))):
+            raise Pending(proposal) from error
+        raise Expired(f"it was approved, but cannot be released any more; nothing has run: {error}") from error
+    token = found.get("permit")
+    if type(token) is not str:
+        raise Unproven("the answer holds no permit")
+    return token
+
+
+def _hear(
+    profile: Profile, proposal: Proposal, questions: list[Question], on_question: OnQuestion | None
+) -> Flow[None]:
+    """Hands new open questions over; text that comes back is the answer."""
+    for question in questions:
+        if question["answered"]:
+            continue
+        text = _text(question["text"]["bytes"])
+        if on_question is None:
+            _LOG.warning("a reviewer asks about %s: %s", proposal.action, visible(text))
+            continue
+        found = yield Call(partial(on_question, question, text))
+        if found is not None:
+            yield from answer(profile, proposal, question["entry"], found)
+
+
+def _acknowledged(ack: dict[str, Any], proposal: Proposal) -> str:
+    """When it expires. The acknowledged entry must be ours; that it is in the trusted log is proven before a run."""
+    try:
+        leaf = strict.parse_canonical(ack["entries"][0]["leaf"].encode())
+        payload = next(part["commit"] for part in leaf["parts"] if part["name"] == "payload")
+        data = leaf["data"]
+        if (leaf["kind"], data["action"], payload) == ("action.proposed", proposal.action, proposal.digest):
+            _seconds(data["expires_at"])
+            return str(data["expires_at"])
+    except (Malformed, KeyError, IndexError, TypeError, AttributeError, StopIteration, ValueError) as error:
+        raise Unproven("the acknowledgement cannot be read") from error
+    raise Unproven("the gateway acknowledged something else than what was proposed")
+
+
+def _view(body: dict[str, Any], proposal: Proposal) -> ActionView:
+    names = {"action": str, "expires_at": str, "policy": list, "status": str}
+    optional = {"questions": list, "reason": dict}
+    for name, kind in (names | optional).items():
+        if (name in names or name in body) and type(body.get(name)) is not kind:
+            raise Unproven(f"the action's view has no fit `{name}`")
+    if body["action"] != proposal.action:
+        raise Unproven("the view is of another action")
+    return cast(ActionView, body)
+
+
+def _body(profile: Profile, reply: Reply) -> dict[str, Any]:
+    _expect_success(profile, reply)
+    try:
+        return strict.parse_object(reply.body)
+    except Malformed as error:
+        raise Unproven(f"the answer of {profile.url} is not a gateway's: {error}") from error
+
+
+def _expect_success(profile: Profile, reply: Reply) -> None:
+    if 200 <= reply.status < 300:
+        return
+    try:
+        problem = strict.parse_object(reply.body)
+        code, detail = str(problem["code"]), str(problem["detail"])
+    except (Malformed, KeyError) as error:
+        raise Unreachable(f"{profile.url} answers {reply.status}, not as a gateway does", sent=True) from error
+    if reply.status >= 500:
+        raise Unreachable(f"the gateway cannot answer ({visible(code)}): {visible(detail)}", sent=True)
+    if reply.status == 401:
+        raise NotSetUp(
+            f"the gateway does not know the token of the agent `{visible(profile.name)}`. "
+            "Connect the agent anew in the console: open `vidimus-console`"
+        )
+    raise GatewayRefused(reply.status, code, detail)
+
+
+def _differences(approved: bytes, now: bytes) -> list[str]:
+    """What differs, as key paths."""
+    if approved == now:
+        return []
+    return list(_paths(strict.parse(approved), strict.parse(now), "")) or ["the action"]
+
+
+def _paths(old: Any, new: Any, path: str) -> Generator[str, None, None]:
+    if type(old) is dict and type(new) is dict:
+        for key in sorted(old.keys() | new.keys()):
+            yield from _paths(old.get(key), new.get(key), f"{path}.{key}" if path else key)
+    elif old != new or type(old) is not type(new):
+        yield f"`{path.removeprefix('payload.')}`"
+
+
+def _text(encoded: Any) -> str:
+    try:
+        return strict.decode(encoded).decode(errors="replace")
+    except Malformed as error:
+        raise Unproven("a text of the gateway cannot be read") from error
+
+
+def _seconds(time_text: str) -> float:
+    return datetime.fromisoformat(time_text.replace("Z", "+00:00")).timestamp()
+
+
+def _since(begun: float) -> int:
+    return int((time.monotonic() - begun) * 1000)
+
+
+def _shorten(words: str) -> str:
+    data = words.encode(errors="replace")
+    if len(data) <= MAX_WHY:
+        return data.decode()
+    return data[: MAX_WHY - 3].decode(errors="ignore") + "…"

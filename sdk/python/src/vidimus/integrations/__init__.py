@@ -1,0 +1,1 @@
+"""Holders for the tools of agent frameworks, one module each."""
