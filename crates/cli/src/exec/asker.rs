@@ -68,7 +68,8 @@ impl Asker<'_> {
         String::from_utf8(output.stdout).map_err(|_| format!("`{name}` printed what is no text"))
     }
 
-    fn path(&self) -> Result<PathBuf, String> {
+    /// Where it is.
+    pub(crate) fn path(&self) -> Result<PathBuf, String> {
         let folder = Folder::open(self.cwd).map_err(|why| why.to_string())?;
         let search = self.environment.path().unwrap_or_default();
         let found = open::find(folder.as_fd(), self.name, search);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use vidimus_protocol::action::Action;
 use vidimus_protocol::api::{
     Ack, ActionStatus, ActionView, Content, PermitReply, Problem, Propose, Question, Redeem,
     ReportOutcome,
@@ -264,6 +265,7 @@ impl World {
             unreachable!("a proposal proposes");
         };
         data.action = propose.action;
+        data.action_kind = Action::parse(&propose.payload.bytes.0).unwrap().kind();
         if !self.faults.log_other_payload {
             let mut parts = vec![("payload", propose.payload.clone())];
             parts.extend(propose.context.clone().map(|context| ("context", context)));

@@ -1,8 +1,10 @@
 //! `vidimus exec` against a gateway of a few lines, honest or not.
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod adapters;
 mod gateway;
 mod place;
+mod postgres;
 mod waiting;
 
 use std::os::unix::fs::PermissionsExt as _;

@@ -8,6 +8,7 @@
 mod line;
 mod statements;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use vidimus_protocol::action::{Command, Sql, Statement, StatementClass};
@@ -80,6 +81,9 @@ pub(crate) async fn adapt(wanted: &mut Wanted) -> Result<Beside, String> {
     if database.is_some() {
         psql.plan(&mut statements).await;
     }
+    if let Some(program) = behind_wrapper(&psql.asker) {
+        wanted.argv[0] = program;
+    }
     if let Source::File { argument, .. } = &line.source {
         wanted.sealed = Some(argument + line.added());
     }
@@ -88,6 +92,22 @@ pub(crate) async fn adapt(wanted: &mut Wanted) -> Result<Beside, String> {
         database: database.map(|name| name.trim().to_owned()),
         statements,
     }))
+}
+
+/// Debian's `psql` is a script that chooses among versions by files that nobody
+/// sees. The newest one runs itself.
+fn behind_wrapper(asker: &Asker<'_>) -> Option<String> {
+    let path = asker.path().ok()?.canonicalize().ok()?;
+    if path.file_name()? != "pg_wrapper" {
+        return None;
+    }
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+    let version = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u32>().ok();
+    let newest = versions
+        .filter_map(|one| Some(one.ok()?.path()))
+        .filter(|path| path.join("bin/psql").is_file())
+        .max_by_key(version)?;
+    newest.join("bin/psql").to_str().map(str::to_owned)
 }
 
 fn text(bytes: Vec<u8>, name: &str) -> Result<String, String> {
