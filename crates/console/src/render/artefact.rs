@@ -23,7 +23,7 @@ fn reference(update: &RefUpdate) -> SectionView {
         (Some(old), None) => say(format!("deleted, was at {old}")),
         (old, new) => {
             let end = |id: &Option<String>| id.clone().unwrap_or_default();
-            say(format!("{} → {}", end(old), end(new)));
+            say(format!("{} -> {}", end(old), end(new)));
         }
     }
     for commit in &update.commits {
@@ -166,7 +166,9 @@ fn resource(change: &ResourceChange) -> SectionView {
 
 /// JSON texts before and after, as a diff of their lines.
 fn sides(before: Option<&str>, after: Option<&str>, unknown: Option<&str>) -> Vec<SafeText> {
-    let mut lines = diff(&indented(before), &indented(after));
+    let side =
+        |text: Option<&str>| text.map_or_else(String::new, |text| indented(Some(text)) + "\n");
+    let mut lines = diff(&side(before), &side(after));
     if let Some(unknown) = unknown {
         lines.extend(safe_text::lines("known after it is applied:"));
         lines.extend(safe_text::lines(&indented(Some(unknown))));
@@ -288,7 +290,8 @@ fn section(title: &str, lines: Vec<SafeText>) -> SectionView {
 }
 
 /// Lines that go and come, with three of those around them. Where lines are
-/// left out, their number stands.
+/// left out, their number stands. Our own words are ASCII, since anything else
+/// would be marked as something that hides.
 fn diff(before: &str, after: &str) -> Vec<SafeText> {
     use similar::{ChangeTag, TextDiff};
 
@@ -302,7 +305,7 @@ fn diff(before: &str, after: &str) -> Vec<SafeText> {
         let start = group.first().map_or(0, |op| op.old_range().start);
         if start > shown_to {
             lines.extend(safe_text::lines(&format!(
-                "… {} lines alike",
+                "... {} lines alike",
                 start - shown_to
             )));
         }
@@ -323,7 +326,7 @@ fn diff(before: &str, after: &str) -> Vec<SafeText> {
     let total = before.lines().count();
     if total > shown_to {
         lines.extend(safe_text::lines(&format!(
-            "… {} lines alike",
+            "... {} lines alike",
             total - shown_to
         )));
     }

@@ -40,7 +40,7 @@ fn a_push_shows_what_moves_and_what_is_lost() {
     let (title, target, sections) = shown("git.push");
     assert_eq!(title, "git push refs/heads/main");
     assert_eq!(target, "ssh://git.example/shop.git");
-    let moved = format!("{b} → {a}\n+ aaaaaaaaaaaa Ada: Say what is meant\n+ 1 more commits");
+    let moved = format!("{b} -> {a}\n+ aaaaaaaaaaaa Ada: Say what is meant\n+ 1 more commits");
     assert_eq!(
         sections[1],
         one(
@@ -123,9 +123,9 @@ fn lines_left_out_of_a_diff_are_counted() {
     let before: String = (0..40).map(|at| format!("{at}\n")).collect();
     let after = before.replace("20\n", "twenty\n");
     let lines: Vec<_> = diff(&before, &after).iter().map(plain).collect();
-    assert_eq!(lines[0], "… 17 lines alike");
+    assert_eq!(lines[0], "... 17 lines alike");
     assert!(lines.contains(&"- 20".into()) && lines.contains(&"+ twenty".into()));
-    assert_eq!(lines.last().unwrap(), "… 16 lines alike");
+    assert_eq!(lines.last().unwrap(), "... 16 lines alike");
     let cut: Vec<_> = diff("a\n", "a").iter().map(plain).collect();
     assert_eq!(cut, ["- a", "+ a", "\\ no newline at the end"]);
 }

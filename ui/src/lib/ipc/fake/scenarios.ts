@@ -209,6 +209,66 @@ const changed = (): Scenario => {
   });
 };
 
+/** A saved plan, with what is destroyed first. */
+const planned = (): Scenario => {
+  const lines = (...given: string[]) => given.map((line) => text(line));
+  const summary = action('act_01', {
+    title: text('terraform apply module.shop.aws_db_instance.orders module.shop.aws_instance.web[0]'),
+    target: text('buildbox:/srv/infra/production'),
+    intent: text('Move the shop to the larger database.'),
+  });
+  return reviewed({
+    summary,
+    like: null,
+    earlier: [],
+    what: {
+      is: 'artefact',
+      value: {
+        sections: [
+          { title: 'Plan', warning: null, lines: lines('0 to create, 1 to change, 1 to replace, 0 to destroy') },
+          {
+            title: 'module.shop.aws_db_instance.orders: delete, create',
+            warning: 'It is destroyed and made anew.',
+            lines: lines(
+              '  {',
+              '-   "engine_version": "15.4",',
+              '+   "engine_version": "16.2",',
+              '-   "instance_class": "db.t4g.medium",',
+              '+   "instance_class": "db.r6g.large",',
+              '    "password": "(sensitive value)"',
+              '  }',
+              'known after it is applied:',
+              '{',
+              '  "endpoint": true,',
+              '  "id": true',
+              '}',
+            ),
+          },
+          {
+            title: 'module.shop.aws_instance.web[0]: update',
+            warning: null,
+            lines: lines('  {', '    "ami": "ami-0c55b159",', '-   "instance_type": "t3.small"', '+   "instance_type": "t3.large"', '  }'),
+          },
+        ],
+        command: command({
+          program: { path: text('/usr/local/bin/terraform'), size: 92_504_216, sha256: digest(41) },
+          argv: [
+            text('terraform'),
+            text('apply'),
+            text('-input=false'),
+            text('/home/ada/.local/state/vidimus/exec/8d4b34d060b1.tfplan'),
+          ],
+          cwd: text('/srv/infra/production'),
+          script: null,
+          interpreter: null,
+          files: [{ path: text('/home/ada/.local/state/vidimus/exec/8d4b34d060b1.tfplan'), size: 12_804, sha256: digest(42) }],
+        }),
+      },
+    },
+    computed: [fact('Agent', 'claude-code (agt_7Q2M)'), fact('Acts for', 'Ada Reviewer'), fact('Signed bytes', '5104 bytes')],
+  });
+};
+
 /** Standard input that was read before the proposal. */
 const withInput = (): Scenario =>
   reviewed({
@@ -386,6 +446,7 @@ export const scenarios: Record<string, () => Scenario> = {
     }),
   'review-talk': talked,
   'review-change': changed,
+  'review-plan': planned,
   'review-input': withInput,
   'history-failed': () =>
     base({
