@@ -42,6 +42,7 @@ use plan::{Plan, Wanted};
 use release::Release;
 use saved::{Saved, SavedError, SavedFile};
 use signals::Stops;
+pub(crate) use who::host_name;
 
 /// How long is waited without a terminal. Shell tools of coding agents end
 /// commands that take longer than a minute or two.
