@@ -13,6 +13,7 @@ mod check;
 mod deep;
 mod direction;
 mod guards;
+mod hosts;
 mod independent;
 mod node;
 mod opinions;

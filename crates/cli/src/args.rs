@@ -1,5 +1,7 @@
 //! The command line.
 
+mod hosts;
+
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -10,6 +12,10 @@ use vidimus_protocol::ActionId;
 
 use crate::stop::{self, Meanings};
 use crate::telemetry::LogFormat;
+pub(crate) use hosts::{
+    DoctorArgs, HOOK_NOTES, HookArgs, HookClient, HostArgs, INSTALL_NOTES, InstallArgs,
+    UninstallArgs,
+};
 
 /// Hold a command until a person has seen exactly what will run and signed it.
 #[derive(Debug, Parser)]
@@ -42,8 +48,12 @@ impl Command {
             Self::Answer(_)
             | Self::Backup(_)
             | Self::Completions(_)
+            | Self::Doctor(_)
+            | Self::Hook(_)
+            | Self::Install(_)
             | Self::Manual(_)
             | Self::Gateway(_)
+            | Self::Uninstall(_)
             | Self::Webhook { .. } => false,
         }
     }
@@ -71,6 +81,18 @@ pub(crate) enum Command {
     /// Answer a reviewer's question about a waiting action.
     #[command(after_long_help = long_help(&[], stop::OF_ANSWER))]
     Answer(AnswerArgs),
+    /// Put a person in front of a coding agent: have it call `vidimus hook`.
+    #[command(after_long_help = long_help(INSTALL_NOTES, stop::OF_OTHERS))]
+    Install(InstallArgs),
+    /// Take `vidimus hook` out of a coding agent's settings again.
+    #[command(after_long_help = long_help(&[], stop::OF_OTHERS))]
+    Uninstall(UninstallArgs),
+    /// Check that a coding agent's hook fires and says no when something fails.
+    #[command(after_long_help = long_help(&[], stop::OF_DOCTOR))]
+    Doctor(DoctorArgs),
+    /// Decide a call of a coding agent's tool: started by the agent, not by people.
+    #[command(after_long_help = long_help(HOOK_NOTES, stop::OF_HOOK))]
+    Hook(HookArgs),
     /// Check an export of the ledger, without trusting whoever made it.
     #[command(after_long_help = long_help(VERIFY_NOTES, stop::OF_VERIFY))]
     Verify(VerifyArgs),

@@ -46,6 +46,7 @@ use plan::Wanted;
 use release::Release;
 use saved::{Saved, SavedError, SavedFile};
 use signals::Stops;
+pub(crate) use who::host_name;
 use work::Work;
 
 /// How long is waited without a terminal. Shell tools of coding agents end

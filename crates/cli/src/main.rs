@@ -7,9 +7,13 @@ mod answer;
 mod args;
 mod backup;
 mod completions;
+mod doctor;
 mod exec;
 mod export;
 mod gateway;
+mod hook;
+mod host;
+mod install;
 mod manual;
 mod out;
 mod standing;
@@ -108,6 +112,10 @@ fn run(cli: Cli) -> Result<u8, Stop> {
         Command::Webhook { command } => {
             runtime(Builder::new_current_thread())?.block_on(webhook::run(command, &home()?))
         }
+        Command::Install(args) => install::install(&args, &home()?),
+        Command::Uninstall(args) => install::uninstall(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Hook(args) => Ok(hook::run(&args, cli.home.as_deref())),
         Command::Completions(args) => completions::run(&args),
         Command::Manual(args) => manual::run(&args),
     }

@@ -8,7 +8,9 @@ use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use crate::args::{BACKUP_NOTES, Cli, EXEC_NOTES, ManualArgs, WAIT_NOTES, WEBHOOK_NOTES};
+use crate::args::{
+    BACKUP_NOTES, Cli, EXEC_NOTES, HOOK_NOTES, INSTALL_NOTES, ManualArgs, WAIT_NOTES, WEBHOOK_NOTES,
+};
 use crate::stop::{self, Meanings, Stop};
 
 /// What a page has beyond the options.
@@ -51,6 +53,10 @@ const PAGES: &[(&str, Extra)] = &[
                     "A profile for each connected agent, with its token. Usually `~/.config/vidimus/agents/`.",
                 ),
                 (
+                    "$XDG_CONFIG_HOME/vidimus/hooks.json",
+                    "What the hooks of coding agents go by.",
+                ),
+                (
                     "$XDG_STATE_HOME/vidimus/exec/",
                     "What a waiting `vidimus exec` needs to go on. Usually `~/.local/state/vidimus/exec/`.",
                 ),
@@ -59,9 +65,13 @@ const PAGES: &[(&str, Extra)] = &[
                 "vidimus-console",
                 "vidimus-answer",
                 "vidimus-backup",
+                "vidimus-doctor",
                 "vidimus-exec",
                 "vidimus-export",
                 "vidimus-gateway",
+                "vidimus-hook",
+                "vidimus-install",
+                "vidimus-uninstall",
                 "vidimus-verify",
                 "vidimus-wait",
                 "vidimus-webhook",
@@ -120,6 +130,75 @@ const PAGES: &[(&str, Extra)] = &[
             )],
             codes: stop::OF_ANSWER,
             see_also: &["vidimus", "vidimus-exec"],
+            ..NOTHING
+        },
+    ),
+    (
+        "install",
+        Extra {
+            notes: INSTALL_NOTES,
+            examples: &[
+                (
+                    "For everything that you do with Claude Code:",
+                    "vidimus install claude",
+                ),
+                ("See whether it works:", "vidimus doctor claude"),
+                (
+                    "See first what would change:",
+                    "vidimus install claude --dry-run",
+                ),
+            ],
+            codes: stop::OF_OTHERS,
+            files: &[
+                (
+                    "~/.claude/settings.json",
+                    "The user's settings of Claude Code.",
+                ),
+                (
+                    "$XDG_CONFIG_HOME/vidimus/hooks.json",
+                    "What passes without asking, how long a hook waits, and as which agent it asks.",
+                ),
+            ],
+            see_also: &[
+                "vidimus",
+                "vidimus-doctor",
+                "vidimus-hook",
+                "vidimus-uninstall",
+            ],
+        },
+    ),
+    (
+        "uninstall",
+        Extra {
+            examples: &[("", "vidimus uninstall claude")],
+            codes: stop::OF_OTHERS,
+            see_also: &["vidimus", "vidimus-install"],
+            ..NOTHING
+        },
+    ),
+    (
+        "doctor",
+        Extra {
+            notes: &[
+                "It runs the hook as the settings have it: with a read, which must pass, with what is no \
+                 event, and where nobody can be asked, which must both be blocked. It proposes nothing.",
+            ],
+            examples: &[("", "vidimus doctor claude")],
+            codes: stop::OF_DOCTOR,
+            see_also: &["vidimus", "vidimus-hook", "vidimus-install"],
+            ..NOTHING
+        },
+    ),
+    (
+        "hook",
+        Extra {
+            notes: HOOK_NOTES,
+            examples: &[(
+                "Ask what would become of a command line, and why:",
+                "vidimus hook --client claude --explain 'git status'",
+            )],
+            codes: stop::OF_HOOK,
+            see_also: &["vidimus", "vidimus-doctor", "vidimus-install"],
             ..NOTHING
         },
     ),
@@ -366,6 +445,10 @@ mod tests {
                 "vidimus-exec.1",
                 "vidimus-wait.1",
                 "vidimus-answer.1",
+                "vidimus-install.1",
+                "vidimus-uninstall.1",
+                "vidimus-doctor.1",
+                "vidimus-hook.1",
                 "vidimus-verify.1",
                 "vidimus-export.1",
                 "vidimus-backup.1",

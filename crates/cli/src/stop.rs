@@ -89,6 +89,23 @@ pub(crate) const OF_WEBHOOK: Meanings = &[
     ("117", "not set up; the message names the missing piece"),
 ];
 
+/// The codes of `vidimus hook`.
+pub(crate) const OF_HOOK: Meanings = &[
+    ("0", "answered; the answer stands on standard output"),
+    (
+        "2",
+        "blocked: there was no event, or no answer in time; also wrong usage",
+    ),
+];
+
+/// The codes of `vidimus doctor`.
+pub(crate) const OF_DOCTOR: Meanings = &[
+    ("0", "the hook fires and fails closed"),
+    ("1", "something is wrong; each line says what to do"),
+    ("2", "wrong usage"),
+    ("70", "it failed; the message says why"),
+];
+
 /// The codes of what only succeeds or fails.
 pub(crate) const OF_OTHERS: Meanings = &[
     ("0", "done"),

@@ -27,7 +27,19 @@ fn help_names_every_command_and_code() {
     let help = vidimus(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
     let names = [
-        "exec", "wait", "answer", "verify", "export", "backup", "gateway", "webhook", "--home",
+        "exec",
+        "wait",
+        "answer",
+        "install",
+        "uninstall",
+        "doctor",
+        "hook",
+        "verify",
+        "export",
+        "backup",
+        "gateway",
+        "webhook",
+        "--home",
     ];
     for name in names {
         assert!(text(&help.stdout).contains(name), "{name}");
@@ -51,6 +63,10 @@ fn wrong_usage_has_its_code() {
         &["wait"],
         &["verify"],
         &["gateway"],
+        &["install"],
+        &["install", "cursor"],
+        &["hook"],
+        &["hook", "--client", "codex"],
         &["verify", "/no/such/file"],
     ] {
         assert_eq!(vidimus(words).status.code(), Some(2), "{words:?}");

@@ -59,6 +59,17 @@ impl Home {
         }
     }
 
+    /// Folders that were written down once, whatever the environment says now.
+    #[must_use]
+    pub fn in_folders(data: PathBuf, config: PathBuf, state: PathBuf) -> Self {
+        Self {
+            root: None,
+            data,
+            config,
+            state,
+        }
+    }
+
     fn find_in(
         explicit: Option<&Path>,
         variable: impl Fn(&str) -> Option<OsString>,
@@ -187,6 +198,18 @@ impl Home {
         }
         names.sort_unstable();
         Ok(names)
+    }
+
+    /// What the hooks of coding agents go by.
+    #[must_use]
+    pub fn hooks_file(&self) -> PathBuf {
+        self.config.join("hooks.json")
+    }
+
+    /// Calls of coding agents that wait or run.
+    #[must_use]
+    pub fn hook_state(&self) -> PathBuf {
+        self.state.join("hook")
     }
 
     /// Where `vidimus exec` keeps what waits.

@@ -165,8 +165,9 @@ impl Gateway {
             ("POST", None, None) => self.propose(read(body)),
             ("GET", Some(action), None) => {
                 let wait = query.strip_prefix("wait=").unwrap();
-                let wait = wait.split('&').next().unwrap().parse().unwrap();
-                Some(self.view(action, Duration::from_secs(wait)))
+                let (wait, heard) = wait.split_once("&questions=").unwrap_or((wait, "99"));
+                let wait = Duration::from_secs(wait.parse().unwrap());
+                Some(self.view(action, wait, heard.parse().unwrap()))
             }
             ("POST", Some(action), Some("withdraw")) => {
                 let mut world = self.world();
@@ -203,7 +204,7 @@ impl Gateway {
         Some(json(201, &world.proposal(propose.action)))
     }
 
-    fn view(&self, action: ActionId, wait: Duration) -> (u16, Vec<u8>) {
+    fn view(&self, action: ActionId, wait: Duration, heard: usize) -> (u16, Vec<u8>) {
         let begun = Instant::now();
         loop {
             let mut world = self.world();
@@ -215,7 +216,8 @@ impl Gateway {
                 continue;
             }
             let lives = matches!(life, Life::Pending | Life::Redeemed);
-            if lives && begun.elapsed() < wait {
+            let asked = world.questions.len() > heard;
+            if lives && !asked && begun.elapsed() < wait {
                 drop(world);
                 std::thread::sleep(Duration::from_millis(10));
                 continue;

@@ -1,0 +1,110 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+
+fn entry() -> Entry {
+    Entry {
+        program: "/opt/my tools/vidimus".into(),
+        arguments: ["hook", "--client", "claude"].map(Into::into).to_vec(),
+        timeout_s: 600,
+    }
+}
+
+fn file(text: Option<&str>) -> HostSettings {
+    HostSettings {
+        path: "/s.json".into(),
+        text: text.map(str::to_owned),
+    }
+}
+
+/// Indented as nobody would by hand, with hooks of others.
+const OTHERS: &str = "{\"model\":\"opus\",   \"env\": {\"A\":\t\"b\"},\n    \"hooks\": {\n      \"PreToolUse\": [\n        {\"matcher\": \"Bash\", \"hooks\": [{\"type\": \"command\", \"command\": \"lint\"}]}\n      ],\n      \"Stop\": [{\"hooks\": []}]\n    },\n  \"z\": [1,2 ,3]\n}";
+
+#[test]
+fn an_entry_comes_once_and_goes_without_a_trace() {
+    for text in [
+        None,
+        Some(""),
+        Some("{}"),
+        Some("{\n  \"hooks\": {}\n}\n"),
+        Some(OTHERS),
+    ] {
+        let before = file(text);
+        let with = file(Some(&before.with(&entry()).unwrap()));
+        assert_eq!(with.entries().unwrap(), entry().all(), "{text:?}");
+        assert_eq!(with.with(&entry()).unwrap(), with.text.clone().unwrap());
+        let newer = Entry {
+            timeout_s: 700,
+            ..entry()
+        };
+        let changed = file(Some(&with.with(&newer).unwrap()));
+        assert_eq!(changed.entries().unwrap(), newer.all(), "{text:?}");
+        let without = file(Some(&changed.without().unwrap()));
+        assert_eq!(without.entries().unwrap(), []);
+        let mut expected = before.value().unwrap();
+        if expected["hooks"] == serde_json::json!({}) {
+            expected.as_object_mut().unwrap().remove("hooks");
+        }
+        assert_eq!(without.value().unwrap(), expected, "{text:?}");
+        assert_eq!(without.without().unwrap(), without.text.clone().unwrap());
+    }
+}
+
+#[test]
+fn what_others_wrote_stays_byte_for_byte() {
+    let with = file(Some(OTHERS)).with(&entry()).unwrap();
+    for piece in [
+        "{\"model\":\"opus\",   \"env\": {\"A\":\t\"b\"},\n",
+        "{\"matcher\": \"Bash\", \"hooks\": [{\"type\": \"command\", \"command\": \"lint\"}]}",
+        "\"Stop\": [{\"hooks\": []}]",
+        "\"z\": [1,2 ,3]\n}",
+    ] {
+        assert!(with.contains(piece), "{piece}\n{with}");
+    }
+    let without = file(Some(&with)).without().unwrap();
+    assert_eq!(without.trim_end(), OTHERS);
+}
+
+#[test]
+fn what_the_host_would_not_read_is_not_touched() {
+    for text in [
+        "[]",
+        "{",
+        "{\"a\":1,}",
+        "// x\n{}",
+        "{\"a\":1,\"a\":2}",
+        "{\"hooks\":[]}",
+        "{\"hooks\":{\"PreToolUse\":{}}}",
+        "null",
+        "{} {}",
+    ] {
+        assert!(file(Some(text)).with(&entry()).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_file_is_replaced_with_its_rights_and_kept_beside() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().canonicalize().unwrap().join("settings.json");
+    fs::write(&path, "{}").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    let link = folder.path().join("link.json");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    for number in [1, 2] {
+        let settings = HostSettings::read(&link).unwrap();
+        let old = settings.text.clone().unwrap();
+        let kept = settings
+            .replace(&format!("{{\"n\":{number}}}"))
+            .unwrap()
+            .unwrap();
+        assert_eq!(fs::read_to_string(&kept).unwrap(), old);
+        for file in [&kept, &path] {
+            assert_eq!(
+                fs::metadata(file).unwrap().permissions().mode() & 0o777,
+                0o640
+            );
+        }
+    }
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "{\"n\":2}");
+}
