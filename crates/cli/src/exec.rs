@@ -8,6 +8,7 @@ pub(crate) mod ask;
 pub(crate) mod clock;
 mod diff;
 mod env;
+mod follow;
 mod input;
 mod interpreter;
 mod newest;
@@ -26,11 +27,12 @@ pub(crate) mod words;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use vidimus_client::home::Home;
-use vidimus_protocol::action::{Action, CONTEXT_TYPE, Context, PAYLOAD_TYPE};
+use vidimus_protocol::action::{Action, CONTEXT_TYPE, Command, Context, PAYLOAD_TYPE};
 use vidimus_protocol::api::{Content, Propose};
 use vidimus_protocol::{ActionId, Blob, Digest, Time};
 
@@ -39,7 +41,7 @@ use crate::out::{self, detail, say};
 use crate::random;
 use crate::standing::{self, Words};
 use crate::stop::{Stop, code};
-use ask::Asking;
+use ask::{Asking, Decided};
 use env::Environment;
 use input::Input;
 use newest::Newest;
@@ -62,6 +64,7 @@ pub(crate) async fn run(args: ExecArgs, home: &Home) -> Result<u8, Stop> {
         home,
         no_wait: args.no_wait,
         json: args.json,
+        no_edits: args.no_edits,
         tls_ca: tls_ca.transpose().map_err(Stop::internal)?,
         patience,
         stops,
@@ -84,6 +87,8 @@ struct Surroundings<'a> {
     /// Whether to return once it is proposed, and to say so in JSON.
     no_wait: bool,
     json: bool,
+    /// Whether an edit of a reviewer ends it.
+    no_edits: bool,
     /// As on the command line.
     tls_ca: Option<PathBuf>,
     patience: Option<Instant>,
@@ -92,13 +97,15 @@ struct Surroundings<'a> {
 
 /// One action with everything that belongs to it.
 struct Case {
-    setup: Setup,
+    setup: Arc<Setup>,
     saved: Saved,
     file: SavedFile,
     approved: Action,
     digest: Digest,
     /// What is held since it was proposed; made anew after a resume.
     plan: Option<Plan>,
+    /// Whether it took another's place, so that it was proposed already.
+    followed: bool,
 }
 
 impl Surroundings<'_> {
@@ -117,6 +124,7 @@ impl Surroundings<'_> {
             action: random::action()?,
             context: claims(&args)?,
             payload,
+            run: args.run.clone(),
             ttl_s: args.ttl,
         };
         let salts = plan.environment().salts();
@@ -135,12 +143,13 @@ impl Surroundings<'_> {
             .write(&self.home.exec_state(saved.action), input.as_deref())
             .map_err(Stop::internal)?;
         let case = Case {
-            setup,
+            setup: Arc::new(setup),
             saved,
             file,
             approved,
             digest,
             plan: Some(plan),
+            followed: false,
         };
         self.see_through(case).await
     }
@@ -157,29 +166,45 @@ impl Surroundings<'_> {
         let approved = Action::parse(&saved.payload.bytes.0).map_err(Stop::internal)?;
         let digest = release::digest(&saved.payload.salt, &saved.payload.bytes.0)?;
         let case = Case {
-            setup,
+            setup: Arc::new(setup),
             saved,
             file,
             approved,
             digest,
             plan: None,
+            followed: false,
         };
         self.see_through(case).await
     }
 
     /// From the proposal to the end, and away with the file at the end.
-    async fn see_through(mut self, case: Case) -> Result<u8, Stop> {
-        let result = if self.no_wait {
-            self.hand_over(&case).await
-        } else {
-            self.go(&case).await
+    async fn see_through(mut self, mut case: Case) -> Result<u8, Stop> {
+        let result = loop {
+            let gone = if self.no_wait {
+                self.hand_over(&case).await
+            } else {
+                match self.approval(&case).await {
+                    Ok(Decided::Approved) => self.release(&case).await,
+                    Ok(Decided::Superseded(to)) => match self.follow(&case, to).await {
+                        Ok(next) => {
+                            case = next;
+                            continue;
+                        }
+                        Err(stop) => Err(stop),
+                    },
+                    Err(stop) => Err(stop),
+                }
+            };
+            break gone;
         };
         // A run is over, whatever its code; a request that nobody waits for is not.
         let over = match &result {
             Ok(_) => !self.no_wait,
             Err(stop) => stop.over,
         };
-        if over && let Err(why) = case.file.remove() {
+        let earlier = case.saved.earlier.iter();
+        let earlier: Vec<_> = earlier.map(|id| self.home.exec_state(*id)).collect();
+        if over && let Err(why) = case.file.remove(&earlier) {
             say(&format!(
                 "what was kept for a resume could not be removed: {why}"
             ));
@@ -199,7 +224,7 @@ impl Surroundings<'_> {
         })?;
         let code = match ask::decided(&view) {
             Some(Err(stop)) => return Err(stop),
-            Some(Ok(())) | None => code::PENDING,
+            Some(Ok(_)) | None => code::PENDING,
         };
         if self.json {
             let words = Words {
@@ -217,8 +242,7 @@ impl Surroundings<'_> {
         Ok(code)
     }
 
-    async fn go(&mut self, case: &Case) -> Result<u8, Stop> {
-        self.approval(case).await?;
+    async fn release(&mut self, case: &Case) -> Result<u8, Stop> {
         let anew;
         let plan = match &case.plan {
             Some(plan) => plan,
@@ -238,12 +262,11 @@ impl Surroundings<'_> {
         release.run(&mut self.stops).await
     }
 
-    async fn approval(&mut self, case: &Case) -> Result<(), Stop> {
+    async fn approval(&mut self, case: &Case) -> Result<Decided, Stop> {
         let lines = self.lines(case);
         let mut asking = self.asking(case, &lines);
-        let expires_at: Time = if case.plan.is_none()
-            && let Some(view) = asking.look().await?
-        {
+        let proposed = case.plan.is_none() || case.followed;
+        let expires_at: Time = if proposed && let Some(view) = asking.look().await? {
             if let Some(end) = ask::decided(&view) {
                 return end;
             }
@@ -311,13 +334,12 @@ fn wanted(args: &ExecArgs) -> Result<Wanted, Stop> {
 
 /// What the agent says about it; nothing when it says nothing.
 fn claims(args: &ExecArgs) -> Result<Option<Content>, Stop> {
-    if args.why.is_none() && args.run.is_none() {
+    if args.why.is_none() {
         return Ok(None);
     }
     let context = Context {
         intent: args.why.clone(),
         on_behalf_of: None,
-        run: args.run.clone(),
     };
     Ok(Some(Content {
         bytes: Blob(context.to_bytes()),
@@ -328,23 +350,28 @@ fn claims(args: &ExecArgs) -> Result<Option<Content>, Stop> {
 
 /// Builds the plan of an approved action from what is there now.
 fn plan_again(approved: &Action, saved: &Saved, input: &Path) -> Result<Plan, Stop> {
-    let changed = |why: String| {
-        Stop::new(
-            code::CHANGED,
-            format!("what was approved cannot run any more; nothing has run. {why}"),
-        )
-    };
     let command = approved
         .command()
-        .ok_or_else(|| changed("It is no command.".into()))?;
+        .ok_or_else(|| cannot_run("It is no command."))?;
+    let input = Input::again(&command.stdin, input).map_err(cannot_run)?;
+    plan_from(command, saved, input)
+}
+
+fn cannot_run(why: impl std::fmt::Display) -> Stop {
+    let words = format!("what was approved cannot run any more; nothing has run. {why}");
+    Stop::new(code::CHANGED, words)
+}
+
+/// Builds the plan of a command with that input.
+fn plan_from(command: &Command, saved: &Saved, stdin: Input) -> Result<Plan, Stop> {
     let environment = Environment::restore(command, &saved.secrets, |name| std::env::var_os(name))
-        .map_err(|why| changed(why.to_string()))?;
+        .map_err(cannot_run)?;
     let wanted = Wanted {
         argv: command.argv.clone(),
         cwd: command.cwd.clone().into(),
         environment,
-        stdin: Input::again(&command.stdin, input).map_err(|why| changed(why.to_string()))?,
+        stdin,
         script_by_name: saved.script_by_name,
     };
-    Plan::make(wanted).map_err(|why| changed(why.to_string()))
+    Plan::make(wanted).map_err(cannot_run)
 }

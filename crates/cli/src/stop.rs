@@ -15,6 +15,7 @@ pub(crate) mod code {
     pub(crate) const CHANGED: u8 = 116;
     pub(crate) const NOT_SET_UP: u8 = 117;
     pub(crate) const UNPROVEN: u8 = 118;
+    pub(crate) const EDITED: u8 = 119;
 }
 
 /// What exit codes mean, for `--help` and the manual: `(codes, meaning)`.
@@ -27,7 +28,10 @@ pub(crate) const OF_EXEC: Meanings = &[
     ("70", "another failure, or nobody knows how the run ended"),
     ("110", "denied; the reviewer's reason is printed"),
     ("111", "expired: nobody decided in time"),
-    ("112", "withdrawn, by Ctrl-C or a signal"),
+    (
+        "112",
+        "withdrawn, by Ctrl-C or a signal, or stopped by a pause of the agent",
+    ),
     ("113", "refused by policy"),
     ("114", "the gateway cannot be reached"),
     ("115", "still pending; the printed command goes on waiting"),
@@ -40,6 +44,10 @@ pub(crate) const OF_EXEC: Meanings = &[
         "118",
         "the proof of the approval does not hold; it did not run",
     ),
+    (
+        "119",
+        "a reviewer edited it and --no-edits was given; it did not run",
+    ),
 ];
 
 /// The codes of `vidimus wait`.
@@ -49,7 +57,7 @@ pub(crate) const OF_WAIT: Meanings = &[
     ("70", "it failed; the message says why"),
     ("110", "denied; the reviewer's reason is printed"),
     ("111", "expired: nobody decided in time"),
-    ("112", "withdrawn"),
+    ("112", "withdrawn, or stopped by a pause of the agent"),
     ("113", "refused by policy"),
     ("114", "the gateway cannot be reached"),
     ("115", "still pending"),
@@ -135,7 +143,7 @@ mod tests {
         let readme = include_str!("../../../README.md");
         let specification = include_str!("../../../docs/spec/action.md");
         let listed = |text: &str, code: u8| text.contains(&format!("\n| {code} | "));
-        for number in code::DENIED..=code::UNPROVEN {
+        for number in code::DENIED..=code::EDITED {
             let meant = OF_EXEC.iter().any(|(code, _)| *code == number.to_string());
             assert!(meant, "{number} in `--help`");
             assert!(listed(readme, number), "{number} in the README");

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use vidimus_client::ClientError;
 use vidimus_protocol::api::{Ack, ActionStatus, ActionView, MAX_WAIT_S};
 use vidimus_protocol::entry::{Data, Outcome, Parsed};
-use vidimus_protocol::{Digest, Leaf, Time};
+use vidimus_protocol::{ActionId, Digest, Leaf, Time};
 
 use super::clock::now;
 use super::saved::Saved;
@@ -106,8 +106,9 @@ impl Asking<'_> {
         }
     }
 
-    /// Waits until it is approved. Every other end is a [`Stop`].
-    pub(crate) async fn approval(&mut self, expires_at: Time) -> Result<(), Stop> {
+    /// Waits until it is approved, or another takes its place. Every other end is
+    /// a [`Stop`].
+    pub(crate) async fn approval(&mut self, expires_at: Time) -> Result<Decided, Stop> {
         let result = self.wait(expires_at).await;
         if out::on_terminal() {
             out::status("");
@@ -115,7 +116,7 @@ impl Asking<'_> {
         result
     }
 
-    async fn wait(&mut self, expires_at: Time) -> Result<(), Stop> {
+    async fn wait(&mut self, expires_at: Time) -> Result<Decided, Stop> {
         let mut lost = false;
         loop {
             match self.poll(expires_at).await? {
@@ -265,12 +266,34 @@ pub(crate) async fn until(moment: Option<Instant>) {
     }
 }
 
+/// What a pause means for whoever asks.
+const PAUSED: &str = "Asking again is useless until somebody resumes the agent in the console";
+
+/// What ends the waiting well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decided {
+    /// It may run.
+    Approved,
+    /// A reviewer edited it: this one waits in its place.
+    Superseded(ActionId),
+}
+
 /// What a status means for the waiting; `None` while it goes on.
-pub(crate) fn decided(view: &ActionView) -> Option<Result<(), Stop>> {
+pub(crate) fn decided(view: &ActionView) -> Option<Result<Decided, Stop>> {
     let stop = |code, words: String| Some(Err(Stop::new(code, words).over()));
     match view.status {
         ActionStatus::Pending => None,
-        ActionStatus::Approved => Some(Ok(())),
+        ActionStatus::Approved if view.paused => stop(
+            code::WITHDRAWN,
+            format!("approved, then stopped by a pause of the agent; nothing has run. {PAUSED}"),
+        ),
+        ActionStatus::Approved => Some(Ok(Decided::Approved)),
+        ActionStatus::Superseded => {
+            Some(view.superseded_by.map(Decided::Superseded).ok_or_else(|| {
+                let why = "the gateway says that another action took its place, and not which";
+                Stop::new(code::UNPROVEN, why)
+            }))
+        }
         ActionStatus::Denied => {
             let reason = view
                 .reason
@@ -286,6 +309,10 @@ pub(crate) fn decided(view: &ActionView) -> Option<Result<(), Stop>> {
         ActionStatus::Expired => stop(
             code::EXPIRED,
             "expired: nobody decided in time. Nothing has run".into(),
+        ),
+        ActionStatus::Withdrawn if view.paused => stop(
+            code::WITHDRAWN,
+            format!("withdrawn by a pause of the agent; nothing has run. {PAUSED}"),
         ),
         ActionStatus::Withdrawn => stop(code::WITHDRAWN, "withdrawn; nothing has run".into()),
         ActionStatus::Refused => {
@@ -325,14 +352,16 @@ pub(crate) fn ended(outcome: Option<&Outcome>) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use vidimus_protocol::Blob;
     use vidimus_protocol::api::Content;
-    use vidimus_protocol::{ActionId, Blob};
 
     fn view(status: ActionStatus) -> ActionView {
         ActionView {
             action: ActionId::from_random([0; 16]),
+            edits: None,
             expires_at: Time::default(),
             outcome: Some(Outcome::Exited { code: 4 }),
+            paused: false,
             policy: vec!["no \u{1b}[31mway".into()],
             questions: vec![],
             reason: Some(Content {
@@ -341,6 +370,7 @@ mod tests {
                 r#type: "text/plain".into(),
             }),
             status,
+            superseded_by: None,
             use_before: None,
         }
     }
@@ -348,7 +378,18 @@ mod tests {
     #[test]
     fn each_end_has_its_own_code_and_words() {
         assert_eq!(decided(&view(ActionStatus::Pending)), None);
-        assert_eq!(decided(&view(ActionStatus::Approved)), Some(Ok(())));
+        assert_eq!(
+            decided(&view(ActionStatus::Approved)),
+            Some(Ok(Decided::Approved))
+        );
+        let superseded = ActionView {
+            superseded_by: Some(ActionId::from_random([7; 16])),
+            ..view(ActionStatus::Superseded)
+        };
+        let to = ActionId::from_random([7; 16]);
+        assert_eq!(decided(&superseded), Some(Ok(Decided::Superseded(to))));
+        let nowhere = decided(&view(ActionStatus::Superseded)).unwrap();
+        assert_eq!(nowhere.unwrap_err().code, code::UNPROVEN);
         for (status, code, words) in [
             (ActionStatus::Denied, code::DENIED, r"too\u{1b}[2Jlate"),
             (ActionStatus::Expired, code::EXPIRED, "nobody decided"),
@@ -361,6 +402,19 @@ mod tests {
             assert_eq!(stop.code, code);
             assert_eq!(stop.over, status != ActionStatus::Redeemed);
             assert!(stop.words.contains(words), "{}", stop.words);
+        }
+        for status in [ActionStatus::Withdrawn, ActionStatus::Approved] {
+            let paused = ActionView {
+                paused: true,
+                ..view(status)
+            };
+            let stop = decided(&paused).unwrap().unwrap_err();
+            assert_eq!((stop.code, stop.over), (code::WITHDRAWN, true));
+            assert!(
+                stop.words
+                    .contains("by a pause of the agent; nothing has run")
+            );
+            assert!(stop.words.contains("useless until somebody resumes"));
         }
     }
 }

@@ -23,7 +23,7 @@ use super::newest::Newest;
 use super::plan::Plan;
 use super::run::{self, Ran};
 use super::saved::Saved;
-use super::setup::Setup;
+use super::setup::{AGENT_PAUSED, Setup};
 use super::signals::{Forwarded, Stops};
 use crate::out::{say, visible};
 use crate::random;
@@ -109,7 +109,7 @@ impl Release<'_> {
             Err(ClientError::Problem {
                 problem,
                 status: 409 | 410,
-            }) => Err(Stop::new(
+            }) if problem.code != AGENT_PAUSED => Err(Stop::new(
                 code::EXPIRED,
                 format!(
                     "it was approved, but cannot be released any more: {}. Nothing has run here",

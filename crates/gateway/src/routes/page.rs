@@ -10,19 +10,20 @@ use serde::{Deserialize, Serialize};
 use vidimus_protocol::action::{Action, Change, Command, Payload, Stdin, Target};
 use vidimus_protocol::api::{CeremonyState, StartCeremony};
 use vidimus_protocol::entry::Profile;
-use vidimus_protocol::envelope::{ActType, Verdict, VerdictItem};
+use vidimus_protocol::envelope::{ActType, EditItem, Verdict, VerdictItem};
 use vidimus_protocol::id::CeremonyId;
 use vidimus_protocol::state::Standing;
-use vidimus_protocol::{Blob, Digest, Violation};
+use vidimus_protocol::{Blob, Digest, Violation, diff};
 use webauthn_rs::prelude::{CreationChallengeResponse, RegisterPublicKeyCredential};
 
 use super::Strict;
 use super::actions::id;
 use super::auth::NoAgent;
-use super::ceremonies::{item, out_of_order};
+use super::ceremonies::{item, out_of_order, read_edit};
 use super::feed::off_the_async_threads;
 use crate::Gateway;
 use crate::ceremonies::{Step, TRIES, Whose};
+use crate::edit::EditedAction;
 use crate::enrolment::Claim;
 use crate::founding::Opening;
 use crate::problem::Refusal;
@@ -154,6 +155,11 @@ async fn statement(gateway: Gateway, start: StartCeremony) -> Result<Vec<Line>, 
             let reason = start.verdict.map(|extras| extras.reason.bytes.0);
             verdict_lines(gateway, &item(text)?, &reason.unwrap_or_default()).await
         }
+        ActType::ActionEdited => {
+            let digest = item::<EditItem>(text)?.edited_digest;
+            let edited = read_edit(gateway, start.clone()).await?;
+            Ok(edit_lines(&edited, digest))
+        }
         ActType::CredentialEnrolled => Err(Violation::WrongActType.into()),
         act => people::lines(&gateway.0.shared.read().state, act, text),
     }
@@ -182,13 +188,34 @@ async fn verdict_lines(
         Verdict::Deny => "Deny: it does not run",
     };
     let mut lines = vec![Line::new("Verdict", verdict)];
-    lines.extend(match &action.payload {
-        Payload::Command(command) => command_lines(command),
-        Payload::Json(change) => change_lines(change, &action.target),
-    });
+    lines.extend(action_lines(&action));
     lines.push(Line::new("Reason", &String::from_utf8_lossy(reason)));
     lines.push(Line::new("Digest", &item.action_digest.to_string()));
     Ok(lines)
+}
+
+/// What the edit changes, then all of the new action.
+fn edit_lines(edited: &EditedAction, digest: Digest) -> Vec<Line> {
+    let mut lines = vec![Line::new(
+        "Edit",
+        "another action takes its place and is decided anew",
+    )];
+    let side = |text: Option<String>| text.unwrap_or_else(|| "(nothing)".into());
+    for difference in diff::of_actions(&edited.before, &edited.after) {
+        lines.push(Line::new("Changed", &difference.what));
+        lines.push(Line::new("From", &side(difference.before)));
+        lines.push(Line::new("To", &side(difference.after)));
+    }
+    lines.extend(action_lines(&edited.after));
+    lines.push(Line::new("New digest", &digest.to_string()));
+    lines
+}
+
+fn action_lines(action: &Action) -> Vec<Line> {
+    match &action.payload {
+        Payload::Command(command) => command_lines(command),
+        Payload::Json(change) => change_lines(change, &action.target),
+    }
 }
 
 fn change_lines(change: &Change, target: &Target) -> Vec<Line> {
