@@ -31,8 +31,8 @@ def check_action(content, kind):
 
 def check_context(content):
     record(
-        {"intent": string, "on_behalf_of": string, "run": string},
-        optional=("intent", "on_behalf_of", "run"),
+        {"intent": string, "on_behalf_of": string},
+        optional=("intent", "on_behalf_of"),
     )(parse_canonical(content))
 
 

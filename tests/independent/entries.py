@@ -31,6 +31,7 @@ from tree import leaf_hash
 
 VERSION = 1
 UNKNOWN_DEPTH = 32
+MAX_RUN = 128
 
 action_id = identifier("act_")
 agent_id = identifier("agt_")
@@ -163,6 +164,12 @@ def _signed_act(item):
     )
 
 
+def _run(value):
+    string(value)
+    if not 1 <= len(value) <= MAX_RUN or not all("!" <= character <= "~" for character in value):
+        raise Wrong("not the name of a run")
+
+
 def _octets(length):
     def check(value):
         blob(value)
@@ -259,14 +266,22 @@ KINDS = {
         agent=agent_id, executor=executor_id, name=string, owner=reviewer_id, token_hash=digest
     ),
     "agent.revoked": _act(agent=agent_id, registration=digest),
+    "agent.paused": Kind(
+        data={},
+        item=record({"agent": agent_id, "registration": digest, "run": _run}, ("run",)),
+    ),
+    "agent.resumed": _act(agent=agent_id, pause=digest),
     "action.proposed": Kind(
         data={
             "action": action_id,
             "action_kind": one_of(*PAYLOADS),
             "agent": agent_id,
+            "edits": action_id,
             "evaluation": _EVALUATION,
             "expires_at": time,
+            "run": _run,
         },
+        optional=("edits", "run"),
         parts={
             "context": PartRule("application/vidimus-context+json", 65_536, optional=True),
             "payload": PartRule("application/vidimus-action+json", 1_048_576),
@@ -276,6 +291,13 @@ KINDS = {
     "action.asked": Kind(data={"action": action_id}, parts={"question": _TEXT}),
     "action.answered": Kind(data={"action": action_id}, parts={"answer": _TEXT}),
     "action.flagged": Kind(data={"action": action_id}, parts={"remark": _TEXT}),
+    "action.edited": _act(
+        action=action_id,
+        action_digest=digest,
+        edited=action_id,
+        edited_digest=digest,
+        proposal_leaf=digest,
+    ),
     "verdict.given": Kind(
         data={"seen": _SEEN},
         item=record(
@@ -295,7 +317,7 @@ KINDS = {
     "action.resolved": Kind(
         data={
             "action": action_id,
-            "resolution": one_of("approved", "denied", "expired", "withdrawn", "refused"),
+            "resolution": one_of("approved", "denied", "expired", "withdrawn", "refused", "superseded"),
             "use_before": time,
         },
         optional=("use_before",),

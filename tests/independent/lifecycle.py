@@ -18,6 +18,7 @@ from webauthn import RelyingParty
 MAX_PERMIT_MS = 300_000
 MAX_WHY = 500
 MAX_NOTES = 64
+MAX_EDITS = 16
 # How an action of each kind may end.
 _OF_A_PROGRAM = ("exited", "signalled", "failed_to_start")
 _OF_ANOTHER = ("succeeded", "failed")
@@ -47,10 +48,14 @@ class Action:
     def __init__(self, entry, agent):
         self.proposed = entry
         self.agent = agent
+        self.agent_id = entry.data["agent"]  # an edit is proposed by the gateway
         self.evaluation = entry.data["evaluation"]
         self.expires_at = read_time(entry.data["expires_at"])
         self.commits = {part["name"]: part["commit"] for part in entry.parts}
         self.shown = dict(self.commits)  # all that a verdict may list as seen, texts of notes too
+        self.edits = entry.data.get("edits")
+        self.editors = []
+        self.edited = None  # the `action.edited` by which another takes its place
         self.notes = 0
         self.taken_by = None
         self.questions = {}  # open ones by position
@@ -80,6 +85,20 @@ class Action:
         wanted = self.evaluation["quorum"]
         if self.evaluation["decision"] != "ask" or len(self.approvers(people, time)) < wanted:
             raise Wrong("the quorum that the evaluation asked for is not met")
+
+    def check_pending(self):
+        if self.resolution is not None or self.edited is not None:
+            raise Wrong("the action is not pending")
+
+    def stopped_by(self):
+        """The first pause that met it, also one that was lifted since."""
+        run = self.proposed.data.get("run")
+        met = (it for it in self.agent.pauses if it.entry.index > self.proposed.index)
+        return next((pause for pause in met if pause.covers(run)), None)
+
+    def check_not_stopped(self):
+        if self.stopped_by() is not None:
+            raise Wrong("stopped by a pause of the agent")
 
     def check_agent(self, people):
         """The agent works."""
@@ -151,8 +170,13 @@ def _action_proposed(replay, entry, roots):
     agent, rules = replay.agents.get(data["agent"]), replay.people.rules
     if agent is None:
         raise Wrong("the agent is not registered")
-    entry.written_by(data["agent"])
-    entry.builds_on(agent.entry, *([] if rules.entry is replay.opened else [rules.entry]))
+    old = _edited(replay, data)
+    entry.written_by(data["agent"] if old is None else "gateway")
+    entry.builds_on(
+        agent.entry,
+        *([] if rules.entry is replay.opened else [rules.entry]),
+        *([] if old is None else [old.edited]),
+    )
     if data["action"] in replay.actions:
         raise Wrong("an action with this id exists already")
     if not entry.time < read_time(data["expires_at"]) <= entry.time + evaluation["ttl_s"] * 1_000:
@@ -162,14 +186,73 @@ def _action_proposed(replay, entry, roots):
         raise Wrong("the evaluation asks another number of people than the log allows")
     action = Action(entry, agent)
     action.check_agent(replay.people)
+    if agent.paused(data.get("run")):
+        raise Wrong("the agent is paused, or this run of it")
+    if old is not None:
+        _check_successor(old, action)
+        action.editors = [*old.editors, old.edited.actor]
     replay.actions[data["action"]] = action
+
+
+def _edited(replay, data):
+    """The action that a proposal is an edit of, which waits for this very one."""
+    if "edits" not in data:
+        return None
+    old = replay.actions.get(data["edits"])
+    if old is None:
+        raise Wrong("the action was never proposed")
+    if (
+        old.resolution is not None
+        or old.edited is None
+        or old.edited.data["signed"]["item"]["edited"] != data["action"]
+        or old.proposed.data["agent"] != data["agent"]
+    ):
+        raise Wrong("it is not what the edit says that takes the place of the other")
+    return old
+
+
+def _check_successor(old, action):
+    was, now = old.proposed.data, action.proposed.data
+    if (
+        was["action_kind"] != now["action_kind"]
+        or was.get("run") != now.get("run")
+        or old.commits.get("context") != action.commits.get("context")
+        or old.edited.data["signed"]["item"]["edited_digest"] != action.commits["payload"]
+    ):
+        raise Wrong("it is not what the edit says that takes the place of the other")
+
+
+def _action_edited(replay, entry, roots):
+    item = entry.data["signed"]["item"]
+    action = replay.actions.get(item["action"])
+    if action is None:
+        raise Wrong("the action was never proposed")
+    key = signing_key(replay, entry)
+    entry.builds_on(action.proposed, key.entry)
+    check_act(replay, entry, roots, key.public, action.proposed)
+    action.check_pending()
+    if entry.time >= action.expires_at:
+        raise Wrong("too late: the action had expired")
+    if (
+        item["proposal_leaf"] != action.proposed.hash.hex()
+        or item["action_digest"] != action.commits["payload"]
+    ):
+        raise Wrong("the signed edit is not about this proposal")
+    action.check_agent(replay.people)
+    action.check_not_stopped()
+    _check_judge(replay, action.agent, entry.actor)
+    if len(action.editors) >= MAX_EDITS:
+        raise Wrong("it was edited as often as an action can be")
+    if item["edited"] in replay.actions:
+        raise Wrong("an action with this id exists already")
+    action.edited = entry
 
 
 def _note(replay, entry, pending=True):
     """What every note must keep; the action that it is about."""
     action = replay.action(entry)
-    if pending and action.resolution is not None:
-        raise Wrong("the action is not pending")
+    if pending:
+        action.check_pending()
     if action.notes >= MAX_NOTES:
         raise Wrong("the action has as many notes as it can take")
     action.notes += 1
@@ -202,7 +285,7 @@ def _action_asked(replay, entry, roots):
 
 def _action_answered(replay, entry, roots):
     action = _note(replay, entry)
-    entry.written_by(action.proposed.actor)
+    entry.written_by(action.agent_id)
     question = action.questions.pop(entry.refs[0][0], None) if len(entry.refs) == 1 else None
     if question is None:
         raise Wrong("there is no such open question")
@@ -223,8 +306,7 @@ def _verdict_given(replay, entry, roots):
     key = signing_key(replay, entry)
     entry.builds_on(action.proposed, key.entry)
     check_act(replay, entry, roots, key.public, action.proposed)
-    if action.resolution is not None:
-        raise Wrong("the action is not pending")
+    action.check_pending()
     if entry.time >= action.expires_at:
         raise Wrong("too late: the action had expired")
     if (
@@ -237,7 +319,10 @@ def _verdict_given(replay, entry, roots):
         raise Wrong("the reason is not the one that was signed")
     _check_seen(entry.data["seen"], item, action)
     action.check_agent(replay.people)
+    action.check_not_stopped()
     _check_judge(replay, action.agent, entry.actor)
+    if replay.is_team and entry.actor in action.editors:
+        raise Wrong("nobody decides on what they edited, or on what came of it")
     if entry.actor in action.approvers(replay.people, entry.time) or any(
         given.key.reviewer == entry.actor and not given.approves for given in action.verdicts
     ):
@@ -289,13 +374,21 @@ def _verdict_recognised(replay, entry, roots):
 
 def _action_resolved(replay, entry, roots):
     action, resolution = replay.action(entry), entry.data["resolution"]
-    if action.resolution is not None:
-        raise Wrong("the action is not pending")
-    entry.written_by(action.proposed.actor if resolution == "withdrawn" else "gateway")
-    entry.builds_on(action.proposed, *(given.entry for given in action.verdicts))
+    successor = None
+    if resolution == "superseded":
+        successor = _successor(replay, action)
+    else:
+        action.check_pending()
+    pause = action.stopped_by()
+    by_pause = resolution == "withdrawn" and entry.actor == "gateway" and pause is not None
+    by_agent = resolution == "withdrawn" and not by_pause
+    entry.written_by(action.agent_id if by_agent else "gateway")
+    verdicts = (given.entry for given in action.verdicts)
+    entry.builds_on(action.proposed, *verdicts, *([pause.entry] if by_pause else []), *([successor] if successor else []))
     in_time, denied = entry.time < action.expires_at, action.denied()
     if resolution == "approved":
         action.check_agent(replay.people)
+        action.check_not_stopped()
         action.check_quorum(replay.people, entry.time)
     founded = {
         "approved": not denied and in_time,
@@ -303,6 +396,7 @@ def _action_resolved(replay, entry, roots):
         "expired": not in_time,
         "withdrawn": not denied and in_time,
         "refused": action.evaluation["decision"] == "refuse",
+        "superseded": successor is not None,
     }
     if not founded[resolution]:
         raise Wrong("nothing in the log leads to this resolution")
@@ -316,6 +410,18 @@ def _action_resolved(replay, entry, roots):
     action.resolved, action.resolution = entry, resolution
 
 
+def _successor(replay, action):
+    """The proposal that took the place of an edited action."""
+    if action.resolution is not None:
+        raise Wrong("the action is not pending")
+    if action.edited is None:
+        return None
+    new = replay.actions.get(action.edited.data["signed"]["item"]["edited"])
+    if new is None or new.edits != action.proposed.data["action"]:
+        return None
+    return new.proposed
+
+
 def _permit_issued(replay, entry, roots):
     action, data = replay.action(entry), entry.data
     if action.resolution != "approved":
@@ -323,6 +429,7 @@ def _permit_issued(replay, entry, roots):
     entry.written_by("gateway")
     entry.builds_on(action.resolved)
     action.check_agent(replay.people)
+    action.check_not_stopped()
     action.check_quorum(replay.people, entry.time)
     if action.permit is not None or action.redeemed is not None:
         raise Wrong("the action has a permit in force or was redeemed already")
@@ -356,11 +463,12 @@ def _permit_lapsed(replay, entry, roots):
 
 def _permit_redeemed(replay, entry, roots):
     action, ends = _permit_in_force(replay, entry)
-    entry.written_by(action.proposed.actor)
+    entry.written_by(action.agent_id)
     entry.builds_on(action.permit)
     if entry.time >= ends:
         raise Wrong("too late: the permit had expired")
     action.check_agent(replay.people)
+    action.check_not_stopped()
     action.check_quorum(replay.people, entry.time)
     action.permit, action.redeemed = None, entry
 
@@ -369,7 +477,7 @@ def _action_completed(replay, entry, roots):
     action = replay.action(entry)
     if action.redeemed is None or action.completed is not None:
         raise Wrong("an outcome of an action that was not redeemed, or has one already")
-    entry.written_by(action.proposed.actor)
+    entry.written_by(action.agent_id)
     entry.builds_on(action.redeemed)
     ((name, outcome),) = entry.data["outcome"].items()
     if len(outcome.get("why", "").encode()) > MAX_WHY:
@@ -390,11 +498,14 @@ RULES = {
     "rules.changed": team.rules_changed,
     "agent.registered": team.agent_registered,
     "agent.revoked": team.agent_revoked,
+    "agent.paused": team.agent_paused,
+    "agent.resumed": team.agent_resumed,
     "action.proposed": _action_proposed,
     "action.taken": _action_taken,
     "action.asked": _action_asked,
     "action.answered": _action_answered,
     "action.flagged": _action_flagged,
+    "action.edited": _action_edited,
     "verdict.given": _verdict_given,
     "verdict.recognised": _verdict_recognised,
     "action.resolved": _action_resolved,

@@ -227,6 +227,24 @@ class Agent:
         self.executor = item["executor"]
         self.registered_by = entry.actor
         self.revoked = False
+        self.pauses = []  # in log order, also what was lifted
+
+    def paused(self, run):
+        """Whether a pause stands that covers what belongs to that run."""
+        return any(pause.covers(run) for pause in self.pauses if not pause.lifted)
+
+
+class Pause:
+    """An `agent.paused`."""
+
+    def __init__(self, entry):
+        self.entry = entry
+        self.by = entry.actor
+        self.run = entry.data["signed"]["item"].get("run")
+        self.lifted = False
+
+    def covers(self, run):
+        return self.run is None or self.run == run
 
 
 def agent_registered(replay, entry, roots):
@@ -255,3 +273,43 @@ def agent_revoked(replay, entry, roots):
         raise Wrong("signed by a person who may not do this")
     check_act(replay, entry, roots, by.public, by.entry, agent.entry)
     agent.revoked = True
+
+
+def agent_paused(replay, entry, roots):
+    item = entry.data["signed"]["item"]
+    agent = replay.agents.get(item["agent"])
+    if agent is None or agent.revoked:
+        raise Wrong("the agent is not registered, or was revoked")
+    by = signing_key(replay, entry)
+    entry.builds_on(by.entry, agent.entry)
+    if item["registration"] != agent.entry.hash.hex():
+        raise Wrong("it is about another registration")
+    if any(
+        pause.by == by.reviewer and pause.run == item.get("run")
+        for pause in agent.pauses
+        if not pause.lifted
+    ):
+        raise Wrong("this person has paused it already")
+    check_act(replay, entry, roots, by.public, by.entry, agent.entry)
+    agent.pauses.append(Pause(entry))
+
+
+def agent_resumed(replay, entry, roots):
+    item = entry.data["signed"]["item"]
+    agent = replay.agents.get(item["agent"])
+    if agent is None:
+        raise Wrong("the agent is not registered")
+    standing = [pause for pause in agent.pauses if not pause.lifted]
+    pause = next((it for it in standing if it.entry.hash.hex() == item["pause"]), None)
+    if pause is None:
+        raise Wrong("there is no such pause, or it was lifted")
+    by = signing_key(replay, entry)
+    entry.builds_on(by.entry, pause.entry)
+    is_administrator = replay.people.is_administrator(by.reviewer)
+    if by.reviewer != pause.by and (
+        by.reviewer == agent.owner
+        or (by.reviewer == agent.registered_by and not is_administrator)
+    ):
+        raise Wrong("nobody lifts another person's pause of their own agent")
+    check_act(replay, entry, roots, by.public, by.entry, pause.entry)
+    pause.lifted = True

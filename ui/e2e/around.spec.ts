@@ -65,7 +65,7 @@ test('connecting an agent: a checked name, one command, and the view decides', a
   await expect(page.getByTestId('try-command')).toHaveCount(0);
   await fakeOf(page).change({
     ceremony: null,
-    agents: [{ id: 'agt_1', name: 'claude-code', profilePath: '/home/ada/.config/vidimus/agents/claude-code.json' }],
+    agents: [{ id: 'agt_1', name: 'claude-code', profilePath: '/home/ada/.config/vidimus/agents/claude-code.json', revoked: false, pauses: [] }],
     tryCommand: '/opt/vidimus/bin/vidimus exec -- /usr/bin/true',
   });
   await expect(page.getByTestId('try-command')).toHaveText('/opt/vidimus/bin/vidimus exec -- /usr/bin/true');

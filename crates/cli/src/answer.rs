@@ -92,12 +92,15 @@ mod tests {
         };
         ActionView {
             action: ActionId::from_random([0; 16]),
+            edits: None,
             expires_at: Time::default(),
             outcome: None,
+            paused: false,
             policy: vec![],
             questions: questions.iter().map(question).collect(),
             reason: None,
             status,
+            superseded_by: None,
             use_before: None,
         }
     }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vidimus_gateway::PublicUrl;
-use vidimus_protocol::ActionId;
+use vidimus_protocol::{ActionId, RunId};
 
 use crate::stop::{self, Meanings};
 use crate::telemetry::LogFormat;
@@ -234,9 +234,9 @@ pub(crate) struct ExecArgs {
     /// Why, in words for the reviewer.
     #[arg(long, value_name = "TEXT", conflicts_with = "resume")]
     pub(crate) why: Option<String>,
-    /// The run or trace that this belongs to.
+    /// The run that this belongs to, which people can pause. Not private.
     #[arg(long, value_name = "ID", conflicts_with = "resume")]
-    pub(crate) run: Option<String>,
+    pub(crate) run: Option<RunId>,
     /// Pass this environment variable too; its value is shown.
     #[arg(long, value_name = "NAME", conflicts_with = "resume")]
     pub(crate) env: Vec<String>,
@@ -277,6 +277,10 @@ pub(crate) struct ExecArgs {
     /// Print one JSON document about the action, errors too.
     #[arg(long, requires = "no_wait")]
     pub(crate) json: bool,
+    /// Stop when a reviewer edits it, with exit code 119, and withdraw what they
+    /// made of it.
+    #[arg(long)]
+    pub(crate) no_edits: bool,
     /// Go on with an action that is pending or approved.
     #[arg(long, value_name = "ID", conflicts_with_all = ["command", "agent"])]
     pub(crate) resume: Option<ActionId>,

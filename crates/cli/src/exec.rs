@@ -9,6 +9,7 @@ pub(crate) mod ask;
 mod asker;
 mod diff;
 mod env;
+mod follow;
 mod input;
 mod interpreter;
 mod not_bound;
@@ -27,11 +28,12 @@ mod writing;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use vidimus_client::home::Home;
-use vidimus_executor::{Executor, Request, decided, random};
+use vidimus_executor::{Decided, Executor, Request, decided, random};
 use vidimus_protocol::action::Context;
 use vidimus_protocol::{ActionId, Time};
 
@@ -62,6 +64,7 @@ pub(crate) async fn run(args: ExecArgs, home: &Home) -> Result<u8, Stop> {
         home,
         no_wait: args.no_wait,
         json: args.json,
+        no_edits: args.no_edits,
         tls_ca: tls_ca.transpose().map_err(Stop::internal)?,
         patience,
         stops,
@@ -84,6 +87,8 @@ struct Surroundings<'a> {
     /// Whether to return once it is proposed, and to say so in JSON.
     no_wait: bool,
     json: bool,
+    /// Whether an edit of a reviewer ends it.
+    no_edits: bool,
     /// As on the command line.
     tls_ca: Option<PathBuf>,
     patience: Option<Instant>,
@@ -92,12 +97,14 @@ struct Surroundings<'a> {
 
 /// One action with everything that belongs to it.
 struct Case {
-    executor: Executor,
+    executor: Arc<Executor>,
     request: Request,
     saved: Saved,
     file: SavedFile,
     /// What is held since it was proposed; made anew after a resume.
     work: Option<Work>,
+    /// Whether it took another's place, so that it was proposed already.
+    followed: bool,
 }
 
 impl Surroundings<'_> {
@@ -108,7 +115,12 @@ impl Surroundings<'_> {
         let work = Work::make(wanted(&args)?, args.plain, &folder)
             .await
             .map_err(usage)?;
-        let request = Request::new(work.action(), claims(&args).as_ref(), args.ttl)?;
+        let request = Request::new(
+            work.action(),
+            claims(&args).as_ref(),
+            args.run.clone(),
+            args.ttl,
+        )?;
         let mut saved = Saved::new(request.propose.clone(), &executor.profile.name);
         saved.script_by_name = args.script_by_name;
         say("asking for approval of");
@@ -129,11 +141,12 @@ impl Surroundings<'_> {
             .write(&self.home.exec_state(saved.action), input.as_deref())
             .map_err(Stop::internal)?;
         let case = Case {
-            executor,
+            executor: Arc::new(executor),
             request,
             saved,
             file,
             work: Some(work),
+            followed: false,
         };
         self.see_through(case).await
     }
@@ -149,21 +162,30 @@ impl Surroundings<'_> {
         let executor = Executor::load(self.home, Some(&saved.agent), self.tls_ca.as_deref())?;
         let request = Request::again(saved.propose())?;
         let case = Case {
-            executor,
+            executor: Arc::new(executor),
             request,
             saved,
             file,
             work: None,
+            followed: false,
         };
         self.see_through(case).await
     }
 
     /// From the proposal to the end, and away with the file at the end.
-    async fn see_through(mut self, case: Case) -> Result<u8, Stop> {
-        let result = if self.no_wait {
-            self.hand_over(&case).await
-        } else {
-            self.go(&case).await
+    async fn see_through(mut self, mut case: Case) -> Result<u8, Stop> {
+        let result = loop {
+            if self.no_wait {
+                break self.hand_over(&case).await;
+            }
+            match self.approval(&case).await {
+                Ok(Decided::Approved) => break self.release(&case).await,
+                Ok(Decided::Superseded(to)) => match self.follow(&case, to).await {
+                    Ok(next) => case = next,
+                    Err(stop) => break Err(stop),
+                },
+                Err(stop) => break Err(stop),
+            }
         };
         // A run is over, whatever its code; a request that nobody waits for is not.
         let over = match &result {
@@ -176,7 +198,9 @@ impl Surroundings<'_> {
                 say(&format!("the plan could not be removed: {why}"));
             }
         }
-        if over && let Err(why) = case.file.remove() {
+        let earlier = case.saved.earlier.iter();
+        let earlier: Vec<_> = earlier.map(|id| self.home.exec_state(*id)).collect();
+        if over && let Err(why) = case.file.remove(&earlier) {
             say(&format!(
                 "what was kept for a resume could not be removed: {why}"
             ));
@@ -196,7 +220,7 @@ impl Surroundings<'_> {
         })?;
         let code = match decided(&view) {
             Some(Err(stop)) => return Err(stop.into()),
-            Some(Ok(())) | None => code::PENDING,
+            Some(Ok(_)) | None => code::PENDING,
         };
         if self.json {
             let words = Words {
@@ -216,8 +240,7 @@ impl Surroundings<'_> {
         Ok(code)
     }
 
-    async fn go(&mut self, case: &Case) -> Result<u8, Stop> {
-        self.approval(case).await?;
+    async fn release(&mut self, case: &Case) -> Result<u8, Stop> {
         let anew;
         let work = match &case.work {
             Some(work) => work,
@@ -235,12 +258,15 @@ impl Surroundings<'_> {
         release.run(&mut self.stops).await
     }
 
-    async fn approval(&mut self, case: &Case) -> Result<(), Stop> {
+    async fn approval(&mut self, case: &Case) -> Result<Decided, Stop> {
         let lines = self.lines(case);
         let mut asking = self.asking(case, &lines);
-        let expires_at: Time = if case.work.is_none()
-            && let Some(view) = case.executor.find(case.request.id()).await?
-        {
+        let proposed = case.work.is_none() || case.followed;
+        let found = match proposed {
+            true => case.executor.find(case.request.id()).await?,
+            false => None,
+        };
+        let expires_at: Time = if let Some(view) = found {
             if let Some(end) = decided(&view) {
                 return Ok(end?);
             }
@@ -307,11 +333,9 @@ fn wanted(args: &ExecArgs) -> Result<Wanted, Stop> {
 
 /// What the agent says about it; nothing when it says nothing.
 fn claims(args: &ExecArgs) -> Option<Context> {
-    let says = args.why.is_some() || args.run.is_some();
-    says.then(|| Context {
-        intent: args.why.clone(),
+    args.why.as_ref().map(|why| Context {
+        intent: Some(why.clone()),
         on_behalf_of: None,
-        run: args.run.clone(),
     })
 }
 

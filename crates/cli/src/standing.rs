@@ -15,10 +15,14 @@ use crate::out;
 struct Document<'a> {
     action: ActionId,
     agent: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edits: Option<ActionId>,
     exit_code: u8,
     expires_at: Time,
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<&'a Outcome>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    paused: bool,
     policy: &'a [String],
     questions: Vec<Open<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,6 +31,8 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     resume: Option<&'a str>,
     status: ActionStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    superseded_by: Option<ActionId>,
     r#type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     use_before: Option<Time>,
@@ -53,14 +59,17 @@ pub(crate) struct Words<'a> {
 /// Prints it.
 pub(crate) fn print(view: &ActionView, words: &Words<'_>, exit_code: u8) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let goes_on = matches!(view.status, ActionStatus::Pending | ActionStatus::Approved);
+    let goes_on =
+        matches!(view.status, ActionStatus::Pending | ActionStatus::Approved) && !view.paused;
     let questions = view.questions.iter().filter(|question| !question.answered);
     out::document(&Document {
         action: view.action,
         agent: words.agent,
+        edits: view.edits,
         exit_code,
         expires_at: view.expires_at,
         outcome: view.outcome.as_ref(),
+        paused: view.paused,
         policy: &view.policy,
         questions: questions
             .map(|question| Open {
@@ -72,6 +81,7 @@ pub(crate) fn print(view: &ActionView, words: &Words<'_>, exit_code: u8) {
         reason: view.reason.as_ref().map(|reason| text(&reason.bytes.0)),
         resume: words.resume.filter(|_| goes_on),
         status: view.status,
+        superseded_by: view.superseded_by,
         r#type: "vidimus-action",
         use_before: view.use_before,
         v: 1,

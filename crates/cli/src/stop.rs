@@ -30,7 +30,10 @@ pub(crate) const OF_EXEC: Meanings = &[
     ("70", "another failure, or nobody knows how the run ended"),
     ("110", "denied; the reviewer's reason is printed"),
     ("111", "expired: nobody decided in time"),
-    ("112", "withdrawn, by Ctrl-C or a signal"),
+    (
+        "112",
+        "withdrawn, by Ctrl-C or a signal, or stopped by a pause of the agent",
+    ),
     ("113", "refused by policy"),
     ("114", "the gateway cannot be reached"),
     ("115", "still pending; the printed command goes on waiting"),
@@ -43,6 +46,10 @@ pub(crate) const OF_EXEC: Meanings = &[
         "118",
         "the proof of the approval does not hold; it did not run",
     ),
+    (
+        "119",
+        "a reviewer edited it and --no-edits was given; it did not run",
+    ),
 ];
 
 /// The codes of `vidimus wait`.
@@ -52,7 +59,7 @@ pub(crate) const OF_WAIT: Meanings = &[
     ("70", "it failed; the message says why"),
     ("110", "denied; the reviewer's reason is printed"),
     ("111", "expired: nobody decided in time"),
-    ("112", "withdrawn"),
+    ("112", "withdrawn, or stopped by a pause of the agent"),
     ("113", "refused by policy"),
     ("114", "the gateway cannot be reached"),
     ("115", "still pending"),

@@ -133,6 +133,7 @@ fn actions(actions: &Actions) -> String {
         (actions.expired, "expired"),
         (actions.withdrawn, "withdrawn"),
         (actions.refused, "refused"),
+        (actions.superseded, "edited"),
         (actions.pending, "pending"),
     ];
     let some = counts.iter().filter(|(count, _)| *count > 0);

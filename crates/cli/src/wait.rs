@@ -1,6 +1,7 @@
 //! `vidimus wait`: waits until an action is decided. It runs nothing and takes
 //! nothing back.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -8,6 +9,7 @@ use vidimus_client::ClientError;
 use vidimus_client::home::Home;
 use vidimus_executor::clock::now;
 use vidimus_executor::{Executor, decided, ended};
+use vidimus_protocol::ActionId;
 use vidimus_protocol::api::{ActionStatus, ActionView, MAX_WAIT_S};
 
 use crate::args::WaitArgs;
@@ -25,8 +27,30 @@ pub(crate) async fn run(args: WaitArgs, home: &Home) -> Result<u8, Stop> {
     let tls_ca = args.tls_ca.as_deref().map(std::path::absolute);
     let tls_ca = tls_ca.transpose().map_err(Stop::internal)?;
     let executor = Executor::load(home, args.agent.as_deref(), tls_ca.as_deref())?;
+    let mut args = args;
+    loop {
+        match decision(&args, home, tls_ca.as_deref(), &executor).await? {
+            Ended::With(code) => return Ok(code),
+            Ended::Superseded(to) => args.action = to,
+        }
+    }
+}
+
+/// How the waiting for one action ended.
+enum Ended {
+    With(u8),
+    /// A reviewer edited it: this one waits in its place.
+    Superseded(ActionId),
+}
+
+async fn decision(
+    args: &WaitArgs,
+    home: &Home,
+    tls_ca: Option<&Path>,
+    executor: &Executor,
+) -> Result<Ended, Stop> {
     let id = args.action.to_string();
-    let line = |command: &[&str]| words::line(home, tls_ca.as_deref(), command);
+    let line = |command: &[&str]| words::line(home, tls_ca, command);
     let resume = line(&["exec", "--resume", &id]);
     let answer = line(&["answer", "--agent", &executor.profile.name, &id, "TEXT"]);
     let here = home.exec_state(args.action).exists();
@@ -35,14 +59,17 @@ pub(crate) async fn run(args: WaitArgs, home: &Home) -> Result<u8, Stop> {
         answer: &answer,
         resume: here.then_some(&*resume),
     };
-    let view = wait(&args, &executor, &answer).await?;
+    let view = wait(args, executor, &answer).await?;
     let (code, said) = meaning(&view, &words);
     if args.json {
         standing::print(&view, &words, code);
-    } else {
-        out::note(&said);
+        return Ok(Ended::With(code));
     }
-    Ok(code)
+    out::note(&said);
+    Ok(match view.superseded_by {
+        Some(to) => Ended::Superseded(to),
+        None => Ended::With(code),
+    })
 }
 
 /// The action, once it is decided or the time is over; with JSON also once the
@@ -100,13 +127,20 @@ fn meaning(view: &ActionView, words: &Words<'_>) -> (u8, String) {
             code::PENDING,
             format!("{id} still waits for a decision. Nothing has run"),
         ),
-        ActionStatus::Approved => {
+        ActionStatus::Approved if !view.paused => {
             let next = words.resume.map_or_else(
                 || "Whoever proposed it can run it".to_owned(),
                 |resume| format!("Run it with:\n  {resume}"),
             );
             (0, format!("{id} is approved. {next}"))
         }
+        ActionStatus::Superseded => (
+            code::PENDING,
+            view.superseded_by.map_or_else(
+                || format!("{id} was edited by a reviewer"),
+                |to| format!("{id} was edited by a reviewer: {to} takes its place"),
+            ),
+        ),
         ActionStatus::Redeemed => (0, format!("{id} was approved and runs")),
         ActionStatus::Completed => (
             0,

@@ -173,6 +173,14 @@ impl Gateway {
         self.wait(&path, wait_s).await
     }
 
+    /// `GET /v1/actions/{id}/payload` (agent).
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn payload(&self, action: ActionId) -> Result<Content, ClientError> {
+        self.get(&format!("/v1/actions/{action}/payload")).await
+    }
+
     /// `POST /v1/actions/{id}/answers` (agent).
     ///
     /// # Errors

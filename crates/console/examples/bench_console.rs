@@ -87,6 +87,7 @@ async fn measure(
             action,
             context: None,
             payload,
+            run: None,
             ttl_s: None,
         };
         let request = raw::proposal(port, agent.profile.token.expose(), &propose);

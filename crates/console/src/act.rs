@@ -13,7 +13,7 @@ use vidimus_ledger::checkpoint::Checkpoint;
 use vidimus_ledger::note::Note;
 use vidimus_ledger::tree;
 use vidimus_protocol::api::{
-    Ack, CeremonyStarted, CeremonyState, StartCeremony, SubmitAssertion, VerdictExtras,
+    Ack, CeremonyStarted, CeremonyState, EditExtras, StartCeremony, SubmitAssertion, VerdictExtras,
 };
 use vidimus_protocol::envelope::{ActType, Decimal, Envelope};
 use vidimus_protocol::id::{CeremonyId, ReviewerId};
@@ -43,9 +43,17 @@ pub(crate) struct Draft {
     pub(crate) pinned: Option<Pinned>,
     /// Canonical JSON text of each item.
     pub(crate) items: Vec<String>,
-    pub(crate) verdict: Option<VerdictExtras>,
+    pub(crate) extras: Extras,
     /// The envelope ends here at the latest.
     pub(crate) not_after: Option<Time>,
+}
+
+/// What an act brings beside its items.
+#[derive(Clone, Debug)]
+pub(crate) enum Extras {
+    Nothing,
+    Verdict(VerdictExtras),
+    Edit(EditExtras),
 }
 
 /// A size of the log and its root.
@@ -136,10 +144,16 @@ async fn carry(draft: Draft, key: Key, tools: &Tools) -> Result<End, End> {
     let envelope = draft.envelope(pinned, nonce, crate::core::now());
     let challenge = envelope.challenge();
     journal(tools, challenge, draft.r#type).await?;
+    let (verdict, edit) = match draft.extras {
+        Extras::Nothing => (None, None),
+        Extras::Verdict(verdict) => (Some(verdict), None),
+        Extras::Edit(edit) => (None, Some(edit)),
+    };
     let start = StartCeremony {
+        edit,
         envelope,
         items: draft.items,
-        verdict: draft.verdict,
+        verdict,
     };
     let started = tools
         .gateway
@@ -403,7 +417,7 @@ mod tests {
             rp_id: "localhost".into(),
             pinned: None,
             items: vec!["{}".into()],
-            verdict: None,
+            extras: Extras::Nothing,
             not_after: None,
         }
     }

@@ -254,6 +254,8 @@ mod tests {
             id: "a".into(),
             name: "builder".into(),
             profile_path: None,
+            revoked: false,
+            pauses: Vec::new(),
         });
         published.view.try_command = Some("secret path".into());
         published.view.notices.push(Notice {

@@ -119,15 +119,17 @@ pub(crate) fn summary(
             .map(safe_text::prose),
         proposed_at_unix_ms: action.proposed_at.unix_ms(),
         expires_at_unix_ms: action.expires_at.unix_ms(),
-        status: status(action, hints),
+        status: status(state, action, hints),
+        edited_by: action.editors.last().map(|by| reviewer_name(state, *by)),
         somebody_waits: hints.present.filter(|_| pending),
     }
 }
 
 /// Where an action stands.
-pub(crate) fn status(action: &ActionState, hints: Hints) -> ActionStatus {
+pub(crate) fn status(state: &State, action: &ActionState, hints: Hints) -> ActionStatus {
     match action.life() {
         Life::Pending => ActionStatus::Pending,
+        Life::Approved if state.stopped_by(action).is_some() => ActionStatus::Stopped,
         Life::Approved => {
             let use_before = action
                 .resolved
@@ -147,7 +149,11 @@ pub(crate) fn status(action: &ActionState, hints: Hints) -> ActionStatus {
         }
         Life::Over(Resolution::Denied) => ActionStatus::Denied,
         Life::Over(Resolution::Expired) => ActionStatus::Expired,
-        Life::Over(Resolution::Withdrawn) => ActionStatus::Withdrawn,
+        Life::Over(Resolution::Withdrawn) => match &action.resolved {
+            Some(resolved) if resolved.pause.is_some() => ActionStatus::Stopped,
+            _ => ActionStatus::Withdrawn,
+        },
+        Life::Over(Resolution::Superseded) => ActionStatus::Superseded,
         Life::Over(Resolution::Refused | Resolution::Approved) => ActionStatus::Refused,
         Life::Redeemed => {
             let redeemed_at = action.redeemed.map_or(Time::default(), |(_, time)| time);
@@ -217,6 +223,7 @@ mod tests {
             id: ActionId::from_random([1; 16]),
             kind: ActionKind::Command,
             agent: AgentId::from_random([2; 16]),
+            run: None,
             digest: Digest([0; 32]),
             context: None,
             proposal: REF,
@@ -231,6 +238,9 @@ mod tests {
                 use_s: 600,
             },
             notes: vec![],
+            edits: None,
+            editors: vec![],
+            edit: None,
             verdicts: vec![],
             resolved: None,
             permits: vec![],
@@ -253,6 +263,7 @@ mod tests {
             resolved: Some(Resolved {
                 resolution: Resolution::Approved,
                 entry: REF,
+                pause: None,
                 use_before: Some(at(800)),
             }),
             permits: vec![permit],
@@ -271,17 +282,39 @@ mod tests {
     #[test]
     fn approved_ends_with_its_last_moment() {
         assert_eq!(
-            status(&approved(), hints(300, None)),
+            status(&State::new(), &approved(), hints(300, None)),
             ActionStatus::Approved
         );
-        assert_eq!(status(&approved(), hints(800, None)), ActionStatus::NotRun);
+        assert_eq!(
+            status(&State::new(), &approved(), hints(800, None)),
+            ActionStatus::NotRun
+        );
         let mut lapsed = approved();
         lapsed.permits[0].status = PermitStatus::Lapsed;
         assert_eq!(
-            status(&lapsed, hints(600, None)),
+            status(&State::new(), &lapsed, hints(600, None)),
             ActionStatus::PermitLapsed
         );
-        assert_eq!(status(&lapsed, hints(900, None)), ActionStatus::NotRun);
+        assert_eq!(
+            status(&State::new(), &lapsed, hints(900, None)),
+            ActionStatus::NotRun
+        );
+    }
+
+    #[test]
+    fn what_a_pause_withdrew_is_told_from_what_its_agent_did() {
+        let withdrawn = |pause| ActionState {
+            resolved: Some(Resolved {
+                resolution: Resolution::Withdrawn,
+                entry: REF,
+                pause,
+                use_before: None,
+            }),
+            ..action()
+        };
+        let stands = |action| status(&State::new(), &action, hints(300, None));
+        assert_eq!(stands(withdrawn(None)), ActionStatus::Withdrawn);
+        assert_eq!(stands(withdrawn(Some(REF))), ActionStatus::Stopped);
     }
 
     #[test]
@@ -290,17 +323,26 @@ mod tests {
             redeemed: Some((REF, at(300))),
             ..approved()
         };
-        assert_eq!(status(&running, hints(359, None)), ActionStatus::Running);
-        assert_eq!(status(&running, hints(360, None)), ActionStatus::Unknown);
         assert_eq!(
-            status(&running, hints(9000, Some(true))),
+            status(&State::new(), &running, hints(359, None)),
+            ActionStatus::Running
+        );
+        assert_eq!(
+            status(&State::new(), &running, hints(360, None)),
+            ActionStatus::Unknown
+        );
+        assert_eq!(
+            status(&State::new(), &running, hints(9000, Some(true))),
             ActionStatus::Running
         );
         let heard = Hints {
             silent_since: Some(at(8950)),
             ..hints(9000, Some(false))
         };
-        assert_eq!(status(&running, heard), ActionStatus::Running);
+        assert_eq!(
+            status(&State::new(), &running, heard),
+            ActionStatus::Running
+        );
     }
 
     #[test]
@@ -319,14 +361,22 @@ mod tests {
             ..approved()
         };
         assert_eq!(
-            status(&ended(Outcome::Exited { code: 3 }), hints(9000, None)),
+            status(
+                &State::new(),
+                &ended(Outcome::Exited { code: 3 }),
+                hints(9000, None)
+            ),
             ActionStatus::Completed {
                 exit_code: Some(3),
                 signal: None
             }
         );
         assert_eq!(
-            status(&ended(Outcome::Signalled { signal: 9 }), hints(9000, None)),
+            status(
+                &State::new(),
+                &ended(Outcome::Signalled { signal: 9 }),
+                hints(9000, None)
+            ),
             ActionStatus::Completed {
                 exit_code: None,
                 signal: Some("SIGKILL".into())

@@ -7,9 +7,9 @@
 mod artefact;
 mod change;
 
-use vidimus_protocol::Time;
 use vidimus_protocol::action::{self, Action, Command, Context, Payload, Stdin};
 use vidimus_protocol::entry::{Decision, Evaluation};
+use vidimus_protocol::{RunId, Time};
 
 use crate::safe_text;
 use crate::view::{
@@ -144,17 +144,15 @@ fn command(command: &Command) -> CommandView {
 
 /// What the agent says about it.
 #[must_use]
-pub fn claims(context: Option<&Context>) -> Vec<Fact> {
-    let Some(context) = context else {
-        return Vec::new();
-    };
+pub fn claims(context: Option<&Context>, run: Option<&RunId>) -> Vec<Fact> {
+    let of = |what: fn(&Context) -> &Option<String>| context.and_then(|all| what(all).as_deref());
     [
-        ("Why", &context.intent),
-        ("On behalf of", &context.on_behalf_of),
-        ("Run", &context.run),
+        ("Why", of(|context| &context.intent)),
+        ("On behalf of", of(|context| &context.on_behalf_of)),
+        ("Run", run.map(RunId::as_str)),
     ]
     .into_iter()
-    .filter_map(|(label, value)| Some(fact(label, safe_text::prose(value.as_deref()?), false)))
+    .filter_map(|(label, value)| Some(fact(label, safe_text::prose(value?), false)))
     .collect()
 }
 

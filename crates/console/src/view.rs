@@ -9,7 +9,9 @@
 //! Units: times are milliseconds since the Unix epoch (`*_unix_ms`), digests
 //! are 64 lower-case hex digits, sizes are bytes.
 
+mod agents;
 mod commands;
+mod edits;
 mod gateways;
 mod people;
 mod review;
@@ -17,7 +19,11 @@ mod review;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+pub use agents::{AgentView, PauseView};
 pub use commands::{Command, Event, Reply};
+pub use edits::{
+    EditedFromView, EditedIntoView, FieldSort, FieldView, FilledView, FilledWord, WordView,
+};
 pub use gateways::{Colour, JoiningRead, Told};
 pub use people::{
     ClaimFor, ClaimView, DoubtView, FailsRuleView, JoiningView, KeyStanding, KeyView, ModelChoice,
@@ -351,6 +357,8 @@ pub struct ActionSummary {
     pub expires_at_unix_ms: u64,
     /// Where it stands.
     pub status: ActionStatus,
+    /// Who edited what its agent proposed, last, if anybody did.
+    pub edited_by: Option<String>,
     /// Whether a program waits for the answer. `None` when no longer pending
     /// or not known (offline).
     pub somebody_waits: Option<bool>,
@@ -396,23 +404,14 @@ pub enum ActionStatus {
     Expired,
     /// The agent took it back.
     Withdrawn,
+    /// A pause of its agent withdrew it, or stopped it after its approval.
+    Stopped,
     /// The policy refused it.
     Refused,
+    /// A reviewer edited it: another action took its place.
+    Superseded,
     /// Approved, but never run before its last moment.
     NotRun,
-}
-
-/// A connected agent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "camelCase")]
-#[ts(export)]
-pub struct AgentView {
-    /// Agent id.
-    pub id: String,
-    /// Name.
-    pub name: String,
-    /// Profile file on this computer, if it is here.
-    pub profile_path: Option<String>,
 }
 
 /// Something the reviewer should know.

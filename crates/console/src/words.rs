@@ -1,9 +1,9 @@
 //! Ledger entries in words.
 
 use vidimus_protocol::State;
-use vidimus_protocol::entry::{Data, Leaf, Outcome, Resolution};
+use vidimus_protocol::entry::{Data, Leaf, Outcome, Proposed, Resolution};
 use vidimus_protocol::envelope::Verdict;
-use vidimus_protocol::id::{ActionId, Actor};
+use vidimus_protocol::id::{ActionId, Actor, AgentId, RunId};
 
 use crate::inbox::{Headlines, agent_name, reviewer_name, signal_name};
 use crate::render::{duration_words, time_words};
@@ -22,8 +22,11 @@ pub(crate) fn action_of(leaf: &Leaf) -> Option<ActionId> {
         | Data::ReviewerRemoved(_)
         | Data::RulesChanged(_)
         | Data::AgentRegistered(_)
-        | Data::AgentRevoked(_) => None,
+        | Data::AgentRevoked(_)
+        | Data::AgentPaused(_)
+        | Data::AgentResumed(_) => None,
         Data::ActionProposed(data) => Some(data.action),
+        Data::ActionEdited(data) => Some(data.signed.item.action),
         Data::ActionTaken(data) => Some(data.action),
         Data::ActionAsked(data) => Some(data.action),
         Data::ActionAnswered(data) => Some(data.action),
@@ -65,6 +68,29 @@ pub(crate) fn step(leaf: &Leaf, state: &State) -> String {
             actor_name(state, leaf),
             agent_name(state, &data.signed.item.agent)
         ),
+        Data::AgentPaused(data) => format!(
+            "{} paused {}.",
+            actor_name(state, leaf),
+            scope(
+                state,
+                &data.signed.item.agent,
+                data.signed.item.run.as_ref()
+            )
+        ),
+        Data::AgentResumed(data) => {
+            let item = &data.signed.item;
+            let pauses = state
+                .agent(&item.agent)
+                .map(|agent| agent.pauses.as_slice());
+            let mut pauses = pauses.unwrap_or_default().iter();
+            let pause = pauses.find(|pause| pause.entry.leaf == item.pause);
+            let run = pause.and_then(|pause| pause.run.as_ref());
+            format!(
+                "{} resumed {}.",
+                actor_name(state, leaf),
+                scope(state, &item.agent, run)
+            )
+        }
         Data::CredentialAdmitted(data) => format!(
             "{} admitted a key of {}.",
             actor_name(state, leaf),
@@ -97,7 +123,14 @@ pub(crate) fn step(leaf: &Leaf, state: &State) -> String {
             actor_name(state, leaf),
             data.signed.item.quorum
         ),
-        Data::ActionProposed(data) => format!("{} proposed it.", agent_name(state, &data.agent)),
+        Data::ActionProposed(data) => match editor(state, data) {
+            Some(editor) => format!("It took the place of an action that {editor} edited."),
+            None => format!("{} proposed it.", agent_name(state, &data.agent)),
+        },
+        Data::ActionEdited(_) => format!(
+            "{} edited it: another action takes its place.",
+            actor_name(state, leaf)
+        ),
         Data::ActionTaken(_) => format!("{} took it.", actor_name(state, leaf)),
         Data::ActionAsked(_) => format!("{} asked the agent.", actor_name(state, leaf)),
         Data::ActionAnswered(_) => format!("{} answered.", actor_name(state, leaf)),
@@ -123,8 +156,12 @@ pub(crate) fn step(leaf: &Leaf, state: &State) -> String {
             (Resolution::Approved, None) => "Approved.".into(),
             (Resolution::Denied, _) => "Denied. It does not run.".into(),
             (Resolution::Expired, _) => "Expired: nobody decided in time.".into(),
+            (Resolution::Withdrawn, _) if leaf.actor == Actor::Gateway => {
+                "Withdrawn by a pause of the agent. It does not run.".into()
+            }
             (Resolution::Withdrawn, _) => "The agent took it back.".into(),
             (Resolution::Refused, _) => "Refused by the policy.".into(),
+            (Resolution::Superseded, _) => "Replaced by what was edited. It does not run.".into(),
         },
         Data::PermitIssued(data) => format!(
             "A permit for one run was issued, good until {}.",
@@ -162,16 +199,39 @@ fn actor_name(state: &State, leaf: &Leaf) -> String {
     }
 }
 
+/// Who made a proposal by editing another action.
+fn editor(state: &State, proposed: &Proposed) -> Option<String> {
+    let edit = state.action(&proposed.edits?)?.edit.as_ref()?;
+    Some(reviewer_name(state, edit.by))
+}
+
+/// What a pause is of.
+pub(crate) fn scope(state: &State, agent: &AgentId, run: Option<&RunId>) -> String {
+    let agent = agent_name(state, agent);
+    run.map_or_else(
+        || format!("the agent {agent}"),
+        |run| {
+            format!(
+                "the run {} of the agent {agent}",
+                safe_text::flat(run.as_str())
+            )
+        },
+    )
+}
+
 /// One line of the history: the step, and the action's title where there is one.
 pub(crate) fn row(leaf: &Leaf, state: &State, headlines: &Headlines) -> SafeText {
     let step = step(leaf, state);
     let title = action_of(leaf).and_then(|action| headlines.get(&action));
     match (title, &leaf.data) {
-        (Some(headline), Data::ActionProposed(data)) => safe_text::line(&format!(
-            "{} proposed: {}",
-            agent_name(state, &data.agent),
-            headline.title
-        )),
+        (Some(headline), Data::ActionProposed(data)) => {
+            let agent = agent_name(state, &data.agent);
+            let who = match editor(state, data) {
+                Some(editor) => format!("{agent}, edited by {editor}, proposed"),
+                None => format!("{agent} proposed"),
+            };
+            safe_text::line(&format!("{who}: {}", headline.title))
+        }
         (Some(headline), _) => safe_text::line(&format!("{step} · {}", headline.title)),
         (None, _) => safe_text::line(&step),
     }
@@ -233,6 +293,22 @@ mod tests {
         assert_eq!(
             step(&approved, &state),
             "Approved. It may start until 2026-11-21 09:30:00 UTC."
+        );
+        let mut withdrawn = leaf(Data::ActionResolved(Box::new(Resolved {
+            action: ActionId::from_random([1; 16]),
+            resolution: Resolution::Withdrawn,
+            use_before: None,
+        })));
+        assert_eq!(
+            step(&withdrawn, &state),
+            "Withdrawn by a pause of the agent. It does not run."
+        );
+        withdrawn.actor = Actor::Agent(AgentId::from_random([2; 16]));
+        assert_eq!(step(&withdrawn, &state), "The agent took it back.");
+        let (agent, run) = (AgentId::from_random([2; 16]), "nightly-42".parse().unwrap());
+        assert_eq!(
+            scope(&state, &agent, Some(&run)),
+            format!("the run nightly-42 of the agent {agent}")
         );
     }
 

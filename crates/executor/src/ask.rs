@@ -76,8 +76,8 @@ impl Executor {
         }
     }
 
-    /// Waits until it is approved; every other end is a [`Stop`]. To stop
-    /// waiting, drop it. `heard` counts the questions that were told.
+    /// Waits until it is approved, or another takes its place; every other end
+    /// is a [`Stop`]. To stop waiting, drop it. `heard` counts the questions that were told.
     ///
     /// # Errors
     /// A [`Stop`] that says how it ended.
@@ -87,7 +87,7 @@ impl Executor {
         expires_at: Time,
         heard: &mut usize,
         mut tell: impl FnMut(News<'_>),
-    ) -> Result<(), Stop> {
+    ) -> Result<Decided, Stop> {
         let mut lost = false;
         loop {
             match self.gateway.action(action, MAX_WAIT_S, Some(*heard)).await {
@@ -178,13 +178,35 @@ fn acknowledged(request: &Request, ack: &Ack) -> Result<Time, Stop> {
     ))
 }
 
+/// What a pause means for whoever asks.
+const PAUSED: &str = "Asking again is useless until somebody resumes the agent in the console";
+
+/// What ends the waiting well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decided {
+    /// It may run.
+    Approved,
+    /// A reviewer edited it: this one waits in its place.
+    Superseded(ActionId),
+}
+
 /// What a status means for the waiting; `None` while it goes on.
 #[must_use]
-pub fn decided(view: &ActionView) -> Option<Result<(), Stop>> {
+pub fn decided(view: &ActionView) -> Option<Result<Decided, Stop>> {
     let stop = |why, words: String| Some(Err(Stop::new(why, words).over()));
     match view.status {
         ActionStatus::Pending => None,
-        ActionStatus::Approved => Some(Ok(())),
+        ActionStatus::Approved if view.paused => stop(
+            Why::Withdrawn,
+            format!("approved, then stopped by a pause of the agent; nothing has run. {PAUSED}"),
+        ),
+        ActionStatus::Approved => Some(Ok(Decided::Approved)),
+        ActionStatus::Superseded => {
+            Some(view.superseded_by.map(Decided::Superseded).ok_or_else(|| {
+                let words = "the gateway says that another action took its place, and not which";
+                Stop::new(Why::Unproven, words)
+            }))
+        }
         ActionStatus::Denied => {
             let reason = view
                 .reason
@@ -200,6 +222,10 @@ pub fn decided(view: &ActionView) -> Option<Result<(), Stop>> {
         ActionStatus::Expired => stop(
             Why::Expired,
             "expired: nobody decided in time. Nothing has run".into(),
+        ),
+        ActionStatus::Withdrawn if view.paused => stop(
+            Why::Withdrawn,
+            format!("withdrawn by a pause of the agent; nothing has run. {PAUSED}"),
         ),
         ActionStatus::Withdrawn => stop(Why::Withdrawn, "withdrawn; nothing has run".into()),
         ActionStatus::Refused => {
@@ -242,13 +268,15 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use vidimus_protocol::api::Content;
-    use vidimus_protocol::{ActionId, Blob, Digest};
+    use vidimus_protocol::{Blob, Digest};
 
     fn view(status: ActionStatus) -> ActionView {
         ActionView {
             action: ActionId::from_random([0; 16]),
+            edits: None,
             expires_at: Time::default(),
             outcome: Some(Outcome::Exited { code: 4 }),
+            paused: false,
             policy: vec!["no \u{1b}[31mway".into()],
             questions: vec![],
             reason: Some(Content {
@@ -257,6 +285,7 @@ mod tests {
                 r#type: "text/plain".into(),
             }),
             status,
+            superseded_by: None,
             use_before: None,
         }
     }
@@ -264,7 +293,18 @@ mod tests {
     #[test]
     fn each_end_has_its_own_code_and_words() {
         assert_eq!(decided(&view(ActionStatus::Pending)), None);
-        assert_eq!(decided(&view(ActionStatus::Approved)), Some(Ok(())));
+        assert_eq!(
+            decided(&view(ActionStatus::Approved)),
+            Some(Ok(Decided::Approved))
+        );
+        let superseded = ActionView {
+            superseded_by: Some(ActionId::from_random([7; 16])),
+            ..view(ActionStatus::Superseded)
+        };
+        let to = ActionId::from_random([7; 16]);
+        assert_eq!(decided(&superseded), Some(Ok(Decided::Superseded(to))));
+        let nowhere = decided(&view(ActionStatus::Superseded)).unwrap();
+        assert_eq!(nowhere.unwrap_err().why, Why::Unproven);
         for (status, why, words) in [
             (ActionStatus::Denied, Why::Denied, r"too\u{1b}[2Jlate"),
             (ActionStatus::Expired, Why::Expired, "nobody decided"),
@@ -277,6 +317,19 @@ mod tests {
             assert_eq!(stop.why, why);
             assert_eq!(stop.over, status != ActionStatus::Redeemed);
             assert!(stop.words.contains(words), "{}", stop.words);
+        }
+        for status in [ActionStatus::Withdrawn, ActionStatus::Approved] {
+            let paused = ActionView {
+                paused: true,
+                ..view(status)
+            };
+            let stop = decided(&paused).unwrap().unwrap_err();
+            assert_eq!((stop.why, stop.over), (Why::Withdrawn, true));
+            assert!(
+                stop.words
+                    .contains("by a pause of the agent; nothing has run")
+            );
+            assert!(stop.words.contains("useless until somebody resumes"));
         }
     }
 }

@@ -17,6 +17,7 @@
 
 mod ask;
 pub mod clock;
+mod edited;
 mod newest;
 pub mod random;
 mod release;
@@ -26,7 +27,8 @@ mod setup;
 mod stop;
 pub mod text;
 
-pub use ask::{News, decided, ended};
+pub use ask::{Decided, News, decided, ended};
+pub use edited::changes;
 pub use release::{Permit, Released, Subject};
 pub use report::{Report, shorten};
 pub use request::{Request, digest};

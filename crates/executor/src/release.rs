@@ -19,7 +19,7 @@ use vidimus_verify::permit;
 use crate::clock::now;
 use crate::report::Report;
 use crate::request::Request;
-use crate::setup::Executor;
+use crate::setup::{AGENT_PAUSED, Executor};
 use crate::stop::{Stop, Why};
 use crate::text::visible;
 
@@ -76,7 +76,7 @@ impl Executor {
             Err(ClientError::Problem {
                 problem,
                 status: 409 | 410,
-            }) => Err(Stop::new(
+            }) if problem.code != AGENT_PAUSED => Err(Stop::new(
                 Why::Expired,
                 format!(
                     "it was approved, but cannot be released any more: {}. Nothing has run here",

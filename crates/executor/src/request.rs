@@ -2,7 +2,7 @@
 
 use vidimus_protocol::action::{Action, CONTEXT_TYPE, Context, PAYLOAD_TYPE};
 use vidimus_protocol::api::{Content, Propose};
-use vidimus_protocol::{ActionId, Blob, Digest};
+use vidimus_protocol::{ActionId, Blob, Digest, RunId};
 
 use crate::random;
 use crate::stop::Stop;
@@ -19,14 +19,15 @@ pub struct Request {
 }
 
 impl Request {
-    /// A new one, with an id and salts of its own. `ttl_s`: the longest wait
-    /// asked for, seconds.
+    /// A new one, with an id and salts of its own. `run`: what people can pause.
+    /// `ttl_s`: the longest wait asked for, seconds.
     ///
     /// # Errors
     /// When the system gives no randomness, or the action is too long.
     pub fn new(
         action: Action,
         context: Option<&Context>,
+        run: Option<RunId>,
         ttl_s: Option<u64>,
     ) -> Result<Self, Stop> {
         let content = |r#type: &str, bytes| {
@@ -41,6 +42,7 @@ impl Request {
             action: random::action()?,
             context: context.transpose()?,
             payload: content(PAYLOAD_TYPE, action.to_bytes())?,
+            run,
             ttl_s,
         };
         Self::again(propose)

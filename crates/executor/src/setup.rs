@@ -155,6 +155,9 @@ fn trust(profile: &AgentProfile) -> Result<TrustFile, Stop> {
     }
 }
 
+/// The gateway's code for what a pause of the agent holds back.
+pub(crate) const AGENT_PAUSED: &str = "agent_paused";
+
 fn problem(profile: &AgentProfile, error: &ClientError) -> Stop {
     let agent = &profile.name;
     match error {
@@ -179,6 +182,14 @@ fn problem(profile: &AgentProfile, error: &ClientError) -> Stop {
                 visible(agent)
             ),
         ),
+        ClientError::Problem { problem, .. } if problem.code == AGENT_PAUSED => Stop::new(
+            Why::Withdrawn,
+            format!(
+                "somebody paused the agent `{}`, or this run of it; nothing has run. Asking again is useless until somebody resumes it in the console",
+                visible(agent)
+            ),
+        )
+        .over(),
         ClientError::Problem { problem, status } if *status >= 500 => Stop::new(
             Why::Unreachable,
             format!("the gateway cannot answer: {}", visible(&problem.detail)),

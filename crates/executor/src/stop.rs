@@ -27,11 +27,13 @@ pub enum Why {
     NotSetUp = 117,
     /// The proof of the approval does not hold.
     Unproven = 118,
+    /// A reviewer edited it, and edits are not taken.
+    Edited = 119,
 }
 
 impl Why {
     /// All of them, by number.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Usage,
         Self::Internal,
         Self::Denied,
@@ -43,6 +45,7 @@ impl Why {
         Self::Changed,
         Self::NotSetUp,
         Self::Unproven,
+        Self::Edited,
     ];
 
     /// The exit code.
@@ -66,6 +69,7 @@ impl Why {
             Self::Changed => "changed",
             Self::NotSetUp => "not_set_up",
             Self::Unproven => "unproven",
+            Self::Edited => "edited",
         }
     }
 }

@@ -16,6 +16,7 @@ mod backup;
 mod ceremonies;
 mod clock;
 mod door;
+mod edit;
 mod enrolment;
 mod founding;
 mod guard;

@@ -214,6 +214,7 @@ impl Metrics {
                     Resolution::Expired => "expired",
                     Resolution::Withdrawn => "withdrawn",
                     Resolution::Refused => "refused",
+                    Resolution::Superseded => "superseded",
                 };
                 self.resolutions.with_label_values(&[resolution]).inc();
             }

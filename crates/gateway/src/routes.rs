@@ -65,6 +65,7 @@ fn described() -> OpenApiRouter<Gateway> {
     OpenApiRouter::default()
         .routes(routes!(propose::propose))
         .routes(routes!(actions::view))
+        .routes(routes!(actions::payload))
         .routes(routes!(events::events))
         .routes(routes!(actions::withdraw))
         .routes(routes!(actions::permit))

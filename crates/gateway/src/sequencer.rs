@@ -7,6 +7,7 @@
 
 mod actions;
 mod acts;
+mod edits;
 mod notes;
 mod part;
 

@@ -184,6 +184,7 @@ async fn a_change_is_approved_redeemed_and_reported_in_words() {
             vidimus_protocol::action::PAYLOAD_TYPE,
             &sample_change().to_bytes(),
         ),
+        run: None,
         ttl_s: None,
     };
     let ack: Ack = world

@@ -206,6 +206,10 @@ async fn hostile_requests_are_refused_by_name() {
             payload: support::proposal(&["y"]).payload,
             ..propose.clone()
         },
+        Propose {
+            run: "other".parse().ok(),
+            ..propose.clone()
+        },
     ] {
         let other = world.post("/v1/actions", &agent.token, &other).await;
         assert_eq!(other.refused(), "action_exists");

@@ -283,9 +283,6 @@ pub struct Context {
     /// For whom, in the agent's own words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub on_behalf_of: Option<String>,
-    /// The run or trace it belongs to.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub run: Option<String>,
 }
 
 /// Why a payload is refused.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::bytes::{Blob, Digest, sha256};
 use crate::entry::Outcome;
 use crate::envelope::{Assertion, Envelope, Seen};
-use crate::id::{ActionId, AgentId, CeremonyId, ExecutorId, ReviewerId};
+use crate::id::{ActionId, AgentId, CeremonyId, ExecutorId, ReviewerId, RunId};
 use crate::model::Aaguid;
 use crate::time::Time;
 
@@ -45,6 +45,9 @@ pub struct Propose {
     pub context: Option<Content>,
     /// What will run.
     pub payload: Content,
+    /// The run of the agent that it belongs to. Not private.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub run: Option<RunId>,
     /// Longest wait for a decision, seconds; the policy may shorten it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ttl_s: Option<u64>,
@@ -98,6 +101,9 @@ pub struct Ack {
 pub struct ActionView {
     /// The action.
     pub action: ActionId,
+    /// The action that a reviewer edited to make this one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub edits: Option<ActionId>,
     /// When it expires if nobody decides.
     pub expires_at: Time,
     /// The outcome, when it has one.
@@ -105,6 +111,10 @@ pub struct ActionView {
     pub outcome: Option<Outcome>,
     /// The policy's words.
     pub policy: Vec<String>,
+    /// Whether a pause of the agent, or of its run, withdrew it, or stopped it
+    /// after its approval. The same action never runs then.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub paused: bool,
     /// What reviewers asked, in order.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub questions: Vec<Question>,
@@ -113,6 +123,9 @@ pub struct ActionView {
     pub reason: Option<Content>,
     /// Where it stands.
     pub status: ActionStatus,
+    /// The action that took its place, when a reviewer edited it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub superseded_by: Option<ActionId>,
     /// Last moment to redeem, when approved.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub use_before: Option<Time>,
@@ -171,6 +184,8 @@ pub enum ActionStatus {
     Withdrawn,
     /// Refused by policy.
     Refused,
+    /// Edited by a reviewer: another action took its place.
+    Superseded,
     /// The permit was used; no outcome yet.
     Redeemed,
     /// It has an outcome.
@@ -236,6 +251,9 @@ pub struct NonceReply {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StartCeremony {
+    /// What the new action of an edit is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub edit: Option<EditExtras>,
     /// The envelope.
     pub envelope: Envelope,
     /// The items, as the canonical JSON text of each.
@@ -243,6 +261,15 @@ pub struct StartCeremony {
     /// What else the entry of a verdict holds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub verdict: Option<VerdictExtras>,
+}
+
+/// What an `action.edited` brings: the payload of the new action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct EditExtras {
+    /// What will run.
+    pub payload: Content,
 }
 
 /// What a `verdict.given` holds beside its signed item.

@@ -142,6 +142,57 @@ id!(
     CeremonyId, "cer_"
 );
 
+/// The run of an agent, in its own words: 1 to 128 visible ASCII characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(String);
+
+/// Most characters of a [`RunId`].
+pub const MAX_RUN: usize = 128;
+
+/// Not the name of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected the name of a run: 1 to 128 visible ASCII characters, without spaces")]
+pub struct RunIdError;
+
+impl RunId {
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for RunId {
+    type Err = RunIdError;
+
+    fn from_str(text: &str) -> Result<Self, RunIdError> {
+        let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+        if visible && (1..=MAX_RUN).contains(&text.len()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(RunIdError)
+        }
+    }
+}
+
+impl Serialize for RunId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for RunId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(FromStrVisitor::new("1 to 128 visible ASCII characters"))
+    }
+}
+
 /// Who wrote an entry's fact: `gateway`, an agent or a reviewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Actor {
@@ -219,6 +270,20 @@ mod tests {
             "act_7zzzzzzzzzzzzzzzzzzzzzzzzi",
         ] {
             assert!(bad.parse::<ActionId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_run_is_named_in_visible_ascii() {
+        let longest = "r".repeat(MAX_RUN);
+        for good in ["1", "nightly-42", r#"a"\b/{}~!"#, &longest] {
+            let json = serde_json::to_string(good).unwrap();
+            let read: RunId = serde_json::from_str(&json).unwrap();
+            assert_eq!(read.as_str(), good);
+            assert_eq!(serde_json::to_string(&read).unwrap(), json);
+        }
+        for bad in ["", "a b", "a\n", "\u{7f}", "é", &"r".repeat(MAX_RUN + 1)] {
+            assert_eq!(bad.parse::<RunId>(), Err(RunIdError), "{bad:?}");
         }
     }
 

@@ -12,6 +12,8 @@
 pub mod action;
 pub mod api;
 pub mod bytes;
+pub mod diff;
+pub mod edit;
 pub mod entry;
 pub mod envelope;
 pub mod id;
@@ -26,7 +28,7 @@ pub mod trust;
 
 pub use bytes::{Blob, Digest, sha256};
 pub use entry::{Entry, Kind, Leaf};
-pub use id::{ActionId, Actor, AgentId, ExecutorId, PermitId, ReviewerId};
+pub use id::{ActionId, Actor, AgentId, ExecutorId, PermitId, ReviewerId, RunId};
 pub use model::{Aaguid, Model};
 pub use state::{State, Violation};
 pub use time::Time;

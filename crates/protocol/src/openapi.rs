@@ -9,7 +9,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::bytes::{Blob, Digest};
 use crate::envelope::Decimal;
-use crate::id::{ActionId, AgentId, CeremonyId, ExecutorId, ReviewerId};
+use crate::id::{ActionId, AgentId, CeremonyId, ExecutorId, ReviewerId, RunId};
 use crate::model::Aaguid;
 use crate::time::Time;
 
@@ -57,6 +57,14 @@ id!(CeremonyId, "Id of a key prompt.");
 id!(ExecutorId, "Id of an executor.");
 id!(ReviewerId, "Id of a reviewer.");
 
+text!(
+    RunId,
+    "RunId",
+    "^[!-~]{1,128}$",
+    "The run of an agent, in its own words: 1 to 128 visible ASCII characters. Not private.",
+    None,
+    "nightly-42"
+);
 text!(
     Digest,
     "Digest",

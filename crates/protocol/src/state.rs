@@ -9,16 +9,21 @@
 //! A refused entry leaves the state as it was. Spec: `docs/spec/lifecycle.md`.
 
 mod actions;
+mod edits;
 mod keys;
 mod notes;
+mod pauses;
 mod people;
+mod permits;
 mod violation;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 pub use actions::{ActionState, Life, PermitRecord, PermitStatus, Resolved, VerdictRecord};
+pub use edits::{Edit, MAX_EDITS};
 pub use keys::{Credential, Standing};
 pub use notes::{MAX_NOTES, Note, NoteKind};
+pub use pauses::Pause;
 pub use people::{
     Agent, Log, MAX_GROUPS, MAX_MODELS, MAX_QUORUM, Reviewer, Route, Rules, group_is_fit,
     identity_is_fit, name_is_fit, software_origin,
@@ -66,6 +71,9 @@ pub enum Effect {
     Resolve(ActionId, Resolution),
     /// It is approved: log `permit.issued`.
     IssuePermit(ActionId),
+    /// The agent was paused: log `action.resolved` for all that
+    /// [`State::to_withdraw`] names.
+    Withdraw(AgentId),
 }
 
 /// What time alone makes due.
@@ -110,11 +118,14 @@ impl State {
             Data::RulesChanged(data) => self.change_rules(entry, data)?,
             Data::AgentRegistered(data) => self.register(entry, data)?,
             Data::AgentRevoked(data) => self.revoke_agent(entry, data)?,
+            Data::AgentPaused(data) => self.pause(entry, data)?,
+            Data::AgentResumed(data) => self.resume(entry, data)?,
             Data::ActionProposed(data) => self.propose(entry, data)?,
             Data::ActionTaken(data) => self.take(entry, data.action)?,
             Data::ActionAsked(data) => self.ask(entry, data.action)?,
             Data::ActionAnswered(data) => self.answer(entry, data.action)?,
             Data::ActionFlagged(data) => self.flag(entry, data.action)?,
+            Data::ActionEdited(data) => self.edit(entry, data)?,
             Data::VerdictGiven(data) => self.decide(entry, data)?,
             Data::VerdictRecognised(data) => self.recognise(entry, data)?,
             Data::ActionResolved(data) => self.resolve(entry, data)?,

@@ -185,6 +185,9 @@ impl Keys {
             Data::RulesChanged(data) => self.signed(&data.signed)?,
             Data::AgentRegistered(data) => self.signed(&data.signed)?,
             Data::AgentRevoked(data) => self.signed(&data.signed)?,
+            Data::AgentPaused(data) => self.signed(&data.signed)?,
+            Data::ActionEdited(data) => self.signed(&data.signed)?,
+            Data::AgentResumed(data) => self.signed(&data.signed)?,
             Data::VerdictGiven(data) => self.signed(&data.signed)?,
             Data::VerdictRecognised(data) => self.signed(&data.signed)?,
             Data::ActionProposed(_)
@@ -262,6 +265,9 @@ pub(crate) fn envelope_of(data: &Data) -> Option<&Envelope> {
         Data::RulesChanged(data) => Some(&data.signed.envelope),
         Data::AgentRegistered(data) => Some(&data.signed.envelope),
         Data::AgentRevoked(data) => Some(&data.signed.envelope),
+        Data::AgentPaused(data) => Some(&data.signed.envelope),
+        Data::ActionEdited(data) => Some(&data.signed.envelope),
+        Data::AgentResumed(data) => Some(&data.signed.envelope),
         Data::VerdictGiven(data) => Some(&data.signed.envelope),
         Data::VerdictRecognised(data) => Some(&data.signed.envelope),
         Data::LogOpened(_)

@@ -5,6 +5,7 @@
 //! here. The same seed tells the same story; only ES256 signatures differ.
 
 mod drafts;
+mod edits;
 mod handover;
 mod kinds;
 mod soft_key;
@@ -29,6 +30,7 @@ use vidimus_protocol::{
     strict,
 };
 
+pub use edits::Successor;
 pub use kinds::sample_kinds;
 pub use team::Member;
 pub use vendor::{Certificates, Vendor, names_model, packed};
@@ -104,6 +106,7 @@ struct Told {
     payload: Digest,
     context: Option<Digest>,
     question: Option<Ref>,
+    edit: Option<(Ref, ActionId)>,
     verdicts: Vec<Ref>,
     resolution: Option<Ref>,
     permit: Option<(Ref, PermitId)>,
@@ -329,6 +332,18 @@ impl Story {
         self.actions[&action].permit.expect("a permit was issued")
     }
 
+    /// Whether an action was proposed.
+    #[must_use]
+    pub fn knows(&self, action: ActionId) -> bool {
+        self.actions.contains_key(&action)
+    }
+
+    /// Whether a permit was issued for an action.
+    #[must_use]
+    pub fn has_permit(&self, action: ActionId) -> bool {
+        self.actions[&action].permit.is_some()
+    }
+
     /// An envelope over one item, changed and then signed with the key that
     /// signs next.
     ///
@@ -459,6 +474,7 @@ impl Story {
                     payload: commit("payload").unwrap_or(Digest([0; 32])),
                     context: commit("context"),
                     question: None,
+                    edit: None,
                     verdicts: Vec::new(),
                     resolution: None,
                     permit: None,
@@ -478,7 +494,13 @@ impl Story {
             Data::PermitIssued(data) => {
                 self.about(data.action, |told| told.permit = Some((entry, data.permit)));
             }
-            Data::AgentRevoked(_)
+            Data::ActionEdited(data) => {
+                let item = &data.signed.item;
+                self.about(item.action, |told| told.edit = Some((entry, item.edited)));
+            }
+            Data::AgentPaused(_)
+            | Data::AgentResumed(_)
+            | Data::AgentRevoked(_)
             | Data::CredentialAdmitted(_)
             | Data::CredentialRevoked(_)
             | Data::VerdictRecognised(_)

@@ -18,6 +18,8 @@ describe('read', () => {
     ['?', 'help'],
     ['a', 'approve'],
     ['d', 'deny'],
+    ['p', 'pause'],
+    ['e', 'edit'],
     ['Escape', 'back'],
   ] as const)('%s is %s', (key, intent) => {
     expect(read(press(key), free, null, 0).intent).toBe(intent);

@@ -18,6 +18,8 @@ export type Intent =
   | 'take'
   | 'ask'
   | 'flag'
+  | 'pause'
+  | 'edit'
   | 'back';
 
 /** The parts of a `KeyboardEvent` that matter here. */
@@ -77,6 +79,10 @@ export function read(press: Press, place: Place, pending: Pending, nowMs: number
       return { intent: 'ask', pending: null };
     case 'f':
       return { intent: 'flag', pending: null };
+    case 'p':
+      return { intent: 'pause', pending: null };
+    case 'e':
+      return { intent: 'edit', pending: null };
     default:
       return none;
   }

@@ -41,6 +41,10 @@ export function statusWords(status: ActionStatus): { label: string; tone: BadgeT
       return { label: 'Expired', tone: 'neutral', explain: 'Nobody decided in time. It did not run.' };
     case 'withdrawn':
       return { label: 'Withdrawn', tone: 'neutral', explain: 'The agent took it back. It did not run.' };
+    case 'stopped':
+      return { label: 'Stopped by a pause', tone: 'neutral', explain: 'A pause of its agent stopped it. It did not run, and never does.' };
+    case 'superseded':
+      return { label: 'Edited', tone: 'neutral', explain: 'A reviewer edited it, and another action took its place. This one did not run.' };
     case 'refused':
       return { label: 'Refused by policy', tone: 'neutral', explain: 'The policy refused it. It did not run.' };
     case 'not_run':

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use vidimus_executor::clock::now;
-use vidimus_executor::{Executor, News, Request};
+use vidimus_executor::{Decided, Executor, News, Request};
 use vidimus_protocol::Time;
 use vidimus_protocol::api::{ActionView, Question};
 
@@ -46,8 +46,9 @@ impl Asking<'_> {
         })
     }
 
-    /// Waits until it is approved. Every other end is a [`Stop`].
-    pub(crate) async fn approval(&mut self, expires_at: Time) -> Result<(), Stop> {
+    /// Waits until it is approved, or another takes its place. Every other end is
+    /// a [`Stop`].
+    pub(crate) async fn approval(&mut self, expires_at: Time) -> Result<Decided, Stop> {
         let id = self.request.id();
         let answer = self.answer;
         let mut heard = self.heard;

@@ -47,6 +47,11 @@ impl Input {
         Self::read(input.lock())
     }
 
+    /// These very bytes.
+    pub(crate) fn of(bytes: Vec<u8>) -> Result<Self, InputError> {
+        Self::read(bytes.as_slice())
+    }
+
     fn read(from: impl io::Read) -> Result<Self, InputError> {
         let mut bytes = Vec::new();
         from.take(MAX_INPUT + 1)

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use vidimus_protocol::api::{Content, Propose};
 use vidimus_protocol::strict::{self, StrictError};
-use vidimus_protocol::{ActionId, Digest};
+use vidimus_protocol::{ActionId, Digest, RunId};
 
 /// Most bytes of the file: a payload and a context in base64, and some more.
 const MAX: usize = 2 << 20;
@@ -26,11 +26,17 @@ pub(crate) struct Saved {
     /// The claims.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) context: Option<Content>,
+    /// Actions whose place it took by an edit, the first one first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) earlier: Vec<ActionId>,
     /// The plan that was made for it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) made: Option<Made>,
     /// What is proposed.
     pub(crate) payload: Content,
+    /// The run that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) run: Option<RunId>,
     /// Whether a script is handed over by its name.
     pub(crate) script_by_name: bool,
     /// Salts of the secrets, by name.
@@ -96,7 +102,9 @@ impl Saved {
     pub(crate) fn new(propose: Propose, agent: &str) -> Self {
         Self {
             action: propose.action,
+            earlier: Vec::new(),
             made: None,
+            run: propose.run,
             agent: agent.into(),
             context: propose.context,
             payload: propose.payload,
@@ -108,12 +116,25 @@ impl Saved {
         }
     }
 
+    /// The same for what a reviewer made of it.
+    pub(crate) fn edited(&self, action: ActionId, payload: Content) -> Self {
+        let mut earlier = self.earlier.clone();
+        earlier.push(self.action);
+        Self {
+            action,
+            earlier,
+            payload,
+            ..self.clone()
+        }
+    }
+
     /// The proposal, the same every time.
     pub(crate) fn propose(&self) -> Propose {
         Propose {
             action: self.action,
             context: self.context.clone(),
             payload: self.payload.clone(),
+            run: self.run.clone(),
             ttl_s: self.ttl_s,
         }
     }
@@ -196,13 +217,18 @@ impl Saved {
 }
 
 impl SavedFile {
-    /// Removes the file and what stands beside it: the action is over.
-    pub(crate) fn remove(self) -> io::Result<()> {
-        match fs::remove_file(input_path(&self.path)) {
-            Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
-            _ => {}
+    /// Removes the file and what stands beside it: the action is over. So are
+    /// those whose place it took.
+    pub(crate) fn remove(self, earlier: &[PathBuf]) -> io::Result<()> {
+        for path in earlier.iter().chain([&self.path]) {
+            for path in [&input_path(path), path] {
+                match fs::remove_file(path) {
+                    Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+                    _ => {}
+                }
+            }
         }
-        fs::remove_file(&self.path)
+        Ok(())
     }
 }
 
@@ -227,6 +253,7 @@ mod tests {
                 salt: Digest([2; 32]),
                 r#type: action::PAYLOAD_TYPE.into(),
             },
+            run: "r1".parse().ok(),
             ttl_s: Some(60),
         };
         let secrets = BTreeMap::from([("TOKEN".into(), Digest([3; 32]))]);
@@ -262,7 +289,7 @@ mod tests {
         let (read, kept) = Saved::read(saved.action, &path).unwrap();
         assert_eq!(read, saved);
         assert_eq!(read.propose().payload, saved.payload);
-        kept.remove().unwrap();
+        kept.remove(&[]).unwrap();
         assert!(!input.exists());
         assert!(matches!(
             Saved::read(saved.action, &path),

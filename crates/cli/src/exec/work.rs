@@ -5,12 +5,13 @@ use std::path::Path;
 use std::time::Instant;
 
 use vidimus_executor::{Report, Subject};
-use vidimus_protocol::action::{Action, Payload};
+use vidimus_protocol::action::{Action, Command, Payload, Stdin};
 use vidimus_protocol::entry::Outcome;
 use vidimus_protocol::{ActionId, Digest};
 
 use super::adapter::{self, Beside};
 use super::env::Environment;
+use super::input::Input;
 use super::plan::{Plan, Wanted};
 use super::writing::{self, Writing};
 use super::{diff, saved, words};
@@ -98,13 +99,43 @@ impl Work {
             return Ok(Self::Writing(Box::new(writing)));
         }
         let command = approved.command().ok_or("It is no command.")?;
+        let stdin = Input::again(&command.stdin, kept).map_err(|why| why.to_string())?;
+        Self::of_command(approved, command, saved, stdin)
+    }
+
+    /// What a reviewer made of it. Edited input stands in the action; other
+    /// input was kept.
+    pub(crate) fn of_edited(
+        before: &Action,
+        edited: &Action,
+        saved: &saved::Saved,
+        kept: &Path,
+    ) -> Result<Self, String> {
+        let command = edited.command().ok_or("it is no command")?;
+        let same = before.command().map(|command| &command.stdin) == Some(&command.stdin);
+        let stdin = match &command.stdin {
+            Stdin::Bound(input) if !same => {
+                Input::of(input.text.clone().unwrap_or_default().into_bytes())
+            }
+            stdin => Input::again(stdin, kept),
+        };
+        let stdin = stdin.map_err(|why| why.to_string())?;
+        Self::of_command(edited, command, saved, stdin)
+    }
+
+    fn of_command(
+        approved: &Action,
+        command: &Command,
+        saved: &saved::Saved,
+        stdin: Input,
+    ) -> Result<Self, String> {
         let read = |name: &str| std::env::var_os(name);
         let environment = Environment::restore(command, &saved.secrets, read);
         let wanted = Wanted {
             argv: command.argv.clone(),
             cwd: command.cwd.clone().into(),
             environment: environment.map_err(|why| why.to_string())?,
-            stdin: super::Input::again(&command.stdin, kept).map_err(|why| why.to_string())?,
+            stdin,
             script_by_name: saved.script_by_name,
             sealed: sealed(approved),
         };

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use vidimus_client::home::Home;
-use vidimus_executor::{Executor, News, Request, Stop, Why, decided};
-use vidimus_protocol::Time;
+use vidimus_executor::{Decided, Executor, News, Request, Stop, Why, decided};
+use vidimus_protocol::{ActionId, Time};
 
 use super::answer::Answer;
 use super::call::{Call, digest};
@@ -44,7 +44,7 @@ struct Asking<'a> {
 
 /// How the waiting ended.
 enum Ended {
-    Decided(Result<(), Stop>),
+    Decided(Result<Decided, Stop>),
     /// The reviewer wants to know something.
     Asked(String),
     /// The host waits no longer.
@@ -99,7 +99,7 @@ impl Asking<'_> {
                 visible(&why)
             ))
         })?;
-        let request = Request::new(action, Some(&self.call.context()), None)?;
+        let request = Request::new(action, self.call.context().as_ref(), self.call.run(), None)?;
         let waiting = Waiting {
             agent: self.executor.profile.name.clone(),
             heard: 0,
@@ -135,7 +135,8 @@ impl Asking<'_> {
             }
             Some(view) => match decided(&view) {
                 None => Ok((waiting, Some(view.expires_at))),
-                Some(Ok(())) => Ok((waiting, None)),
+                Some(Ok(Decided::Approved)) => Ok((waiting, None)),
+                Some(Ok(Decided::Superseded(to))) => Err(self.edited(&request, to).await?),
                 Some(Err(stop)) => {
                     self.place.clear()?;
                     Err(again_asks(stop))
@@ -174,7 +175,8 @@ impl Asking<'_> {
             () = stopped() => Ended::Stopped,
         };
         match ended {
-            Ended::Decided(Ok(())) => Ok(()),
+            Ended::Decided(Ok(Decided::Approved)) => Ok(()),
+            Ended::Decided(Ok(Decided::Superseded(to))) => Err(self.edited(request, to).await?),
             Ended::Decided(Err(stop)) if stop.over => {
                 self.place.clear()?;
                 Err(again_asks(stop))
@@ -204,6 +206,13 @@ impl Asking<'_> {
                 Err(stop.into())
             }
         }
+    }
+
+    /// A reviewer edited it, and the host runs the call as it is or not at all.
+    async fn edited(&self, request: &Request, to: ActionId) -> Result<No, No> {
+        let stop = self.executor.decline_edit(request, to).await;
+        self.place.clear()?;
+        Ok(stop.into())
     }
 
     /// Uses the approval up. Returns who gave it.

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::{Map, Number, Value, json};
 use vidimus_executor::Subject;
-use vidimus_protocol::Digest;
 use vidimus_protocol::action::{Action, Change, Context, Payload, Target};
 use vidimus_protocol::strict::{self, MAX_SAFE};
+use vidimus_protocol::{Digest, RunId};
 
 use super::event::Event;
 
@@ -54,13 +54,17 @@ impl Call {
     }
 
     /// The agent's own words about it, which run nothing.
-    pub(crate) fn context(&self) -> Context {
+    pub(crate) fn context(&self) -> Option<Context> {
         let said = self.event.text("description").filter(|_| self.is_command());
-        Context {
-            intent: said.map(|said| vidimus_executor::shorten(said, MAX_INTENT)),
+        said.map(|said| Context {
+            intent: Some(vidimus_executor::shorten(said, MAX_INTENT)),
             on_behalf_of: None,
-            run: Some(vidimus_executor::shorten(&self.event.session, MAX_INTENT)),
-        }
+        })
+    }
+
+    /// The session, which people can pause.
+    pub(crate) fn run(&self) -> Option<RunId> {
+        self.event.session.parse().ok()
     }
 
     /// The action at this moment.

@@ -36,7 +36,7 @@ fn a_command_is_all_that_runs_and_not_what_is_said_about_it() {
         Some(json!({"input": {"command": "make", "timeout": 5}}))
     );
     assert_eq!((shown.before, &*target.resource), (None, "/srv"));
-    assert_eq!(one.context().intent.as_deref(), Some("Build it"));
+    assert_eq!(one.context().unwrap().intent.as_deref(), Some("Build it"));
     let same = call(
         cwd,
         "Bash",

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use vidimus_protocol::action::Action;
+use vidimus_protocol::action::{Action, Payload, Stdin};
 use vidimus_protocol::api::{
     Ack, ActionStatus, ActionView, Content, PermitReply, Problem, Propose, Question, Redeem,
     ReportOutcome,
 };
-use vidimus_protocol::entry::{Data, PartRef, Resolution};
+use vidimus_protocol::entry::{Data, PartRef, Ref, Resolution};
 use vidimus_protocol::envelope::Verdict;
 use vidimus_protocol::state::Life;
 use vidimus_protocol::{ActionId, Blob, Digest, Time, strict};
@@ -35,6 +35,14 @@ pub enum Decide {
     WithoutVerdict,
     /// A verdict by a key of the gateway's own.
     OwnKey,
+    /// The agent is paused while it waits.
+    Pause,
+    /// Approved, and paused before the permit is fetched.
+    ApproveAndPause,
+    /// One text becomes another, and what comes of it is approved.
+    Edit(&'static str, &'static str),
+    /// The same, and nobody decides on what came of it.
+    EditAndWait(&'static str, &'static str),
 }
 
 /// Answers that go wrong, once each.
@@ -54,6 +62,8 @@ pub struct Faults {
     pub other_permit: bool,
     /// The token is not known.
     pub unknown_token: bool,
+    /// The agent is paused once its permit was fetched.
+    pub pause_after_permit: bool,
 }
 
 /// What happened.
@@ -169,6 +179,13 @@ impl Gateway {
                 let wait = Duration::from_secs(wait.parse().unwrap());
                 Some(self.view(action, wait, heard.parse().unwrap()))
             }
+            ("GET", Some(action), Some("payload")) => {
+                let payload = self.world().payload(action);
+                Some(payload.map_or_else(
+                    || problem(404, "unknown_action"),
+                    |payload| json(200, &payload),
+                ))
+            }
             ("POST", Some(action), Some("withdraw")) => {
                 let mut world = self.world();
                 world.withdrawn = true;
@@ -193,6 +210,9 @@ impl Gateway {
 
     fn propose(&self, propose: Propose) -> Option<(u16, Vec<u8>)> {
         let mut world = self.world();
+        if world.is_paused() {
+            return Some(problem(409, "agent_paused"));
+        }
         let repeated = world.proposals.contains(&propose);
         world.proposals.push(propose.clone());
         if !repeated {
@@ -211,7 +231,8 @@ impl Gateway {
             let Some((life, expires_at)) = world.life(action) else {
                 return problem(404, "unknown_action");
             };
-            if life == Life::Pending && world.decide != Decide::Nothing {
+            let waits = matches!(world.decide, Decide::EditAndWait(..)) && world.is_edit(action);
+            if life == Life::Pending && world.decide != Decide::Nothing && !waits {
                 world.decide(action);
                 continue;
             }
@@ -227,18 +248,23 @@ impl Gateway {
     }
 
     fn permit(&self, action: ActionId) -> (u16, Vec<u8>) {
-        let world = self.world();
-        json(
-            200,
-            &PermitReply {
-                permit: world.permit(action),
-            },
-        )
+        let mut world = self.world();
+        if world.is_stopped(action) {
+            return problem(409, "agent_paused");
+        }
+        let permit = world.permit(action);
+        if world.faults.pause_after_permit {
+            world.pause();
+        }
+        json(200, &PermitReply { permit })
     }
 
     fn redeem(&self, action: ActionId, redeem: &Redeem) -> Option<(u16, Vec<u8>)> {
         let mut world = self.world();
         world.redemptions += 1;
+        if world.is_stopped(action) {
+            return Some(problem(409, "agent_paused"));
+        }
         if world.redemptions > 1 {
             return Some(problem(409, "permit_not_in_force"));
         }
@@ -268,6 +294,7 @@ impl World {
         };
         data.action = propose.action;
         data.action_kind = Action::parse(&propose.payload.bytes.0).unwrap().kind();
+        data.run = propose.run.clone();
         if !self.faults.log_other_payload {
             let mut parts = vec![("payload", propose.payload.clone())];
             parts.extend(propose.context.clone().map(|context| ("context", context)));
@@ -295,6 +322,24 @@ impl World {
         match self.decide {
             Decide::Nothing => {}
             Decide::Approve => self.story.approve(action),
+            Decide::Edit(..) | Decide::EditAndWait(..) if self.is_edit(action) => {
+                if matches!(self.decide, Decide::Edit(..)) {
+                    self.story.approve(action);
+                }
+            }
+            Decide::Edit(old, new) | Decide::EditAndWait(old, new) => {
+                let edited = self.edited(action, old, new);
+                self.story.replace(action, &edited);
+            }
+            Decide::Pause => {
+                let pause = self.pause();
+                let draft = self.story.withdrawal_by(action, pause);
+                self.story.write(draft);
+            }
+            Decide::ApproveAndPause => {
+                self.story.approve(action);
+                self.pause();
+            }
             Decide::Deny(reason) => {
                 let draft = self.story.verdict(action, Verdict::Deny, reason);
                 self.story.write(draft);
@@ -315,6 +360,67 @@ impl World {
                 self.story.approve(action);
             }
         }
+    }
+
+    /// Its owner paused the agent.
+    pub fn pause(&mut self) -> Ref {
+        self.catch_up();
+        let draft = self.story.pause(None);
+        self.story.write(draft)
+    }
+
+    fn is_edit(&self, action: ActionId) -> bool {
+        let replay = self.replay();
+        let known = replay.state().action(&action);
+        known.is_some_and(|known| known.edits.is_some())
+    }
+
+    /// What takes the action's place.
+    pub fn successor(&self, action: ActionId) -> Option<ActionId> {
+        let replay = self.replay();
+        let edit = replay.state().action(&action)?.edit.as_ref()?;
+        Some(edit.to)
+    }
+
+    /// The payload that was logged for an action.
+    fn payload(&self, action: ActionId) -> Option<Content> {
+        let replay = self.replay();
+        let index = replay.state().action(&action)?.proposal.index;
+        let mut parts = self.story.parts().iter();
+        let found = parts.find(|(at, name, _)| *at == index && name == "payload");
+        found.map(|(_, _, content)| content.clone())
+    }
+
+    /// The action with one text for another in its arguments and its input.
+    fn edited(&self, action: ActionId, old: &str, new: &str) -> Action {
+        let mut edited = Action::parse(&self.payload(action).unwrap().bytes.0).unwrap();
+        let Payload::Command(command) = &mut edited.payload else {
+            panic!("`vidimus exec` asks for commands");
+        };
+        for word in &mut command.argv {
+            *word = word.replace(old, new);
+        }
+        if let Stdin::Bound(input) = &mut command.stdin {
+            let text = input.text.as_ref().unwrap().replace(old, new);
+            input.sha256 = vidimus_protocol::sha256(&[text.as_bytes()]);
+            input.size = u64::try_from(text.len()).unwrap();
+            input.text = Some(text);
+        }
+        edited
+    }
+
+    /// Whether a pause of the agent met the action.
+    fn is_stopped(&self, action: ActionId) -> bool {
+        let replay = self.replay();
+        let state = replay.state();
+        let known = state.action(&action);
+        known.is_some_and(|known| state.stopped_by(known).is_some())
+    }
+
+    fn is_paused(&self) -> bool {
+        let replay = self.replay();
+        let agent = replay.state().agent(&self.story.agent);
+        agent.is_some_and(|agent| agent.standing_pauses().next().is_some())
     }
 
     fn resolve(&mut self, action: ActionId, resolution: Resolution) {
@@ -384,6 +490,7 @@ impl World {
             Life::Over(Resolution::Denied) => ActionStatus::Denied,
             Life::Over(Resolution::Expired) => ActionStatus::Expired,
             Life::Over(Resolution::Withdrawn) => ActionStatus::Withdrawn,
+            Life::Over(Resolution::Superseded) => ActionStatus::Superseded,
             Life::Over(Resolution::Refused | Resolution::Approved) => ActionStatus::Refused,
         };
         let reason = match self.decide {
@@ -396,12 +503,15 @@ impl World {
         };
         ActionView {
             action,
+            edits: None,
             expires_at,
             outcome: None,
+            paused: self.is_stopped(action) && life != Life::Redeemed,
             policy: vec!["the rule of the house".into()],
             questions: self.questions.clone(),
             reason,
             status,
+            superseded_by: self.successor(action),
             use_before: None,
         }
     }

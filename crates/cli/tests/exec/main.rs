@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod adapters;
+mod edits;
 mod gateway;
 mod place;
 mod postgres;
@@ -69,7 +70,7 @@ fn an_approved_command_runs_and_its_outcome_is_reported() {
     assert_eq!(action.command().unwrap().argv, ["sh", "-c", code]);
     let context = Context::parse(&proposal.context.as_ref().unwrap().bytes.0).unwrap();
     assert_eq!(context.intent.as_deref(), Some("to see"));
-    assert_eq!(context.run.as_deref(), Some("r1"));
+    assert_eq!(proposal.run.as_ref().unwrap().as_str(), "r1");
     let [report] = world.reports.as_slice() else {
         panic!("one report");
     };
@@ -118,6 +119,35 @@ fn each_refusal_has_its_own_answer() {
         assert!(!place.exists("mark"));
         let action = gateway.world().proposals[0].action;
         assert!(!place.home.exec_state(action).exists());
+    }
+}
+
+#[test]
+fn a_pause_of_the_agent_stops_it_at_each_step() {
+    // While it waits; after the approval; after the permit.
+    for (decide, after_permit) in [
+        (Decide::Pause, false),
+        (Decide::ApproveAndPause, false),
+        (Decide::Approve, true),
+    ] {
+        let gateway = Gateway::start(decide);
+        gateway.world().faults.pause_after_permit = after_permit;
+        let place = Place::connected(&gateway);
+        let ended = place.exec(&TOUCH);
+        ended.expect(112, "nothing has run");
+        ended.expect(112, "useless until somebody resumes");
+        assert!(!place.exists("mark"), "{decide:?}");
+        let world = gateway.world();
+        assert_eq!(world.redemptions, u32::from(after_permit));
+        let action = world.proposals[0].action;
+        drop(world);
+        assert!(!place.home.exec_state(action).exists(), "it is over");
+        // And it is not taken again.
+        let ended = place.exec(&TOUCH);
+        ended.expect(112, "somebody paused the agent");
+        assert_eq!(gateway.world().proposals.len(), 1);
+        let kept = place.home.state().join("exec").read_dir().unwrap().count();
+        assert_eq!(kept, 0, "what was refused needs no resume");
     }
 }
 

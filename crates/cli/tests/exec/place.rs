@@ -79,6 +79,15 @@ impl Place {
         }
     }
 
+    /// Waits until something holds.
+    pub fn wait_until(&self, what: &str, holds: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !holds() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// `vidimus exec` with these words, in the working folder.
     pub fn command(&self, words: &[&str]) -> Command {
         self.vidimus(&[&["exec"], words].concat())

@@ -43,7 +43,7 @@ fn what_a_person_approves_is_allowed_once_and_reported() {
     );
     let context = Context::parse(&proposal.context.unwrap().bytes.0).unwrap();
     assert_eq!(context.intent.as_deref(), Some("to see"));
-    assert_eq!(context.run.as_deref(), Some("session-1"));
+    assert_eq!(proposal.run.unwrap().as_str(), "session-1");
     assert_eq!(gateway.world().redemptions, 1);
     assert!(gateway.world().reports.is_empty(), "nobody knows yet");
 

@@ -289,6 +289,7 @@ pub fn proposal(argument: &str, intent: &str) -> Propose {
         action: ActionId::from_random(random()),
         context: Some(content(CONTEXT_TYPE, &context.to_bytes())),
         payload: content(PAYLOAD_TYPE, &action.to_bytes()),
+        run: None,
         ttl_s: None,
     }
 }

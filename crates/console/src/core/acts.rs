@@ -16,7 +16,7 @@ use vidimus_protocol::{Blob, Digest, Time};
 use super::setup::{KEY_FILE, SESSION_S};
 use super::views::route_view;
 use super::{After, Base, Core, Message, now};
-use crate::act::{self, Draft, Key, Pinned, item, random, token};
+use crate::act::{self, Draft, Extras, Key, Pinned, item, random, token};
 use crate::board::FrontId;
 use crate::followed::Followed;
 use crate::view::{CeremonyPurpose, Phase, Problem, Reply, Tone, VerdictChoice};
@@ -38,7 +38,7 @@ impl Core {
             expires_at,
             token_hash: token_hash(session_token.expose()),
         })];
-        let draft = self.draft(ActType::SessionOpened, items, None, None)?;
+        let draft = self.draft(ActType::SessionOpened, items, Extras::Nothing, None)?;
         let after = After::OpenSession {
             token: session_token,
             expires_at,
@@ -87,7 +87,7 @@ impl Core {
             owner,
             token_hash: token_hash(agent_token.expose()),
         })];
-        let draft = self.draft(ActType::AgentRegistered, items, None, None)?;
+        let draft = self.draft(ActType::AgentRegistered, items, Extras::Nothing, None)?;
         let profile = AgentProfile {
             agent,
             executor,
@@ -175,7 +175,8 @@ impl Core {
             .map_or_else(String::new, |headline| {
                 crate::safe_text::flat(&headline.title)
             });
-        let draft = self.draft(ActType::VerdictGiven, items, Some(extras), not_after)?;
+        let extras = Extras::Verdict(extras);
+        let draft = self.draft(ActType::VerdictGiven, items, extras, not_after)?;
         let purpose = CeremonyPurpose::Verdict {
             action: action.to_owned(),
             verdict: choice,
@@ -240,7 +241,7 @@ impl Core {
         &self,
         r#type: ActType,
         items: Vec<String>,
-        verdict: Option<VerdictExtras>,
+        extras: Extras,
         not_after: Option<Time>,
     ) -> Result<Draft, Problem> {
         if let Some((problem, _)) = &self.frozen {
@@ -269,7 +270,7 @@ impl Core {
             rp_id: base.client.base_url().host().to_owned(),
             pinned,
             items,
-            verdict,
+            extras,
             not_after,
         })
     }

@@ -63,7 +63,9 @@ impl Core {
             | Command::ChangePerson { .. }
             | Command::RemovePerson { .. }
             | Command::ChangeRules { .. }
-            | Command::RevokeAgent { .. }) => self.state(command, front),
+            | Command::RevokeAgent { .. }
+            | Command::PauseAgent { .. }
+            | Command::ResumeAgent { .. }) => self.state(command, front),
             Command::CancelCeremony => self.cancel_ceremony(),
             Command::ReopenCeremony => self.reopen_ceremony(),
             Command::OpenAction { action } => return self.open_action(&action, front, reply),
@@ -73,6 +75,9 @@ impl Core {
                 verdict,
                 reason,
             } => self.decide(&action, verdict, &reason, front),
+            Command::EditFields { action } => self.edit_fields(&action),
+            Command::PreviewEdit { action, filled } => self.preview_edit(&action, &filled),
+            Command::Edit { action, filled } => self.edit(&action, &filled, front),
             Command::Take { action } => return self.say(&action, Say::Take, reply),
             Command::Ask { action, text } => return self.say(&action, Say::Ask(text), reply),
             Command::Flag { action, text } => return self.say(&action, Say::Flag(text), reply),

@@ -10,7 +10,7 @@ use vidimus_protocol::state::{Credential, MAX_MODELS, Reviewer, Rules, Standing}
 use vidimus_protocol::{Digest, Model, State, Time, Violation};
 
 use super::views::route_view;
-use super::{Base, Core, now};
+use super::{Base, Core, now, pauses};
 use crate::act::sentence;
 use crate::inbox::reviewer_name;
 use crate::safe_text;
@@ -269,6 +269,7 @@ impl Seen<'_> {
                 registrar: reviewer_name(self.state, agent.registrar),
                 revoked: agent.revoked,
                 may_revoke: !agent.revoked && (self.me == Some(agent.owner) || self.i_administer()),
+                pauses: pauses::views(self.state, agent, agent.standing_pauses(), self.me),
             })
             .collect()
     }

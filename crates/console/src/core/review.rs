@@ -12,7 +12,7 @@ use vidimus_protocol::state::{ActionState, Life};
 use vidimus_protocol::{Digest, Leaf};
 
 use super::open::PART_PATIENCE;
-use super::{Answer, Base, Core, now};
+use super::{Answer, Base, Core, edits, now, pauses};
 use crate::act::sentence;
 use crate::board::FrontId;
 use crate::inbox::{agent_name, reviewer_name};
@@ -174,7 +174,7 @@ impl Core {
         parts.sort_by(|one, next| one.name.cmp(&next.name));
         let shown = render::what(&what);
         let (claims, computed) = (
-            render::claims(context.as_ref()),
+            render::claims(context.as_ref(), action.run.as_ref()),
             render::computed(&what, &known),
         );
         let policy = render::policy(&action.evaluation);
@@ -186,6 +186,15 @@ impl Core {
             claims,
             computed,
             policy,
+            agent: action.agent.to_string(),
+            run: action.run.as_ref().map(ToString::to_string),
+            pauses: state.agent(&action.agent).map_or_else(Vec::new, |agent| {
+                let holding = agent.paused(action.run.as_ref());
+                pauses::views(state, agent, holding, self.reviewer())
+            }),
+            edit_blocked: self.edit_blocked(action),
+            edited_from: base.edited_from(action, self.reviewer()),
+            edited_into: edits::edited_into(state, action, self.reviewer()),
             digest: digest.to_string(),
             entry: action.proposal.index,
             blocked: self.blocked(action),
@@ -279,10 +288,20 @@ impl Core {
                 "It was proposed by your own agent, or by one that you registered.",
                 "Somebody else has to decide it.",
             ),
+            Violation::OwnEdit => (
+                "own_edit",
+                "You edited it, or what it came from.",
+                "Somebody else has to decide it.",
+            ),
             Violation::NotAllowed => (
                 "not_allowed",
                 "You are no reviewer in this log.",
                 "A reviewer has to decide it.",
+            ),
+            Violation::StoppedByPause => (
+                "agent_paused",
+                "A pause of its agent stopped it.",
+                "It does not run any more. Nothing is to be decided.",
             ),
             Violation::AgentIsRevoked => (
                 "agent_revoked",

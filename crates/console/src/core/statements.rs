@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use vidimus_protocol::Digest;
 use vidimus_protocol::envelope::{
     ActType, AdmissionItem, AgentRevocationItem, RecognitionItem, RemovalItem, ReviewerChangeItem,
     ReviewerItem, Revocation, RevocationItem, Role, RulesItem,
 };
 use vidimus_protocol::id::{ActionId, AgentId, ReviewerId};
-use vidimus_protocol::state::{Reviewer, Rules, group_is_fit, identity_is_fit, name_is_fit};
+use vidimus_protocol::state::{Agent, Reviewer, Rules, group_is_fit, identity_is_fit, name_is_fit};
+use vidimus_protocol::{Digest, State};
 
 use super::people::{key_of, models_of};
 use super::{After, Core};
-use crate::act::item;
+use crate::act::{Extras, item};
 use crate::board::FrontId;
 use crate::inbox::{agent_name, reviewer_name};
 use crate::safe_text;
@@ -52,6 +52,8 @@ impl Core {
             Command::RemovePerson { id } => self.remove_person(&id)?,
             Command::ChangeRules { rules } => self.change_rules(&rules)?,
             Command::RevokeAgent { agent } => self.revoke_agent(&agent)?,
+            Command::PauseAgent { agent, run } => self.pause_agent(&agent, run.as_deref())?,
+            Command::ResumeAgent { agent, pause } => self.resume_agent(&agent, pause)?,
             _ => return Err(Problem::stopped()),
         };
         self.sign_statement(act, item, words, front)
@@ -64,7 +66,7 @@ impl Core {
         words: String,
         front: &FrontId,
     ) -> Result<Reply, Problem> {
-        let draft = self.draft(act, vec![item], None, None)?;
+        let draft = self.draft(act, vec![item], Extras::Nothing, None)?;
         let purpose = CeremonyPurpose::Statement {
             words: words.clone(),
         };
@@ -235,20 +237,12 @@ impl Core {
 
     fn revoke_agent(&self, agent: &str) -> Result<(ActType, String, String), Problem> {
         let state = self.base()?.state();
-        let unknown = || {
-            Problem::new(
-                "unknown_agent",
-                "There is no such agent in this log.",
-                "Look at the list again.",
-            )
-        };
-        let id: AgentId = agent.parse().map_err(|_| unknown())?;
-        let known = state.agent(&id).ok_or_else(unknown)?;
+        let known = known_agent(state, agent)?;
         let signed = item(&AgentRevocationItem {
-            agent: id,
+            agent: known.id,
             registration: known.entry.leaf,
         });
-        let words = format!("The agent {} is ended.", agent_name(state, &id));
+        let words = format!("The agent {} is ended.", agent_name(state, &known.id));
         Ok((ActType::AgentRevoked, signed, words))
     }
 
@@ -276,6 +270,18 @@ impl Core {
 
 pub(super) fn reviewer_id(text: &str) -> Result<ReviewerId, Problem> {
     text.parse().map_err(|_| unknown_person())
+}
+
+/// The agent of that id.
+pub(super) fn known_agent<'a>(state: &'a State, agent: &str) -> Result<&'a Agent, Problem> {
+    let id = agent.parse::<AgentId>().ok();
+    id.and_then(|id| state.agent(&id)).ok_or_else(|| {
+        Problem::new(
+            "unknown_agent",
+            "There is no such agent in this log.",
+            "Look at the list again.",
+        )
+    })
 }
 
 fn unknown_person() -> Problem {

@@ -4,7 +4,7 @@ use vidimus_protocol::id::ActionId;
 use vidimus_protocol::state::{ActionState, Life, Route as KeyRoute};
 
 use super::people::role_view;
-use super::{Base, Core, now};
+use super::{Base, Core, now, pauses};
 use crate::board::{FrontId, Published, Sent};
 use crate::inbox::{self, Hints, reviewer_name};
 use crate::safe_text;
@@ -190,6 +190,13 @@ impl Core {
                         .then_some(profile)
                         .filter(|profile| profile.exists())
                         .map(|profile| profile.display().to_string()),
+                    revoked: agent.revoked,
+                    pauses: pauses::views(
+                        base.state(),
+                        agent,
+                        agent.standing_pauses(),
+                        self.reviewer(),
+                    ),
                 }
             })
             .collect()

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use vidimus_protocol::action::{Change, Target};
+use vidimus_protocol::diff;
 
 use crate::safe_text;
 use crate::view::{ChangeView, Difference, SafeText};
@@ -11,13 +12,7 @@ const MOST: usize = 200;
 
 /// The change, with what differs first.
 pub(super) fn view(change: &Change, target: &Target) -> ChangeView {
-    let mut found = Vec::new();
-    compare(
-        "",
-        change.before.as_ref(),
-        change.after.as_ref(),
-        &mut found,
-    );
+    let mut found = diff::of_json(change.before.as_ref(), change.after.as_ref());
     let more = found.len().saturating_sub(MOST);
     found.truncate(MOST);
     ChangeView {
@@ -52,49 +47,6 @@ pub(super) fn marks(view: &ChangeView) -> u32 {
     .chain(lines)
     .map(SafeText::marks)
     .fold(0, u32::saturating_add)
-}
-
-type Found<'a> = (String, Option<&'a Value>, Option<&'a Value>);
-
-/// Nesting is bounded by the strict reader.
-fn compare<'a>(
-    path: &str,
-    before: Option<&'a Value>,
-    after: Option<&'a Value>,
-    found: &mut Vec<Found<'a>>,
-) {
-    match (before, after) {
-        (Some(was), Some(is)) if was == is => {}
-        (Some(Value::Object(was)), Some(Value::Object(is))) => {
-            let mut keys: Vec<_> = was.keys().chain(is.keys()).collect();
-            keys.sort_unstable();
-            keys.dedup();
-            for key in keys {
-                compare(&member(path, key), was.get(key), is.get(key), found);
-            }
-        }
-        (Some(Value::Array(was)), Some(Value::Array(is))) => {
-            for at in 0..was.len().max(is.len()) {
-                compare(&format!("{path}[{at}]"), was.get(at), is.get(at), found);
-            }
-        }
-        _ => found.push((path.to_owned(), before, after)),
-    }
-}
-
-/// A key that could be read as something else is quoted.
-fn member(path: &str, key: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-    let key = if !key.is_empty() && key.chars().all(plain) {
-        key.to_owned()
-    } else {
-        Value::from(key).to_string()
-    };
-    if path.is_empty() {
-        key
-    } else {
-        format!("{path}.{key}")
-    }
 }
 
 fn short(value: &Value) -> SafeText {

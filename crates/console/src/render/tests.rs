@@ -185,7 +185,7 @@ fn marks_are_counted_everywhere() {
         intent: Some("trust\u{200d} me".into()),
         ..Context::default()
     };
-    let facts = claims(Some(&context));
+    let facts = claims(Some(&context), None);
     assert_eq!(marks(&what(&action), &[&facts]), 6);
     assert_eq!(marks(&what(&sample("ok")), &[]), 0);
 }

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use super::{
-    Colour, ConsoleView, DeliveriesView, EntryView, FailsRuleView, HistoryPage, JoiningRead,
-    JoiningView, ModelView, PeopleView, ReviewView, RevocationWhy, RoleView, Route, RulesView,
-    SessionRow, VerdictChoice,
+    Colour, ConsoleView, DeliveriesView, Difference, EntryView, FailsRuleView, FieldView,
+    FilledView, HistoryPage, JoiningRead, JoiningView, ModelView, PeopleView, ReviewView,
+    RevocationWhy, RoleView, Route, RulesView, SessionRow, VerdictChoice,
 };
 
 /// What a front may ask the console to do.
@@ -136,6 +136,21 @@ pub enum Command {
         /// Agent id.
         agent: String,
     },
+    /// Stop an agent, or one of its runs: what waits is withdrawn, nothing of it
+    /// is released.
+    PauseAgent {
+        /// Agent id.
+        agent: String,
+        /// The run; `None` is the whole agent.
+        run: Option<String>,
+    },
+    /// Lift a pause.
+    ResumeAgent {
+        /// Agent id.
+        agent: String,
+        /// Ledger entry of the pause.
+        pause: u64,
+    },
     /// *It was me*: signs that a verdict is one's own.
     Recognise {
         /// Ledger entry of the verdict.
@@ -204,6 +219,25 @@ pub enum Command {
         /// The reason, told to the agent. May be empty.
         reason: String,
     },
+    /// What of an action may be edited.
+    EditFields {
+        /// Action id.
+        action: String,
+    },
+    /// What an edit would change. Changes nothing.
+    PreviewEdit {
+        /// Action id.
+        action: String,
+        /// What was filled in.
+        filled: Vec<FilledView>,
+    },
+    /// Ask for the key to put an edited action in a pending one's place.
+    Edit {
+        /// Action id.
+        action: String,
+        /// What was filled in.
+        filled: Vec<FilledView>,
+    },
     /// Say that one looks after an action.
     Take {
         /// Action id.
@@ -256,6 +290,10 @@ pub enum Reply {
     Review(Box<ReviewView>),
     /// To `Deliveries`.
     Deliveries(DeliveriesView),
+    /// To `EditFields`.
+    EditFields(Vec<FieldView>),
+    /// To `PreviewEdit`.
+    EditPreview(Vec<Difference>),
     /// To `History`.
     History(HistoryPage),
     /// To `OpenEntry`.

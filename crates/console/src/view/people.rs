@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::{Problem, Route, SafeText, VerdictChoice};
+use super::{PauseView, Problem, Route, SafeText, VerdictChoice};
 
 /// Who is in the log, with which keys, under which rules.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -219,6 +219,8 @@ pub struct OwnedAgentView {
     pub revoked: bool,
     /// Whether it may be ended from here.
     pub may_revoke: bool,
+    /// Its pauses that stand, in order.
+    pub pauses: Vec<PauseView>,
 }
 
 /// Why a key counts no more.

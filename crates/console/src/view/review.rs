@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::{ActionSummary, Problem, SafeText};
+use super::{ActionSummary, EditedFromView, EditedIntoView, PauseView, Problem, SafeText};
 
 /// An action opened for review. Opening it is what "seen" records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -22,6 +22,18 @@ pub struct ReviewView {
     pub policy: Vec<Fact>,
     /// Number of hidden or misleading characters that were made visible.
     pub marks: u32,
+    /// The agent's id.
+    pub agent: String,
+    /// The run of the agent that it belongs to, as the agent says.
+    pub run: Option<String>,
+    /// Pauses that hold what the agent proposes in this run, in order.
+    pub pauses: Vec<PauseView>,
+    /// Why it cannot be edited here now, if so.
+    pub edit_blocked: Option<Problem>,
+    /// What it was edited from, if it was.
+    pub edited_from: Option<EditedFromView>,
+    /// What took its place, if something did.
+    pub edited_into: Option<EditedIntoView>,
     /// Action digest.
     pub digest: String,
     /// Ledger entry of the proposal.

@@ -290,6 +290,15 @@ pub struct Agent {
 impl Agent {
     /// Proposes `/bin/echo WORD`; gives the action and its digest.
     pub async fn propose(&self, word: &str) -> (ActionId, Digest) {
+        self.propose_in(word, None).await.unwrap()
+    }
+
+    /// The same in a run of the agent.
+    pub async fn propose_in(
+        &self,
+        word: &str,
+        run: Option<&str>,
+    ) -> Result<(ActionId, Digest), vidimus_client::ClientError> {
         let action = ActionId::from_random(random());
         let payload = content(PAYLOAD_TYPE, echo(word).to_bytes());
         let digest = commit(&payload);
@@ -302,11 +311,11 @@ impl Agent {
                 action,
                 context: Some(content(CONTEXT_TYPE, context.to_bytes())),
                 payload,
+                run: run.map(|run| run.parse().unwrap()),
                 ttl_s: None,
             })
-            .await
-            .unwrap();
-        (action, digest)
+            .await?;
+        Ok((action, digest))
     }
 }
 

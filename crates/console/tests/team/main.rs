@@ -380,6 +380,7 @@ async fn lie(team: &Team, ben: &Seat, agent: &Agent, action: ActionId, digest: D
             r#type: ActType::VerdictGiven,
         },
         items: vec![String::from_utf8(item).unwrap()],
+        edit: None,
         verdict: Some(VerdictExtras { reason, seen }),
     };
     let started = gateway.start_ceremony(&start).await.unwrap();

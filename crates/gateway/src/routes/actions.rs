@@ -14,7 +14,7 @@ use vidimus_protocol::api::{
 use vidimus_protocol::entry::Resolution;
 use vidimus_protocol::envelope::Decimal;
 use vidimus_protocol::state::{ActionState, Life, NoteKind};
-use vidimus_protocol::{ActionId, AgentId, Blob, Digest};
+use vidimus_protocol::{ActionId, AgentId, Blob, Digest, Violation};
 
 use super::Strict;
 use super::auth::AgentAuth;
@@ -116,7 +116,7 @@ pub(super) async fn withdraw(
     security(("agent" = [])),
     params(("action" = ActionId, Path, description = "the action")),
     responses((status = 200, description = "a permit in force", body = PermitReply)),
-    extensions(("x-refusals" = json!(["unknown_action", "not_approved", "permit_exists", "permit_not_in_force", "too_late", "refused", "unverifiable", "sequencer"]))),
+    extensions(("x-refusals" = json!(["unknown_action", "not_approved", "permit_exists", "permit_not_in_force", "agent_paused", "too_late", "refused", "unverifiable", "sequencer"]))),
 )]
 pub(super) async fn permit(
     State(gateway): State<Gateway>,
@@ -147,7 +147,7 @@ pub(super) async fn permit(
     params(("action" = ActionId, Path, description = "the action")),
     request_body = Redeem,
     responses((status = 200, description = "the proof bundle: the action may run now, once", body = Ack)),
-    extensions(("x-refusals" = json!(["unknown_action", "wrong_digest", "bad_permit", "permit_not_in_force", "not_approved", "permit_exists", "too_late", "refused", "unverifiable", "sequencer"]))),
+    extensions(("x-refusals" = json!(["unknown_action", "wrong_digest", "bad_permit", "permit_not_in_force", "not_approved", "permit_exists", "agent_paused", "too_late", "refused", "unverifiable", "sequencer"]))),
 )]
 pub(super) async fn redeem(
     State(gateway): State<Gateway>,
@@ -274,6 +274,38 @@ pub(super) async fn view(
     Ok(Json(seen))
 }
 
+/// What an action is
+///
+/// The payload with its salt, as it was proposed: an edited action is not what its agent proposed.
+#[utoipa::path(
+    get,
+    path = "/v1/actions/{action}/payload",
+    operation_id = "payload",
+    tag = "agents",
+    security(("agent" = [])),
+    params(("action" = ActionId, Path, description = "the action")),
+    responses((status = 200, description = "the content of its `payload` part", body = Content)),
+    extensions(("x-refusals" = json!(["unknown_action", "not_found", "store"]))),
+)]
+pub(super) async fn payload(
+    State(gateway): State<Gateway>,
+    AgentAuth(agent): AgentAuth,
+    Path(action): Path<String>,
+) -> Result<Json<Content>, Refusal> {
+    let id: ActionId = id(&action)?;
+    let index = {
+        let committed = gateway.0.shared.read();
+        let action = committed.state.action(&id);
+        let own = action.filter(|action| action.agent == agent.id);
+        own.ok_or(Violation::UnknownAction)?.proposal.index
+    };
+    let part = super::feed::off_the_async_threads(move || {
+        Ok(gateway.0.shared.store().part(index, "payload")?)
+    });
+    let part = part.await?;
+    Ok(Json(part.ok_or_else(|| Refusal::not_found("part"))?))
+}
+
 /// The questions with what they ask.
 pub(super) async fn with_texts(
     gateway: Gateway,
@@ -304,7 +336,7 @@ pub(super) fn look(
         .state
         .action(&id)
         .filter(|action| agent.is_none_or(|agent| action.agent == agent))
-        .ok_or(vidimus_protocol::Violation::UnknownAction)?;
+        .ok_or(Violation::UnknownAction)?;
     let resolved = action.resolved.as_ref();
     let completed = action.completed.as_ref();
     let entry = completed
@@ -318,10 +350,16 @@ pub(super) fn look(
         .filter(|note| matches!(note.kind, NoteKind::Asked | NoteKind::Answered(_)))
         .map(|note| note.entry.index);
     let entry = talk.fold(entry, u64::max);
+    // A pause changes where what was approved stands.
+    let stopped = committed.state.stopped_by(action);
+    let stopped = stopped.filter(|_| action.life() == Life::Approved);
+    let entry = stopped.map_or(entry, |pause| entry.max(pause.entry.index));
     let view = ActionView {
         action: id,
+        edits: action.edits,
         expires_at: action.expires_at,
         outcome: completed.map(|(_, completed)| completed.outcome.clone()),
+        paused: stopped.is_some() || resolved.is_some_and(|resolved| resolved.pause.is_some()),
         policy: action.evaluation.reasons.clone(),
         questions: action
             .questions()
@@ -334,6 +372,11 @@ pub(super) fn look(
             .collect(),
         reason: None,
         status: status(action),
+        superseded_by: action
+            .edit
+            .as_ref()
+            .filter(|_| resolved.is_some())
+            .map(|edit| edit.to),
         use_before: resolved.and_then(|resolved| resolved.use_before),
     };
     Ok((view, entry))
@@ -354,6 +397,7 @@ fn status(action: &ActionState) -> ActionStatus {
         Life::Over(Resolution::Denied) => ActionStatus::Denied,
         Life::Over(Resolution::Expired) => ActionStatus::Expired,
         Life::Over(Resolution::Withdrawn) => ActionStatus::Withdrawn,
+        Life::Over(Resolution::Superseded) => ActionStatus::Superseded,
         Life::Over(Resolution::Refused | Resolution::Approved) => ActionStatus::Refused,
     }
 }

@@ -11,8 +11,9 @@ use vidimus_protocol::api::{
     SubmitAssertion,
 };
 use vidimus_protocol::envelope::{
-    ActType, AdmissionItem, AgentItem, AgentRevocationItem, RecognitionItem, RemovalItem,
-    ReviewerChangeItem, ReviewerItem, RevocationItem, RulesItem, SessionItem, VerdictItem,
+    ActType, AdmissionItem, AgentItem, AgentRevocationItem, EditItem, PauseItem, RecognitionItem,
+    RemovalItem, ResumptionItem, ReviewerChangeItem, ReviewerItem, RevocationItem, RulesItem,
+    SessionItem, VerdictItem,
 };
 use vidimus_protocol::id::CeremonyId;
 use vidimus_protocol::state::check_envelope;
@@ -21,7 +22,9 @@ use vidimus_protocol::{Digest, State as Log, Violation, strict};
 use super::Strict;
 use super::actions::{Wait, id};
 use super::auth::{NoAgent, SessionAuth};
+use super::feed::off_the_async_threads;
 use crate::ceremonies::Step;
+use crate::edit::{EditedAction, no_edit};
 use crate::problem::Refusal;
 use crate::sequencer::{Answer, Request};
 use crate::store::Session;
@@ -165,7 +168,7 @@ pub(super) async fn end_one_session(
     extensions(("x-refusals" = json!([
         "unauthorised", "forbidden", "foreign_credential", "unknown_action", "not_pending", "envelope_expired",
         "too_many_ceremonies", "item_count", "wrong_items", "wrong_proposal", "wrong_reason", "wrong_seen",
-        "wrong_parts", "other_log", "wrong_act_type", "clock_skew", "refused"
+        "wrong_parts", "other_log", "wrong_act_type", "clock_skew", "refused", "bad_edit", "wrong_digest", "not_found", "store"
     ]))),
 )]
 pub(super) async fn start(
@@ -195,12 +198,35 @@ pub(super) async fn start(
         &start,
         gateway.0.clock.wall(),
     )?;
+    if start.envelope.r#type == ActType::ActionEdited {
+        read_edit(gateway.clone(), start.clone()).await?;
+    }
     let step = Step::Act(Box::new(start));
     let (ceremony, code) = gateway.0.ceremonies.start(step, has_session)?;
     Ok((
         StatusCode::CREATED,
         Json(CeremonyStarted { code, ceremony }),
     ))
+}
+
+/// Both ends of an edit.
+pub(super) async fn read_edit(
+    gateway: Gateway,
+    start: StartCeremony,
+) -> Result<EditedAction, Refusal> {
+    off_the_async_threads(move || {
+        let text = start.items.first().map(String::as_str).unwrap_or_default();
+        let item: EditItem = item(text)?;
+        let payload = start.edit.ok_or_else(no_edit)?.payload;
+        let shared = &gateway.0.shared;
+        let proposal = {
+            let committed = shared.read();
+            let action = committed.state.action(&item.action);
+            action.ok_or(Violation::UnknownAction)?.proposal.index
+        };
+        EditedAction::read(shared, proposal, &item, &payload)
+    })
+    .await
 }
 
 /// What is shown on the page must be what is signed. The sequencer judges all
@@ -210,6 +236,7 @@ fn check(state: &Log, start: &StartCeremony, now: vidimus_protocol::Time) -> Res
         envelope,
         items,
         verdict,
+        edit,
     } = start;
     let log = state.log().ok_or(Violation::NotOpened)?;
     check_envelope(envelope, envelope.r#type, log.id, now)?;
@@ -243,8 +270,18 @@ fn check(state: &Log, start: &StartCeremony, now: vidimus_protocol::Time) -> Res
                 return Err(Violation::WrongSeen.into());
             }
         }
+        ActType::ActionEdited => {
+            let item: EditItem = item(text)?;
+            edit.as_ref().ok_or_else(no_edit)?;
+            let action = state.action(&item.action).ok_or(Violation::UnknownAction)?;
+            if action.resolved.is_some() {
+                return Err(Violation::NotPending.into());
+            }
+        }
         ActType::AgentRegistered => is::<AgentItem>(text)?,
         ActType::AgentRevoked => is::<AgentRevocationItem>(text)?,
+        ActType::AgentPaused => is::<PauseItem>(text)?,
+        ActType::AgentResumed => is::<ResumptionItem>(text)?,
         ActType::CredentialAdmitted => is::<AdmissionItem>(text)?,
         ActType::CredentialRevoked => is::<RevocationItem>(text)?,
         ActType::ReviewerRegistered => is::<ReviewerItem>(text)?,
@@ -335,7 +372,8 @@ pub(super) async fn cancel(
         "session_too_long", "unverifiable", "refused", "sequencer", "own_action", "not_allowed", "key_revoked",
         "key_not_admitted", "key_too_old", "key_not_device_bound", "key_model_not_allowed", "agent_revoked",
         "unknown_reviewer", "reviewer_exists", "own_record", "last_administrator", "overtaken", "not_your_verdict", "team_only",
-        "bad_roles", "bad_rules"
+        "bad_roles", "bad_rules", "agent_paused", "paused_already", "not_your_pause", "own_edit", "bad_edit", "wrong_digest", "too_many_edits",
+        "action_exists", "store"
     ]))),
 )]
 pub(super) async fn assertion(

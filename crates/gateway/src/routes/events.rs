@@ -199,10 +199,11 @@ fn stays(gateway: &Gateway, view: &ActionView) -> bool {
     use ActionStatus as S;
     match view.status {
         S::Pending | S::Redeemed => false,
+        S::Approved if view.paused => true,
         S::Approved => view
             .use_before
             .is_some_and(|end| gateway.0.clock.wall() >= end),
-        S::Denied | S::Expired | S::Withdrawn | S::Refused | S::Completed => true,
+        S::Denied | S::Expired | S::Withdrawn | S::Refused | S::Superseded | S::Completed => true,
     }
 }
 

@@ -13,19 +13,20 @@ use vidimus_protocol::action::{
 };
 use vidimus_protocol::api::{CeremonyState, StartCeremony};
 use vidimus_protocol::entry::Profile;
-use vidimus_protocol::envelope::{ActType, Verdict, VerdictItem};
+use vidimus_protocol::envelope::{ActType, EditItem, Verdict, VerdictItem};
 use vidimus_protocol::id::CeremonyId;
 use vidimus_protocol::state::Standing;
-use vidimus_protocol::{Blob, Digest, Violation};
+use vidimus_protocol::{Blob, Digest, Violation, diff};
 use webauthn_rs::prelude::{CreationChallengeResponse, RegisterPublicKeyCredential};
 
 use super::Strict;
 use super::actions::id;
 use super::auth::NoAgent;
-use super::ceremonies::{item, out_of_order};
+use super::ceremonies::{item, out_of_order, read_edit};
 use super::feed::off_the_async_threads;
 use crate::Gateway;
 use crate::ceremonies::{Step, TRIES, Whose};
+use crate::edit::EditedAction;
 use crate::enrolment::Claim;
 use crate::founding::Opening;
 use crate::problem::Refusal;
@@ -157,6 +158,11 @@ async fn statement(gateway: Gateway, start: StartCeremony) -> Result<Vec<Line>, 
             let reason = start.verdict.map(|extras| extras.reason.bytes.0);
             verdict_lines(gateway, &item(text)?, &reason.unwrap_or_default()).await
         }
+        ActType::ActionEdited => {
+            let digest = item::<EditItem>(text)?.edited_digest;
+            let edited = read_edit(gateway, start.clone()).await?;
+            Ok(edit_lines(&edited, digest))
+        }
         ActType::CredentialEnrolled => Err(Violation::WrongActType.into()),
         act => people::lines(&gateway.0.shared.read().state, act, text),
     }
@@ -185,15 +191,7 @@ async fn verdict_lines(
         Verdict::Deny => "Deny: it does not run",
     };
     let mut lines = vec![Line::new("Verdict", verdict)];
-    lines.extend(match &action.payload {
-        Payload::Command(command) => command_lines(command),
-        Payload::FileChange(change) => file_lines(change, &action.target),
-        Payload::GitPush(push) => with_command(push_lines(push), &push.command),
-        Payload::Json(change) => change_lines(change, &action.target),
-        Payload::McpToolCall(call) => call_lines(call, &action.target),
-        Payload::Sql(sql) => with_command(sql_lines(sql), &sql.command),
-        Payload::TerraformPlan(plan) => with_command(plan_lines(plan), &plan.command),
-    });
+    lines.extend(action_lines(&action));
     lines.push(Line::new("Reason", &String::from_utf8_lossy(reason)));
     lines.push(Line::new("Digest", &item.action_digest.to_string()));
     Ok(lines)
@@ -256,6 +254,35 @@ fn plan_lines(plan: &TerraformPlan) -> Vec<Line> {
     changes
         .map(|one| Line::new("Resource", &change(one)))
         .collect()
+}
+
+/// What the edit changes, then all of the new action.
+fn edit_lines(edited: &EditedAction, digest: Digest) -> Vec<Line> {
+    let mut lines = vec![Line::new(
+        "Edit",
+        "another action takes its place and is decided anew",
+    )];
+    let side = |text: Option<String>| text.unwrap_or_else(|| "(nothing)".into());
+    for difference in diff::of_actions(&edited.before, &edited.after) {
+        lines.push(Line::new("Changed", &difference.what));
+        lines.push(Line::new("From", &side(difference.before)));
+        lines.push(Line::new("To", &side(difference.after)));
+    }
+    lines.extend(action_lines(&edited.after));
+    lines.push(Line::new("New digest", &digest.to_string()));
+    lines
+}
+
+fn action_lines(action: &Action) -> Vec<Line> {
+    match &action.payload {
+        Payload::Command(command) => command_lines(command),
+        Payload::FileChange(change) => file_lines(change, &action.target),
+        Payload::GitPush(push) => with_command(push_lines(push), &push.command),
+        Payload::Json(change) => change_lines(change, &action.target),
+        Payload::McpToolCall(call) => call_lines(call, &action.target),
+        Payload::Sql(sql) => with_command(sql_lines(sql), &sql.command),
+        Payload::TerraformPlan(plan) => with_command(plan_lines(plan), &plan.command),
+    }
 }
 
 fn change_lines(change: &Change, target: &Target) -> Vec<Line> {

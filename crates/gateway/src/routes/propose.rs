@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use vidimus_protocol::ActionId;
 use vidimus_protocol::api::{Ack, Content, Propose, idempotent_action};
+use vidimus_protocol::{ActionId, RunId};
 
 use super::Strict;
 use super::actions::acknowledged;
@@ -31,6 +31,9 @@ pub(super) struct Proposal {
     context: Option<Content>,
     /// What will run.
     payload: Content,
+    /// The run of the agent that it belongs to. Not private.
+    #[serde(default)]
+    run: Option<RunId>,
     /// Longest wait for a decision, seconds; the policy may shorten it.
     #[serde(default)]
     ttl_s: Option<u64>,
@@ -62,7 +65,7 @@ pub(super) struct Proposal {
     )),
     extensions(("x-refusals" = json!([
         "bad_idempotency_key", "action_exists", "bad_payload", "bad_context", "wrong_parts",
-        "idempotency_key_reused", "idempotency_key_mismatch", "too_many_pending", "refused",
+        "idempotency_key_reused", "idempotency_key_mismatch", "too_many_pending", "agent_paused", "refused",
         "unverifiable", "sequencer"
     ]))),
 )]
@@ -92,6 +95,7 @@ pub(super) async fn propose(
         action,
         context: proposal.context,
         payload: proposal.payload,
+        run: proposal.run,
         ttl_s: proposal.ttl_s,
     };
     let request = Request::Propose {

@@ -11,11 +11,11 @@ use vidimus_protocol::entry::{
     Completed, Data, Leaf, MAX_WHY, Parsed, PermitIssued, PermitLapsed, PermitRedeemed, Proposed,
     Ref, Resolution, Resolved,
 };
-use vidimus_protocol::id::{ActionId, Actor, AgentId, PermitId};
+use vidimus_protocol::id::{ActionId, Actor, AgentId, PermitId, RunId};
 use vidimus_protocol::permit::MAX_LIFE_S;
 use vidimus_protocol::state::{ActionState, Effect};
 
-use super::{Part, Refusal, Sequencer, Wanted};
+use super::{Part, Refusal, Sequencer, Wanted, edits};
 use crate::keys::random_id;
 
 /// Most actions of one agent that wait at a time.
@@ -28,6 +28,7 @@ pub(crate) struct ReadProposal {
     action: Action,
     payload: Part,
     context: Option<Part>,
+    run: Option<RunId>,
     wait: Option<Duration>,
 }
 
@@ -47,6 +48,7 @@ impl ReadProposal {
             action,
             payload: Part::new("payload", propose.payload)?,
             context: context.transpose()?,
+            run: propose.run,
             wait: propose.ttl_s.map(Duration::from_secs),
         })
     }
@@ -59,6 +61,7 @@ impl Sequencer {
             action: parsed,
             payload,
             context,
+            run,
             wait,
         } = read;
         let agent = self
@@ -70,7 +73,8 @@ impl Sequencer {
         if let Some(known) = self.replay.state().action(&action) {
             let same = known.agent == id
                 && known.digest == payload.commit()
-                && known.context == context.as_ref().map(Part::commit);
+                && known.context == context.as_ref().map(Part::commit)
+                && known.run == run;
             let again = if same {
                 Ok(Wanted::Entries(vec![known.proposal.index]))
             } else {
@@ -100,8 +104,10 @@ impl Sequencer {
             action,
             action_kind: parsed.kind(),
             agent: id,
+            edits: None,
             evaluation,
             expires_at,
+            run,
         };
         let (proposal, effect) = self.write(
             Actor::Agent(id),
@@ -123,7 +129,12 @@ impl Sequencer {
     }
 
     pub(super) fn permit(&mut self, agent: AgentId, action: ActionId) -> Result<Wanted, Refusal> {
-        if self.own(agent, action)?.live_permit().is_none() {
+        let known = self.own(agent, action)?;
+        // One in force that cannot be redeemed any more is not handed out.
+        if known.live_permit().is_some() && self.replay.state().stopped_by(known).is_some() {
+            return Err(Violation::StoppedByPause.into());
+        }
+        if known.live_permit().is_none() {
             self.issue(action)?;
         }
         Ok(Wanted::Permit(action))
@@ -247,6 +258,12 @@ impl Sequencer {
             Some(Effect::IssuePermit(action)) => {
                 self.issue(action)?;
             }
+            Some(Effect::Withdraw(agent)) => {
+                let now = self.now()?;
+                for action in self.replay.state().to_withdraw(agent, now) {
+                    self.resolve(action, Resolution::Withdrawn, Actor::Gateway)?;
+                }
+            }
             None => {}
         }
         Ok(())
@@ -260,8 +277,16 @@ impl Sequencer {
     ) -> Result<Ref, Refusal> {
         let now = self.now()?;
         let action = self.known(id)?;
+        let successor = edits::successor(self.replay.state(), id)
+            .filter(|_| resolution == Resolution::Superseded);
+        // The gateway withdraws what a pause met, and nothing else.
+        let by_pause = resolution == Resolution::Withdrawn && actor == Actor::Gateway;
+        let pause = self.replay.state().stopped_by(action);
+        let pause = pause.filter(|_| by_pause).map(|pause| pause.entry);
         let refs = std::iter::once(action.proposal)
             .chain(action.verdicts.iter().map(|given| given.entry))
+            .chain(pause)
+            .chain(successor)
             .collect();
         let use_s = action.evaluation.use_s;
         let use_before = match resolution {

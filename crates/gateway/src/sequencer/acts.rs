@@ -9,14 +9,14 @@ use serde::de::DeserializeOwned;
 use vidimus_ledger::tree;
 use vidimus_protocol::api::StartCeremony;
 use vidimus_protocol::entry::{
-    AgentRegistered, AgentRevoked, CredentialAdmitted, CredentialEnrolled, CredentialRevoked, Data,
-    Leaf, Ref, ReviewerChanged, ReviewerRegistered, ReviewerRemoved, RulesChanged, VerdictGiven,
-    VerdictRecognised,
+    AgentPaused, AgentRegistered, AgentResumed, AgentRevoked, CredentialAdmitted,
+    CredentialEnrolled, CredentialRevoked, Data, Leaf, Ref, ReviewerChanged, ReviewerRegistered,
+    ReviewerRemoved, RulesChanged, VerdictGiven, VerdictRecognised,
 };
 use vidimus_protocol::envelope::{
-    ActType, AdmissionItem, AgentItem, AgentRevocationItem, Assertion, RecognitionItem,
-    RemovalItem, ReviewerChangeItem, ReviewerItem, RevocationItem, RulesItem, SessionItem, Signed,
-    VerdictItem,
+    ActType, AdmissionItem, AgentItem, AgentRevocationItem, Assertion, PauseItem, RecognitionItem,
+    RemovalItem, ResumptionItem, ReviewerChangeItem, ReviewerItem, RevocationItem, RulesItem,
+    SessionItem, Signed, VerdictItem,
 };
 use vidimus_protocol::id::Actor;
 use vidimus_protocol::state::check_envelope;
@@ -102,6 +102,7 @@ impl Sequencer {
             )),
             ActType::SessionOpened => self.open_session(&start, &assertion),
             ActType::VerdictGiven => self.decide(start, &assertion),
+            ActType::ActionEdited => self.edit(start, &assertion),
             ActType::AgentRegistered => self.statement(
                 &start,
                 &assertion,
@@ -113,6 +114,21 @@ impl Sequencer {
                 &assertion,
                 |state, item: &AgentRevocationItem| Some(state.agent(&item.agent)?.entry),
                 |signed| Data::AgentRevoked(Box::new(AgentRevoked { signed })),
+            ),
+            ActType::AgentPaused => self.statement(
+                &start,
+                &assertion,
+                |state, item: &PauseItem| Some(state.agent(&item.agent)?.entry),
+                |signed| Data::AgentPaused(Box::new(AgentPaused { signed })),
+            ),
+            ActType::AgentResumed => self.statement(
+                &start,
+                &assertion,
+                |state, item: &ResumptionItem| {
+                    let mut pauses = state.agent(&item.agent)?.pauses.iter();
+                    Some(pauses.find(|pause| pause.entry.leaf == item.pause)?.entry)
+                },
+                |signed| Data::AgentResumed(Box::new(AgentResumed { signed })),
             ),
             ActType::CredentialAdmitted => self.statement(
                 &start,
@@ -184,7 +200,8 @@ impl Sequencer {
         let refs = [Some(key), about(state, &signed.item)];
         let actor = Actor::Reviewer(signed.envelope.signer);
         let refs = refs.into_iter().flatten().collect();
-        let (entry, _) = self.write(actor, refs, wrap(signed), Vec::new())?;
+        let (entry, effect) = self.write(actor, refs, wrap(signed), Vec::new())?;
+        self.follow(effect)?;
         Ok(Wanted::Entries(vec![entry.index]))
     }
 
@@ -273,7 +290,7 @@ pub(crate) fn may_last(expires_at: Time, now: Time) -> Result<(), Refusal> {
 }
 
 /// The items of a touch, each with its path.
-fn signed_items<I: DeserializeOwned + Serialize>(
+pub(super) fn signed_items<I: DeserializeOwned + Serialize>(
     start: &StartCeremony,
     assertion: &Assertion,
 ) -> Result<Vec<Signed<I>>, Refusal> {
@@ -303,7 +320,7 @@ fn signed_items<I: DeserializeOwned + Serialize>(
 }
 
 /// Several items in one touch come with grouped review; here it is one.
-fn only<I>(items: Vec<Signed<I>>) -> Result<Signed<I>, Refusal> {
+pub(super) fn only<I>(items: Vec<Signed<I>>) -> Result<Signed<I>, Refusal> {
     let [item] = <[_; 1]>::try_from(items).map_err(|items: Vec<_>| {
         Refusal::not_acceptable(
             "item_count",

@@ -127,6 +127,7 @@ fn stands(data: &Data) -> Option<(ActionId, ActionStatus)> {
                 Resolution::Expired => ActionStatus::Expired,
                 Resolution::Withdrawn => ActionStatus::Withdrawn,
                 Resolution::Refused => ActionStatus::Refused,
+                Resolution::Superseded => ActionStatus::Superseded,
             };
             (resolved.action, status)
         }

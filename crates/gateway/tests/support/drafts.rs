@@ -42,6 +42,7 @@ pub fn proposal(argv: &[&str]) -> Propose {
             .to_bytes(),
         )),
         payload: content(PAYLOAD_TYPE, &action(argv).to_bytes()),
+        run: None,
         ttl_s: None,
     }
 }
@@ -71,6 +72,7 @@ impl Draft {
         StartCeremony {
             envelope: self.envelope.clone(),
             items: vec![String::from_utf8(strict::canonical(&self.item)).unwrap()],
+            edit: None,
             verdict: Some(self.extras.clone()),
         }
     }

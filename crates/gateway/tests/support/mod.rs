@@ -335,6 +335,7 @@ impl World {
         StartCeremony {
             envelope,
             items: vec![String::from_utf8(text).unwrap()],
+            edit: None,
             verdict: None,
         }
     }

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::action::ActionKind;
 use crate::bytes::{Blob, Digest};
 use crate::envelope::{
-    AdmissionItem, AgentItem, AgentRevocationItem, EnrolmentItem, RecognitionItem, RemovalItem,
-    ReviewerChangeItem, ReviewerItem, RevocationItem, RulesItem, Seen, Signed, VerdictItem,
+    AdmissionItem, AgentItem, AgentRevocationItem, EditItem, EnrolmentItem, PauseItem,
+    RecognitionItem, RemovalItem, ResumptionItem, ReviewerChangeItem, ReviewerItem, RevocationItem,
+    RulesItem, Seen, Signed, VerdictItem,
 };
-use crate::id::{ActionId, AgentId, ExecutorId, PermitId, ReviewerId};
+use crate::id::{ActionId, AgentId, ExecutorId, PermitId, ReviewerId, RunId};
 use crate::time::Time;
 
 macro_rules! kinds {
@@ -78,6 +79,10 @@ kinds! {
     AgentRegistered(AgentRegistered) = "agent.registered",
     /// An agent that may do nothing more.
     AgentRevoked(AgentRevoked) = "agent.revoked",
+    /// An agent, or one of its runs, of which nothing more runs for now.
+    AgentPaused(AgentPaused) = "agent.paused",
+    /// The end of a pause.
+    AgentResumed(AgentResumed) = "agent.resumed",
     /// An action, with the policy's evaluation.
     ActionProposed(Proposed) = "action.proposed",
     /// A person looks after it.
@@ -88,6 +93,8 @@ kinds! {
     ActionAnswered(Answered) = "action.answered",
     /// A person's remark that something is wrong with it.
     ActionFlagged(Flagged) = "action.flagged",
+    /// A changed action in a pending one's place.
+    ActionEdited(Edited) = "action.edited",
     /// A person's signed decision.
     VerdictGiven(VerdictGiven) = "verdict.given",
     /// A person says that a verdict with his key is his.
@@ -211,6 +218,14 @@ acts! {
     AgentRegistered(AgentItem);
     /// `agent.revoked`: by its owner or an administrator.
     AgentRevoked(AgentRevocationItem);
+    /// `agent.paused`: by anybody in the log.
+    AgentPaused(PauseItem);
+    /// `agent.resumed`: by who paused it, an administrator, or who may decide
+    /// on what the agent proposes.
+    AgentResumed(ResumptionItem);
+    /// `action.edited`: by who may decide on the pending action, editors
+    /// included.
+    Edited(EditItem);
     /// `verdict.recognised`: by whom the verdict names.
     VerdictRecognised(RecognitionItem);
 }
@@ -225,10 +240,16 @@ pub struct Proposed {
     pub action_kind: ActionKind,
     /// The agent that proposes.
     pub agent: AgentId,
+    /// The action that it is an edit of, and takes the place of.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub edits: Option<ActionId>,
     /// What the policy asks for.
     pub evaluation: Evaluation,
     /// When it expires if nobody decides.
     pub expires_at: Time,
+    /// The run of the agent that it belongs to, as the agent says.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub run: Option<RunId>,
 }
 
 /// What the policy asks for.
@@ -326,10 +347,12 @@ pub enum Resolution {
     Denied,
     /// Nobody decided in time.
     Expired,
-    /// The agent took it back.
+    /// The agent took it back, or a pause of the agent did.
     Withdrawn,
     /// The policy refused it.
     Refused,
+    /// A reviewer edited it: another action took its place.
+    Superseded,
 }
 
 /// `permit.issued`. Its claims follow from this entry and those it refers to.

@@ -3,18 +3,17 @@
 use std::collections::{HashSet, hash_map};
 
 use super::{
-    Effect, MAX_QUORUM, Note, PartRule, Reviewer, State, Violation, expect_actor, expect_parts,
-    expect_refs,
+    Edit, Effect, MAX_QUORUM, Note, PartRule, Reviewer, State, Violation, expect_actor,
+    expect_parts, expect_refs,
 };
 use crate::action::{self, ActionKind};
 use crate::bytes::{Blob, Digest};
 use crate::entry::{
-    Completed, Decision, Entry, Evaluation, MAX_WHY, PermitIssued, PermitLapsed, PermitRedeemed,
-    Profile, Proposed, Ref, Resolution, VerdictGiven, VerdictRecognised,
+    Completed, Decision, Entry, Evaluation, Profile, Proposed, Ref, Resolution, VerdictGiven,
+    VerdictRecognised,
 };
 use crate::envelope::{ActType, Role, Verdict};
-use crate::id::{ActionId, Actor, AgentId, ExecutorId, PermitId, ReviewerId};
-use crate::permit::MAX_LIFE_S;
+use crate::id::{ActionId, Actor, AgentId, ExecutorId, PermitId, ReviewerId, RunId};
 use crate::time::Time;
 
 const PAYLOAD: PartRule = PartRule {
@@ -35,7 +34,7 @@ const REASON: PartRule = PartRule {
     most: action::MAX_TEXT,
     required: true,
 };
-const OUTPUT: PartRule = PartRule {
+pub(super) const OUTPUT: PartRule = PartRule {
     name: "output",
     content_type: action::OUTPUT_TYPE,
     most: action::MAX_OUTPUT,
@@ -51,6 +50,8 @@ pub struct ActionState {
     pub kind: ActionKind,
     /// Who proposed it.
     pub agent: AgentId,
+    /// The run of the agent that it belongs to.
+    pub run: Option<RunId>,
     /// Action digest: commit of the `payload` part.
     pub digest: Digest,
     /// Commit of the `context` part.
@@ -65,6 +66,12 @@ pub struct ActionState {
     pub evaluation: Evaluation,
     /// What was said beside deciding, in order.
     pub notes: Vec<Note>,
+    /// The action that it is an edit of.
+    pub edits: Option<ActionId>,
+    /// Who edited it and what it came from, in order.
+    pub editors: Vec<ReviewerId>,
+    /// The edit that another action takes its place by.
+    pub edit: Option<Edit>,
     /// Decisions, in order.
     pub verdicts: Vec<VerdictRecord>,
     /// How the waiting ended.
@@ -99,6 +106,8 @@ pub struct Resolved {
     pub resolution: Resolution,
     /// Its `action.resolved`.
     pub entry: Ref,
+    /// The pause that withdrew it.
+    pub pause: Option<Ref>,
     /// Last moment to redeem, when approved.
     pub use_before: Option<Time>,
 }
@@ -193,7 +202,8 @@ impl ActionState {
     /// Its next deadline: the expiry while pending, the permit's end after.
     fn deadline(&self) -> Option<Time> {
         match self.life() {
-            Life::Pending => Some(self.expires_at),
+            // What was edited waits for its successor and for nothing else.
+            Life::Pending => Some(self.expires_at).filter(|_| self.edit.is_none()),
             Life::Approved => self.live_permit().map(|permit| permit.expires_at),
             Life::Over(_) | Life::Redeemed | Life::Completed => None,
         }
@@ -210,12 +220,21 @@ impl State {
         let leaf = &entry.leaf;
         let agent = self.working_agent(&data.agent)?;
         let rules = self.rules.as_ref().ok_or(Violation::NotOpened)?;
-        expect_actor(leaf, Actor::Agent(data.agent))?;
+        let edited = self.edited(data)?;
+        let actor = edited.map_or(Actor::Agent(data.agent), |_| Actor::Gateway);
+        expect_actor(leaf, actor)?;
         // The first rules stand in `log.opened`, on which everything builds.
-        let refs = [agent.entry, rules.entry];
-        let changed = usize::from(rules.entry.index > 0);
-        expect_refs(leaf, &refs[..=changed])?;
+        let changed = (rules.entry.index > 0).then_some(rules.entry);
+        let edit = edited.map(|(_, edit)| edit.entry);
+        let refs: Vec<Ref> = std::iter::once(agent.entry)
+            .chain(changed)
+            .chain(edit)
+            .collect();
+        expect_refs(leaf, &refs)?;
         expect_parts(&leaf.parts, &[PAYLOAD, CONTEXT])?;
+        if agent.paused(data.run.as_ref()).next().is_some() {
+            return Err(Violation::AgentIsPaused);
+        }
         if self.actions.contains_key(&data.action) {
             return Err(Violation::ActionExists);
         }
@@ -232,17 +251,31 @@ impl State {
             return Err(Violation::BadEvaluation);
         }
         let digest = leaf.part("payload").ok_or(Violation::WrongParts)?.commit;
+        let context = leaf.part("context").map(|part| part.commit);
+        let mut editors = Vec::new();
+        if let Some((old, edit)) = edited {
+            let same = old.kind == data.action_kind && old.run == data.run;
+            if !same || edit.digest != digest || old.context != context {
+                return Err(Violation::UnfoundedEdit);
+            }
+            editors.clone_from(&old.editors);
+            editors.push(edit.by);
+        }
         let action = ActionState {
             id: data.action,
             kind: data.action_kind,
             agent: data.agent,
+            run: data.run.clone(),
             digest,
-            context: leaf.part("context").map(|part| part.commit),
+            context,
             proposal: entry.reference(),
             proposed_at: leaf.time,
             expires_at: data.expires_at,
             evaluation: evaluation.clone(),
             notes: Vec::new(),
+            edits: data.edits,
+            editors,
+            edit: None,
             verdicts: Vec::new(),
             resolved: None,
             permits: Vec::new(),
@@ -329,13 +362,29 @@ impl State {
         })
     }
 
-    /// Whether this person may decide on it: in a personal log its agent's
-    /// owner, in a team's a reviewer who neither owns nor registered the agent.
+    /// Whether this person may decide on it: who may edit it, but in a team's
+    /// log nobody who did.
     ///
     /// # Errors
     /// [`Violation`] says why not.
     pub fn may_decide(&self, action: &ActionState, person: ReviewerId) -> Result<(), Violation> {
+        self.may_edit(action, person)?;
+        let team = self.opened()?.opened.profile == Profile::Team;
+        if team && action.editors.contains(&person) {
+            return Err(Violation::OwnEdit);
+        }
+        Ok(())
+    }
+
+    /// Whether this person may propose a change of it: in a personal log its
+    /// agent's owner, in a team's a reviewer who neither owns nor registered the
+    /// agent.
+    ///
+    /// # Errors
+    /// [`Violation`] says why not.
+    pub fn may_edit(&self, action: &ActionState, person: ReviewerId) -> Result<(), Violation> {
         let agent = self.working_agent(&action.agent)?;
+        self.unstopped(action)?;
         let is_his = agent.owner == person;
         match self.opened()?.opened.profile {
             Profile::Personal if is_his => Ok(()),
@@ -389,15 +438,21 @@ impl State {
         data: &crate::entry::Resolved,
     ) -> Result<Option<Effect>, Violation> {
         let leaf = &entry.leaf;
-        let action = self.pending(data.action)?;
+        let successor = self.successor(data)?;
+        let action = match successor {
+            Some(_) => self.known(data.action)?,
+            None => self.pending(data.action)?,
+        };
         let expired = leaf.time >= action.expires_at;
         let denied = action
             .verdicts
             .iter()
             .any(|given| given.verdict == Verdict::Deny);
+        let stopped = self.stopped_by(action).map(|pause| pause.entry);
         let (actor, founded) = match data.resolution {
             Resolution::Approved => {
                 self.working_agent(&action.agent)?;
+                self.unstopped(action)?;
                 if denied || !self.has_quorum(action, leaf.time) {
                     return Err(Violation::NoQuorum);
                 }
@@ -405,18 +460,27 @@ impl State {
             }
             Resolution::Denied => (Actor::Gateway, denied),
             Resolution::Expired => (Actor::Gateway, expired),
-            Resolution::Withdrawn => (Actor::Agent(action.agent), !denied && !expired),
+            Resolution::Withdrawn => {
+                let by_pause = leaf.actor == Actor::Gateway && stopped.is_some();
+                let agent = Actor::Agent(action.agent);
+                let actor = if by_pause { Actor::Gateway } else { agent };
+                (actor, !denied && !expired)
+            }
             Resolution::Refused => (
                 Actor::Gateway,
                 action.evaluation.decision == Decision::Refuse,
             ),
+            Resolution::Superseded => (Actor::Gateway, true),
         };
         expect_actor(leaf, actor)?;
         if !founded {
             return Err(Violation::UnfoundedResolution);
         }
+        let withdrawn = data.resolution == Resolution::Withdrawn;
+        let pause = stopped.filter(|_| withdrawn && actor == Actor::Gateway);
         let verdicts = action.verdicts.iter().map(|given| given.entry);
-        let refs: Vec<Ref> = std::iter::once(action.proposal).chain(verdicts).collect();
+        let refs = std::iter::once(action.proposal).chain(verdicts);
+        let refs: Vec<Ref> = refs.chain(pause).chain(successor).collect();
         expect_refs(leaf, &refs)?;
         expect_parts(&leaf.parts, &[])?;
         let approved = data.resolution == Resolution::Approved;
@@ -427,128 +491,11 @@ impl State {
         let resolved = Resolved {
             resolution: data.resolution,
             entry: entry.reference(),
+            pause,
             use_before,
         };
         self.change(data.action, |action| action.resolved = Some(resolved));
         Ok(approved.then_some(Effect::IssuePermit(data.action)))
-    }
-
-    pub(super) fn issue(
-        &mut self,
-        entry: &Entry,
-        data: &PermitIssued,
-    ) -> Result<Option<Effect>, Violation> {
-        let leaf = &entry.leaf;
-        expect_actor(leaf, Actor::Gateway)?;
-        expect_parts(&leaf.parts, &[])?;
-        let action = self.known(data.action)?;
-        let (resolution, use_before) = match &action.resolved {
-            Some(Resolved {
-                entry,
-                use_before: Some(use_before),
-                ..
-            }) => (*entry, *use_before),
-            _ => return Err(Violation::NotApproved),
-        };
-        if !self.has_quorum(action, leaf.time) {
-            return Err(Violation::NoQuorum);
-        }
-        if action.live_permit().is_some() || action.redeemed.is_some() {
-            return Err(Violation::PermitExists);
-        }
-        expect_refs(leaf, &[resolution])?;
-        let audience = self.working_agent(&action.agent)?.executor;
-        let known_key = self
-            .opened()?
-            .opened
-            .permit_keys
-            .iter()
-            .any(|key| key.kid == data.kid);
-        let lives = data.expires_at > leaf.time
-            && data.expires_at <= leaf.time.plus_seconds(MAX_LIFE_S).min(use_before);
-        if data.audience != audience || !known_key || !lives || self.permits.contains(&data.permit)
-        {
-            return Err(Violation::BadPermit);
-        }
-        let record = PermitRecord {
-            id: data.permit,
-            entry: entry.reference(),
-            audience,
-            kid: data.kid.clone(),
-            issued_at: leaf.time,
-            expires_at: data.expires_at,
-            status: PermitStatus::InForce,
-        };
-        self.permits.insert(data.permit);
-        self.change(data.action, |action| action.permits.push(record));
-        Ok(None)
-    }
-
-    pub(super) fn lapse(
-        &mut self,
-        entry: &Entry,
-        data: &PermitLapsed,
-    ) -> Result<Option<Effect>, Violation> {
-        expect_actor(&entry.leaf, Actor::Gateway)?;
-        expect_parts(&entry.leaf.parts, &[])?;
-        let permit = self.live(data.action, data.permit)?;
-        expect_refs(&entry.leaf, &[permit.entry])?;
-        if entry.leaf.time < permit.expires_at {
-            return Err(Violation::NotDue);
-        }
-        self.change(data.action, |action| {
-            action.mark_permit(PermitStatus::Lapsed)
-        });
-        Ok(None)
-    }
-
-    pub(super) fn redeem(
-        &mut self,
-        entry: &Entry,
-        data: &PermitRedeemed,
-    ) -> Result<Option<Effect>, Violation> {
-        let permit = self.live(data.action, data.permit)?;
-        let action = self.known(data.action)?;
-        expect_actor(&entry.leaf, Actor::Agent(action.agent))?;
-        expect_refs(&entry.leaf, &[permit.entry])?;
-        expect_parts(&entry.leaf.parts, &[])?;
-        if entry.leaf.time >= permit.expires_at {
-            return Err(Violation::TooLate);
-        }
-        self.working_agent(&action.agent)?;
-        if !self.has_quorum(action, entry.leaf.time) {
-            return Err(Violation::NoQuorum);
-        }
-        let redeemed = (entry.reference(), entry.leaf.time);
-        self.change(data.action, |action| {
-            action.mark_permit(PermitStatus::Redeemed);
-            action.redeemed = Some(redeemed);
-        });
-        Ok(None)
-    }
-
-    pub(super) fn complete(
-        &mut self,
-        entry: &Entry,
-        data: &Completed,
-    ) -> Result<Option<Effect>, Violation> {
-        let action = self.known(data.action)?;
-        expect_actor(&entry.leaf, Actor::Agent(action.agent))?;
-        let redemption = match (&action.redeemed, &action.completed) {
-            (Some((redemption, _)), None) => *redemption,
-            _ => return Err(Violation::NotRunning),
-        };
-        expect_refs(&entry.leaf, &[redemption])?;
-        expect_parts(&entry.leaf.parts, &[OUTPUT])?;
-        if data.outcome.why().is_some_and(|why| why.len() > MAX_WHY) {
-            return Err(Violation::WrongParts);
-        }
-        if !data.outcome.fits(action.kind) {
-            return Err(Violation::WrongOutcome);
-        }
-        let completed = (entry.reference(), data.clone());
-        self.change(data.action, |action| action.completed = Some(completed));
-        Ok(None)
     }
 
     pub(super) fn known(&self, id: ActionId) -> Result<&ActionState, Violation> {
@@ -557,18 +504,11 @@ impl State {
 
     pub(super) fn pending(&self, id: ActionId) -> Result<&ActionState, Violation> {
         let action = self.known(id)?;
-        if action.resolved.is_none() {
+        if action.resolved.is_none() && action.edit.is_none() {
             Ok(action)
         } else {
             Err(Violation::NotPending)
         }
-    }
-
-    fn live(&self, action: ActionId, permit: PermitId) -> Result<&PermitRecord, Violation> {
-        self.known(action)?
-            .live_permit()
-            .filter(|live| live.id == permit)
-            .ok_or(Violation::NoSuchPermit)
     }
 
     /// Whether enough distinct people approved who may decide on it, with keys
@@ -629,7 +569,7 @@ impl State {
 }
 
 impl ActionState {
-    fn mark_permit(&mut self, status: PermitStatus) {
+    pub(super) fn mark_permit(&mut self, status: PermitStatus) {
         if let Some(permit) = self.permits.last_mut() {
             permit.status = status;
         }

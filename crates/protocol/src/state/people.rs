@@ -1,7 +1,7 @@
 //! The log itself, its people and its rules.
 
 use super::{
-    Credential, Effect, Standing, State, Violation, expect_actor, expect_parts, expect_refs,
+    Credential, Effect, Pause, Standing, State, Violation, expect_actor, expect_parts, expect_refs,
 };
 use crate::bytes::Digest;
 use crate::entry::{
@@ -66,6 +66,8 @@ pub struct Agent {
     pub entry: Ref,
     /// Whether it may do nothing more.
     pub revoked: bool,
+    /// When it, or a run of it, was paused, in order, also what was lifted.
+    pub pauses: Vec<Pause>,
 }
 
 /// A person.
@@ -387,6 +389,7 @@ impl State {
             token_hash: item.token_hash,
             entry: entry.reference(),
             revoked: false,
+            pauses: Vec::new(),
         };
         self.use_key(entry, signed);
         self.agents.insert(item.agent, agent);

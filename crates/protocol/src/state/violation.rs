@@ -113,9 +113,35 @@ pub enum Violation {
     /// An agent that may do nothing more.
     #[error("the agent was revoked")]
     AgentIsRevoked,
+    /// Proposed while the agent, or its run, is paused.
+    #[error(
+        "the agent is paused, or this run of it: nothing can be proposed until somebody resumes it"
+    )]
+    AgentIsPaused,
+    /// Decided or used after a pause met it.
+    #[error("stopped by a pause of the agent: propose it anew once somebody has resumed the agent")]
+    StoppedByPause,
+    /// A second pause of the same by the same person.
+    #[error("this person has paused it already")]
+    PausedAlready,
+    /// Somebody else's pause lifted by whose agent it is, or by who registered
+    /// it.
+    #[error(
+        "nobody lifts another person's pause of their own agent, or of one that they registered"
+    )]
+    NotTheirPause,
     /// Decided by whose agent it is, or by who registered it.
     #[error("nobody decides on what their own agent, or one that they registered, proposes")]
     OwnAction,
+    /// Decided by who edited it.
+    #[error("nobody decides on what they edited, or on what came of it")]
+    OwnEdit,
+    /// The successor of an edit that nobody made, or another than it says.
+    #[error("it is not what the edit says that takes the place of the other")]
+    UnfoundedEdit,
+    /// Edited too often.
+    #[error("it was edited as often as an action can be")]
+    TooManyEdits,
     /// Recognised by somebody else, or twice.
     #[error("only the person whose verdict it is recognises it, once")]
     NotHisVerdict,

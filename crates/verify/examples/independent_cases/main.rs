@@ -201,6 +201,9 @@ fn systematic(cases: &mut Cases) {
             let sort = [
                 "/kind",
                 "/data/resolution",
+                "/data/edits",
+                "/data/run",
+                "/data/signed/item/run",
                 "/data/evaluation/decision",
                 "/data/signed/item/verdict",
                 "/data/seen/parts/2/name",

@@ -1,17 +1,20 @@
 //! Logs of a team, and of a person with several keys.
 
+mod edits;
 mod limits;
 mod models;
+mod pauses;
 mod steps;
 
 use std::collections::BTreeMap;
 
-use vidimus_protocol::entry::{CredentialEnrolled, Data, Resolution};
+use vidimus_protocol::entry::{CredentialEnrolled, Data, Ref, Resolution};
 use vidimus_protocol::envelope::{ActType, Revocation, Role, Verdict};
 use vidimus_protocol::{Aaguid, ActionId, sha256};
 use vidimus_verify::cose::Algorithm;
 use vidimus_verify::testkit::{
     Draft, FLAGS, Member, SoftKey, Story, Vendor, attestation_object, registration_data,
+    sample_action,
 };
 
 use crate::Cases;
@@ -230,6 +233,40 @@ impl Team {
         self
     }
 
+    /// Edits an action; gives the one that takes its place.
+    fn replace(&mut self, action: ActionId, number: u64) -> ActionId {
+        self.story.replace(action, &sample_action(number))
+    }
+
+    /// Pauses the agent, or one run of it.
+    fn pause(&mut self, run: Option<&str>) -> Ref {
+        let run = run.map(|run| run.parse().expect("visible ASCII"));
+        let draft = self.story.pause(run);
+        self.story.write(draft)
+    }
+
+    fn resume(&mut self, pause: Ref) -> &mut Self {
+        let draft = self.story.resumption(pause);
+        self.write(draft)
+    }
+
+    fn withdraw_by(&mut self, action: ActionId, pause: Ref) -> &mut Self {
+        let draft = self.story.withdrawal_by(action, pause);
+        self.write(draft)
+    }
+
+    /// Proposes an action of that run.
+    fn propose_in(&mut self, run: &str) -> ActionId {
+        let mut draft = self.story.proposal();
+        let Data::ActionProposed(data) = &mut draft.leaf.data else {
+            unreachable!("a proposal proposes");
+        };
+        let action = data.action;
+        data.run = run.parse().ok();
+        self.write(draft);
+        action
+    }
+
     fn forge(self) -> Forge {
         Forge::with_keys(self.story, self.away.into_values().collect())
     }
@@ -243,7 +280,7 @@ impl Team {
 /// Good logs. They are short, so that each sort of entry comes early in one.
 pub(crate) fn good() -> Vec<(String, Forge)> {
     type Course = fn(&mut Team);
-    let courses: [(&str, Course); 10] = [
+    let courses: [(&str, Course); 13] = [
         ("models", |team| {
             let vendor = Vendor::new(Aaguid([7; 16]));
             team.attested("Ada's second", "Ada", &vendor)
@@ -271,6 +308,37 @@ pub(crate) fn good() -> Vec<(String, Forge)> {
             team.rules(true, 365, 1).rules(false, 0, 1);
             let action = team.propose(1);
             team.by("Ben").approve(action).run(action);
+        }),
+        ("an edit", |team| {
+            team.join("Cleo", &[Role::Reviewer]);
+            let action = team.propose(1);
+            team.by("Cleo").approve(action);
+            let edited = team.by("Ben").replace(action, 7);
+            let again = team.replace(edited, 8);
+            team.by("Cleo").approve(again).run(again);
+        }),
+        ("a pause", |team| {
+            let waits = team.propose(1);
+            let runs = team.propose(1);
+            team.by("Ben")
+                .approve(runs)
+                .resolve(runs, Resolution::Approved)
+                .permit(runs);
+            team.story.redeem(runs);
+            let paused = team.pause(None);
+            team.withdraw_by(waits, paused).story.complete(runs);
+            team.resume(paused);
+            let anew = team.propose(1);
+            team.approve(anew).run(anew);
+        }),
+        ("a pause of a run", |team| {
+            let of_it = team.propose_in("nightly-42");
+            let of_another = team.propose_in("nightly-43");
+            let paused = team.by("Ben").pause(Some("nightly-42"));
+            team.withdraw_by(of_it, paused).approve(of_another);
+            team.run(of_another);
+            team.by("Ada").pause(Some("nightly-42"));
+            team.by("Ben").resume(paused);
         }),
         ("an agent's end", |team| {
             let action = team.propose(1);
@@ -326,8 +394,8 @@ pub(crate) fn good() -> Vec<(String, Forge)> {
     good
 }
 
-/// A personal log whose owner changes his key and ends his agent.
-fn with_two_keys() -> Team {
+/// A personal log whose owner changed his key.
+fn with_two_keys_at_work() -> Team {
     let mut team = Team {
         story: Story::new(1, Algorithm::EdDsa),
         away: BTreeMap::new(),
@@ -336,6 +404,12 @@ fn with_two_keys() -> Team {
     team.claim_for("Ada's second", "Ada", FLAGS)
         .admit("Ada's second");
     team.by("Ada's second").revoke("Ada", Revocation::Lost);
+    team
+}
+
+/// A personal log whose owner changes his key and ends his agent.
+fn with_two_keys() -> Team {
+    let mut team = with_two_keys_at_work();
     let action = team.propose(1);
     team.approve(action)
         .recognise(action)
@@ -349,6 +423,8 @@ pub(crate) fn write(cases: &mut Cases) {
     steps::write(cases);
     limits::write(cases);
     models::write(cases);
+    pauses::write(cases);
+    edits::write(cases);
 }
 
 fn other_algorithms(cases: &mut Cases) {

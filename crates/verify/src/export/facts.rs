@@ -22,6 +22,7 @@ pub(super) fn actions(state: &State) -> Actions {
             Life::Over(Resolution::Expired) => &mut actions.expired,
             Life::Over(Resolution::Withdrawn) => &mut actions.withdrawn,
             Life::Over(Resolution::Refused) => &mut actions.refused,
+            Life::Over(Resolution::Superseded) => &mut actions.superseded,
             Life::Redeemed => &mut actions.unknown,
             Life::Completed => &mut actions.completed,
         } += 1;

@@ -285,6 +285,8 @@ pub struct Actions {
     pub withdrawn: u64,
     /// Refused by the policy.
     pub refused: u64,
+    /// Edited by a reviewer: another took its place.
+    pub superseded: u64,
     /// Started, and nobody reported how it ended.
     pub unknown: u64,
     /// Started, with an outcome.

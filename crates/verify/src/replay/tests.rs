@@ -119,7 +119,7 @@ fn leaf_of(bytes: &[u8]) -> Leaf {
 #[test]
 fn an_unknown_kind_ends_the_judgement_and_not_the_hashing() {
     for unknown in [
-        &br#"{"kind":"agent.paused","v":1}"#[..],
+        &br#"{"kind":"agent.renamed","v":1}"#[..],
         br#"{"kind":"action.proposed","v":2}"#,
     ] {
         let mut story = Story::new(1, Algorithm::Es256);

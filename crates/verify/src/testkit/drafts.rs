@@ -100,6 +100,7 @@ impl Story {
             action: ActionId::from_random(half(self.draw())),
             action_kind: action.kind(),
             agent: self.agent,
+            edits: None,
             evaluation: Evaluation {
                 decision: Decision::Ask,
                 policy: "builtin/personal/1".into(),
@@ -109,6 +110,7 @@ impl Story {
                 use_s: 900,
             },
             expires_at: self.now.plus_seconds(900),
+            run: None,
         };
         let refs: Vec<Ref> = self.registered.into_iter().chain(self.rules).collect();
         let mut draft = self.by_agent(&refs, Data::ActionProposed(Box::new(data)));

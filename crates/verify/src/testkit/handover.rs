@@ -1,5 +1,7 @@
 //! What a gateway hands over: checkpoints, acknowledgements, bundles, exports.
 
+use std::collections::BTreeSet;
+
 use vidimus_ledger::checkpoint::{self, Checkpoint};
 use vidimus_ledger::tree::leaf_hash;
 use vidimus_protocol::api::{Ack, Proven};
@@ -67,15 +69,22 @@ impl Story {
             told.permit.map(|(entry, _)| entry),
             told.redemption,
         ];
-        let indexes: Vec<u64> = people
+        let mut line = Vec::new();
+        let mut edits = told.proposed.edits;
+        while let Some(old) = edits.map(|old| &self.actions[&old]) {
+            line.extend([Some(old.proposal), old.edit.map(|(entry, _)| entry)]);
+            edits = old.proposed.edits;
+        }
+        let indexes: BTreeSet<u64> = people
             .into_iter()
+            .chain(line)
             .chain([Some(told.proposal)])
             .flatten()
             .chain(told.verdicts.iter().copied())
             .chain(after.into_iter().flatten())
             .map(|entry| entry.index)
             .collect();
-        self.ack(&indexes)
+        self.ack(&Vec::from_iter(indexes))
     }
 
     /// The whole log with its parts in one file.

@@ -1,14 +1,15 @@
 //! A team: several people and what they do about each other.
 
 use vidimus_protocol::entry::{
-    AgentRevoked, CredentialAdmitted, CredentialRevoked, Data, Profile, Ref, ReviewerChanged,
-    ReviewerRegistered, ReviewerRemoved, RulesChanged, VerdictRecognised,
+    AgentPaused, AgentResumed, AgentRevoked, CredentialAdmitted, CredentialRevoked, Data, Profile,
+    Ref, Resolution, ReviewerChanged, ReviewerRegistered, ReviewerRemoved, RulesChanged,
+    VerdictRecognised,
 };
 use vidimus_protocol::envelope::{
-    ActType, AdmissionItem, AgentRevocationItem, RecognitionItem, RemovalItem, ReviewerChangeItem,
-    ReviewerItem, Revocation, RevocationItem, Role, RulesItem,
+    ActType, AdmissionItem, AgentRevocationItem, PauseItem, RecognitionItem, RemovalItem,
+    ResumptionItem, ReviewerChangeItem, ReviewerItem, Revocation, RevocationItem, Role, RulesItem,
 };
-use vidimus_protocol::{ActionId, Blob, Model, ReviewerId};
+use vidimus_protocol::{ActionId, Actor, Blob, Model, ReviewerId, RunId};
 
 use super::{Draft, SoftKey, Story, half};
 use crate::cose::Algorithm;
@@ -246,6 +247,41 @@ impl Story {
         let signed = self.sign(ActType::AgentRevoked, item, |_, _| {});
         let data = AgentRevoked { signed };
         self.with_key(registration, Data::AgentRevoked(Box::new(data)))
+    }
+
+    /// `agent.paused` of the story's agent, or of one run of it.
+    ///
+    /// # Panics
+    /// When it was not registered.
+    pub fn pause(&mut self, run: Option<RunId>) -> Draft {
+        let registration = self.registered.expect("registered");
+        let item = PauseItem {
+            agent: self.agent,
+            registration: registration.leaf,
+            run,
+        };
+        let signed = self.sign(ActType::AgentPaused, item, |_, _| {});
+        let data = AgentPaused { signed };
+        self.with_key(registration, Data::AgentPaused(Box::new(data)))
+    }
+
+    /// `agent.resumed`: ends that `agent.paused`.
+    pub fn resumption(&mut self, pause: Ref) -> Draft {
+        let item = ResumptionItem {
+            agent: self.agent,
+            pause: pause.leaf,
+        };
+        let signed = self.sign(ActType::AgentResumed, item, |_, _| {});
+        let data = AgentResumed { signed };
+        self.with_key(pause, Data::AgentResumed(Box::new(data)))
+    }
+
+    /// `action.resolved` by the gateway, withdrawn by that pause.
+    pub fn withdrawal_by(&mut self, action: ActionId, pause: Ref) -> Draft {
+        let mut draft = self.resolution(action, Resolution::Withdrawn);
+        draft.leaf.actor = Actor::Gateway;
+        draft.leaf.refs.push(pause);
+        draft
     }
 
     /// `verdict.recognised` of an action's last verdict.

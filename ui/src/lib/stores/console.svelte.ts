@@ -70,6 +70,16 @@ export class ConsoleStore {
     this.canDecide && this.review !== null && this.review.summary.status.is === 'pending' && this.review.taken?.me !== true,
   );
 
+  /** The stop button of the opened action's agent was pressed. */
+  pausing = $state(false);
+  /** Whether that agent can be paused from here. */
+  mayPause = $derived(this.canDecide && this.review !== null);
+
+  /** The opened action is being edited. */
+  editing = $state(false);
+  /** Whether it can be, from here and now. */
+  mayEdit = $derived(this.canDecide && this.review !== null && this.review.editBlocked === null);
+
   readonly #backend: Backend;
   /** Grows with each change of the gateway: answers to an earlier visit are dropped. */
   #visit = 0;
@@ -174,6 +184,8 @@ export class ConsoleStore {
       this.review = null;
       this.confirmation = null;
       this.saying = null;
+      this.pausing = false;
+      this.editing = false;
     }
     if (place.is === 'action') void this.openAction(place.action);
     // What was confirmed has been left, by the browser's Back too.
@@ -333,6 +345,8 @@ export class ConsoleStore {
     this.review = null;
     this.reviewProblem = null;
     this.confirmation = null;
+    this.pausing = false;
+    this.editing = false;
     this.called = null;
     this.refusals = {};
   }

@@ -1,11 +1,12 @@
 //! What people sign about each other, in words.
 
 use vidimus_protocol::envelope::{
-    ActType, AdmissionItem, AgentItem, AgentRevocationItem, RecognitionItem, RemovalItem,
-    ReviewerChangeItem, ReviewerItem, Revocation, RevocationItem, Role, RulesItem, SessionItem,
+    ActType, AdmissionItem, AgentItem, AgentRevocationItem, PauseItem, RecognitionItem,
+    RemovalItem, ResumptionItem, ReviewerChangeItem, ReviewerItem, Revocation, RevocationItem,
+    Role, RulesItem, SessionItem,
 };
 use vidimus_protocol::state::Credential;
-use vidimus_protocol::{Digest, ReviewerId, State, Violation};
+use vidimus_protocol::{Digest, ReviewerId, RunId, State, Violation};
 
 use super::Line;
 use crate::problem::Refusal;
@@ -29,6 +30,27 @@ pub(super) fn lines(state: &State, act: ActType, text: &str) -> Result<Vec<Line>
             let item: AgentRevocationItem = item(text)?;
             let agent = state.agent(&item.agent).ok_or(Violation::UnknownAgent)?;
             vec![Line::new("End the agent", &agent.name)]
+        }
+        ActType::AgentPaused => {
+            let item: PauseItem = item(text)?;
+            let agent = state.agent(&item.agent).ok_or(Violation::UnknownAgent)?;
+            vec![
+                Line::new("Pause the agent", &agent.name),
+                Line::new("What of it", &scope(item.run.as_ref())),
+            ]
+        }
+        ActType::AgentResumed => {
+            let item: ResumptionItem = item(text)?;
+            let agent = state.agent(&item.agent).ok_or(Violation::UnknownAgent)?;
+            let mut pauses = agent.standing_pauses();
+            let pause = pauses
+                .find(|pause| pause.entry.leaf == item.pause)
+                .ok_or(Violation::WrongStatement)?;
+            vec![
+                Line::new("Resume the agent", &agent.name),
+                Line::new("What of it", &scope(pause.run.as_ref())),
+                Line::new("Paused by", &name(state, pause.by)),
+            ]
         }
         ActType::CredentialAdmitted => {
             let item: AdmissionItem = item(text)?;
@@ -101,10 +123,17 @@ pub(super) fn lines(state: &State, act: ActType, text: &str) -> Result<Vec<Line>
                 Line::new("Verdict", &item.verdict.to_string()),
             ]
         }
-        ActType::VerdictGiven | ActType::CredentialEnrolled => {
+        ActType::VerdictGiven | ActType::ActionEdited | ActType::CredentialEnrolled => {
             return Err(Violation::WrongActType.into());
         }
     })
+}
+
+fn scope(run: Option<&RunId>) -> String {
+    run.map_or_else(
+        || "the whole agent".to_owned(),
+        |run| format!("the run {run}"),
+    )
 }
 
 fn record(identity: &str, roles: &[Role], groups: &[String]) -> [Line; 3] {

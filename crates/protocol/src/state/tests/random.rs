@@ -5,7 +5,7 @@
 
 use proptest::prelude::*;
 
-use super::story::{PERMIT_S, Story, TTL_S, USE_S, action, agent, founder, permit};
+use super::story::{PERMIT_S, Story, TTL_S, USE_S, action, agent, founder, permit, run};
 use crate::entry::{Data, Decision, Entry, Kind, Leaf, PermitIssued, Resolution};
 use crate::envelope::Verdict;
 use crate::id::{ActionId, Actor, PermitId};
@@ -26,6 +26,8 @@ enum Try {
     Complete(u8),
     Note(u8, u8),
     Register(u8),
+    Pause(bool),
+    Resume,
     /// The next step of its life, so that stories get somewhere.
     GoOn(u8),
     Wait(u64),
@@ -73,6 +75,8 @@ fn tries() -> impl Strategy<Value = Try> {
         2 => actions.clone().prop_map(Try::Complete),
         3 => (actions, 0..4_u8).prop_map(|(id, sort)| Try::Note(id, sort)),
         1 => (0..2_u8).prop_map(Try::Register),
+        1 => any::<bool>().prop_map(Try::Pause),
+        2 => Just(Try::Resume),
         12 => (0..ACTIONS).prop_map(Try::GoOn),
         2 => wait.prop_map(Try::Wait),
     ]
@@ -106,6 +110,8 @@ fn write(story: &mut Story, what: Try) -> Option<Leaf> {
         Try::Note(id, 2) => story.answered(action(id)),
         Try::Note(id, _) => story.flagged(action(id)),
         Try::GoOn(id) => go_on(story, action(id)),
+        Try::Pause(whole) => story.paused((!whole).then(run)),
+        Try::Resume => story.resumed(),
         Try::Register(0) => story.registered(),
         Try::Register(_) => story.enrolled(),
         Try::Wait(ms) => {
@@ -176,7 +182,10 @@ fn subject(data: &mut Data) -> Option<&mut ActionId> {
         Data::PermitRedeemed(data) => &mut data.action,
         Data::ActionCompleted(data) => &mut data.action,
         Data::VerdictRecognised(data) => &mut data.signed.item.action,
+        Data::ActionEdited(data) => &mut data.signed.item.action,
         Data::AgentRegistered(_)
+        | Data::AgentPaused(_)
+        | Data::AgentResumed(_)
         | Data::AgentRevoked(_)
         | Data::CredentialAdmitted(_)
         | Data::CredentialEnrolled(_)
@@ -280,10 +289,14 @@ fn check_action(log: &[Entry], id: ActionId) -> Result<(), TestCaseError> {
         proposal.evaluation.decision == Decision::Ask && approvals.count() == 1
     };
 
+    let mut stopped = false;
     let mut in_force: Option<(PermitId, Time)> = None;
     for entry in &log[usize::try_from(proposed).expect("small")..] {
         match &entry.leaf.data {
+            // Here nothing belongs to a run.
+            Data::AgentPaused(data) => stopped |= data.signed.item.run.is_none(),
             Data::PermitIssued(data) if data.action == id => {
+                prop_assert!(!stopped, "a permit after a pause");
                 let Some(Data::ActionResolved(end)) = resolved.map(|end| &at(end).leaf.data) else {
                     return Err(TestCaseError::fail("a permit before the end"));
                 };
@@ -309,6 +322,7 @@ fn check_action(log: &[Entry], id: ActionId) -> Result<(), TestCaseError> {
                 let (permit, end) = in_force.expect("uses what is in force");
                 prop_assert!(permit == data.permit && entry.leaf.time < end);
                 prop_assert!(approved_at(entry.index), "used without a quorum");
+                prop_assert!(!stopped, "used after a pause");
                 in_force = None;
             }
             _ => {}

@@ -17,7 +17,7 @@ use crate::envelope::{
     ActType, AgentItem, Assertion, Decimal, EnrolmentItem, Envelope, Seen, SeenPart, Signed,
     Verdict, VerdictItem,
 };
-use crate::id::{ActionId, Actor, AgentId, ExecutorId, PermitId, ReviewerId};
+use crate::id::{ActionId, Actor, AgentId, ExecutorId, PermitId, ReviewerId, RunId};
 use crate::state::{Effect, State, Violation};
 use crate::strict;
 use crate::time::Time;
@@ -51,7 +51,7 @@ const PATH: [Kind; 15] = [
 const ATTESTATION: &[u8] = b"attestation object";
 
 use team::ANCHOR;
-pub(crate) use team::{Person, ada, ben, ben_again, cleo, model, other_model};
+pub(crate) use team::{Person, ada, ben, ben_again, cleo, edited_payload, model, other_model};
 
 pub(crate) fn founder() -> ReviewerId {
     ada().id
@@ -67,6 +67,11 @@ pub(crate) fn agent() -> AgentId {
 
 pub(crate) fn executor() -> ExecutorId {
     ExecutorId::from_random([3; 16])
+}
+
+/// The run that a team's proposals belong to.
+pub(crate) fn run() -> RunId {
+    "nightly-42".parse().expect("visible ASCII")
 }
 
 /// The action of the happy path is number 0.
@@ -166,13 +171,20 @@ impl Story {
             Kind::RulesChanged => self.ruled(1),
             Kind::AgentRegistered => self.registered(),
             Kind::AgentRevoked => self.agent_revoked(),
+            Kind::AgentPaused => self.paused(Some(run())),
+            Kind::AgentResumed => self.resumed(),
             Kind::VerdictRecognised => self.recognised(id),
+            Kind::ActionEdited => self.edited(action(1), action(2)),
+            // The one of the happy path, one to be edited, and its successor.
+            Kind::ActionProposed if self.is_edited(action(1)) => self.successor(action(1)),
+            Kind::ActionProposed if self.state.action(&id).is_some() => self.proposed(action(1)),
             Kind::ActionProposed => self.proposed(id),
             Kind::ActionTaken => self.taken(id),
             Kind::ActionAsked => self.asked(id),
             Kind::ActionAnswered => self.answered(id),
             Kind::ActionFlagged => self.flagged(id),
             Kind::VerdictGiven => self.verdict(id, Verdict::Approve),
+            Kind::ActionResolved if self.is_edited(action(1)) => self.superseded(action(1)),
             Kind::ActionResolved => self.resolved(id, Resolution::Approved),
             Kind::PermitIssued => {
                 let number = self
@@ -190,6 +202,11 @@ impl Story {
             Kind::PermitRedeemed => self.redeemed(id),
             Kind::ActionCompleted => self.completed(id),
         }
+    }
+
+    fn is_edited(&self, id: ActionId) -> bool {
+        let known = self.state.action(&id);
+        known.is_some_and(|known| known.edit.is_some())
     }
 
     pub(crate) fn entry(&self, leaf: Leaf) -> Entry {
@@ -306,7 +323,9 @@ impl Story {
                 ttl_s: TTL_S,
                 use_s: USE_S,
             },
+            edits: None,
             expires_at: self.now.plus_seconds(TTL_S),
+            run: (self.profile == Profile::Team).then(run),
         };
         let registered = self.state.agent(&agent()).map(|known| known.entry);
         let rules = self.state.rules().map(|rules| rules.entry);
@@ -420,6 +439,16 @@ impl Story {
             std::iter::once(known.proposal).chain(verdicts).collect()
         });
         self.by(actor, refs, Data::ActionResolved(Box::new(data)))
+    }
+
+    /// Withdrawn by the pause that met it.
+    pub(crate) fn withdrawn_by_pause(&self, id: ActionId) -> Leaf {
+        let mut leaf = self.resolved(id, Resolution::Withdrawn);
+        leaf.actor = Actor::Gateway;
+        let known = self.state.action(&id);
+        let pause = known.and_then(|known| self.state.stopped_by(known));
+        leaf.refs.push(pause.map_or(NOWHERE, |pause| pause.entry));
+        leaf
     }
 
     pub(crate) fn issued(&self, id: ActionId, permit: PermitId) -> Leaf {

@@ -32,6 +32,8 @@ names! {
     NoSuchQuestion, WrongOutcome, NotItsOwnKey, NotAdmitted, KeyRevoked, KeyTooOld,
     NotDeviceBound, ModelNotAllowed, WrongStatement, NotAllowed, TeamOnly, ReviewerExists, OwnRecord,
     LastAdministrator, BadRoles, BadRules, AgentIsRevoked, OwnAction, NotHisVerdict,
+    AgentIsPaused, StoppedByPause, PausedAlready, NotTheirPause,
+    OwnEdit, UnfoundedEdit, TooManyEdits,
 }
 
 /// What breaks the rule, how, and at which step of the happy path.
@@ -62,7 +64,9 @@ macro_rules! verdict {
 }
 
 mod acts;
+mod edits;
 mod notes;
+mod pauses;
 mod people;
 mod permits;
 mod proposals;
@@ -104,6 +108,8 @@ fn tables() -> impl Iterator<Item = &'static Case> {
         proposals::PROPOSALS,
         proposals::VERDICTS,
         notes::NOTES,
+        pauses::PAUSES,
+        edits::EDITS,
         people::KEYS,
         people::PEOPLE,
         people::TEAM,
@@ -198,6 +204,9 @@ fn every_signed_kind_is_checked_as_its_own_act() {
             Data::AgentRegistered(data) => of(&mut data.signed),
             Data::VerdictGiven(data) => of(&mut data.signed),
             Data::AgentRevoked(data) => of(&mut data.signed),
+            Data::AgentPaused(data) => of(&mut data.signed),
+            Data::ActionEdited(data) => of(&mut data.signed),
+            Data::AgentResumed(data) => of(&mut data.signed),
             Data::CredentialAdmitted(data) => of(&mut data.signed),
             Data::CredentialRevoked(data) => of(&mut data.signed),
             Data::ReviewerChanged(data) => of(&mut data.signed),

@@ -26,6 +26,9 @@ const FREE: &[(&str, &[&str])] = &[
     ("rules.changed", &["time"]),
     ("agent.registered", &["time"]),
     ("agent.revoked", &["time"]),
+    ("agent.paused", &["time"]),
+    ("agent.resumed", &["time"]),
+    ("action.edited", &["time"]),
     ("verdict.recognised", &["time"]),
     (
         "action.proposed",

@@ -34,7 +34,31 @@ pub(super) fn story() -> Story {
     story.run();
     let denied = story.propose();
     story.deny(denied);
+    // What it asks for is edited, and decided by somebody else.
+    let asked = story.propose();
+    let edited = story.replace(asked, &crate::testkit::sample_action(99));
     story.swap(&mut other);
+    let mut dora = story.newcomer("Dora", Algorithm::EdDsa);
+    story.join(&mut dora);
+    story.swap(&mut dora);
+    story.approve(edited);
+    story.redeem(edited);
+    story.complete(edited);
+    story.swap(&mut dora);
+    let draft = story.removal(&dora);
+    story.write(draft);
+    story.swap(&mut other);
+    // It is paused twice, of which one is lifted.
+    let waits = story.propose();
+    let draft = story.pause(None);
+    let paused = story.write(draft);
+    let draft = story.withdrawal_by(waits, paused);
+    story.write(draft);
+    story.swap(&mut other);
+    let draft = story.pause("nightly-42".parse().ok());
+    let of_a_run = story.write(draft);
+    let draft = story.resumption(of_a_run);
+    story.write(draft);
     let draft = story.agent_revocation();
     story.write(draft);
     let draft = story.removal(&other);
@@ -59,6 +83,7 @@ fn a_good_log_passes() {
             ("Ada", false, vec![Role::Administrator, Role::Reviewer]),
             ("Ben", true, vec![Role::Reviewer]),
             ("Cleo", false, vec![Role::Administrator]),
+            ("Dora", true, vec![Role::Reviewer]),
         ]
     );
 }
@@ -79,6 +104,11 @@ fn signed_by(story: &mut Story, mut key: Member, tell: impl FnOnce(&mut Story) -
     let draft = tell(story);
     std::mem::swap(&mut story.key, &mut key.key);
     draft
+}
+
+/// What a reviewer makes of a proposal.
+fn other_action() -> vidimus_protocol::action::Action {
+    crate::testkit::sample_action(99)
 }
 
 fn is_a_wrong_signature(error: &ReplayError) -> bool {
@@ -170,6 +200,139 @@ const FORGERIES: &[(&str, Forgery, Is)] = &[
             draft
         },
         |error| matches!(error, ReplayError::Act(ActError::Item(_))),
+    ),
+    (
+        "the gateway edits in the reviewer's name",
+        |story, _| {
+            let action = story.propose();
+            let key = made_up(story);
+            signed_by(story, key, |story| story.edit(action, &other_action()).0)
+        },
+        is_a_wrong_signature,
+    ),
+    (
+        "the gateway proposes another payload than the edit names",
+        |story, _| {
+            let action = story.propose();
+            let (draft, mut successor) = story.edit(action, &other_action());
+            story.write(draft);
+            let (_, other) = story.edit(action, &crate::testkit::sample_action(7));
+            let signed = successor.action;
+            successor = other;
+            successor.action = signed;
+            story.succession(action, &successor)
+        },
+        |error| violates(error, Violation::UnfoundedEdit),
+    ),
+    (
+        "the gateway names another successor in a signed edit",
+        |story, _| {
+            let action = story.propose();
+            let (mut draft, _) = story.edit(action, &other_action());
+            let Data::ActionEdited(data) = &mut draft.leaf.data else {
+                unreachable!("it edits");
+            };
+            data.signed.item.edited = ActionId::from_random([9; 16]);
+            draft
+        },
+        |error| matches!(error, ReplayError::Act(ActError::Item(_))),
+    ),
+    (
+        "who edited it approves it",
+        |story, _| {
+            let action = story.propose();
+            let edited = story.replace(action, &other_action());
+            story.verdict(edited, Verdict::Approve, "")
+        },
+        |error| violates(error, Violation::OwnEdit),
+    ),
+    (
+        "the owner edits what his agent proposes",
+        |story, ada| {
+            let action = story.propose();
+            story.swap(ada);
+            story.edit(action, &other_action()).0
+        },
+        |error| violates(error, Violation::OwnAction),
+    ),
+    (
+        "an approval of what was edited counts for what came of it",
+        |story, ada| {
+            // Cleo approves, Ben edits, and the gateway says that it is approved.
+            let action = story.propose();
+            story.swap(ada);
+            let mut cleo = story.newcomer("Cleo", Algorithm::Es256);
+            story.join(&mut cleo);
+            story.swap(&mut cleo);
+            let draft = story.verdict(action, Verdict::Approve, "");
+            story.write(draft);
+            story.swap(&mut cleo);
+            story.swap(ada);
+            let edited = story.replace(action, &other_action());
+            story.resolution(edited, Resolution::Approved)
+        },
+        |error| violates(error, Violation::NoQuorum),
+    ),
+    (
+        "the gateway supersedes what nobody edited",
+        |story, _| {
+            let action = story.propose();
+            story.resolution(action, Resolution::Superseded)
+        },
+        |error| violates(error, Violation::UnfoundedResolution),
+    ),
+    (
+        "the gateway lifts a pause in the reviewer's name",
+        |story, _| {
+            let draft = story.pause(None);
+            let paused = story.write(draft);
+            let key = made_up(story);
+            signed_by(story, key, |story| story.resumption(paused))
+        },
+        is_a_wrong_signature,
+    ),
+    (
+        "the owner lifts the reviewer's pause",
+        |story, ada| {
+            let draft = story.pause(None);
+            let paused = story.write(draft);
+            story.swap(ada);
+            story.resumption(paused)
+        },
+        |error| violates(error, Violation::NotTheirPause),
+    ),
+    (
+        "the gateway makes of a whole agent's pause that of a run",
+        |story, _| {
+            let mut draft = story.pause(None);
+            let Data::AgentPaused(data) = &mut draft.leaf.data else {
+                unreachable!("it pauses");
+            };
+            data.signed.item.run = "another".parse().ok();
+            draft
+        },
+        |error| matches!(error, ReplayError::Act(ActError::Item(_))),
+    ),
+    (
+        "the agent redeems what a pause stopped",
+        |story, _| {
+            let action = story.propose();
+            story.approve(action);
+            let draft = story.pause(None);
+            story.write(draft);
+            story.redemption(action)
+        },
+        |error| violates(error, Violation::StoppedByPause),
+    ),
+    (
+        "the gateway withdraws what nobody paused",
+        |story, _| {
+            let action = story.propose();
+            let draft = story.pause("another".parse().ok());
+            let paused = story.write(draft);
+            story.withdrawal_by(action, paused)
+        },
+        |error| violates(error, Violation::WrongActor),
     ),
     (
         "the owner approves what his agent proposes",

@@ -20,4 +20,4 @@ why: SafeText, } | { "is": "succeeded" } | { "is": "failed",
 /**
  * Why.
  */
-why: SafeText, } | { "is": "unknown" } | { "is": "denied" } | { "is": "expired" } | { "is": "withdrawn" } | { "is": "refused" } | { "is": "not_run" };
+why: SafeText, } | { "is": "unknown" } | { "is": "denied" } | { "is": "expired" } | { "is": "withdrawn" } | { "is": "stopped" } | { "is": "refused" } | { "is": "superseded" } | { "is": "not_run" };

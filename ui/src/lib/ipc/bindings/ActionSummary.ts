@@ -43,6 +43,10 @@ expiresAtUnixMs: number,
  */
 status: ActionStatus, 
 /**
+ * Who edited what its agent proposed, last, if anybody did.
+ */
+editedBy: string | null, 
+/**
  * Whether a program waits for the answer. `None` when no longer pending
  * or not known (offline).
  */

@@ -6,7 +6,7 @@ import type { CeremonyPurpose, Command, ConsoleView, Event, Reply, Route, Told }
 import { formatAddress, type Place } from '../../stores/place';
 import { followedView } from './gateways';
 import { FAKE_CONSOLE_MARKER } from './marker';
-import { entry, lockedView, problem } from './parts';
+import { edited, entry, fields, lockedView, problem } from './parts';
 import type { Scenario } from './scenario';
 import { scenarios } from './scenarios';
 import { failing, joining, joiningRead, MODELS, people, sessions, signedBy } from './teams';
@@ -115,6 +115,10 @@ export class FakeBackend implements Backend {
         if (found !== undefined) return { is: 'review', value: found };
         throw new ProblemError(problem('no_such_action', `There is no action \`${command.action}\` in this log.`, 'Go back to the inbox.'));
       }
+      case 'edit_fields':
+        return { is: 'edit_fields', value: fields() };
+      case 'preview_edit':
+        return { is: 'edit_preview', value: edited() };
       case 'deliveries':
         return { is: 'deliveries', value: world.deliveries ?? { endpoints: 0, problem: null, deliveries: [] } };
       case 'history': {

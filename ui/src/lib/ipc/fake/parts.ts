@@ -3,19 +3,24 @@
 import type {
   ActionStatus,
   ActionSummary,
+  AgentView,
   CommandView,
   ConsoleView,
+  Difference,
   DesktopView,
   EntryView,
   Fact,
+  FieldView,
   HistoryRow,
   NoteView,
+  PauseView,
   Problem,
   ReviewView,
   ReviewerView,
   SafeText,
   ServiceView,
   Span,
+  WordView,
 } from '../types';
 
 export const MINUTE = 60_000;
@@ -60,6 +65,7 @@ export function action(id: string, change: Partial<ActionSummary> = {}): ActionS
     proposedAtUnixMs: now - 3 * MINUTE,
     expiresAtUnixMs: now + 12 * MINUTE,
     status: { is: 'pending' },
+    editedBy: null,
     somebodyWaits: true,
     ...change,
   };
@@ -94,6 +100,42 @@ const EARLIER: [string, ActionStatus][] = [
   ['terraform apply -auto-approve plan.tfplan', { is: 'denied' }],
 ];
 
+export function agent(change: Partial<AgentView> = {}): AgentView {
+  return {
+    id: 'agt_7Q2M',
+    name: 'claude-code',
+    profilePath: '/home/ada/.config/vidimus/agents/claude-code.json',
+    revoked: false,
+    pauses: [],
+    ...change,
+  };
+}
+
+/** What of the usual command may be edited. */
+export function fields(): FieldView[] {
+  const word = (value: string, fixed: string | null = null): WordView => ({ text: fixed === null ? value : null, shown: text(value), fixed });
+  return [
+    {
+      id: 'arguments',
+      label: text('Arguments'),
+      sort: 'words',
+      words: [
+        word('terraform', 'The program’s name stays as it is: another program is another action.'),
+        word('apply'),
+        word('-auto-approve'),
+        word('plan.tfplan', 'An argument that names the script or a bound file stays as it is, and in its order.'),
+      ],
+    },
+    { id: 'env.TZ', label: text('TZ'), sort: 'line', words: [word('Europe/Berlin')] },
+  ];
+}
+
+export const edited = (): Difference[] => [{ path: text('argument 2'), before: text('-auto-approve'), after: text('-input=false') }];
+
+export function pause(change: Partial<PauseView> = {}): PauseView {
+  return { entry: 51, run: null, by: 'Mei Watanabe', me: false, atUnixMs: Date.now() - 4 * MINUTE, blocked: null, ...change };
+}
+
 export function note(entry: number, by: string, words: string): NoteView {
   return { entry, by, atUnixMs: Date.now() - 2 * MINUTE, text: text(words) };
 }
@@ -115,6 +157,12 @@ export function review(summary: ActionSummary, change: Partial<ReviewView> = {})
       fact('Assurance', 'user verification required'),
     ],
     marks: 0,
+    editBlocked: null,
+    editedFrom: null,
+    editedInto: null,
+    agent: 'agt_7Q2M',
+    run: 'nightly-2026-11-21',
+    pauses: [],
     digest: digest(3),
     entry: 41,
     blocked: null,
@@ -159,7 +207,7 @@ export function view(change: Partial<ConsoleView> = {}): ConsoleView {
     waitsForOthers: [],
     claims: 0,
     recent: [],
-    agents: [{ id: 'agt_7Q2M', name: 'claude-code', profilePath: '/home/ada/.config/vidimus/agents/claude-code.json' }],
+    agents: [agent()],
     tryCommand: '/opt/vidimus/bin/vidimus exec -- /usr/bin/printf "held, seen, released\\n"',
     doubts: [],
     notices: [],

@@ -3,7 +3,7 @@
 
 import type { ConsoleView, DeliveryView, WhatView } from '../types';
 import { gatewayScenarios } from './gateways';
-import { action, ADA, command, desktop, digest, fact, lockedView, mark, MINUTE, note, problem, review, rows, text, view } from './parts';
+import { action, ADA, agent, command, desktop, digest, edited, fact, lockedView, mark, MINUTE, note, pause, problem, review, rows, text, view } from './parts';
 import { base, reviewed, signedInInbox, type Scenario } from './scenario';
 import { teamScenarios } from './teams';
 
@@ -384,6 +384,26 @@ export const scenarios: Record<string, () => Scenario> = {
         },
       },
     }),
+  'review-edit': () => ({ ...reviewed({}), steps: ['edit-open'] }),
+  'review-edit-look': () => ({ ...reviewed({}), steps: ['edit-open', ['edit-word-2', '-input=false'], 'edit-look'] }),
+  'review-edited': () =>
+    reviewed({
+      summary: action('act_02', { title: text('terraform apply -input=false plan.tfplan'), editedBy: 'Mei Watanabe' }),
+      what: shown({ argv: ['terraform', 'apply', '-input=false', 'plan.tfplan'].map((word) => text(word)) }),
+      editedFrom: { action: 'act_01', by: 'Mei Watanabe', me: false, differences: edited() },
+    }),
+  'review-superseded': () =>
+    reviewed({
+      summary: action('act_01', { status: { is: 'superseded' }, somebodyWaits: null }),
+      editedInto: { action: 'act_02', by: 'Ada Reviewer', me: true },
+    }),
+  paused: () => base({ view: { ...signedInInbox(), agents: [agent({ pauses: [pause({ by: 'Ada Reviewer', me: true })] })] } }),
+  'review-pause': () => ({ ...reviewed({}), steps: ['pause', 'pause-run'] }),
+  'review-stopped': () => {
+    const pauses = [pause({ run: 'nightly-2026-11-21', by: 'Ada Reviewer', me: true })];
+    const summary = action('act_01', { status: { is: 'stopped' }, somebodyWaits: null });
+    return reviewed({ summary, pauses }, { agents: [agent({ pauses })] });
+  },
   first: () => base({ view: view({ agents: [], tryCommand: null }), history: rows(2) }),
   empty: () => base({ view: view() }),
   inbox: () => base(),

@@ -16,7 +16,7 @@ import type {
   SessionRow,
 } from '../types';
 import { elsewhere, JOINING, KEY_FINGERPRINT, LOG_FINGERPRINT, PRODUCTION } from './gateways';
-import { action, ADA, digest, MINUTE, problem, review, text, view } from './parts';
+import { action, ADA, agent, digest, MINUTE, pause, problem, review, text, view } from './parts';
 import { base, signedInInbox, type Scenario } from './scenario';
 
 const DAY = 24 * 60 * MINUTE;
@@ -151,9 +151,9 @@ export function people(change: Partial<PeopleView> & { administrator?: boolean }
     agents: personal
       ? []
       : [
-          { id: 'agt_7Q2M', name: 'claude-code', owner: 'Mei Watanabe', registrar: 'Ada Reviewer', revoked: false, mayRevoke: administrator },
-          { id: 'agt_1B8T', name: 'release-bot', owner: 'Ada Reviewer', registrar: 'Ada Reviewer', revoked: false, mayRevoke: true },
-          { id: 'agt_0C3D', name: 'intern-bot', owner: 'Tomás Ferreira', registrar: 'Linus Andersen', revoked: true, mayRevoke: false },
+          { id: 'agt_7Q2M', name: 'claude-code', owner: 'Mei Watanabe', registrar: 'Ada Reviewer', revoked: false, mayRevoke: administrator, pauses: [] },
+          { id: 'agt_1B8T', name: 'release-bot', owner: 'Ada Reviewer', registrar: 'Ada Reviewer', revoked: false, mayRevoke: true, pauses: [] },
+          { id: 'agt_0C3D', name: 'intern-bot', owner: 'Tomás Ferreira', registrar: 'Linus Andersen', revoked: true, mayRevoke: false, pauses: [] },
         ],
     ...change,
   };
@@ -223,12 +223,28 @@ export function signedBy(command: Command, { people: list = people() }: Scenario
       return `New rules: ${command.rules.quorum} must approve.`;
     case 'revoke_agent':
       return 'The agent is ended.';
+    case 'edit':
+      return 'Edit what claude-code asks for (1 change): the edited action takes its place and is decided anew.';
+    case 'pause_agent':
+      return command.run === null ? 'The agent is paused.' : `The run ${command.run} is paused.`;
+    case 'resume_agent':
+      return 'The agent is resumed.';
     case 'recognise':
       return `The verdict in entry ${command.entry} was mine.`;
     default:
       return null;
   }
 }
+
+/** Somebody else's pause of one's own agent. */
+const BLOCKED = pause({
+  entry: 53,
+  blocked: problem(
+    'not_your_pause',
+    'Somebody else paused it, and it is your own agent, or one that you registered.',
+    'They resume it, or an administrator, or another reviewer.',
+  ),
+});
 
 const team = (administrator: boolean, change: Partial<Scenario> = {}, shown: Partial<ConsoleView> = {}): Scenario => {
   const { inbox, recent } = signedInInbox();
@@ -277,6 +293,16 @@ export const teamScenarios: Record<string, () => Scenario> = {
   'team-joining': () => team(true, { steps: ['joining'] }),
   'team-rules': () => team(true, { steps: ['rules-change', 'rules-device-bound'] }),
   'team-agent-end': () => team(true, { steps: ['agent-end'] }),
+  'team-agents-paused': () => {
+    const agents = people({ administrator: true }).agents.map((one) => ({
+      ...one,
+      pauses: one.id === 'agt_7Q2M' ? [pause(), pause({ entry: 52, run: 'nightly-2026-11-21', by: 'Ada Reviewer', me: true })] : one.id === 'agt_1B8T' ? [BLOCKED] : [],
+    }));
+    const paused = [agent({ pauses: [pause()] }), agent({ id: 'agt_1B8T', name: 'release-bot', pauses: [BLOCKED] })];
+    const scenario = team(true, {}, { agents: paused });
+    return { ...scenario, others: (scenario.others ?? []).map((one) => ({ ...one, people: people({ administrator: true, agents }) })) };
+  },
+  'team-agent-pause': () => team(true, { steps: ['pause'] }),
   'people-personal': () => base({ view: view(), at: 'people', people: personal() }),
   'people-empty': () =>
     base({ view: view(), at: 'people', people: { ...personal(), claims: [] } }),

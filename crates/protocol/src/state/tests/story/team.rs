@@ -1,20 +1,22 @@
 //! The story of a team: who signs what.
 
-use super::{Story, action, agent};
+use super::{Story, action, agent, part};
+use crate::action::PAYLOAD_TYPE;
 use crate::bytes::{Blob, Digest, sha256};
 use crate::entry::{
-    AgentRevoked, CredentialAdmitted, CredentialRevoked, Data, Kind, Leaf, Profile, Ref,
-    ReviewerChanged, ReviewerRegistered, ReviewerRemoved, RulesChanged, VerdictRecognised,
+    AgentPaused, AgentResumed, AgentRevoked, CredentialAdmitted, CredentialRevoked, Data, Edited,
+    Kind, Leaf, PartRef, Profile, Ref, Resolution, ReviewerChanged, ReviewerRegistered,
+    ReviewerRemoved, RulesChanged, VerdictRecognised,
 };
 use crate::envelope::{
-    ActType, AdmissionItem, AgentRevocationItem, RecognitionItem, RemovalItem, ReviewerChangeItem,
-    ReviewerItem, Revocation, RevocationItem, Role, RulesItem,
+    ActType, AdmissionItem, AgentRevocationItem, EditItem, PauseItem, RecognitionItem, RemovalItem,
+    ResumptionItem, ReviewerChangeItem, ReviewerItem, Revocation, RevocationItem, Role, RulesItem,
 };
-use crate::id::{ActionId, ReviewerId};
+use crate::id::{ActionId, Actor, AgentId, ReviewerId, RunId};
 use crate::model::{Aaguid, Model};
 
 /// The happy path of a team: every kind that there is nowhere else.
-pub(super) const PATH: [Kind; 19] = [
+pub(super) const PATH: [Kind; 25] = [
     Kind::LogOpened,
     Kind::CredentialEnrolled,
     Kind::CredentialEnrolled,
@@ -31,10 +33,21 @@ pub(super) const PATH: [Kind; 19] = [
     Kind::PermitIssued,
     Kind::PermitRedeemed,
     Kind::ActionCompleted,
+    Kind::AgentPaused,
+    Kind::AgentResumed,
+    Kind::ActionProposed,
+    Kind::ActionEdited,
+    Kind::ActionProposed,
+    Kind::ActionResolved,
     Kind::AgentRevoked,
     Kind::CredentialRevoked,
     Kind::ReviewerRemoved,
 ];
+
+/// What a reviewer makes of a proposal.
+pub(crate) fn edited_payload() -> PartRef {
+    part("payload", PAYLOAD_TYPE, "edited")
+}
 
 /// A person and the key in his hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +145,9 @@ impl Story {
             Kind::CredentialEnrolled => ben_again(),
             Kind::CredentialAdmitted
             | Kind::CredentialRevoked
+            | Kind::ActionEdited
+            | Kind::AgentPaused
+            | Kind::AgentResumed
             | Kind::VerdictGiven
             | Kind::VerdictRecognised => ben(),
             _ => ada(),
@@ -255,6 +271,85 @@ impl Story {
         let signed = self.signed(ActType::AgentRevoked, item);
         let data = Data::AgentRevoked(Box::new(AgentRevoked { signed }));
         self.by_person(vec![self.key_entry(), registration], data)
+    }
+
+    /// Edits an action, of which another takes the place.
+    pub(crate) fn edited(&mut self, id: ActionId, to: ActionId) -> Leaf {
+        let known = self.state.action(&id);
+        let (digest, proposal) = known.map_or((Digest([0; 32]), super::NOWHERE), |known| {
+            (known.digest, known.proposal)
+        });
+        let item = EditItem {
+            action: id,
+            action_digest: digest,
+            edited: to,
+            edited_digest: edited_payload().commit,
+            proposal_leaf: proposal.leaf,
+        };
+        let signed = self.signed(ActType::ActionEdited, item);
+        let data = Data::ActionEdited(Box::new(Edited { signed }));
+        self.by_person(vec![proposal, self.key_entry()], data)
+    }
+
+    /// The proposal that takes the place of an edited action.
+    pub(crate) fn successor(&self, id: ActionId) -> Leaf {
+        let known = self.state.action(&id);
+        let edit = known.and_then(|known| known.edit.as_ref());
+        let (to, entry) = edit.map_or((action(9), super::NOWHERE), |edit| (edit.to, edit.entry));
+        let mut leaf = self.proposed(to);
+        leaf.actor = Actor::Gateway;
+        leaf.refs.push(entry);
+        leaf.parts[1] = edited_payload();
+        if let Data::ActionProposed(data) = &mut leaf.data {
+            data.edits = Some(id);
+        }
+        leaf
+    }
+
+    /// Resolved since another action took its place.
+    pub(crate) fn superseded(&self, id: ActionId) -> Leaf {
+        let mut leaf = self.resolved(id, Resolution::Superseded);
+        let known = self.state.action(&id);
+        let edit = known.and_then(|known| known.edit.as_ref());
+        let to = edit.and_then(|edit| self.state.action(&edit.to));
+        leaf.refs.push(to.map_or(super::NOWHERE, |to| to.proposal));
+        leaf
+    }
+
+    /// Pauses the agent, or one run of it.
+    pub(crate) fn paused(&mut self, run: Option<RunId>) -> Leaf {
+        self.paused_agent(agent(), run)
+    }
+
+    pub(crate) fn paused_agent(&mut self, agent: AgentId, run: Option<RunId>) -> Leaf {
+        let known = self.state.agent(&agent);
+        let registration = known.map_or(super::NOWHERE, |known| known.entry);
+        let item = PauseItem {
+            agent,
+            registration: registration.leaf,
+            run,
+        };
+        let signed = self.signed(ActType::AgentPaused, item);
+        let data = Data::AgentPaused(Box::new(AgentPaused { signed }));
+        self.by_person(vec![self.key_entry(), registration], data)
+    }
+
+    /// Lifts the last pause of the agent.
+    pub(crate) fn resumed(&mut self) -> Leaf {
+        self.resumed_agent(agent())
+    }
+
+    pub(crate) fn resumed_agent(&mut self, agent: AgentId) -> Leaf {
+        let known = self.state.agent(&agent);
+        let pause = known.and_then(|known| known.standing_pauses().last());
+        let pause = pause.map_or(super::NOWHERE, |pause| pause.entry);
+        let item = ResumptionItem {
+            agent,
+            pause: pause.leaf,
+        };
+        let signed = self.signed(ActType::AgentResumed, item);
+        let data = Data::AgentResumed(Box::new(AgentResumed { signed }));
+        self.by_person(vec![self.key_entry(), pause], data)
     }
 
     pub(crate) fn recognised(&mut self, id: ActionId) -> Leaf {

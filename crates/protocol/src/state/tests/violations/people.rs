@@ -15,7 +15,11 @@ macro_rules! item {
 const NO_LEAF: Digest = Digest([0xcc; 32]);
 
 /// Puts a leaf of a team at work in the entry's place.
-fn in_a_team(story: &mut Story, entry: &mut Entry, write: impl FnOnce(&mut Story) -> Leaf) {
+pub(super) fn in_a_team(
+    story: &mut Story,
+    entry: &mut Entry,
+    write: impl FnOnce(&mut Story) -> Leaf,
+) {
     *story = Story::team_at_work();
     let leaf = write(story);
     instead(story, entry, leaf);
