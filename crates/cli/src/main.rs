@@ -11,6 +11,7 @@ mod exec;
 mod export;
 mod gateway;
 mod manual;
+mod mcp;
 mod out;
 mod standing;
 mod stop;
@@ -88,6 +89,10 @@ fn run(cli: Cli) -> Result<u8, Stop> {
         Command::Wait(args) => {
             let home = home()?;
             runtime(Builder::new_current_thread())?.block_on(wait::run(args, &home))
+        }
+        Command::Mcp(args) => {
+            let home = home()?;
+            runtime(Builder::new_multi_thread())?.block_on(mcp::run(args, &home))
         }
         Command::Answer(args) => {
             let home = home()?;

@@ -236,7 +236,8 @@ impl Gateway {
     fn redeem(&self, action: ActionId, redeem: &Redeem) -> Option<(u16, Vec<u8>)> {
         let mut world = self.world();
         world.redemptions += 1;
-        if world.redemptions > 1 {
+        let life = world.life(action).map(|(life, _)| life);
+        if matches!(life, Some(Life::Redeemed | Life::Completed)) {
             return Some(problem(409, "permit_not_in_force"));
         }
         assert_eq!(redeem.permit, world.permit(action));
