@@ -14,6 +14,7 @@ mod deep;
 mod direction;
 mod guards;
 mod independent;
+mod mcp;
 mod node;
 mod opinions;
 mod package;
