@@ -47,6 +47,7 @@ const FILES: &[&str] = &[
     "usr/share/man/man1/vidimus-exec.1.gz",
     "usr/share/man/man1/vidimus-export.1.gz",
     "usr/share/man/man1/vidimus-gateway.1.gz",
+    "usr/share/man/man1/vidimus-mcp.1.gz",
     "usr/share/man/man1/vidimus-verify.1.gz",
     "usr/share/man/man1/vidimus-wait.1.gz",
     "usr/share/man/man1/vidimus-webhook.1.gz",

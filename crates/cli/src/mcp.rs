@@ -65,7 +65,8 @@ fn shown(args: &McpArgs) -> Result<String, Stop> {
             .map_err(|why| usage(format!("`{}` is no address: {why}", visible(url))));
     }
     if args.command.is_empty() {
-        let words = "name the server whose changes are meant: `--name NAME`, `--url URL` or `-- COMMAND`";
+        let words =
+            "name the server whose changes are meant: `--name NAME`, `--url URL` or `-- COMMAND`";
         return Err(usage(words.into()));
     }
     Ok(quote_all(own_words(args)?))
@@ -103,9 +104,9 @@ fn upstream(args: &McpArgs) -> Result<Upstream, Stop> {
         return Ok(Upstream::Program(args.command.clone()));
     };
     let headers = args.header.iter().map(|header| {
-        let (name, variable) = header
-            .split_once('=')
-            .ok_or_else(|| usage("`--header` takes HEADER=VARIABLE, the name of a variable".into()))?;
+        let (name, variable) = header.split_once('=').ok_or_else(|| {
+            usage("`--header` takes HEADER=VARIABLE, the name of a variable".into())
+        })?;
         let value = std::env::var(variable).map_err(|_| {
             usage(format!(
                 "`{}` is not set: `--header` takes the name of an environment variable",

@@ -27,7 +27,8 @@ fn help_names_every_command_and_code() {
     let help = vidimus(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
     let names = [
-        "exec", "wait", "answer", "verify", "export", "backup", "gateway", "webhook", "--home",
+        "exec", "mcp", "wait", "answer", "verify", "export", "backup", "gateway", "webhook",
+        "--home",
     ];
     for name in names {
         assert!(text(&help.stdout).contains(name), "{name}");

@@ -67,8 +67,8 @@ impl Call {
                 quoted(key)
             )));
         }
-        let tool = (params.string("name"))
-            .ok_or_else(|| bad("`name` is missing or no string".into()))?;
+        let tool =
+            (params.string("name")).ok_or_else(|| bad("`name` is missing or no string".into()))?;
         let arguments = params.get("arguments").unwrap_or("{}");
         Object::read(arguments)
             .map_err(|why| bad(format!("`arguments` is no object that can be read: {why}")))?;
@@ -172,7 +172,11 @@ impl Meta {
 
     /// Names of members that are not passed on.
     pub(crate) fn dropped(&self) -> Vec<String> {
-        let Some(meta) = self.text.as_deref().and_then(|text| Object::read(text).ok()) else {
+        let Some(meta) = self
+            .text
+            .as_deref()
+            .and_then(|text| Object::read(text).ok())
+        else {
             return Vec::new();
         };
         let dropped = meta.keys().filter(|key| !META.contains(key));

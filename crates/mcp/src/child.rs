@@ -40,7 +40,10 @@ pub(crate) fn start(argv: &[OsString]) -> Result<(Server, Program), Stop> {
     let mut child = command.spawn().map_err(|why| {
         Stop::new(
             vidimus_executor::Why::Usage,
-            format!("the server `{}` cannot be started: {why}", program.display()),
+            format!(
+                "the server `{}` cannot be started: {why}",
+                program.display()
+            ),
         )
     })?;
     let id = child.id().and_then(|id| i32::try_from(id).ok());

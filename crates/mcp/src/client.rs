@@ -71,7 +71,11 @@ fn next_line(input: &mut impl std::io::BufRead) -> Option<String> {
         return None;
     }
     // What is no UTF-8 becomes what is no JSON, and is refused as such.
-    Some(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned())
+    Some(
+        String::from_utf8_lossy(&line)
+            .trim_end_matches(['\r', '\n'])
+            .to_owned(),
+    )
 }
 
 #[cfg(test)]

@@ -137,7 +137,11 @@ impl Held {
     }
 
     async fn when_taken_back(&self) {
-        self.taken_back.subscribe().wait_for(|back| *back).await.ok();
+        self.taken_back
+            .subscribe()
+            .wait_for(|back| *back)
+            .await
+            .ok();
     }
 
     async fn when_attended(&self) {

@@ -245,11 +245,16 @@ impl Shared {
             Ok(())
         } else if status == StatusCode::NOT_FOUND && self.state().session.is_some() {
             // The client has to begin anew, and cannot do so on these streams.
-            Err(Broken::NotSent("it has ended the session; start anew".into()))
+            Err(Broken::NotSent(
+                "it has ended the session; start anew".into(),
+            ))
         } else if status.is_success() {
             Err(Broken::Lost("its answer is no message".into()))
         } else {
-            Err(Broken::Lost(format!("it answers with HTTP {}", status.as_u16())))
+            Err(Broken::Lost(format!(
+                "it answers with HTTP {}",
+                status.as_u16()
+            )))
         }
     }
 
@@ -271,7 +276,11 @@ impl Shared {
             }
             resumes += 1;
             let lost = || Broken::Lost("the connection broke before it answered".into());
-            let last = place.last.clone().filter(|_| resumes <= MAX_RESUMES).ok_or_else(lost)?;
+            let last = place
+                .last
+                .clone()
+                .filter(|_| resumes <= MAX_RESUMES)
+                .ok_or_else(lost)?;
             sleep(place.pause.min(MAX_PAUSE)).await;
             let request = self
                 .request(reqwest::Method::GET, message.version.as_deref())
@@ -281,12 +290,7 @@ impl Shared {
     }
 
     /// Passes on the messages of one stream.
-    async fn events(
-        &self,
-        response: Response,
-        place: &mut Place,
-        of: Option<&Sent>,
-    ) -> Events {
+    async fn events(&self, response: Response, place: &mut Place, of: Option<&Sent>) -> Events {
         let mut seen = Events::default();
         let mut stream = SseStream::from_bytes_stream(response.bytes_stream());
         while let Some(Ok(event)) = stream.next().await {
@@ -318,7 +322,8 @@ impl Shared {
     async fn came(&self, text: String, of: &Sent) -> bool {
         let text = one_line(text);
         let answers = Message::of_server(&text).is_some_and(|message| {
-            let answers = matches!(&message.kind, Kind::Answer { id } if Some(id) == of.id.as_ref());
+            let answers =
+                matches!(&message.kind, Kind::Answer { id } if Some(id) == of.id.as_ref());
             if answers && of.method.as_deref() == Some("initialize") {
                 let result = message.members.object("result").unwrap_or_default();
                 self.state().version = result.string("protocolVersion");
@@ -381,7 +386,10 @@ impl Shared {
         if state.version.is_some() {
             return false;
         }
-        let open = message.cancels.as_ref().and_then(|id| state.open.remove(id));
+        let open = message
+            .cancels
+            .as_ref()
+            .and_then(|id| state.open.remove(id));
         open.map(|stream| stream.abort()).is_some()
     }
 

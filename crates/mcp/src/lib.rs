@@ -110,7 +110,7 @@ pub async fn serve(
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = proxy.end() => {}
+        () = proxy.end(server_ended) => {}
         () = draining => {}
     }
     // Closes the server's input.

@@ -55,11 +55,7 @@ impl Link {
     }
 
     /// Sends a request of our own.
-    pub(crate) async fn ask(
-        &self,
-        method: &str,
-        params: Option<&str>,
-    ) -> Result<Asked<'_>, Gone> {
+    pub(crate) async fn ask(&self, method: &str, params: Option<&str>) -> Result<Asked<'_>, Gone> {
         let (sender, reply) = oneshot::channel();
         let id = {
             let mut state = self.state();
@@ -125,8 +121,7 @@ impl Asked<'_> {
 
     /// Tells the server that nobody waits any more.
     pub(crate) async fn cancel(&self) {
-        let id: serde_json::Value =
-            serde_json::from_str(&self.id.to_text()).unwrap_or_default();
+        let id: serde_json::Value = serde_json::from_str(&self.id.to_text()).unwrap_or_default();
         let params = serde_json::json!({"requestId": id});
         let told = notification("notifications/cancelled", &params);
         self.link.pass(told).await;

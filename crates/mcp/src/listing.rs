@@ -136,7 +136,10 @@ impl Proxy {
         let gone = |_| unlisted("it is gone");
         let mut asked = (self.link.ask("tools/list", Some(params)).await).map_err(gone)?;
         let reply = timeout(FOR_A_PAGE, asked.reply()).await;
-        match reply.map_err(|_| unlisted("it does not answer"))?.map_err(gone)? {
+        match reply
+            .map_err(|_| unlisted("it does not answer"))?
+            .map_err(gone)?
+        {
             Reply::Result(result) => Ok(result),
             Reply::Error(error) => Err(unlisted(&visible(&error))),
         }

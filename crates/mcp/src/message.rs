@@ -204,15 +204,39 @@ mod tests {
     fn what_two_readers_could_read_in_two_ways_is_refused() {
         for (text, words) in [
             (r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#, "batch"),
-            (r#"{"jsonrpc":"2.0","method":"ping","method":"tools/call"}"#, "twice"),
-            (r#"{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call"}"#, "no member"),
-            (r#"{"jsonrpc":"2.0","id":1,"result":{},"method":"tools/call"}"#, "both"),
-            (r#"{"jsonrpc":"2.0","id":null,"method":"tools/call"}"#, "`id`"),
-            (r#"{"jsonrpc":"2.0","id":1.0,"method":"tools/call"}"#, "`id`"),
+            (
+                r#"{"jsonrpc":"2.0","method":"ping","method":"tools/call"}"#,
+                "twice",
+            ),
+            (
+                r#"{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call"}"#,
+                "no member",
+            ),
+            (
+                r#"{"jsonrpc":"2.0","id":1,"result":{},"method":"tools/call"}"#,
+                "both",
+            ),
+            (
+                r#"{"jsonrpc":"2.0","id":null,"method":"tools/call"}"#,
+                "`id`",
+            ),
+            (
+                r#"{"jsonrpc":"2.0","id":1.0,"method":"tools/call"}"#,
+                "`id`",
+            ),
             (r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#, "2.0"),
-            (r#"{"jsonrpc":"2.0","id":1,"method":["tools/call"]}"#, "`method`"),
-            (r#"{"jsonrpc":"2.0","method":"ping"} {"method":"tools/call"}"#, "cannot read"),
-            ("\u{feff}{\"jsonrpc\":\"2.0\",\"method\":\"ping\"}", "cannot read"),
+            (
+                r#"{"jsonrpc":"2.0","id":1,"method":["tools/call"]}"#,
+                "`method`",
+            ),
+            (
+                r#"{"jsonrpc":"2.0","method":"ping"} {"method":"tools/call"}"#,
+                "cannot read",
+            ),
+            (
+                "\u{feff}{\"jsonrpc\":\"2.0\",\"method\":\"ping\"}",
+                "cannot read",
+            ),
             ("nonsense", "cannot read"),
         ] {
             let refused = Message::of_client(text).unwrap_err();

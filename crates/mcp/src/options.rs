@@ -51,7 +51,11 @@ mod tests {
             pins: PathBuf::new(),
             accept: String::new(),
         };
-        assert!(options.is_free("read_file") && options.is_free("read_") && options.is_free("list"));
-        assert!(!options.is_free("listing") && !options.is_free("write") && !options.is_free("READ_x"));
+        assert!(
+            options.is_free("read_file") && options.is_free("read_") && options.is_free("list")
+        );
+        assert!(
+            !options.is_free("listing") && !options.is_free("write") && !options.is_free("READ_x")
+        );
     }
 }

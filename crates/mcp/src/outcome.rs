@@ -65,11 +65,9 @@ fn said(result: &str) -> String {
     let read: Option<Value> = serde_json::from_str(result).ok();
     let texts = read.and_then(|result| {
         let content = result.get("content")?.as_array()?;
-        let texts = content.iter().map(|part| {
-            part.get("text")
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-        });
+        let texts = content
+            .iter()
+            .map(|part| part.get("text").and_then(Value::as_str).map(str::to_owned));
         texts.collect::<Option<Vec<_>>>()
     });
     match texts {

@@ -167,17 +167,16 @@ impl Pins {
         // Something is unknown or changed: another proxy, or the user, may know more.
         let mut judged = Vec::new();
         self.update(|pins| {
-            let each = tools.iter().map(|(tool, definition)| judge(pins, tool, definition));
+            let each = tools
+                .iter()
+                .map(|(tool, definition)| judge(pins, tool, definition));
             judged = each.collect();
         })?;
         Ok(judged)
     }
 
     /// Changes the file as it is now, and nobody else meanwhile.
-    fn update(
-        &mut self,
-        change: impl FnOnce(&mut BTreeMap<String, Pin>),
-    ) -> Result<(), PinError> {
+    fn update(&mut self, change: impl FnOnce(&mut BTreeMap<String, Pin>)) -> Result<(), PinError> {
         let _locked = self.lock()?;
         let before = self.read()?;
         let mut tools = before.clone();
@@ -273,10 +272,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let load = || Pins::load(&folder.path().join("mcp"), "a server").unwrap();
         let mut pins = load();
-        assert_eq!(
-            pins.judge("t", FIRST).unwrap(),
-            Judged::First(FIRST.into())
-        );
+        assert_eq!(pins.judge("t", FIRST).unwrap(), Judged::First(FIRST.into()));
         let spelled = r#"{ "description":"reads","name" : "t" }"#;
         assert_eq!(
             pins.judge("t", spelled).unwrap(),

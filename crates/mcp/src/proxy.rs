@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, OnceCell, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use vidimus_executor::text::visible;
 use vidimus_executor::{Executor, Request, Stop, Why};
 use vidimus_protocol::ActionId;
@@ -32,6 +32,8 @@ use crate::told::{Form, Told};
 const MAX_HELD: usize = 20_000;
 /// How long is waited at the end for withdrawals and reports.
 const AT_THE_END: Duration = Duration::from_secs(10);
+/// How long the server may take then for answers that it owes.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// Loads what asking the gateway takes.
 pub(crate) type Connect = Box<dyn Fn() -> Result<Executor, Stop> + Send + Sync>;
@@ -58,6 +60,8 @@ pub(crate) struct State {
     pub(crate) held: HashMap<ActionId, Arc<Held>>,
     pub(crate) catalogue: Catalogue,
     pub(crate) tasks: crate::tasks::Tasks,
+    /// Whether nothing is held any more.
+    is_ending: bool,
 }
 
 /// A request of the client's.
@@ -103,7 +107,9 @@ impl Proxy {
         let message = match Message::of_client(&text) {
             Ok(message) => message,
             Err(refused) => {
-                self.say(&format!("a message of the client is not passed on: {refused}"));
+                self.say(&format!(
+                    "a message of the client is not passed on: {refused}"
+                ));
                 self.to_client(error(None, &refused)).await;
                 return true;
             }
@@ -120,7 +126,9 @@ impl Proxy {
                 true
             }
             Kind::Notification { method } if method == "tools/call" => {
-                self.say("a call of a tool without an id is not passed on: nobody could get its result");
+                self.say(
+                    "a call of a tool without an id is not passed on: nobody could get its result",
+                );
                 true
             }
             Kind::Notification { method }
@@ -188,7 +196,11 @@ impl Proxy {
             return Ok(false);
         }
         // Nobody looks at these calls, so the definition must be the known one.
-        let definition = self.state().catalogue.definition(&call.tool).map(str::to_owned);
+        let definition = self
+            .state()
+            .catalogue
+            .definition(&call.tool)
+            .map(str::to_owned);
         if let Some(definition) = definition {
             self.pinned(&call.tool, &definition)
                 .map_err(|stop| Refused::new(code::BAD_PARAMS, stop.words))?;
@@ -228,9 +240,7 @@ impl Proxy {
         waiter.has_schema = self.state().catalogue.has_output_schema(&tool);
         let action = request.id();
         let (held, inputs) = Held::new(action, call, waiter.has_schema);
-        if !self.keep(&held) {
-            let words = "too many calls wait already: cancel some, or wait until they are decided";
-            let stop = Stop::new(Why::Refused, words);
+        if let Err(stop) = self.keep(&held) {
             return self.refuse(&tool, &waiter, &stop).await;
         }
         self.say(&format!(
@@ -260,14 +270,18 @@ impl Proxy {
         }
     }
 
-    /// Keeps a call, unless there are too many.
-    fn keep(&self, held: &Arc<Held>) -> bool {
+    /// Keeps a call, unless there are too many or the session ends.
+    fn keep(&self, held: &Arc<Held>) -> Result<(), Stop> {
         let mut state = self.state();
-        let fits = state.held.len() < MAX_HELD;
-        if fits {
-            state.held.insert(held.action, held.clone());
+        if state.is_ending {
+            return Err(Stop::new(Why::Withdrawn, "the session has ended"));
         }
-        fits
+        if state.held.len() >= MAX_HELD {
+            let words = "too many calls wait already: cancel some, or wait until they are decided";
+            return Err(Stop::new(Why::Refused, words));
+        }
+        state.held.insert(held.action, held.clone());
+        Ok(())
     }
 
     /// What is proposed of a call, and to whom.
@@ -283,9 +297,9 @@ impl Proxy {
             let words = format!("nobody can be shown this call: {why}. Send less, or plainer JSON");
             return Err(Stop::new(Why::Usage, words));
         }
-        let executor = self.executor.get_or_try_init(|| async {
-            (self.connect)().map(Arc::new)
-        });
+        let executor = self
+            .executor
+            .get_or_try_init(|| async { (self.connect)().map(Arc::new) });
         let executor = executor.await?.clone();
         let request = Request::new(action, None, self.options.ttl_s)?;
         Ok((made, request, executor))
@@ -346,7 +360,11 @@ impl Proxy {
         match &message.kind {
             Kind::Answer { id } => {
                 let of = |member| message.members.get(member).map(str::to_owned);
-                let reply = || of("result").map(Reply::Result).or(of("error").map(Reply::Error));
+                let reply = || {
+                    of("result")
+                        .map(Reply::Result)
+                        .or(of("error").map(Reply::Error))
+                };
                 if self.link.answered(id, reply) {
                     return true;
                 }
@@ -369,7 +387,9 @@ impl Proxy {
                 Some(held @ Flight::Held(_)) => {
                     state.in_flight.insert(id.clone(), held);
                     drop(state);
-                    self.say("the server answered a call that it was not given: the answer is dropped");
+                    self.say(
+                        "the server answered a call that it was not given: the answer is dropped",
+                    );
                     return true;
                 }
                 None => None,
@@ -390,15 +410,40 @@ impl Proxy {
         }
     }
 
-    /// Withdraws what waits, and waits until that is done.
-    pub(crate) async fn end(&self) {
-        let held: Vec<_> = self.state().held.values().cloned().collect();
+    /// Withdraws what waits, and waits until that is done. Answers that the
+    /// server still gives may pass meanwhile.
+    pub(crate) async fn end(&self, is_server_gone: bool) {
+        let held: Vec<_> = {
+            let mut state = self.state();
+            state.is_ending = true;
+            state.held.values().cloned().collect()
+        };
         held.iter().for_each(|held| held.take_back());
-        let mut running = std::mem::take(&mut *self.running());
-        let over = async { while running.join_next().await.is_some() {} };
+        let over = async {
+            loop {
+                let mut running = std::mem::take(&mut *self.running());
+                if running.join_next().await.is_none() {
+                    break;
+                }
+                while running.join_next().await.is_some() {}
+            }
+        };
         if timeout(AT_THE_END, over).await.is_err() {
-            self.say("not everything that waits could be withdrawn; it will expire. Nothing of it runs");
+            self.say(
+                "not everything that waits could be withdrawn; it will expire. Nothing of it runs",
+            );
         }
+        let begun = Instant::now();
+        while !is_server_gone && self.is_waited_for() && begun.elapsed() < LAST_ANSWERS {
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Whether the server owes answers.
+    fn is_waited_for(&self) -> bool {
+        let state = self.state();
+        let mut flights = state.in_flight.values();
+        flights.any(|flight| matches!(flight, Flight::Passed { .. }))
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

@@ -42,8 +42,9 @@ impl Upstream {
             Self::Program(argv) => {
                 child::start(argv).map(|(server, program)| (server, Running::Program(program)))
             }
-            Self::Url { url, headers } => http::start(url, headers)
-                .map(|(server, remote)| (server, Running::Remote(remote))),
+            Self::Url { url, headers } => {
+                http::start(url, headers).map(|(server, remote)| (server, Running::Remote(remote)))
+            }
         }
     }
 }

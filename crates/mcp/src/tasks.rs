@@ -112,9 +112,14 @@ impl Task {
             Stage::Approved | Stage::Running => ("working", "approved; it runs".into(), None),
             Stage::Asked(result) => {
                 let requests = Object::read(&result).ok();
-                let requests = requests.and_then(|result| Some(result.get("inputRequests")?.to_owned()));
+                let requests =
+                    requests.and_then(|result| Some(result.get("inputRequests")?.to_owned()));
                 let requests = requests.unwrap_or_else(|| "{}".into());
-                ("input_required", String::new(), Some(("inputRequests", requests)))
+                (
+                    "input_required",
+                    String::new(),
+                    Some(("inputRequests", requests)),
+                )
             }
             Stage::Over(end) => self.over(&end),
         };
@@ -137,7 +142,13 @@ impl Task {
             has_schema: self.held.has_schema,
             is_stateless: true,
         };
-        let told = |told: Told| ("completed", String::new(), Some(("result", told.to_result(form))));
+        let told = |told: Told| {
+            (
+                "completed",
+                String::new(),
+                Some(("result", told.to_result(form))),
+            )
+        };
         match end {
             End::Answered(Reply::Result(text)) => {
                 ("completed", String::new(), Some(("result", text.clone())))

@@ -67,7 +67,10 @@ impl Proxy {
         let executor = self.executor()?;
         let view = executor.look(held.action).await?;
         let Some(question) = view.questions.iter().find(|question| !question.answered) else {
-            return Err(Stop::new(Why::Usage, "nobody has an open question about it"));
+            return Err(Stop::new(
+                Why::Usage,
+                "nobody has an open question about it",
+            ));
         };
         let answer = WriteAnswer {
             question: question.entry,

@@ -52,7 +52,10 @@ fn an_id_that_waits_is_not_given_twice() {
     let mut talk = Talk::start(&place, &["--allow", "read"], &[]);
     let call = talk.call("write", &json!({}));
     gateway.wait("a proposal", |world| world.proposals.len() == 1);
-    talk.write(&json!({"jsonrpc": "2.0", "id": call, "method": "tools/call", "params": {"name": "read"}}).to_string());
+    talk.write(
+        &json!({"jsonrpc": "2.0", "id": call, "method": "tools/call", "params": {"name": "read"}})
+            .to_string(),
+    );
     let answer = talk.message();
     assert_eq!(answer["id"], json!(null));
     assert_eq!(answer["error"]["code"], -32600);

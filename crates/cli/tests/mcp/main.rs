@@ -40,16 +40,26 @@ fn an_approved_call_is_sent_once_as_it_stood_and_its_outcome_reported() {
     let answer = talk.message();
     assert_eq!(answer["id"], "x");
     assert!(
-        answer["result"]["content"][0]["text"].as_str().unwrap().starts_with("did "),
+        answer["result"]["content"][0]["text"]
+            .as_str()
+            .unwrap()
+            .starts_with("did "),
         "{answer}"
     );
     let call = proposed(&gateway);
     assert_eq!(call.tool, "write");
     assert_eq!(call.arguments, arguments);
-    assert!(call.definition.contains("\"writes\""), "{}", call.definition);
+    assert!(
+        call.definition.contains("\"writes\""),
+        "{}",
+        call.definition
+    );
     assert!(call.server.starts_with("python3 -B "), "{}", call.server);
     let [sent] = <[String; 1]>::try_from(talk.calls()).unwrap();
-    assert!(sent.contains(&format!(r#""arguments":{arguments}"#)), "{sent}");
+    assert!(
+        sent.contains(&format!(r#""arguments":{arguments}"#)),
+        "{sent}"
+    );
     assert!(sent.contains(r#""_meta":{"progressToken":7}}"#), "{sent}");
     assert!(talk.said().contains("`vendor/x` in `_meta`"));
     gateway.wait("a report", |world| world.reports.len() == 1);
@@ -202,7 +212,10 @@ fn a_changed_definition_is_refused_until_the_user_accepts_it() {
     let result = &answer["result"];
     assert_eq!(result["structuredContent"]["vidimus"]["status"], "changed");
     let words = result["content"][0]["text"].as_str().unwrap();
-    assert!(words.contains("mcp --accept-changes --name files"), "{words}");
+    assert!(
+        words.contains("mcp --accept-changes --name files"),
+        "{words}"
+    );
     assert!(gateway.world().proposals.is_empty(), "nobody is asked");
     let id = talk.call("read", &json!({}));
     assert!(talk.answer(id)["result"]["content"].is_array(), "as it was");
@@ -242,7 +255,16 @@ fn the_command_line_says_what_is_wrong_with_it() {
         (vec!["mcp", "--accept-changes"], "name the server"),
         (vec!["mcp", "--", "/nowhere/server"], "cannot be started"),
         (vec!["mcp", "--url", "ftp://x/"], "no http or https"),
-        (vec!["mcp", "--url", "http://127.0.0.1:1/", "--header", "A=NOT_SET"], "`NOT_SET` is not set"),
+        (
+            vec![
+                "mcp",
+                "--url",
+                "http://127.0.0.1:1/",
+                "--header",
+                "A=NOT_SET",
+            ],
+            "`NOT_SET` is not set",
+        ),
         (vec!["mcp", "--secret", "x", "--", "true"], "JSON pointer"),
     ] {
         let ended: place::Ended = place.vidimus(&words).output().unwrap().into();

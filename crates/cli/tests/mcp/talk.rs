@@ -69,7 +69,9 @@ impl Talk {
     pub fn send(&mut self, method: &str, params: &Value) -> u64 {
         self.next += 1;
         let id = self.next;
-        self.write(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string());
+        self.write(
+            &json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string(),
+        );
         id
     }
 
@@ -116,7 +118,9 @@ impl Talk {
     /// Calls that the server got.
     pub fn calls(&self) -> Vec<String> {
         let calls = self.notes().into_iter();
-        calls.filter(|line| line.contains("\"tools/call\"")).collect()
+        calls
+            .filter(|line| line.contains("\"tools/call\""))
+            .collect()
     }
 
     pub fn said(&self) -> String {
@@ -135,7 +139,11 @@ impl Talk {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code().unwrap_or(-1);
             }
-            assert!(begun.elapsed() < PATIENCE, "it does not end: {}", self.said());
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "it does not end: {}",
+                self.said()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }

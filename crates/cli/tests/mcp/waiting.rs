@@ -10,7 +10,9 @@ use crate::talk::Talk;
 
 fn kill(talk: &Talk, signal: &str) {
     let id = talk.child.id().to_string();
-    let sent = std::process::Command::new("kill").args([signal, &id]).status();
+    let sent = std::process::Command::new("kill")
+        .args([signal, &id])
+        .status();
     assert!(sent.unwrap().success());
 }
 
@@ -21,7 +23,10 @@ fn a_call_that_waits_too_long_is_pending_and_is_run_once_by_the_tool_that_waits(
     let mut talk = Talk::start(&place, &["--hold", "1s"], &[]);
     let list = talk.send("tools/list", &json!({}));
     let tools = talk.answer(list)["result"]["tools"].clone();
-    assert_eq!(tools.as_array().unwrap().last().unwrap()["name"], "vidimus_wait");
+    assert_eq!(
+        tools.as_array().unwrap().last().unwrap()["name"],
+        "vidimus_wait"
+    );
     let call = talk.call("write", &json!({"a": 1}));
     let answer = talk.answer(call);
     let about = &answer["result"]["structuredContent"]["vidimus"];
@@ -43,9 +48,16 @@ fn a_call_that_waits_too_long_is_pending_and_is_run_once_by_the_tool_that_waits(
     for id in both {
         let answer = answers.iter().find(|answer| answer["id"] == id).unwrap();
         let text = answer["result"]["content"][0]["text"].as_str().unwrap();
-        assert!(text == "did {\"a\": 1}" || text.contains("no call waits here"), "{text}");
+        assert!(
+            text == "did {\"a\": 1}" || text.contains("no call waits here"),
+            "{text}"
+        );
     }
-    assert!(answers.iter().any(|answer| answer["result"]["content"][0]["text"] == "did {\"a\": 1}"));
+    assert!(
+        answers
+            .iter()
+            .any(|answer| answer["result"]["content"][0]["text"] == "did {\"a\": 1}")
+    );
     assert_eq!(talk.calls().len(), 1);
     let again = talk.call("vidimus_wait", &action);
     assert_eq!(talk.status(again), "usage");
@@ -75,7 +87,10 @@ fn a_servers_own_tool_of_that_name_is_left_alone() {
     assert_eq!(talk.status(call), "usage");
     let list = talk.send("tools/list", &json!({}));
     let tools = talk.answer(list)["result"]["tools"].clone();
-    assert_eq!(tools.as_array().unwrap().last().unwrap()["name"], "vidimus_wait_2");
+    assert_eq!(
+        tools.as_array().unwrap().last().unwrap()["name"],
+        "vidimus_wait_2"
+    );
     let call = talk.call("vidimus_wait", &json!({}));
     let answer = talk.answer(call);
     let about = &answer["result"]["structuredContent"]["vidimus"];
@@ -130,7 +145,11 @@ fn when_the_server_goes_what_waits_is_withdrawn() {
     talk.write(r#"{"jsonrpc":"2.0","method":"quit"}"#);
     assert_eq!(talk.status(call), "withdrawn");
     assert_eq!(talk.ended(), 70);
-    assert!(talk.said().contains("has ended (exit status: 3)"), "{}", talk.said());
+    assert!(
+        talk.said().contains("has ended (exit status: 3)"),
+        "{}",
+        talk.said()
+    );
     assert!(gateway.world().withdrawn);
 }
 
@@ -198,7 +217,10 @@ fn a_cancelled_call_that_runs_already_is_reported_as_unknown() {
         panic!("it is not done");
     };
     assert!(why.contains("nobody knows"), "{why}");
-    let told = talk.notes().into_iter().find(|line| line.contains("cancelled"));
+    let told = talk
+        .notes()
+        .into_iter()
+        .find(|line| line.contains("cancelled"));
     assert!(told.unwrap().contains("\"requestId\":\"vidimus-"));
 }
 
@@ -207,12 +229,16 @@ fn many_calls_wait_at_once() {
     let gateway = Gateway::start(Decide::Nothing);
     let place = Place::connected(&gateway);
     let mut talk = Talk::start(&place, &[], &[]);
-    let calls: Vec<u64> = (0..20).map(|n| talk.call("write", &json!({"n": n}))).collect();
+    let calls: Vec<u64> = (0..20)
+        .map(|n| talk.call("write", &json!({"n": n})))
+        .collect();
     gateway.wait("the proposals", |world| world.proposals.len() == 20);
     let ping = talk.send("ping", &json!({}));
     assert_eq!(talk.message()["id"], ping, "nobody waits behind them");
     gateway.world().decide = Decide::Deny("all of you");
-    let mut denied: Vec<u64> = (0..20).map(|_| talk.message()["id"].as_u64().unwrap()).collect();
+    let mut denied: Vec<u64> = (0..20)
+        .map(|_| talk.message()["id"].as_u64().unwrap())
+        .collect();
     denied.sort_unstable();
     assert_eq!(denied, calls);
 }
@@ -226,7 +252,10 @@ fn a_client_that_takes_tasks_gets_one() {
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}},
     });
-    let call = talk.send("tools/call", &json!({"name": "write", "arguments": {"a": 1}, "_meta": meta}));
+    let call = talk.send(
+        "tools/call",
+        &json!({"name": "write", "arguments": {"a": 1}, "_meta": meta}),
+    );
     let task = talk.answer(call)["result"].clone();
     assert_eq!(task["resultType"], "task");
     assert_eq!(task["status"], "working");
@@ -263,7 +292,10 @@ fn a_server_that_asks_in_between_is_answered_within_the_same_release() {
     }
     let again = json!({"name": "write", "arguments": {"a": 1}, "inputResponses": {"q": {}}, "requestState": "s1"});
     let id = talk.send("tools/call", &again);
-    assert_eq!(talk.answer(id)["result"]["content"][0]["text"], "did {\"a\": 1}");
+    assert_eq!(
+        talk.answer(id)["result"]["content"][0]["text"],
+        "did {\"a\": 1}"
+    );
     let id = talk.send("tools/call", &again);
     assert_eq!(talk.status(id), "refused");
     assert_eq!(talk.calls().len(), 2);
