@@ -260,7 +260,7 @@ fn a_client_that_takes_tasks_gets_one() {
     assert_eq!(task["resultType"], "task");
     assert_eq!(task["status"], "working");
     let about = json!({"taskId": task["taskId"], "_meta": meta});
-    let mut get = |talk: &mut Talk| {
+    let get = |talk: &mut Talk| {
         let id = talk.send("tasks/get", &about);
         talk.answer(id)["result"].clone()
     };
