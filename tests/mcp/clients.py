@@ -27,8 +27,12 @@ TIME = [sys.executable, "-B", "-m", "mcp_server_time", "--local-timezone", "UTC"
 BOTH_ERAS = [sys.executable, "-B", str(HERE / "both_eras.py")]
 
 
+# Clients pass little of their environment on.
+PROXY = [VIDIMUS, "--home", os.environ["VIDIMUS_HOME"], "mcp"]
+
+
 def proxied(name, server, *options):
-    return [VIDIMUS, "mcp", "--name", name, *options, "--", *server]
+    return [*PROXY, "--name", name, *options, "--", *server]
 
 
 def client(line, **options):
@@ -120,7 +124,7 @@ async def remote():
         try:
             await listening(port)
             url = f"http://127.0.0.1:{port}/mcp"
-            async with client([VIDIMUS, "mcp", "--url", url], mode=mode) as it:
+            async with client([*PROXY, "--url", url], mode=mode) as it:
                 names = [one.name for one in (await it.list_tools()).tools]
                 assert names[-1] == "vidimus_wait", names
                 assert text(await it.call_tool(tool, arguments)) == said

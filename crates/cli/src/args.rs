@@ -316,9 +316,11 @@ pub(crate) struct McpArgs {
     /// those that the agent's profile names (or `VIDIMUS_TLS_CA`).
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_ca: Option<PathBuf>,
-    /// The server's command and its arguments.
+    /// The server's command and its arguments. The `--` in front may be left
+    /// out: some clients take it away.
     #[arg(
-        last = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
         required_unless_present_any = ["url", "accept_changes"],
         value_name = "COMMAND"
     )]
@@ -570,6 +572,22 @@ mod tests {
         ] {
             assert!(seconds(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_servers_options_are_its_own_with_and_without_the_dashes() {
+        for line in [
+            "vidimus mcp --name x -- npx -y files -- --name y",
+            "vidimus mcp --name x npx -y files -- --name y",
+        ] {
+            let Command::Mcp(args) = Cli::try_parse_from(line.split(' ')).unwrap().command else {
+                panic!("another command");
+            };
+            assert_eq!(args.name.as_deref(), Some("x"));
+            assert_eq!(args.command, ["npx", "-y", "files", "--", "--name", "y"]);
+        }
+        assert!(Cli::try_parse_from(["vidimus", "mcp"]).is_err());
+        assert!(Cli::try_parse_from(["vidimus", "mcp", "--nmae", "x", "--", "true"]).is_err());
     }
 
     #[test]
