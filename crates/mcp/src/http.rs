@@ -235,13 +235,11 @@ impl Shared {
             return self.stream(response, message).await;
         }
         let text = body(response).await.map_err(Broken::Lost)?;
-        let is_message = Message::of_server(&text).is_some();
-        if is_message {
+        let is_request = message.id.is_some() && message.method.is_some();
+        if Message::of_server(&text).is_some() {
             self.came(text, message).await;
             Ok(())
-        } else if status.is_success() && message.method.is_some() && message.id.is_none() {
-            Ok(())
-        } else if status.is_success() && message.method.is_none() {
+        } else if status.is_success() && !is_request {
             Ok(())
         } else if status == StatusCode::NOT_FOUND && self.state().session.is_some() {
             // The client has to begin anew, and cannot do so on these streams.

@@ -80,7 +80,7 @@ pub async fn serve(
     );
     let from_client = async {
         while let Some(text) = client.incoming.recv().await {
-            if !proxy.from_client(text).await {
+            if !proxy.take_from_client(text).await {
                 // The server is gone: its own end says so.
                 std::future::pending::<()>().await;
             }
@@ -88,7 +88,7 @@ pub async fn serve(
     };
     let from_server = async {
         while let Some(text) = server.incoming.recv().await {
-            if !proxy.from_server(text).await {
+            if !proxy.take_from_server(text).await {
                 return false;
             }
         }
@@ -105,7 +105,7 @@ pub async fn serve(
     // Answers to what is cancelled now still come in.
     let draining = async {
         while let Some(text) = server.incoming.recv().await {
-            proxy.from_server(text).await;
+            proxy.take_from_server(text).await;
         }
         std::future::pending::<()>().await;
     };

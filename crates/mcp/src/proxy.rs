@@ -102,7 +102,7 @@ impl Proxy {
     }
 
     /// Takes a message of the client's; `false` when the server is gone.
-    pub(crate) async fn from_client(self: &Arc<Self>, text: String) -> bool {
+    pub(crate) async fn take_from_client(self: &Arc<Self>, text: String) -> bool {
         let text = one_line(text);
         let message = match Message::of_client(&text) {
             Ok(message) => message,
@@ -195,17 +195,13 @@ impl Proxy {
             }
             return Ok(false);
         }
-        // Nobody looks at these calls, so the definition must be the known one.
-        let definition = self
-            .state()
-            .catalogue
+        // Nobody looks at these calls, so the definition must be the known one:
+        // what is not is held, and refused there.
+        let definition = (self.state().catalogue)
             .definition(&call.tool)
             .map(str::to_owned);
-        if let Some(definition) = definition {
-            self.pinned(&call.tool, &definition)
-                .map_err(|stop| Refused::new(code::BAD_PARAMS, stop.words))?;
-        }
-        Ok(true)
+        let is_known = |definition: String| self.pinned(&call.tool, &definition).is_ok();
+        Ok(definition.is_none_or(is_known))
     }
 
     fn waiter(&self, id: &Id, call: &Call) -> Waiter {
@@ -352,7 +348,7 @@ impl Proxy {
     }
 
     /// Takes a message of the server's; `false` when the client is gone.
-    pub(crate) async fn from_server(&self, text: String) -> bool {
+    pub(crate) async fn take_from_server(&self, text: String) -> bool {
         let text = one_line(text);
         let Some(message) = Message::of_server(&text) else {
             return self.to_client(text).await;

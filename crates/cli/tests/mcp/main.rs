@@ -224,6 +224,18 @@ fn a_changed_definition_is_refused_until_the_user_accepts_it() {
     assert!(gateway.world().proposals.is_empty(), "nobody is asked");
     let id = talk.call("read", &json!({}));
     assert!(talk.answer(id)["result"]["content"].is_array(), "as it was");
+    assert_eq!(talk.end(), 0);
+
+    // Not even where nobody would look.
+    let mut talk = Talk::start(&place, &["--name", "files", "--allow", "*"], &["changed"]);
+    let id = talk.send("tools/list", &json!({}));
+    talk.answer(id);
+    let id = talk.call("write", &json!({}));
+    assert_eq!(talk.status(id), "changed");
+    assert_eq!(talk.end(), 0);
+    let mut talk = start("changed");
+    let id = talk.call("write", &json!({}));
+    assert_eq!(talk.status(id), "changed");
 
     let accept = ["mcp", "--accept-changes", "--name", "files"];
     let ended: place::Ended = place.vidimus(&accept).output().unwrap().into();
