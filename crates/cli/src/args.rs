@@ -320,7 +320,6 @@ pub(crate) struct McpArgs {
     /// out: some clients take it away.
     #[arg(
         trailing_var_arg = true,
-        allow_hyphen_values = true,
         required_unless_present_any = ["url", "accept_changes"],
         value_name = "COMMAND"
     )]
