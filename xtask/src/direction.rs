@@ -47,11 +47,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "vidimus-mcp",
+        &[
+            "vidimus-client",
+            "vidimus-executor",
+            "vidimus-protocol",
+            "vidimus-ledger",
+        ],
+    ),
+    (
         "vidimus-cli",
         &[
             "vidimus-console",
             "vidimus-client",
             "vidimus-executor",
+            "vidimus-mcp",
             "vidimus-mirror",
             "vidimus-verify",
             "vidimus-gateway",

@@ -15,6 +15,7 @@ mod direction;
 mod guards;
 mod hosts;
 mod independent;
+mod mcp;
 mod node;
 mod opinions;
 mod package;

@@ -9,7 +9,7 @@ use crate::package::{self, Order};
 use crate::packages::{self, COMPILE, DESKTOP, PACKAGE, PLAY, TEST};
 use crate::shell::{Workspace, call};
 use crate::steps::Steps;
-use crate::{api, deep, hosts, independent, node, opinions, sdk, tour};
+use crate::{api, deep, hosts, independent, mcp, node, opinions, sdk, tour};
 
 /// The release build that the tests drive: the release's features and assertions, not optimised, for time.
 const RELEASE_PROFILE: &str = "ci-release";
@@ -87,6 +87,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         steps.run("independent verifier", || independent::run(workspace));
         steps.run("second opinions", || opinions::run(workspace));
         steps.run("hooks: Claude Code", || hosts::claude(workspace));
+        steps.run("mcp: clients and servers", || mcp::run(workspace));
         steps.run("api: schemathesis", || api::conformance(workspace));
         steps.run("api: walk-through", || api::walk(workspace));
         steps.run("sdk: Python", || sdk::test_python(workspace));

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vidimus_gateway::PublicUrl;
+use vidimus_mcp::SecretPlace;
 use vidimus_protocol::{ActionId, RunId};
 
 use crate::stop::{self, Meanings};
@@ -54,6 +55,7 @@ impl Command {
             | Self::Manual(_)
             | Self::Gateway(_)
             | Self::Uninstall(_)
+            | Self::Mcp(_)
             | Self::Webhook { .. } => false,
         }
     }
@@ -75,6 +77,12 @@ pub(crate) enum Command {
         after_long_help = long_help(EXEC_NOTES, stop::OF_EXEC)
     )]
     Exec(ExecArgs),
+    /// Put a person in front of the tools of an MCP server.
+    #[command(
+        override_usage = "vidimus mcp [OPTIONS] -- SERVER COMMAND...\n       vidimus mcp [OPTIONS] --url URL",
+        after_long_help = long_help(MCP_NOTES, stop::OF_MCP)
+    )]
+    Mcp(McpArgs),
     /// Wait until an action is decided. Runs nothing.
     #[command(after_long_help = long_help(WAIT_NOTES, stop::OF_WAIT))]
     Wait(WaitArgs),
@@ -131,6 +139,18 @@ pub(crate) const EXEC_NOTES: &[&str] = &[
      apply`: the plan is made and shown, and that file is applied. `cp FROM FILE` and \
      `tee FILE` with `--stdin`: shown before and after, and written by Vidimus. What was \
      looked at is looked at again before it runs; a change means a new review.",
+];
+
+/// What `vidimus mcp --help` and its manual page say beyond the options.
+pub(crate) const MCP_NOTES: &[&str] = &[
+    "Put it where the MCP client has the server's own command line. It speaks MCP on \
+     standard input and output. Each call of a tool waits until a person approved exactly \
+     that call; everything else passes as it stands. The server gets this environment.",
+    "A client that does not wait long enough is answered with *pending* and a tool, \
+     `vidimus_wait`, that gives the result later. What each client gets, and what is not \
+     held: docs/MCP.md.",
+    "A tool whose definition is not the one that was seen first is refused until \
+     `--accept-changes`, which shows the change, accepts it and starts nothing.",
 ];
 
 /// What `vidimus wait --help` says beyond the options.
@@ -288,6 +308,55 @@ pub(crate) struct ExecArgs {
     #[arg(
         last = true,
         required_unless_present = "resume",
+        value_name = "COMMAND"
+    )]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct McpArgs {
+    /// Which agent asks, when several are connected.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// Let calls of this tool pass without approval: an exact name, or the
+    /// beginning of names and `*`. Can be repeated.
+    #[arg(long, value_name = "TOOL")]
+    pub(crate) allow: Vec<String>,
+    /// Bind this argument and do not show it, such as `login:/password`. Can be
+    /// repeated.
+    #[arg(long, value_name = "TOOL:/POINTER")]
+    pub(crate) secret: Vec<SecretPlace>,
+    /// Longest time that a call is held before the answer is *pending*. Without
+    /// it: 45s, and as long as it takes for a client that asks for progress.
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub(crate) hold: Option<u64>,
+    /// Longest wait for a decision, such as `90s`, `15m` or `2h`.
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub(crate) ttl: Option<u64>,
+    /// What the server is called for the reviewer, instead of its command line
+    /// or address, which may hold what nobody else should read.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Reach the server at this address, over streamable HTTP.
+    #[arg(long, value_name = "URL", conflicts_with = "command")]
+    pub(crate) url: Option<String>,
+    /// Send a header with each request to `--url`; its value is that of the
+    /// environment variable VARIABLE. Can be repeated.
+    #[arg(long, value_name = "HEADER=VARIABLE", requires = "url")]
+    pub(crate) header: Vec<String>,
+    /// Show definitions of tools that changed since they were pinned, pin them
+    /// as they are now, and end.
+    #[arg(long)]
+    pub(crate) accept_changes: bool,
+    /// Trust these certificate authorities too (PEM) for the gateway, instead of
+    /// those that the agent's profile names (or `VIDIMUS_TLS_CA`).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_ca: Option<PathBuf>,
+    /// The server's command and its arguments. The `--` in front may be left
+    /// out: some clients take it away.
+    #[arg(
+        trailing_var_arg = true,
+        required_unless_present_any = ["url", "accept_changes"],
         value_name = "COMMAND"
     )]
     pub(crate) command: Vec<OsString>,
@@ -538,6 +607,22 @@ mod tests {
         ] {
             assert!(seconds(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_servers_options_are_its_own_with_and_without_the_dashes() {
+        for line in [
+            "vidimus mcp --name x -- npx -y files -- --name y",
+            "vidimus mcp --name x npx -y files -- --name y",
+        ] {
+            let Command::Mcp(args) = Cli::try_parse_from(line.split(' ')).unwrap().command else {
+                panic!("another command");
+            };
+            assert_eq!(args.name.as_deref(), Some("x"));
+            assert_eq!(args.command, ["npx", "-y", "files", "--", "--name", "y"]);
+        }
+        assert!(Cli::try_parse_from(["vidimus", "mcp"]).is_err());
+        assert!(Cli::try_parse_from(["vidimus", "mcp", "--nmae", "x", "--", "true"]).is_err());
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod release;
 mod run;
 mod saved;
 mod shebang;
-mod signals;
+pub(crate) mod signals;
 mod tail;
 mod who;
 pub(crate) mod words;

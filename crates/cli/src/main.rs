@@ -15,6 +15,7 @@ mod hook;
 mod host;
 mod install;
 mod manual;
+mod mcp;
 mod out;
 mod standing;
 mod stop;
@@ -92,6 +93,10 @@ fn run(cli: Cli) -> Result<u8, Stop> {
         Command::Wait(args) => {
             let home = home()?;
             runtime(Builder::new_current_thread())?.block_on(wait::run(args, &home))
+        }
+        Command::Mcp(args) => {
+            let home = home()?;
+            runtime(Builder::new_multi_thread())?.block_on(mcp::run(args, &home))
         }
         Command::Answer(args) => {
             let home = home()?;

@@ -9,7 +9,8 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::args::{
-    BACKUP_NOTES, Cli, EXEC_NOTES, HOOK_NOTES, INSTALL_NOTES, ManualArgs, WAIT_NOTES, WEBHOOK_NOTES,
+    BACKUP_NOTES, Cli, EXEC_NOTES, HOOK_NOTES, INSTALL_NOTES, MCP_NOTES, ManualArgs, WAIT_NOTES,
+    WEBHOOK_NOTES,
 };
 use crate::stop::{self, Meanings, Stop};
 
@@ -72,6 +73,7 @@ const PAGES: &[(&str, Extra)] = &[
                 "vidimus-hook",
                 "vidimus-install",
                 "vidimus-uninstall",
+                "vidimus-mcp",
                 "vidimus-verify",
                 "vidimus-wait",
                 "vidimus-webhook",
@@ -96,6 +98,28 @@ const PAGES: &[(&str, Extra)] = &[
             codes: stop::OF_EXEC,
             see_also: &["vidimus", "vidimus-console"],
             ..NOTHING
+        },
+    ),
+    (
+        "mcp",
+        Extra {
+            notes: MCP_NOTES,
+            examples: &[
+                (
+                    "In the configuration of an MCP client, in place of `npx …`:",
+                    "vidimus mcp --allow 'read_*' -- npx -y @modelcontextprotocol/server-filesystem /srv",
+                ),
+                (
+                    "A server elsewhere, with a token from the environment:",
+                    "vidimus mcp --url https://mcp.example/mcp --header Authorization=MCP_AUTHORIZATION",
+                ),
+            ],
+            codes: stop::OF_MCP,
+            files: &[(
+                "$XDG_STATE_HOME/vidimus/mcp/",
+                "The pinned definitions of each server's tools. Usually `~/.local/state/vidimus/mcp/`.",
+            )],
+            see_also: &["vidimus", "vidimus-exec"],
         },
     ),
     (
@@ -443,6 +467,7 @@ mod tests {
             [
                 "vidimus.1",
                 "vidimus-exec.1",
+                "vidimus-mcp.1",
                 "vidimus-wait.1",
                 "vidimus-answer.1",
                 "vidimus-install.1",

@@ -52,6 +52,14 @@ pub(crate) const OF_EXEC: Meanings = &[
     ),
 ];
 
+/// The codes of `vidimus mcp`.
+pub(crate) const OF_MCP: Meanings = &[
+    ("0", "the client has ended, or the changes are accepted"),
+    ("2", "wrong usage, or the server cannot be started"),
+    ("70", "the server has ended first, or another failure"),
+    ("117", "not set up; the message names the missing piece"),
+];
+
 /// The codes of `vidimus wait`.
 pub(crate) const OF_WAIT: Meanings = &[
     ("0", "approved; also when it runs or has run already"),

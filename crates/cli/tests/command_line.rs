@@ -28,6 +28,7 @@ fn help_names_every_command_and_code() {
     assert_eq!(help.status.code(), Some(0));
     let names = [
         "exec",
+        "mcp",
         "wait",
         "answer",
         "install",

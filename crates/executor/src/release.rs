@@ -101,7 +101,7 @@ impl Executor {
     ) -> Result<Released, Stop> {
         // Read before: releases overlap, and another may see more meanwhile.
         let newest = self.newest.read().map_err(unproven)?;
-        let bundle = self.redeemed(request.id(), &permit).await?;
+        let bundle = self.redeemed(request, &permit).await?;
         let proof = Proof {
             permit: &permit,
             bundle: &bundle,
@@ -109,14 +109,14 @@ impl Executor {
         };
         match self.proven(request, &proof, subject).await {
             Ok(released) => Ok(released),
-            Err(stop) => Err(self.not_started(request.id(), stop).await),
+            Err(stop) => Err(self.not_started(request, stop).await),
         }
     }
 
     /// Reports that a released action did not start.
-    pub async fn not_started(&self, action: ActionId, stop: Stop) -> Stop {
-        let report = Report::failed_to_start(&stop.words);
-        match self.report(action, &report).await {
+    pub async fn not_started(&self, request: &Request, stop: Stop) -> Stop {
+        let report = Report::not_started(request.action.kind(), &stop.words);
+        match self.report(request.id(), &report).await {
             Ok(()) => stop,
             Err(unreported) => Stop {
                 words: format!("{stop}; {unreported}"),
@@ -142,7 +142,8 @@ impl Executor {
 
     /// A lost answer is asked after: if the redemption did not happen it is
     /// made again, if it did, the action is used up.
-    async fn redeemed(&self, action: ActionId, permit: &Permit) -> Result<Bundle, Stop> {
+    async fn redeemed(&self, request: &Request, permit: &Permit) -> Result<Bundle, Stop> {
+        let action = request.id();
         let body = Redeem {
             action_digest: permit.digest,
             permit: permit.jws.clone(),
@@ -161,7 +162,7 @@ impl Executor {
                 }
                 ClientError::Problem { .. } if lost && self.is_redeemed(action).await => {
                     let words = "the gateway's answer to the redemption was lost; nothing has run, and the permit is used. Propose it anew";
-                    return Err(self.not_started(action, Stop::internal(words)).await);
+                    return Err(self.not_started(request, Stop::internal(words)).await);
                 }
                 _ => return Err(self.stop(&error)),
             }

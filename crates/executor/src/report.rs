@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use vidimus_client::ClientError;
-use vidimus_protocol::action::OUTPUT_TYPE;
+use vidimus_protocol::action::{ActionKind, OUTPUT_TYPE};
 use vidimus_protocol::api::{ActionStatus, Content, MAX_WAIT_S, ReportOutcome};
 use vidimus_protocol::entry::Outcome;
 use vidimus_protocol::{ActionId, Blob};
@@ -44,11 +44,16 @@ impl Report {
         }
     }
 
-    /// It was released and never started.
+    /// An action of that kind was released and never started.
     #[must_use]
-    pub fn failed_to_start(words: &str) -> Self {
+    pub fn not_started(kind: ActionKind, words: &str) -> Self {
         let why = shorten(words, MAX_WHY);
-        Self::of(Outcome::FailedToStart { why }, Duration::ZERO)
+        let outcome = if kind.runs_a_program() {
+            Outcome::FailedToStart { why }
+        } else {
+            Outcome::Failed { why }
+        };
+        Self::of(outcome, Duration::ZERO)
     }
 
     /// It ran and failed, in the words of whoever ran it.
@@ -133,6 +138,21 @@ pub fn shorten(words: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_never_started_ends_as_its_kind_can() {
+        for kind in [
+            ActionKind::Command,
+            ActionKind::Sql,
+            ActionKind::Json,
+            ActionKind::McpToolCall,
+        ] {
+            assert!(
+                Report::not_started(kind, "gone").outcome.fits(kind),
+                "{kind:?}"
+            );
+        }
+    }
 
     #[test]
     fn long_words_are_cut_between_characters_and_marked() {

@@ -4,20 +4,25 @@
 //!
 //! The program finds `VIDIMUS_URL`, `VIDIMUS_TOKEN` (an agent whose proposals
 //! a person with a software passkey approves as soon as they come, unless their
-//! `argv` holds `wait`), `VIDIMUS_OTHER_TOKEN` (an agent that nobody answers) and
-//! `VIDIMUS_SESSION`.
+//! `argv` or arguments hold `wait`), `VIDIMUS_OTHER_TOKEN` (an agent that nobody
+//! answers), `VIDIMUS_SESSION`, and `VIDIMUS_HOME` with the profile of the first.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use support::World;
+use support::{Held, World};
+use vidimus_client::private::write_private;
+use vidimus_client::{AgentProfile, Home};
+use vidimus_protocol::action::Payload;
 use vidimus_protocol::api::{Ack, Proven};
 use vidimus_protocol::entry::{Data, Parsed};
 use vidimus_protocol::envelope::Verdict;
+use vidimus_protocol::trust::TrustFile;
 use vidimus_protocol::{AgentId, Leaf};
 
 #[tokio::main]
@@ -30,12 +35,15 @@ async fn main() -> ExitCode {
     let world = World::new(folder.path()).await;
     let answered = world.connect().await;
     let other = world.connect().await;
+    let home = folder.path().join("home");
+    connect(&home, &world, &answered);
     let mut child = tokio::process::Command::new(program)
         .args(arguments)
         .env("VIDIMUS_URL", world.gateway.url())
         .env("VIDIMUS_TOKEN", &answered.token)
         .env("VIDIMUS_OTHER_TOKEN", &other.token)
         .env("VIDIMUS_SESSION", &world.session)
+        .env("VIDIMUS_HOME", &home)
         .kill_on_drop(true)
         .spawn()
         .unwrap();
@@ -55,6 +63,24 @@ async fn main() -> ExitCode {
     ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1))
 }
 
+/// Lets programs of Vidimus ask as this agent.
+fn connect(home: &Path, world: &World, agent: &Held) {
+    let home = Home::at(home);
+    let trust = home.data().join("trust.json");
+    write_private(&trust, &TrustFile::new(world.log).to_bytes()).unwrap();
+    let profile = AgentProfile {
+        agent: agent.agent,
+        executor: agent.executor,
+        log: world.log,
+        name: "lab".into(),
+        tls_ca: None,
+        token: agent.token.parse().unwrap(),
+        trust,
+        url: world.gateway.url().to_string().parse().unwrap(),
+    };
+    profile.save(&home.agent_profile("lab")).unwrap();
+}
+
 /// Answers a proposal of that agent, unless it is over already.
 async fn approve(world: &World, agent: AgentId, index: usize, leaf: &str) {
     let Parsed::Known(Leaf {
@@ -72,9 +98,12 @@ async fn approve(world: &World, agent: AgentId, index: usize, leaf: &str) {
         .await;
     let payload: vidimus_protocol::api::Content = part.json();
     let action = vidimus_protocol::action::Action::parse(&payload.bytes.0).unwrap();
-    let waits = action
-        .command()
-        .is_some_and(|command| command.argv.iter().any(|argument| argument == "wait"));
+    let waits = match &action.payload {
+        Payload::McpToolCall(call) => call.arguments.contains("\"wait\""),
+        _ => action
+            .command()
+            .is_some_and(|command| command.argv.iter().any(|argument| argument == "wait")),
+    };
     if waits {
         return;
     }

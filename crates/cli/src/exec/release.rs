@@ -38,11 +38,7 @@ impl Release<'_> {
         match self.start(&released, &mut signals).await {
             Ok(Some(running)) => self.finish(running, &mut signals).await,
             Ok(None) => self.written().await,
-            Err(stop) => Err(self
-                .executor
-                .not_started(released.action, stop)
-                .await
-                .into()),
+            Err(stop) => Err(self.executor.not_started(self.request, stop).await.into()),
         }
     }
 

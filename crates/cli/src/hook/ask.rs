@@ -239,11 +239,7 @@ impl Asking<'_> {
         let kept = cleared.and_then(|()| self.shelf.release(name(&self.call.event), &kept));
         if let Err(why) = kept {
             let stop = Stop::internal(format!("{why}. Nothing has run"));
-            return Err(self
-                .executor
-                .not_started(released.action, stop)
-                .await
-                .into());
+            return Err(self.executor.not_started(request, stop).await.into());
         }
         let names: Vec<_> = released
             .reviewers

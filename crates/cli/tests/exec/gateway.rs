@@ -265,7 +265,8 @@ impl Gateway {
         if world.is_stopped(action) {
             return Some(problem(409, "agent_paused"));
         }
-        if world.redemptions > 1 {
+        let life = world.life(action).map(|(life, _)| life);
+        if matches!(life, Some(Life::Redeemed | Life::Completed)) {
             return Some(problem(409, "permit_not_in_force"));
         }
         assert_eq!(redeem.permit, world.permit(action));

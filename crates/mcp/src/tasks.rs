@@ -1,0 +1,219 @@
+//! Calls as tasks: the extension `io.modelcontextprotocol/tasks` of
+//! 2026-07-28.
+//!
+//! A client that says with its request that it takes tasks gets one at once,
+//! and polls. The server behind the proxy is not told of it, so that what it
+//! answers is the outcome.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use vidimus_executor::clock::now;
+use vidimus_protocol::{ActionId, Time};
+
+use crate::attend::Waiter;
+use crate::call::TASKS;
+use crate::held::{Attending, End, Held, Stage};
+use crate::json::{Object, quoted};
+use crate::link::Reply;
+use crate::message::{Refused, answer, code};
+use crate::proxy::Proxy;
+use crate::told::{Form, Told};
+
+/// How often a client may ask, milliseconds.
+const POLL_MS: u64 = 2_000;
+/// In front of the action in a task's id.
+const PREFIX: &str = "vidimus:";
+
+/// The tasks that were handed out.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks(HashMap<ActionId, Task>);
+
+#[derive(Debug)]
+struct Task {
+    held: Arc<Held>,
+    created_at: Time,
+    /// A task runs once it is approved: somebody always waits for it.
+    _attending: Attending,
+}
+
+impl Proxy {
+    /// Answers a call with a task.
+    pub(crate) async fn hand_out_task(&self, held: &Arc<Held>, waiter: &Waiter) {
+        let task = Task {
+            held: held.clone(),
+            created_at: now(),
+            _attending: held.attend(&waiter.meta),
+        };
+        let mut result = task.base("working");
+        result["resultType"] = "task".into();
+        self.state().tasks.0.insert(held.action, task);
+        self.landed(&waiter.id);
+        self.to_client(answer(&waiter.id, "result", &result.to_string()))
+            .await;
+    }
+
+    /// Answers a request about a task of the proxy's own; `None` for others.
+    pub(crate) fn task_request(
+        &self,
+        method: &str,
+        params: Option<&str>,
+    ) -> Option<Result<String, Refused>> {
+        if !matches!(method, "tasks/get" | "tasks/update" | "tasks/cancel") {
+            return None;
+        }
+        let params = Object::read(params?).ok()?;
+        let id = params.string("taskId")?;
+        let action = id.strip_prefix(PREFIX)?.parse::<ActionId>().ok();
+        let state = self.state();
+        let task = action.and_then(|action| state.tasks.0.get(&action));
+        let Some(task) = task else {
+            let words = "this proxy has no such task: it was asked for in another session";
+            return Some(Err(Refused::new(code::BAD_PARAMS, words)));
+        };
+        Some(Ok(match method {
+            "tasks/get" => task.told(),
+            "tasks/update" => {
+                task.update(params.get("inputResponses"));
+                done()
+            }
+            _ => {
+                task.held.take_back();
+                done()
+            }
+        }))
+    }
+}
+
+fn done() -> String {
+    json!({"resultType": "complete"}).to_string()
+}
+
+impl Task {
+    fn base(&self, status: &str) -> Value {
+        let updated = now().max(self.created_at);
+        json!({
+            "taskId": format!("{PREFIX}{}", self.held.action),
+            "status": status,
+            "createdAt": self.created_at.to_string(),
+            "lastUpdatedAt": updated.to_string(),
+            // As long as this session lasts.
+            "ttlMs": null,
+            "pollIntervalMs": POLL_MS,
+        })
+    }
+
+    /// The result of a `tasks/get`.
+    fn told(&self) -> String {
+        let stage = self.held.stage.borrow().clone();
+        let (status, words, payload) = match stage {
+            Stage::Waiting { questions } => ("working", waiting(&questions), None),
+            Stage::Approved | Stage::Running => ("working", "approved; it runs".into(), None),
+            Stage::Asked(result) => {
+                let requests = Object::read(&result).ok();
+                let requests =
+                    requests.and_then(|result| Some(result.get("inputRequests")?.to_owned()));
+                let requests = requests.unwrap_or_else(|| "{}".into());
+                (
+                    "input_required",
+                    String::new(),
+                    Some(("inputRequests", requests)),
+                )
+            }
+            Stage::Over(end) => self.over(&end),
+        };
+        let mut base = self.base(status);
+        base["resultType"] = "complete".into();
+        if !words.is_empty() {
+            base["statusMessage"] = words.into();
+        }
+        let text = base.to_string();
+        let Some((member, value)) = payload else {
+            return text;
+        };
+        // The server's own text, as it stands.
+        format!("{},{}:{value}}}", &text[..text.len() - 1], quoted(member))
+    }
+
+    fn over(&self, end: &End) -> (&'static str, String, Option<(&'static str, String)>) {
+        let tool = self.held.call.tool.as_str();
+        let form = Form {
+            has_schema: self.held.has_schema,
+            is_stateless: true,
+        };
+        let told = |told: Told| {
+            (
+                "completed",
+                String::new(),
+                Some(("result", told.to_result(form))),
+            )
+        };
+        match end {
+            End::Answered(Reply::Result(text)) => {
+                ("completed", String::new(), Some(("result", text.clone())))
+            }
+            End::Answered(Reply::Error(text)) => {
+                ("failed", String::new(), Some(("error", text.clone())))
+            }
+            End::Stopped(stop) => told(Told::stopped(tool, stop, Some(self.held.action))),
+            End::Unknown(words) => told(Told::unknown(tool, words, self.held.action)),
+        }
+    }
+
+    /// Goes on with what the client answers.
+    fn update(&self, responses: Option<&str>) {
+        let state = match &*self.held.stage.borrow() {
+            Stage::Asked(result) => Object::read(result)
+                .ok()
+                .and_then(|result| Some(result.get("requestState")?.to_owned())),
+            _ => return,
+        };
+        self.held.go_on(&crate::call::Input {
+            responses: responses.map(str::to_owned),
+            state,
+        });
+    }
+}
+
+fn waiting(questions: &[String]) -> String {
+    let mut words = "waiting for a person's approval".to_owned();
+    for question in questions {
+        words += &format!(". The reviewer asks: {question}");
+    }
+    words
+}
+
+/// The result of a `server/discover` with the extension in it: the proxy has
+/// it, whatever the server has.
+pub(crate) fn offered(result: &str) -> Option<String> {
+    let mut members = Object::read(result).ok()?;
+    let mut capabilities = members.object("capabilities")?;
+    capabilities.get("tools")?;
+    let mut extensions = capabilities.object("extensions").unwrap_or_default();
+    if extensions.get(TASKS).is_some() {
+        return None;
+    }
+    extensions.set(TASKS, "{}");
+    let extensions = extensions.to_text();
+    capabilities.set("extensions", extensions);
+    let capabilities = capabilities.to_text();
+    members.set("capabilities", capabilities);
+    Some(members.to_text())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_extension_is_offered_beside_the_servers_own() {
+        let result = r#"{"capabilities":{"tools":{},"extensions":{"a/b":{"x":1.0}}},"y":1}"#;
+        assert_eq!(
+            offered(result).unwrap(),
+            r#"{"capabilities":{"tools":{},"extensions":{"a/b":{"x":1.0},"io.modelcontextprotocol/tasks":{}}},"y":1}"#
+        );
+        assert_eq!(offered(r#"{"capabilities":{}}"#), None);
+    }
+}
