@@ -129,6 +129,8 @@ pub(crate) const TEST: &[Package] = &[
     package("curl", "asks the gateway as docs/API.md does"),
     package("openssl", "checks a permit as docs/API.md does"),
     package("nginx-light", "a real proxy in front of a team's gateway"),
+    package("git", "pushes that are held are real ones"),
+    package("postgresql", "SQL that is held runs in a real database"),
     package("lintian", "judges the .deb"),
     package("desktop-file-utils", "judges the desktop file"),
     package("appstream", "judges the description for software centres"),

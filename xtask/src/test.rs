@@ -3,11 +3,11 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::package::{self, Order};
 use crate::packages::{self, COMPILE, DESKTOP, PACKAGE, PLAY, TEST};
-use crate::shell::{Workspace, call};
+use crate::shell::{Workspace, call, in_path};
 use crate::steps::Steps;
 use crate::{api, deep, hosts, independent, mcp, node, opinions, sdk, tour};
 
@@ -39,6 +39,13 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let mut steps = Steps::default();
     steps.run("system packages", || {
         packages::ensure(&[COMPILE, DESKTOP, PACKAGE, PLAY, TEST])
+    });
+    steps.run("terraform", || {
+        ensure!(
+            in_path("terraform"),
+            "no `terraform` in `PATH`, and Debian has no package of it: install it from https://developer.hashicorp.com/terraform/install"
+        );
+        Ok(())
     });
     if steps.run("ui: packages", || node::ensure_packages(workspace)) {
         // Everything below takes the built front end in.
