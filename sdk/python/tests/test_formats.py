@@ -121,18 +121,28 @@ def test_nesting_has_an_end() -> None:
 
 
 def test_a_proposal_comes_back_as_it_was_kept() -> None:
-    change = Change("rotate", after={"a": 1}, intent="why")
+    change = Change("rotate", after={"a": 1}, intent="why", run="nightly-42")
     kept = Proposal.of(change, "agt_0", "00" * 32, 60)
     assert Proposal.from_json(kept.to_json()) == kept
     assert kept.digest_of(change.to_bytes()) == kept.digest
+    assert kept.body()["run"] == "nightly-42"
+    assert kept.context == b'{"intent":"why"}'
     for wrong in [
         "",
         "{}",
         kept.to_json().replace('"v":1', '"v":2'),
+        kept.to_json().replace("nightly-42", "nightly 42"),
         kept.to_json().replace('"bytes":"', '"bytes":"='),
     ]:
         with pytest.raises(InvalidAction):
             Proposal.from_json(wrong)
+
+
+@pytest.mark.parametrize("run", ["", "a b", "a\n", "ä", "x" * 129, 7])
+def test_a_run_without_a_fit_name_is_refused(run: Any) -> None:
+    assert Proposal.of(Change("rotate", after=1, run="~" * 128), "agt_0", "00" * 32, None).run == "~" * 128
+    with pytest.raises(InvalidAction, match="visible ASCII"):
+        Proposal.of(Change("rotate", after=1, run=run), "agt_0", "00" * 32, None)
 
 
 def test_ids_are_128_bits() -> None:

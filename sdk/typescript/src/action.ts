@@ -18,6 +18,7 @@ const MAX_PAYLOAD = 1_048_576;
 const MAX_CONTEXT = 65_536;
 const MAX_TEXT = 4_096;
 const MAX_OPERATION = 200;
+const RUN = /^[!-~]{1,128}$/;
 const DIGITS = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /** Where an action runs, in the proposer's words. */
@@ -34,8 +35,9 @@ export interface Target {
  * What is about to be done: one operation, what is there before it, what is there after it.
  *
  * `before` and `after` are JSON with integers from 0 to 2^53 - 1 only. They are shown to the reviewer and kept by the
- * gateway: never put a secret there. `intent`, `onBehalfOf` and `run` are claims beside the action and no part of its
- * digest.
+ * gateway: never put a secret there. `intent` and `onBehalfOf` are claims beside the action and no part of its digest,
+ * nor is `run`, the name of the agent's run that it belongs to: a person can pause that run. It is not private, and has 1
+ * to 128 visible ASCII characters without spaces.
  */
 export interface Change {
   operation: string;
@@ -73,10 +75,10 @@ export function actionBytes(change: Change): Buffer {
 
 /** The RFC 8785 bytes of the claims, if there are any. */
 function contextBytes(change: Change): Buffer | undefined {
-  const claims = { intent: change.intent, on_behalf_of: change.onBehalfOf, run: change.run };
+  const claims = { intent: change.intent, on_behalf_of: change.onBehalfOf };
   const given = Object.entries(claims).filter(([, text]) => text !== undefined);
   if (given.some(([, text]) => typeof text !== 'string')) {
-    throw new InvalidAction('`intent`, `onBehalfOf` and `run` are strings');
+    throw new InvalidAction('`intent` and `onBehalfOf` are strings');
   }
   return given.length > 0 ? bytes(Object.fromEntries(given), MAX_CONTEXT) : undefined;
 }
@@ -89,6 +91,7 @@ export class Proposal {
     readonly log: string,
     readonly payload: Content,
     readonly context: Content | undefined,
+    readonly run: string | undefined,
     readonly ttlS: number | undefined,
     readonly expiresAt: string,
   ) {}
@@ -98,14 +101,14 @@ export class Proposal {
     const claims = contextBytes(change);
     const payload = content(PAYLOAD_TYPE, actionBytes(change));
     const context = claims && content(CONTEXT_TYPE, claims);
-    return new Proposal(newId('act_'), agent, log, payload, context, ttlS, '');
+    return new Proposal(newId('act_'), agent, log, payload, context, checkedRun(change.run), ttlS, '');
   }
 
   /** What `toJson` wrote. */
   static fromJson(text: string): Proposal {
     try {
       const kept = strict.parseObject(text);
-      strict.members(kept, ['action', 'agent', 'expires_at', 'log', 'payload', 'v'], ['context', 'ttl_s']);
+      strict.members(kept, ['action', 'agent', 'expires_at', 'log', 'payload', 'v'], ['context', 'run', 'ttl_s']);
       if (kept['v'] !== 1) throw new Malformed('it is of another version');
       const member = (name: string): string => strict.string(kept[name], name);
       return new Proposal(
@@ -114,6 +117,7 @@ export class Proposal {
         member('log'),
         readContent(kept['payload']),
         kept['context'] === undefined ? undefined : readContent(kept['context']),
+        kept['run'] === undefined ? undefined : checkedRun(member('run')),
         kept['ttl_s'] === undefined ? undefined : strict.integer(kept['ttl_s'], 'ttl_s'),
         member('expires_at'),
       );
@@ -153,13 +157,15 @@ export class Proposal {
   body(): JsonObject {
     const body: JsonObject = { action: this.action, payload: { ...this.payload } };
     if (this.context !== undefined) body['context'] = { ...this.context };
+    if (this.run !== undefined) body['run'] = this.run;
     if (this.ttlS !== undefined) body['ttl_s'] = this.ttlS;
     return body;
   }
 
   /** The same, acknowledged. */
   expiring(expiresAt: string): Proposal {
-    return new Proposal(this.action, this.agent, this.log, this.payload, this.context, this.ttlS, expiresAt);
+    const { action, agent, log, payload, context, run, ttlS } = this;
+    return new Proposal(action, agent, log, payload, context, run, ttlS, expiresAt);
   }
 }
 
@@ -197,6 +203,14 @@ function readContent(value: Json | undefined): Content {
   strict.decode(found['bytes']);
   strict.digest(found['salt']);
   return found as unknown as Content;
+}
+
+function checkedRun(run: unknown): string | undefined {
+  if (run === undefined) return undefined;
+  if (typeof run !== 'string' || !RUN.test(run)) {
+    throw new InvalidAction('`run` has 1 to 128 visible ASCII characters and no spaces');
+  }
+  return run;
 }
 
 function bytes(value: unknown, most: number): Buffer {

@@ -7,6 +7,7 @@ import {
   AlreadyRan,
   Changed,
   Denied,
+  Edited,
   Expired,
   GatewayRefused,
   NotSetUp,
@@ -33,6 +34,10 @@ const GRACE_MS = 10_000;
 const RETRY_MS = 2_000;
 const REPORT_MS = 60_000;
 const MAX_WHY = 500;
+const ACTION = /^act_[0-7][0-9a-hjkmnp-tv-z]{25}$/;
+const PAUSED =
+  'the agent, or this run of it, is paused; nothing has run. ' +
+  'Asking again is useless until somebody resumes it in the console';
 
 /** What is about to run: a change, or what describes it each time it is asked. */
 export type Describes = Change | (() => Change | Promise<Change>);
@@ -124,7 +129,7 @@ export class Client {
     for (;;) {
       try {
         const view = await this.#view(proposal, { wait, heard, signal });
-        if (decided(view)) return;
+        if (await this.#decided(view)) return;
         const questions = view.questions ?? [];
         for (const question of questions.slice(heard)) await this.#hear(proposal, question, onQuestion);
         heard = questions.length;
@@ -209,7 +214,7 @@ export class Client {
         throw new Unknown(proposal.action, words, { cause: error });
       }
       // Somebody else with this proposal may have been first.
-      if (error instanceof GatewayRefused) decided(await this.status(proposal));
+      if (error instanceof GatewayRefused) await this.#decided(await this.status(proposal));
       throw error;
     }
   }
@@ -221,7 +226,7 @@ export class Client {
       return found['permit'];
     } catch (error) {
       if (!(error instanceof GatewayRefused && [409, 410].includes(error.status))) throw error;
-      if (!decided(await this.status(proposal))) throw new Pending(proposal);
+      if (!(await this.#decided(await this.status(proposal)))) throw new Pending(proposal);
       throw new Expired(`it was approved, but cannot be released any more; nothing has run: ${error.message}`, {
         cause: error,
       });
@@ -256,7 +261,7 @@ export class Client {
         }
         this.#warn(
           `the outcome of ${proposal.action} could not be reported, so the console shows it as unknown: ` +
-            (error instanceof Error ? error.message : String(error)),
+            words(error),
         );
         return;
       }
@@ -271,6 +276,33 @@ export class Client {
       if (error instanceof GatewayRefused) return;
       this.#warn(`${proposal.action} could not be withdrawn, it will expire: ${String(error)}`);
     }
+  }
+
+  /** Whether it is approved; `false` while it waits. Everything else is an error. */
+  async #decided(view: ActionView): Promise<boolean> {
+    if (view.status === 'superseded') throw await this.#edited(view);
+    return decided(view);
+  }
+
+  /** What the reviewer made of it. Nobody here runs that, so it is withdrawn before somebody decides on it. */
+  async #edited({ superseded_by: successor = '' }: ActionView): Promise<Edited> {
+    if (!ACTION.test(successor)) throw new Unproven("the action's view does not say what took its place");
+    const path = `/v1/actions/${successor}`;
+    const failures: string[] = [];
+    let after: Json | undefined;
+    try {
+      this.#expectSuccess(await this.#transport.send({ method: 'POST', path: `${path}/withdraw` }));
+    } catch (error) {
+      failures.push(`It could not be withdrawn: ${words(error)}`);
+    }
+    try {
+      const content = this.#object(await this.#transport.send({ method: 'GET', path: `${path}/payload` }));
+      const action = strict.parseObject(strict.utf8(strict.decode(content['bytes'])));
+      after = strict.object(action['payload'], 'payload')['after'];
+    } catch (error) {
+      failures.push(`The reviewer's version could not be read: ${words(error)}`);
+    }
+    return new Edited(successor, after, failures);
   }
 
   /** Hands a new open question over; text that comes back is the answer. */
@@ -297,6 +329,8 @@ export class Client {
     try {
       ['action', 'expires_at', 'status'].forEach((name) => strict.string(body[name], `\`${name}\``));
       strict.array(body['policy'], '`policy`');
+      if (body['superseded_by'] !== undefined) strict.string(body['superseded_by'], '`superseded_by`');
+      if (![undefined, true, false].includes(body['paused'] as boolean)) throw new Malformed('`paused` is no boolean');
       if (body['questions'] !== undefined) strict.array(body['questions'], '`questions`');
     } catch (error) {
       throw new Unproven(`the action's view cannot be read: ${String(error)}`, { cause: error });
@@ -339,6 +373,7 @@ export class Client {
           'Connect the agent anew in the console: open `vidimus-console`',
       );
     }
+    if (code === 'agent_paused') throw new Withdrawn(PAUSED);
     throw new GatewayRefused(reply.status, code, detail);
   }
 }
@@ -392,19 +427,20 @@ function acknowledged(ack: JsonObject, proposal: Proposal): string {
   throw new Unproven('the gateway acknowledged something else than what was proposed');
 }
 
-/** Whether it is approved; `false` while it waits. Everything else is an error. */
+/** The same for every end that needs no further request. */
 function decided(view: ActionView): boolean {
   switch (view.status) {
     case 'pending':
       return false;
     case 'approved':
+      if (view.paused) throw new Withdrawn(PAUSED);
       return true;
     case 'denied':
       throw new Denied(view.reason ? strict.decode(view.reason.bytes).toString() : '');
     case 'expired':
       throw new Expired('expired: nobody decided in time. Nothing has run');
     case 'withdrawn':
-      throw new Withdrawn('withdrawn; nothing has run');
+      throw new Withdrawn(view.paused ? PAUSED : 'withdrawn; nothing has run');
     case 'refused':
       throw new RefusedByPolicy(view.policy);
     case 'redeemed':
@@ -414,6 +450,10 @@ function decided(view: ActionView): boolean {
     default:
       throw new UpgradeNeeded(`the status \`${view.status}\` of ${view.action}`);
   }
+}
+
+function words(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** The words of an error of the user's may hold what must not be logged for ever; its name does not. */

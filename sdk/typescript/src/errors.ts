@@ -5,6 +5,7 @@
  */
 
 import type { Proposal } from './action.js';
+import type { Json } from './strict.js';
 
 /** The text without characters that a terminal or a log would act on. */
 export function visible(text: string): string {
@@ -38,8 +39,29 @@ export class Denied extends VidimusError {
 /** Nobody decided in time, or the approval was not used in time. */
 export class Expired extends VidimusError {}
 
-/** It was taken back. */
+/** It was taken back, or the agent or its run is paused. */
 export class Withdrawn extends VidimusError {}
+
+/**
+ * A reviewer put a changed action in its place, which is not run either. `action` is the id of that one; `after` is what
+ * the reviewer made of the change's `after`, `undefined` when they left it out or it could not be read. `failures` says
+ * what could not be done about it.
+ */
+export class Edited extends VidimusError {
+  constructor(
+    readonly action: string,
+    readonly after: Json | undefined,
+    readonly failures: string[],
+  ) {
+    super(
+      [
+        `a reviewer edited it into ${visible(action)}; nothing has run, and neither will that one`,
+        ...failures.map(visible),
+        "Propose the reviewer's version (`after` of this error) if it is right",
+      ].join('. '),
+    );
+  }
+}
 
 /** The policy refused it before anybody was asked. `policy` are its words. */
 export class RefusedByPolicy extends VidimusError {

@@ -7,6 +7,7 @@ export {
   AlreadyRan,
   Changed,
   Denied,
+  Edited,
   Expired,
   GatewayRefused,
   InvalidAction,

@@ -10,6 +10,7 @@ export const STATUSES = [
   'expired',
   'withdrawn',
   'refused',
+  'superseded',
   'redeemed',
   'completed',
 ] as const;
@@ -32,11 +33,14 @@ export interface Question {
 /** Where an action stands. `status` may be one that this version does not know. */
 export interface ActionView {
   action: string;
+  edits?: string;
   expires_at: string;
   outcome?: Json;
+  paused?: boolean;
   policy: string[];
   questions?: Question[];
   reason?: Content;
   status: string;
+  superseded_by?: string;
   use_before?: string;
 }

@@ -74,7 +74,8 @@ describe('an action', () => {
       operation: 'delete_customer',
     });
     const context = await lab.tell('part', { index: proposed.index, name: 'context' });
-    assert.equal(context.text, '{"intent":"GDPR","run":"run-7"}');
+    assert.equal(context.text, '{"intent":"GDPR"}');
+    assert.equal((await lab.entries(proposed.action))[0].data.run, 'run-7');
     await lab.approve(proposed);
     assert.equal(await running, 'ran 1');
     assert.deepEqual(await lab.kinds(proposed.action), RAN);
@@ -330,7 +331,7 @@ describe('a gateway', () => {
   it('that says an unknown status, or acknowledges something else, runs nothing', async () => {
     const proposal = await detoured.propose(detoured.prepare(CHANGE));
     await lab.approve(await lab.next());
-    await lab.fault(proposal.action, { merge: { status: 'superseded' } });
+    await lab.fault(proposal.action, { merge: { status: 'postponed' } });
     assert(await refusal(detoured.wait(proposal)) instanceof vidimus.UpgradeNeeded);
     await lab.fault('/v1/actions', { merge: { entries: [] } });
     assert.match((await refusal(detoured.propose(detoured.prepare(CHANGE)))).message, /cannot be read/);

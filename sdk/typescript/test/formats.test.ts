@@ -99,12 +99,23 @@ describe('bytes', () => {
   });
 
   it('of a proposal come back as they were kept', () => {
-    const change = { operation: 'rotate', after: { a: 1 }, intent: 'why' };
+    const change = { operation: 'rotate', after: { a: 1 }, intent: 'why', run: 'nightly-42' };
     const kept = Proposal.of(change, 'agt_0', '00'.repeat(32), 60);
     assert.deepEqual(Proposal.fromJson(kept.toJson()), kept);
     assert.equal(kept.digestOf(actionBytes(change)), kept.digest);
-    for (const text of ['', '{}', kept.toJson().replace('"v":1', '"v":2')]) {
+    assert.equal(kept.body()['run'], 'nightly-42');
+    assert.equal(Buffer.from(kept.context?.bytes ?? '', 'base64url').toString(), '{"intent":"why"}');
+    const json = kept.toJson();
+    for (const text of ['', '{}', json.replace('"v":1', '"v":2'), json.replace('nightly-42', 'nightly 42')]) {
       assert.throws(() => Proposal.fromJson(text), InvalidAction);
+    }
+  });
+
+  it('of a run without a fit name are refused', () => {
+    const made = (run: unknown): Proposal => Proposal.of({ operation: 'rotate', after: 1, run } as Change, 'agt_0', '');
+    assert.equal(made('~'.repeat(128)).run, '~'.repeat(128));
+    for (const run of ['', 'a b', 'a\n', 'ä', 'x'.repeat(129), 7, null]) {
+      assert.throws(() => made(run), InvalidAction, String(run));
     }
   });
 

@@ -6,6 +6,7 @@ Spec: docs/spec/action.md, docs/spec/tree.md.
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import socket
 import unicodedata
@@ -24,6 +25,7 @@ MAX_PAYLOAD = 1_048_576
 MAX_CONTEXT = 65_536
 MAX_TEXT = 4_096
 MAX_OPERATION = 200
+_RUN = re.compile(r"[!-~]{1,128}")
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -42,7 +44,9 @@ class Change:
 
     ``before`` and ``after`` are JSON (``None``, ``bool``, ``int`` from 0 to 2^53 - 1, ``str``, ``list``, ``dict``);
     ``None`` leaves one of them out. They are shown to the reviewer and kept by the gateway: never put a secret there.
-    ``intent``, ``on_behalf_of`` and ``run`` are claims beside the action and no part of its digest.
+    ``intent`` and ``on_behalf_of`` are claims beside the action and no part of its digest, nor is ``run``, the name of
+    the agent's run that it belongs to: a person can pause that run. It is not private, and has 1 to 128 visible ASCII
+    characters without spaces.
     """
 
     operation: str
@@ -69,10 +73,10 @@ class Change:
 
     def context_bytes(self) -> bytes | None:
         """The RFC 8785 bytes of the claims, if there are any."""
-        claims = {"intent": self.intent, "on_behalf_of": self.on_behalf_of, "run": self.run}
+        claims = {"intent": self.intent, "on_behalf_of": self.on_behalf_of}
         given = {name: text for name, text in claims.items() if text is not None}
         if any(type(text) is not str for text in given.values()):
-            raise InvalidAction("`intent`, `on_behalf_of` and `run` are strings")
+            raise InvalidAction("`intent` and `on_behalf_of` are strings")
         return _bytes(given, MAX_CONTEXT) if given else None
 
     def _check(self, target: dict[str, str]) -> None:
@@ -97,6 +101,7 @@ class Proposal:
     salt: bytes
     context: bytes | None
     context_salt: bytes
+    run: str | None
     ttl_s: int | None
     expires_at: str = ""
 
@@ -111,6 +116,7 @@ class Proposal:
             salt=secrets.token_bytes(32),
             context=change.context_bytes(),
             context_salt=secrets.token_bytes(32),
+            run=_checked_run(change.run),
             ttl_s=ttl_s,
         )
 
@@ -128,6 +134,8 @@ class Proposal:
         body: dict[str, Any] = {"action": self.action, "payload": content(PAYLOAD_TYPE, self.payload, self.salt)}
         if self.context is not None:
             body["context"] = content(CONTEXT_TYPE, self.context, self.context_salt)
+        if self.run is not None:
+            body["run"] = self.run
         if self.ttl_s is not None:
             body["ttl_s"] = self.ttl_s
         return body
@@ -147,7 +155,7 @@ class Proposal:
         try:
             kept = strict.parse_object(text)
             names = {"action": str, "agent": str, "expires_at": str, "log": str, "payload": dict, "v": int}
-            strict.members(kept, names, {"context": dict, "ttl_s": int})
+            strict.members(kept, names, {"context": dict, "run": str, "ttl_s": int})
             if kept["v"] != 1:
                 raise Malformed("it is of another version")
             payload, context = kept["payload"], kept.get("context")
@@ -159,6 +167,7 @@ class Proposal:
                 salt=strict.digest(payload["salt"]),
                 context=None if context is None else strict.decode(context["bytes"]),
                 context_salt=bytes(32) if context is None else strict.digest(context["salt"]),
+                run=_checked_run(kept.get("run")),
                 ttl_s=kept.get("ttl_s"),
                 expires_at=kept["expires_at"],
             )
@@ -189,6 +198,12 @@ def new_id(prefix: str) -> str:
     """128 random bits, most significant first."""
     number = secrets.randbits(128)
     return prefix + "".join(_DIGITS[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def _checked_run(run: str | None) -> str | None:
+    if run is not None and (type(run) is not str or not _RUN.fullmatch(run)):
+        raise InvalidAction("`run` has 1 to 128 visible ASCII characters and no spaces")
+    return run
 
 
 def _bytes(value: dict[str, Any], most: int) -> bytes:

@@ -6,7 +6,7 @@ Texts of people and of the gateway stand in messages with their control characte
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from .action import Proposal
@@ -48,7 +48,24 @@ class Expired(VidimusError):
 
 
 class Withdrawn(VidimusError):
-    """It was taken back."""
+    """It was taken back, or the agent or its run is paused."""
+
+
+class Edited(VidimusError):
+    """A reviewer put a changed action in its place, which is not run either.
+
+    ``action`` is the id of that one; ``after`` is what the reviewer made of ``Change.after``, ``None`` when they left
+    it out or it could not be read. ``failures`` says what could not be done about it.
+    """
+
+    def __init__(self, action: str, after: Any, failures: list[str]) -> None:
+        self.action = action
+        self.after = after
+        self.failures = failures
+        said = [f"a reviewer edited it into {visible(action)}; nothing has run, and neither will that one"]
+        said += map(visible, failures)
+        said.append("Propose the reviewer's version (`after` of this error) if it is right")
+        super().__init__(". ".join(said))
 
 
 class RefusedByPolicy(VidimusError):

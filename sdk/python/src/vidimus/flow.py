@@ -6,6 +6,7 @@ One text for the blocking client and the one for asyncio; `client.py` drives bot
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from .errors import (
     AlreadyRan,
     Changed,
     Denied,
+    Edited,
     Expired,
     GatewayRefused,
     NotSetUp,
@@ -46,6 +48,11 @@ RETRY_S = 2.0
 REPORT_S = 60.0
 STOPPED_REPORT_S = 5.0
 MAX_WHY = 500
+_ACTION = re.compile(r"act_[0-7][0-9a-hjkmnp-tv-z]{25}")
+_PAUSED = (
+    "the agent, or this run of it, is paused; nothing has run. "
+    "Asking again is useless until somebody resumes it in the console"
+)
 _LOG = logging.getLogger("vidimus")
 
 
@@ -129,7 +136,7 @@ def wait(profile: Profile, proposal: Proposal, timeout: float | None, on_questio
                 raise
             yield Pause(RETRY_S)
         else:
-            if decided(view):
+            if (yield from decided(profile, view)):
                 return
             questions = view.get("questions", [])
             yield from _hear(profile, proposal, questions[heard:], on_question)
@@ -233,9 +240,11 @@ def report(profile: Profile, proposal: Proposal, duration_ms: int, why: str | No
         return
 
 
-def decided(view: ActionView) -> bool:
+def decided(profile: Profile, view: ActionView) -> Flow[bool]:
     """Whether it is approved; `False` while it waits. Everything else is an error."""
     found = view["status"]
+    if view.get("paused") and found in ("approved", "withdrawn"):
+        raise Withdrawn(_PAUSED)
     if found in ("pending", "approved"):
         return found == "approved"
     if found == "denied":
@@ -246,11 +255,33 @@ def decided(view: ActionView) -> bool:
         raise Withdrawn("withdrawn; nothing has run")
     if found == "refused":
         raise RefusedByPolicy(list(view["policy"]))
+    if found == "superseded":
+        raise (yield from _edited(profile, view))
     if found == "redeemed":
         raise Unknown(view["action"], "its permit was used already, and it has no outcome")
     if found == "completed":
         raise AlreadyRan(f"{view['action']} has an outcome already: {strict.canonical(view.get('outcome')).decode()}")
     raise UpgradeNeeded(f"the status `{found}` of {view['action']}")
+
+
+def _edited(profile: Profile, view: ActionView) -> Flow[Edited]:
+    """What the reviewer made of it. Nobody here runs that, so it is withdrawn before somebody decides on it."""
+    successor = view.get("superseded_by", "")
+    if not _ACTION.fullmatch(successor):
+        raise Unproven("the action's view does not say what took its place")
+    after, failures = None, []
+    try:
+        reply = yield Request("POST", f"/v1/actions/{successor}/withdraw")
+        _expect_success(profile, reply)
+    except VidimusError as error:
+        failures.append(f"It could not be withdrawn: {error}")
+    try:
+        reply = yield Request("GET", f"/v1/actions/{successor}/payload")
+        content = _body(profile, reply)
+        after = strict.parse_object(strict.decode(content["bytes"]))["payload"].get("after")
+    except (VidimusError, Malformed, KeyError, TypeError, AttributeError) as error:
+        failures.append(f"The reviewer's version could not be read: {error}")
+    return Edited(successor, after, failures)
 
 
 def _redeem(profile: Profile, proposal: Proposal, describe: Describe) -> Flow[Redeemed]:
@@ -279,7 +310,7 @@ def _redeem(profile: Profile, proposal: Proposal, describe: Describe) -> Flow[Re
         raise
     except GatewayRefused:
         # Somebody else with this proposal may have been first.
-        decided((yield from status(profile, proposal)))
+        yield from decided(profile, (yield from status(profile, proposal)))
         raise
     return Redeemed(token, digest, reply)
 
@@ -291,7 +322,7 @@ def _permit(profile: Profile, proposal: Proposal) -> Flow[str]:
     except GatewayRefused as error:
         if error.status not in (409, 410):
             raise
-        if not decided((yield from status(profile, proposal))):
+        if not (yield from decided(profile, (yield from status(profile, proposal)))):
             raise Pending(proposal) from error
         raise Expired(f"it was approved, but cannot be released any more; nothing has run: {error}") from error
     token = found.get("permit")
@@ -332,7 +363,7 @@ def _acknowledged(ack: dict[str, Any], proposal: Proposal) -> str:
 
 def _view(body: dict[str, Any], proposal: Proposal) -> ActionView:
     names = {"action": str, "expires_at": str, "policy": list, "status": str}
-    optional = {"questions": list, "reason": dict}
+    optional = {"paused": bool, "questions": list, "reason": dict, "superseded_by": str}
     for name, kind in (names | optional).items():
         if (name in names or name in body) and type(body.get(name)) is not kind:
             raise Unproven(f"the action's view has no fit `{name}`")
@@ -364,6 +395,8 @@ def _expect_success(profile: Profile, reply: Reply) -> None:
             f"the gateway does not know the token of the agent `{visible(profile.name)}`. "
             "Connect the agent anew in the console: open `vidimus-console`"
         )
+    if code == "agent_paused":
+        raise Withdrawn(_PAUSED)
     raise GatewayRefused(reply.status, code, detail)
 
 

@@ -6,7 +6,9 @@ from typing import Any, Literal, TypedDict
 
 from typing_extensions import NotRequired
 
-Status = Literal["pending", "approved", "denied", "expired", "withdrawn", "refused", "redeemed", "completed"]
+Status = Literal[
+    "pending", "approved", "denied", "expired", "withdrawn", "refused", "superseded", "redeemed", "completed"
+]
 
 
 class Content(TypedDict):
@@ -30,12 +32,15 @@ class ActionView(TypedDict):
     """Where an action stands. `status` may be one that this version does not know."""
 
     action: str
+    edits: NotRequired[str]
     expires_at: str
     outcome: NotRequired[dict[str, Any]]
+    paused: NotRequired[bool]
     policy: list[str]
     questions: NotRequired[list[Question]]
     reason: NotRequired[Content]
     status: str
+    superseded_by: NotRequired[str]
     use_before: NotRequired[str]
 
 
@@ -60,6 +65,7 @@ class Propose(TypedDict):
     action: str
     context: NotRequired[Content]
     payload: Content
+    run: NotRequired[str]
     ttl_s: NotRequired[int]
 
 
