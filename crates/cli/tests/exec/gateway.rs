@@ -200,7 +200,10 @@ impl Gateway {
                 if std::mem::take(&mut world.faults.full_disk) {
                     return Some(problem(503, "disk_full"));
                 }
-                world.reports.push(read(body));
+                let report: ReportOutcome = read(body);
+                let kind = world.replay().state().action(&action).unwrap().kind;
+                assert!(report.outcome.fits(kind), "{kind:?} ends as {report:?}");
+                world.reports.push(report);
                 let entry = world.story.complete(action);
                 Some(json(200, &world.story.ack(&[entry.index])))
             }

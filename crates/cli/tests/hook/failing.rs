@@ -117,7 +117,7 @@ fn lost_answers_cost_nothing_and_release_nothing_twice() {
         .ask(&hooked.bash("make"))
         .denied("the permit is used");
     let reports = gateway.world().reports.clone();
-    assert!(matches!(reports[0].outcome, Outcome::FailedToStart { .. }));
+    assert!(matches!(reports[0].outcome, Outcome::Failed { .. }));
 }
 
 #[test]
