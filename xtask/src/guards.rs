@@ -26,6 +26,7 @@ const EXEMPT: &[&str] = &[
     "Cargo.lock",
     "sdk/python/tests/requirements.txt",
     "sdk/typescript/package-lock.json",
+    "tests/mcp/package-lock.json",
     "ui/package-lock.json",
     "xtask/src/guards.rs",
 ];
