@@ -53,10 +53,29 @@ test('both actions say what became of what', async ({ page }) => {
   await expect(page.getByTestId('edited-from')).toContainText('Edited by Mei Watanabe from what claude-code proposed');
   await expect(page.getByTestId('edited-from')).toContainText('-input=false');
   await page.goto('about:blank');
+  await page.goto('/?fake=review-edited-twice');
+  await expect(page.getByTestId('edited-from')).toContainText('Edited by Mei Watanabe from what Bo Lindqvist had made of it');
+  await expect(page.getByTestId('edited-wrong')).toContainText('more differs than is listed here');
+  await page.goto('about:blank');
   await page.goto('/?fake=review-superseded');
   await expect(page.getByTestId('status').first()).toHaveText('Edited');
   await expect(page.getByTestId('edited-into')).toContainText('Edited by you.');
   await expect(page.getByTestId('edit-open')).toHaveCount(0);
   await page.getByTestId('edited-into-open').click();
   await expect(page.locator('[data-action=act_02]')).toBeVisible();
+});
+
+test('a line break stays one', async ({ page }) => {
+  await page.goto('/?fake=review');
+  await expect(page.getByTestId('review')).toBeVisible();
+  await page.keyboard.press('e');
+  const dialog = page.getByTestId('edit');
+  const box = dialog.locator('[data-field="env.GREETING"] .input');
+  await expect(box).toHaveValue('Good\nmorning');
+  await box.press('End');
+  await box.pressSequentially('!');
+  await dialog.getByTestId('edit-look').click();
+  await expect(page.getByTestId('edit-sign')).toBeVisible();
+  const [asked] = await sent(page, 'preview_edit');
+  expect(JSON.stringify(asked)).toContain('"Good\\nmorning!"');
 });

@@ -14,6 +14,12 @@ test('an agent is paused from the review of its action, whole or one run, with t
   await expect(dialog.getByTestId('pause-whole')).toBeChecked();
   await dialog.getByTestId('pause-run').check();
   await expect(dialog).toContainText('The agent names its runs itself');
+  await expect(dialog).toContainText('Nothing of this run can be proposed');
+  await dialog.getByTestId('pause-agent-back').click();
+  await page.keyboard.press('p');
+  await expect(dialog.getByTestId('pause-whole')).toBeChecked();
+  await expect(dialog).toContainText('Nothing can be proposed');
+  await dialog.getByTestId('pause-run').check();
   await dialog.getByTestId('pause-agent-send').click();
   expect(await sent(page, 'pause_agent')).toEqual([{ do: 'pause_agent', agent: 'agt_7Q2M', run: 'nightly-2026-11-21' }]);
   await expect(page.getByTestId('ceremony-words')).toContainText('nightly-2026-11-21');

@@ -13,11 +13,12 @@ use http::{HeaderValue, Method, header};
 use reqwest::redirect::Policy;
 use rustls::ClientConfig;
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::Semaphore;
 use vidimus_protocol::api::{
     Ack, ActionView, AgentView, Bundle, CeremonyStarted, CeremonyView, Content, DeliveriesView,
     Enrol, Found, Invite, Invited, LogView, Models, NonceReply, PermitReply, Problem, Propose,
-    Redeem, ReportOutcome, SessionView, Sessions, StartCeremony, SubmitAssertion, WriteAnswer,
-    WriteNote,
+    Redeem, ReportOutcome, SessionView, Sessions, StartCeremony, SubmitAssertion, WaitFor,
+    WaitNews, WriteAnswer, WriteNote,
 };
 use vidimus_protocol::id::CeremonyId;
 use vidimus_protocol::{ActionId, Digest, strict};
@@ -35,6 +36,9 @@ const ANSWER: Duration = Duration::from_secs(20);
 /// How long a connection is kept for the next request: less than the 30 s after
 /// which gateways close it, so that no request meets the closing.
 const KEPT: Duration = Duration::from_secs(15);
+/// Most requests at a time, long-polls aside, each of which has a connection of
+/// its own: more wait for their turn, so that a burst is no flood of connections.
+const MOST: usize = 32;
 
 /// One gateway, asked as nobody or by a token. Clones share connections.
 #[derive(Clone, Debug)]
@@ -43,10 +47,11 @@ pub struct Gateway {
     http: reqwest::Client,
     tls: Arc<ClientConfig>,
     authorization: Option<HeaderValue>,
+    turns: Arc<Semaphore>,
 }
 
 /// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum ClientError {
     /// The URL is not one that this client goes to.
     #[error(transparent)]
@@ -121,6 +126,7 @@ impl Gateway {
             http,
             tls: Arc::new(tls),
             authorization: None,
+            turns: Arc::new(Semaphore::new(MOST)),
         })
     }
 
@@ -171,6 +177,17 @@ impl Gateway {
             path = format!("{path}&questions={questions}");
         }
         self.wait(&path, wait_s).await
+    }
+
+    /// `POST /v1/actions/wait` (agent): waits until something is not as it is
+    /// known, or the time is over.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn news(&self, asked: &WaitFor) -> Result<WaitNews, ClientError> {
+        let body = Some(strict::canonical(asked));
+        self.ask(Method::POST, "/v1/actions/wait", body, asked.wait_s)
+            .await
     }
 
     /// `GET /v1/actions/{id}/payload` (agent).
@@ -413,12 +430,11 @@ impl Gateway {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        self.ask(Method::GET, path, None, ANSWER).await
+        self.ask(Method::GET, path, None, 0).await
     }
 
     async fn wait<T: DeserializeOwned>(&self, path: &str, wait_s: u64) -> Result<T, ClientError> {
-        let limit = ANSWER.saturating_add(Duration::from_secs(wait_s));
-        self.ask(Method::GET, path, None, limit).await
+        self.ask(Method::GET, path, None, wait_s).await
     }
 
     async fn post<T: DeserializeOwned>(
@@ -427,15 +443,15 @@ impl Gateway {
         body: &impl Serialize,
     ) -> Result<T, ClientError> {
         let body = strict::canonical(body);
-        self.ask(Method::POST, path, Some(body), ANSWER).await
+        self.ask(Method::POST, path, Some(body), 0).await
     }
 
     async fn post_empty<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        self.ask(Method::POST, path, None, ANSWER).await
+        self.ask(Method::POST, path, None, 0).await
     }
 
     async fn delete(&self, path: &str) -> Result<(), ClientError> {
-        self.send(Method::DELETE, path, None, ANSWER).await?;
+        self.send(Method::DELETE, path, None, 0).await?;
         Ok(())
     }
 
@@ -444,20 +460,25 @@ impl Gateway {
         method: Method,
         path: &str,
         body: Option<Vec<u8>>,
-        limit: Duration,
+        wait_s: u64,
     ) -> Result<T, ClientError> {
-        let reply = self.send(method, path, body, limit).await?;
+        let reply = self.send(method, path, body, wait_s).await?;
         strict::parse(&reply, MAX_REPLY).map_err(|error| self.malformed(error.to_string()))
     }
 
-    /// The body of a successful reply.
+    /// The body of a successful reply, which may take `wait_s` seconds to be made.
     async fn send(
         &self,
         method: Method,
         path: &str,
         body: Option<Vec<u8>>,
-        limit: Duration,
+        wait_s: u64,
     ) -> Result<Vec<u8>, ClientError> {
+        let _turn = match wait_s {
+            0 => self.turns.acquire().await.ok(),
+            _ => None,
+        };
+        let limit = ANSWER.saturating_add(Duration::from_secs(wait_s));
         let mut request = self.http.request(method, self.url(path)).timeout(limit);
         if let Some(value) = &self.authorization {
             request = request.header(header::AUTHORIZATION, value.clone());

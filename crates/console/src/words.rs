@@ -3,43 +3,12 @@
 use vidimus_protocol::State;
 use vidimus_protocol::entry::{Data, Leaf, Outcome, Proposed, Resolution};
 use vidimus_protocol::envelope::Verdict;
-use vidimus_protocol::id::{ActionId, Actor, AgentId, RunId};
+use vidimus_protocol::id::{Actor, AgentId, RunId};
 
 use crate::inbox::{Headlines, agent_name, reviewer_name, signal_name};
 use crate::render::{duration_words, time_words};
 use crate::safe_text;
 use crate::view::SafeText;
-
-/// The action that an entry belongs to.
-pub(crate) fn action_of(leaf: &Leaf) -> Option<ActionId> {
-    match &leaf.data {
-        Data::LogOpened(_)
-        | Data::CredentialEnrolled(_)
-        | Data::CredentialAdmitted(_)
-        | Data::CredentialRevoked(_)
-        | Data::ReviewerRegistered(_)
-        | Data::ReviewerChanged(_)
-        | Data::ReviewerRemoved(_)
-        | Data::RulesChanged(_)
-        | Data::AgentRegistered(_)
-        | Data::AgentRevoked(_)
-        | Data::AgentPaused(_)
-        | Data::AgentResumed(_) => None,
-        Data::ActionProposed(data) => Some(data.action),
-        Data::ActionEdited(data) => Some(data.signed.item.action),
-        Data::ActionTaken(data) => Some(data.action),
-        Data::ActionAsked(data) => Some(data.action),
-        Data::ActionAnswered(data) => Some(data.action),
-        Data::ActionFlagged(data) => Some(data.action),
-        Data::VerdictGiven(data) => Some(data.signed.item.action),
-        Data::VerdictRecognised(data) => Some(data.signed.item.action),
-        Data::ActionResolved(data) => Some(data.action),
-        Data::PermitIssued(data) => Some(data.action),
-        Data::PermitLapsed(data) => Some(data.action),
-        Data::PermitRedeemed(data) => Some(data.action),
-        Data::ActionCompleted(data) => Some(data.action),
-    }
-}
 
 /// One step of an action's life, without saying which action.
 pub(crate) fn step(leaf: &Leaf, state: &State) -> String {
@@ -222,7 +191,7 @@ pub(crate) fn scope(state: &State, agent: &AgentId, run: Option<&RunId>) -> Stri
 /// One line of the history: the step, and the action's title where there is one.
 pub(crate) fn row(leaf: &Leaf, state: &State, headlines: &Headlines) -> SafeText {
     let step = step(leaf, state);
-    let title = action_of(leaf).and_then(|action| headlines.get(&action));
+    let title = leaf.data.action().and_then(|action| headlines.get(&action));
     match (title, &leaf.data) {
         (Some(headline), Data::ActionProposed(data)) => {
             let agent = agent_name(state, &data.agent);
@@ -242,6 +211,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::inbox::Headline;
+    use vidimus_protocol::ActionId;
     use vidimus_protocol::Time;
     use vidimus_protocol::entry::{Completed, Resolved};
 
@@ -320,7 +290,7 @@ mod tests {
         let plain = row(&done, &state, &headlines);
         assert_eq!(plain.marks(), 0);
         headlines.insert(
-            action_of(&done).unwrap(),
+            done.data.action().unwrap(),
             Headline {
                 title: "rm \u{202e}x".into(),
                 target: String::new(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vidimus_client::ClientError;
-use vidimus_protocol::api::{Ack, ActionStatus, ActionView, MAX_WAIT_S, Question};
+use vidimus_protocol::api::{Ack, ActionStatus, ActionView, Known, Question};
 use vidimus_protocol::entry::{Data, Outcome, Parsed};
 use vidimus_protocol::{ActionId, Leaf, Time};
 
@@ -90,11 +90,17 @@ impl Executor {
     ) -> Result<Decided, Stop> {
         let mut lost = false;
         loop {
-            match self.gateway.action(action, MAX_WAIT_S, Some(*heard)).await {
+            let known = Known {
+                action,
+                questions: u64::try_from(*heard).unwrap_or(u64::MAX),
+                status: ActionStatus::Pending,
+            };
+            match self.waits.news(known).await {
                 Ok(view) => {
                     if std::mem::take(&mut lost) {
                         tell(News::Back);
                     }
+                    let Some(view) = view else { continue };
                     if let Some(end) = decided(&view) {
                         return end;
                     }

@@ -26,6 +26,7 @@ mod request;
 mod setup;
 mod stop;
 pub mod text;
+mod waits;
 
 pub use ask::{Decided, News, decided, ended};
 pub use edited::changes;

@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use vidimus_client::ClientError;
 use vidimus_protocol::action::{ActionKind, OUTPUT_TYPE};
-use vidimus_protocol::api::{ActionStatus, Content, MAX_WAIT_S, ReportOutcome};
+use vidimus_protocol::api::{ActionStatus, Content, Known, ReportOutcome};
 use vidimus_protocol::entry::Outcome;
+use vidimus_protocol::strict::MAX_SAFE;
 use vidimus_protocol::{ActionId, Blob};
 
 use crate::random;
@@ -113,8 +114,17 @@ impl Executor {
     /// for the screen, so what goes wrong is of no consequence.
     pub async fn be_present(&self, action: ActionId) -> std::convert::Infallible {
         loop {
-            let looked = self.gateway.action(action, MAX_WAIT_S, None).await;
-            if !looked.is_ok_and(|view| view.status == ActionStatus::Redeemed) {
+            let known = Known {
+                action,
+                questions: MAX_SAFE,
+                status: ActionStatus::Redeemed,
+            };
+            if !self
+                .waits
+                .news(known)
+                .await
+                .is_ok_and(|news| news.is_none())
+            {
                 tokio::time::sleep(Duration::from_secs(5)).await;
             }
         }

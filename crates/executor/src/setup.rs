@@ -14,6 +14,7 @@ use vidimus_protocol::trust::TrustFile;
 use crate::newest::Newest;
 use crate::stop::{Stop, Why};
 use crate::text::{quote, visible};
+use crate::waits::Waits;
 
 /// Everything that talking to the gateway and judging it takes.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub struct Executor {
     /// The way to the gateway.
     pub gateway: Gateway,
     pub(crate) newest: Newest,
+    pub(crate) waits: Waits,
 }
 
 impl Executor {
@@ -47,6 +49,7 @@ impl Executor {
         Ok(Self {
             profile,
             trust,
+            waits: Waits::of(gateway.clone()),
             gateway,
             newest,
         })

@@ -79,7 +79,6 @@ use founding::{Opening, Premises};
 use guard::LastSigned;
 use keys::Keys;
 use port::Loopback;
-use presence::Presence;
 use relying_party::RelyingParty;
 use sequencer::{Answer, Job, Request, Sequencer};
 use shared::{Committed, Shared};
@@ -194,7 +193,6 @@ struct Inner {
     sequencer: Option<std::thread::JoinHandle<()>>,
     in_flight: Semaphore,
     ceremonies: Ceremonies,
-    presence: Presence,
     relying_party: RelyingParty,
     invitations: Invitations,
     founding_code: FoundingCode,
@@ -327,7 +325,6 @@ impl Gateway {
             sequencer: Some(sequencer),
             in_flight: Semaphore::new(MOST_IN_FLIGHT),
             ceremonies: Ceremonies::default(),
-            presence: Presence::default(),
             relying_party: RelyingParty::new(&premises, metadata),
             invitations: Invitations::new(&keys.permit_seed),
             founding_code: FoundingCode::default(),

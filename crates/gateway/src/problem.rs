@@ -77,6 +77,7 @@ pub(crate) const CODES: &[(u16, &[&str])] = &[
             "wrong_reason",
             "wrong_seen",
             "wrong_proposal",
+            "too_many_actions",
             "wrong_items",
             "bad_name",
             "stale_pin",

@@ -13,6 +13,7 @@ mod observe;
 mod openapi;
 mod page;
 mod propose;
+mod standing;
 
 use axum::Router;
 use axum::body::HttpBody as _;
@@ -64,7 +65,8 @@ pub(crate) fn router(gateway: Gateway, extra: Router) -> Router {
 fn described() -> OpenApiRouter<Gateway> {
     OpenApiRouter::default()
         .routes(routes!(propose::propose))
-        .routes(routes!(actions::view))
+        .routes(routes!(standing::view))
+        .routes(routes!(standing::wait))
         .routes(routes!(actions::payload))
         .routes(routes!(events::events))
         .routes(routes!(actions::withdraw))

@@ -14,6 +14,7 @@ use vidimus_protocol::{Digest, Entry, State, Time};
 
 use crate::health::Health;
 use crate::metrics::Metrics;
+use crate::presence::Presence;
 use crate::problem::Refusal;
 use crate::routes::feed::NewestMessage;
 use crate::store::{Leaves, Session, Store, StoreError};
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     origin: String,
     pub(crate) health: Health,
     pub(crate) metrics: Metrics,
+    pub(crate) presence: Presence,
     /// What consoles that follow the feed share.
     pub(crate) newest_message: NewestMessage,
 }
@@ -68,6 +70,7 @@ impl Shared {
             origin,
             health: Health::default(),
             metrics: Metrics::default(),
+            presence: Presence::default(),
             newest_message: NewestMessage::default(),
         }
     }
@@ -125,6 +128,7 @@ impl Shared {
         committed.signed_at = signed.as_ref().map(|_| now);
         drop(committed);
         self.changed.send_replace(());
+        self.presence.tell(&news.entries);
         Ok(signed)
     }
 

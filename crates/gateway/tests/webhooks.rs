@@ -512,17 +512,21 @@ async fn a_file_that_others_can_read_is_refused_and_nothing_is_lost() {
         "who tells nobody keeps no book"
     );
 
+    // Written beside, so that the gateway never sees it while it is sound.
+    let beside = tempfile::tempdir_in(folder.path()).unwrap();
     add(
-        folder.path(),
+        beside.path(),
         "ops",
         &receiver.url(),
         &["action.proposed"],
         support::now(),
     );
     let path = Endpoints::file(folder.path());
-    let mode =
-        |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-    mode(0o644);
+    let mode = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(&Endpoints::file(beside.path()), 0o644);
+    std::fs::rename(Endpoints::file(beside.path()), &path).unwrap();
     let action = propose(&world, &agent).await;
     let refused = told(&world, action).await;
     assert!(refused.problem.unwrap().contains("chmod 600"));
@@ -531,7 +535,7 @@ async fn a_file_that_others_can_read_is_refused_and_nothing_is_lost() {
     assert!(receiver.got().is_empty());
     // A decision never waits for any of this.
     assert_eq!(world.status(&agent, action).await["status"], "pending");
-    mode(0o600);
+    mode(&path, 0o600);
     until(&world, action, all(DeliveryState::Arrived)).await;
     assert_eq!(told(&world, action).await.endpoints, 1);
     world.stop().await;

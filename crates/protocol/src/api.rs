@@ -19,6 +19,8 @@ use crate::time::Time;
 
 /// Longest long-poll, seconds.
 pub const MAX_WAIT_S: u64 = 30;
+/// Most actions that one request waits for.
+pub const MAX_WAITED: usize = 256;
 
 /// Content with its salt, on its way to the gateway or back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +131,41 @@ pub struct ActionView {
     /// Last moment to redeem, when approved.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub use_before: Option<Time>,
+}
+
+/// `POST /v1/actions/wait` (their agent): several actions at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct WaitFor {
+    /// At most [`MAX_WAITED`].
+    pub actions: Vec<Known>,
+    /// Longest wait in seconds; more than [`MAX_WAIT_S`] counts as that.
+    pub wait_s: u64,
+}
+
+/// What is known of an action that is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Known {
+    /// The action.
+    pub action: ActionId,
+    /// How many questions are known.
+    pub questions: u64,
+    /// Where it stood.
+    pub status: ActionStatus,
+}
+
+/// The answer: what is not as it was known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct WaitNews {
+    /// Where those stand; perhaps not all of them, the next request gets more.
+    pub actions: Vec<ActionView>,
+    /// Those that the agent does not have.
+    pub unknown: Vec<ActionId>,
 }
 
 /// A reviewer's question about an action.

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use vidimus_protocol::action::{Action, Payload, Stdin};
 use vidimus_protocol::api::{
     Ack, ActionStatus, ActionView, Content, PermitReply, Problem, Propose, Question, Redeem,
-    ReportOutcome,
+    ReportOutcome, WaitFor, WaitNews,
 };
 use vidimus_protocol::entry::{Data, PartRef, Ref, Resolution};
 use vidimus_protocol::envelope::Verdict;
@@ -170,7 +170,11 @@ impl Gateway {
         }
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let mut segments = path.split('/').skip(3);
-        let action: Option<ActionId> = segments.next().map(|id| id.parse().unwrap());
+        let action = segments.next();
+        if (method, action) == ("POST", Some("wait")) {
+            return Some(self.wait_for(&read(body)));
+        }
+        let action: Option<ActionId> = action.map(|id| id.parse().unwrap());
         match (method, action, segments.next()) {
             ("POST", None, None) => self.propose(read(body)),
             ("GET", Some(action), None) => {
@@ -230,24 +234,51 @@ impl Gateway {
     fn view(&self, action: ActionId, wait: Duration, heard: usize) -> (u16, Vec<u8>) {
         let begun = Instant::now();
         loop {
-            let mut world = self.world();
-            let Some((life, expires_at)) = world.life(action) else {
+            let Some(view) = self.look(action) else {
                 return problem(404, "unknown_action");
             };
-            let waits = matches!(world.decide, Decide::EditAndWait(..)) && world.is_edit(action);
-            if life == Life::Pending && world.decide != Decide::Nothing && !waits {
-                world.decide(action);
-                continue;
+            if !lives(&view) || view.questions.len() > heard || begun.elapsed() >= wait {
+                return json(200, &view);
             }
-            let lives = matches!(life, Life::Pending | Life::Redeemed);
-            let asked = world.questions.len() > heard;
-            if lives && !asked && begun.elapsed() < wait {
-                drop(world);
-                std::thread::sleep(Duration::from_millis(10));
-                continue;
-            }
-            return json(200, &world.view(action, life, expires_at));
+            std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    fn wait_for(&self, asked: &WaitFor) -> (u16, Vec<u8>) {
+        let begun = Instant::now();
+        loop {
+            let mut news = WaitNews {
+                actions: Vec::new(),
+                unknown: Vec::new(),
+            };
+            for known in &asked.actions {
+                match self.look(known.action) {
+                    Some(view)
+                        if view.status == known.status
+                            && lives(&view)
+                            && view.questions.len() as u64 <= known.questions => {}
+                    Some(view) => news.actions.push(view),
+                    None => news.unknown.push(known.action),
+                }
+            }
+            let nothing = news.actions.is_empty() && news.unknown.is_empty();
+            if !nothing || begun.elapsed() >= Duration::from_secs(asked.wait_s) {
+                return json(200, &news);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Where it stands, once people have decided what they do decide.
+    fn look(&self, action: ActionId) -> Option<ActionView> {
+        let mut world = self.world();
+        let (life, _) = world.life(action)?;
+        let waits = matches!(world.decide, Decide::EditAndWait(..)) && world.is_edit(action);
+        if life == Life::Pending && world.decide != Decide::Nothing && !waits {
+            world.decide(action);
+        }
+        let (life, expires_at) = world.life(action)?;
+        Some(world.view(action, life, expires_at))
     }
 
     fn permit(&self, action: ActionId) -> (u16, Vec<u8>) {
@@ -286,6 +317,10 @@ impl Gateway {
         }
         Some(json(200, &world.story.bundle(action)))
     }
+}
+
+fn lives(view: &ActionView) -> bool {
+    matches!(view.status, ActionStatus::Pending | ActionStatus::Redeemed)
 }
 
 impl World {

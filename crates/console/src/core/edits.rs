@@ -14,7 +14,7 @@ use super::review::unknown_action;
 use super::{After, Base, Core, now};
 use crate::act::{Extras, item, random, sentence};
 use crate::board::FrontId;
-use crate::inbox::reviewer_name;
+use crate::inbox::{agent_name, reviewer_name};
 use crate::safe_text;
 use crate::view::{
     CeremonyPurpose, Difference, EditedFromView, EditedIntoView, FieldSort, FieldView, FilledView,
@@ -75,7 +75,7 @@ impl Core {
         };
         let words = format!(
             "Edit what {} asks for ({changes}): the edited action takes its place and is decided anew.",
-            crate::inbox::agent_name(self.base()?.state(), &state.agent)
+            agent_name(self.base()?.state(), &state.agent)
         );
         let extras = Extras::Edit(EditExtras { payload });
         let not_after = Some(state.expires_at);
@@ -132,13 +132,23 @@ impl Base {
             let part = self.checked_part(index, "payload", PAYLOAD_TYPE, action.digest);
             Action::parse(&part.ok()?.0).ok()
         };
+        let first = old.edits.and_then(|first| self.state().action(&first));
+        let author = match first.and_then(|first| first.edit.as_ref()) {
+            Some(earlier) => reviewer_name(self.state(), earlier.by),
+            None => agent_name(self.state(), &old.agent),
+        };
+        let both = read(old).zip(read(action));
+        // The gateway and whoever edited are not to be believed.
+        let wrong = both
+            .as_ref()
+            .and_then(|(before, after)| edit::check(before, after).err());
         Some(EditedFromView {
             action: old.id.to_string(),
             by: reviewer_name(self.state(), edit.by),
             me: Some(edit.by) == me,
-            differences: read(old)
-                .zip(read(action))
-                .map(|(before, after)| differences(&before, &after)),
+            author,
+            differences: both.map(|(before, after)| differences(&before, &after)),
+            wrong: wrong.map(|why| sentence(&why.to_string())),
         })
     }
 }

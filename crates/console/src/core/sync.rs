@@ -20,7 +20,6 @@ use crate::act::sentence;
 use crate::inbox::Headline;
 use crate::safe_text;
 use crate::view::{Connection, Problem, Tone};
-use crate::words;
 
 /// Parts that are fetched at a time.
 const MOST_FETCHES: usize = 32;
@@ -208,7 +207,7 @@ impl Core {
             base.actions.push(None);
             return;
         };
-        let action = words::action_of(&leaf);
+        let action = leaf.data.action();
         base.actions.push(action);
         if let Some(action) = action {
             base.recent.retain(|known| *known != action);

@@ -81,8 +81,12 @@ pub struct EditedFromView {
     pub by: String,
     /// Whether it was the person at this console.
     pub me: bool,
+    /// Who made that: its agent, or who had edited it before.
+    pub author: String,
     /// What was changed; `None` while that one's content is on its way.
     pub differences: Option<Vec<Difference>>,
+    /// Why it is no edit of that one at all, if so: then more differs than is shown.
+    pub wrong: Option<String>,
 }
 
 /// What took an action's place.

@@ -20,9 +20,10 @@ use vidimus_protocol::state::check_envelope;
 use vidimus_protocol::{Digest, State as Log, Violation, strict};
 
 use super::Strict;
-use super::actions::{Wait, id};
+use super::actions::id;
 use super::auth::{NoAgent, SessionAuth};
 use super::feed::off_the_async_threads;
+use super::standing::Wait;
 use crate::ceremonies::Step;
 use crate::edit::{EditedAction, no_edit};
 use crate::problem::Refusal;

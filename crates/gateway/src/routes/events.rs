@@ -14,10 +14,11 @@ use tokio::sync::watch;
 use tokio::time::Interval;
 use vidimus_protocol::api::{ActionStatus, ActionView};
 use vidimus_protocol::state::Agent;
-use vidimus_protocol::{ActionId, AgentId};
+use vidimus_protocol::{ActionId, AgentId, Violation};
 
-use super::actions::{id, look, reason, with_texts};
+use super::actions::id;
 use super::auth::{AgentAuth, SessionAuth};
+use super::standing::{look, reason, with_texts};
 use crate::Gateway;
 use crate::presence::Waiter;
 use crate::problem::Refusal;
@@ -60,13 +61,15 @@ pub(super) async fn events(
 ) -> Result<Response, Refusal> {
     let action: ActionId = id(&action)?;
     let changes = gateway.0.shared.follow();
-    let (view, newest) = look(&gateway, viewer.agent(), action)?;
+    let (view, newest) = look(&gateway, viewer.agent(), action).ok_or(Violation::UnknownAction)?;
     let told = last_event_id(&headers);
     if told == Some(newest) && stays(&gateway, &view) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     // A person who looks is not a program that waits.
-    let waiter = viewer.agent().map(|_| gateway.0.presence.arrive(action));
+    let waiter = viewer
+        .agent()
+        .map(|_| gateway.0.shared.presence.arrive(vec![action]));
     let follower = Follower {
         gateway,
         viewer,
@@ -179,7 +182,8 @@ impl Follower {
         if !self.viewer.still_may(&self.gateway) {
             return Err(Refusal::unauthorised());
         }
-        let (mut view, newest) = look(&self.gateway, self.viewer.agent(), self.action)?;
+        let (mut view, newest) = look(&self.gateway, self.viewer.agent(), self.action)
+            .ok_or(Violation::UnknownAction)?;
         if view.status == ActionStatus::Denied && self.told != Some(newest) {
             view.reason = reason(&self.gateway, self.action).await?;
         }

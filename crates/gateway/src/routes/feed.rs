@@ -242,7 +242,7 @@ impl Feed {
         {
             return Err(Hangup::Refused(Refusal::unauthorised()));
         }
-        let actions = self.gateway.0.presence.list();
+        let actions = self.gateway.0.shared.presence.list();
         if self.present.as_ref() != Some(&actions) {
             let message = FeedMessage::Present {
                 actions: actions.clone(),

@@ -65,7 +65,7 @@ fn sample(gateway: &Gateway) -> Sample {
     Sample {
         ready: readiness(gateway).is_ok(),
         pending: count(pending),
-        waiting_clients: count(inner.presence.here()),
+        waiting_clients: count(inner.shared.presence.here()),
         entries,
         ledger_bytes: size("gateway.db"),
         wal_bytes: size("gateway.db-wal"),

@@ -111,6 +111,41 @@ kinds! {
     ActionCompleted(Completed) = "action.completed",
 }
 
+impl Data {
+    /// The action that an entry is about; `None` when it is about people, keys
+    /// or agents.
+    #[must_use]
+    pub fn action(&self) -> Option<ActionId> {
+        match self {
+            Self::LogOpened(_)
+            | Self::CredentialEnrolled(_)
+            | Self::CredentialAdmitted(_)
+            | Self::CredentialRevoked(_)
+            | Self::ReviewerRegistered(_)
+            | Self::ReviewerChanged(_)
+            | Self::ReviewerRemoved(_)
+            | Self::RulesChanged(_)
+            | Self::AgentRegistered(_)
+            | Self::AgentRevoked(_)
+            | Self::AgentPaused(_)
+            | Self::AgentResumed(_) => None,
+            Self::ActionProposed(data) => Some(data.action),
+            Self::ActionEdited(data) => Some(data.signed.item.action),
+            Self::ActionTaken(data) => Some(data.action),
+            Self::ActionAsked(data) => Some(data.action),
+            Self::ActionAnswered(data) => Some(data.action),
+            Self::ActionFlagged(data) => Some(data.action),
+            Self::VerdictGiven(data) => Some(data.signed.item.action),
+            Self::VerdictRecognised(data) => Some(data.signed.item.action),
+            Self::ActionResolved(data) => Some(data.action),
+            Self::PermitIssued(data) => Some(data.action),
+            Self::PermitLapsed(data) => Some(data.action),
+            Self::PermitRedeemed(data) => Some(data.action),
+            Self::ActionCompleted(data) => Some(data.action),
+        }
+    }
+}
+
 /// `log.opened`: everything else chains to this.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -18,6 +18,14 @@ by: string,
  */
 me: boolean, 
 /**
+ * Who made that: its agent, or who had edited it before.
+ */
+author: string, 
+/**
  * What was changed; `None` while that one's content is on its way.
  */
-differences: Array<Difference> | null, };
+differences: Array<Difference> | null, 
+/**
+ * Why it is no edit of that one at all, if so: then more differs than is shown.
+ */
+wrong: string | null, };

@@ -127,6 +127,7 @@ export function fields(): FieldView[] {
       ],
     },
     { id: 'env.TZ', label: text('TZ'), sort: 'line', words: [word('Europe/Berlin')] },
+    { id: 'env.GREETING', label: text('GREETING'), sort: 'line', words: [word('Good\nmorning')] },
   ];
 }
 

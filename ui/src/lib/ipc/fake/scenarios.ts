@@ -390,7 +390,20 @@ export const scenarios: Record<string, () => Scenario> = {
     reviewed({
       summary: action('act_02', { title: text('terraform apply -input=false plan.tfplan'), editedBy: 'Mei Watanabe' }),
       what: shown({ argv: ['terraform', 'apply', '-input=false', 'plan.tfplan'].map((word) => text(word)) }),
-      editedFrom: { action: 'act_01', by: 'Mei Watanabe', me: false, differences: edited() },
+      editedFrom: { action: 'act_01', by: 'Mei Watanabe', me: false, author: 'claude-code', differences: edited(), wrong: null },
+    }),
+  'review-edited-twice': () =>
+    reviewed({
+      summary: action('act_02', { title: text('terraform apply -input=false plan.tfplan'), editedBy: 'Mei Watanabe' }),
+      what: shown({ argv: ['terraform', 'apply', '-input=false', 'plan.tfplan'].map((word) => text(word)) }),
+      editedFrom: {
+        action: 'act_01',
+        by: 'Mei Watanabe',
+        me: false,
+        author: 'Bo Lindqvist',
+        differences: edited(),
+        wrong: 'An edit changes arguments, clear variables and bound input of a command, and `after` of a change, and nothing else.',
+      },
     }),
   'review-superseded': () =>
     reviewed({
