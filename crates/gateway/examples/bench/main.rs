@@ -5,6 +5,7 @@
 //! subject; the console's rows are an example of its own crate.
 #![allow(clippy::unwrap_used, clippy::print_stderr, clippy::cast_precision_loss)]
 
+mod agents;
 mod concurrent;
 mod feed;
 mod footprint;
@@ -29,6 +30,9 @@ const USAGE: &str = "usage: bench --out FILE --vidimus PROGRAM --idle PROGRAM [-
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments == [agents::SERVER] {
+        return agents::serve();
+    }
     let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let only = match arguments[..] {
         [.., "--only", only] => Some(only),
@@ -64,6 +68,10 @@ async fn main() {
     }
     if wanted("release") {
         rows.push(release::verdict_to_child(folder, vidimus).await);
+    }
+    if wanted("agents") {
+        rows.extend(agents::passing_calls(folder, vidimus));
+        rows.extend(agents::held_calls(folder, vidimus).await);
     }
     if wanted("feed") {
         rows.push(feed::one_client(folder));

@@ -1,7 +1,7 @@
 //! From a person's verdict to the command that waited for it.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use vidimus_client::home::Home;
@@ -11,7 +11,7 @@ use vidimus_protocol::envelope::Verdict;
 use vidimus_protocol::trust::TrustFile;
 
 use crate::report::{median, row};
-use crate::support::{Forgery, Held, World};
+use crate::support::{Draft, Forgery, Held, World};
 
 const RELEASES: usize = 30;
 
@@ -44,24 +44,15 @@ pub(crate) async fn verdict_to_child(folder: &Path, vidimus: &Path) -> Value {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let ack = wait_for_proposal(&home.gateway_dir()).await;
+        let ack = wait_for_proposal(&home.gateway_dir(), 0).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
         let draft = world.draft(&ack, Verdict::Approve, "").await;
-        let start = draft.start();
-        let prompt = world
-            .begin(Some(&world.session), &start)
-            .await
-            .ok()
-            .unwrap();
-        let answer = world.answer(&world.key, &start, &Forgery::default()).await;
-        let path = format!("{prompt}/assertion");
+        let sent = decide_fast(&world, &draft).await;
+        let sent = sent.elapsed();
         let sent = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
-            .unwrap();
-        let _: Value = world
-            .call(reqwest::Method::POST, &path, None, Some(&answer))
-            .await
-            .json();
+            .unwrap()
+            .saturating_sub(sent);
         assert!(held.wait().await.unwrap().success(), "exec ran the command");
         let ran: u64 = std::fs::read_to_string(stamp)
             .unwrap()
@@ -120,7 +111,21 @@ fn syncs(trace: &Path, from: Duration, to: Duration) -> u32 {
     u32::try_from(within.count()).unwrap()
 }
 
-fn connect_exec(world: &World, agent: &Held, home: &Home) {
+/// Signs a verdict beforehand and sends it: when that was.
+pub(crate) async fn decide_fast(world: &World, draft: &Draft) -> Instant {
+    let start = draft.start();
+    let prompt = world.begin(Some(&world.session), &start).await;
+    let path = format!("{}/assertion", prompt.ok().unwrap());
+    let answer = world.answer(&world.key, &start, &Forgery::default()).await;
+    let sent = Instant::now();
+    let _: Value = world
+        .call(reqwest::Method::POST, &path, None, Some(&answer))
+        .await
+        .json();
+    sent
+}
+
+pub(crate) fn connect_exec(world: &World, agent: &Held, home: &Home) {
     let trust = home.trust_file();
     std::fs::create_dir_all(trust.parent().unwrap()).unwrap();
     std::fs::write(&trust, TrustFile::new(world.log).to_bytes()).unwrap();
@@ -137,12 +142,12 @@ fn connect_exec(world: &World, agent: &Held, home: &Home) {
     profile.save(&home.agent_profile("builder")).unwrap();
 }
 
-/// The newest entry, once it is a proposal.
-async fn wait_for_proposal(folder: &Path) -> Ack {
+/// The newest entry, once it is a proposal behind so many entries.
+pub(crate) async fn wait_for_proposal(folder: &Path, known: usize) -> Ack {
     loop {
         let leaves = World::leaves(folder);
         let leaf = leaves.last().unwrap().clone();
-        if leaf.contains(r#""kind":"action.proposed""#) {
+        if leaves.len() > known && leaf.contains(r#""kind":"action.proposed""#) {
             let index = u64::try_from(leaves.len()).unwrap() - 1;
             let entries = vec![Proven {
                 index,
