@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jsonc_parser::ParseOptions;
@@ -166,12 +167,23 @@ impl HostSettings {
         };
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
         file.write_all(text.as_bytes()).map_err(failed)?;
-        if let Ok(metadata) = fs::metadata(&self.path) {
-            let set = file.as_file().set_permissions(metadata.permissions());
-            set.map_err(failed)?;
-        }
+        // A new file holds nothing private, and a managed one that its reader
+        // cannot open is no hook at all.
+        let rights = match fs::metadata(&self.path) {
+            Ok(metadata) => metadata.permissions(),
+            Err(_) => fs::Permissions::from_mode(0o644),
+        };
+        file.as_file().set_permissions(rights).map_err(failed)?;
         file.as_file().sync_all().map_err(failed)?;
-        file.persist(&self.path).map_err(|why| failed(why.error))?;
+        if Self::read(&self.path)?.text != self.text {
+            return Err(self.unusable("somebody changed it meanwhile. Try again"));
+        }
+        if self.text.is_none() {
+            file.persist_noclobber(&self.path)
+        } else {
+            file.persist(&self.path)
+        }
+        .map_err(|why| failed(why.error))?;
         Ok(backup)
     }
 

@@ -82,8 +82,23 @@ fn what_the_host_would_not_read_is_not_touched() {
 }
 
 #[test]
+fn a_new_file_can_be_read_by_whoever_it_is_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().canonicalize().unwrap().join("new/s.json");
+    let settings = HostSettings::read(&path).unwrap();
+    assert_eq!(settings.replace("{}").unwrap(), None);
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o644);
+    // It was not there when it was read.
+    assert!(settings.replace("{\"a\":1}").is_err());
+    let settings = HostSettings::read(&path).unwrap();
+    fs::write(&path, "{\"b\":2}").unwrap();
+    assert!(settings.replace("{\"a\":1}").is_err());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "{\"b\":2}");
+}
+
+#[test]
 fn a_file_is_replaced_with_its_rights_and_kept_beside() {
-    use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().canonicalize().unwrap().join("settings.json");
     fs::write(&path, "{}").unwrap();

@@ -135,6 +135,10 @@ impl Call {
             .event
             .text(key)
             .ok_or_else(|| format!("`{key}` is missing"))?;
+        // A host may take this for the home folder, whose place it knows.
+        if named.starts_with('~') {
+            return Err(format!("`{key}` begins with `~`: name the file in full"));
+        }
         let path = self.event.cwd.join(named);
         behind_links(&path).map(Some)
     }

@@ -43,7 +43,10 @@ const TOOLS: &[&str] = &[
 /// Commands of ours that hold by themselves what they run, or run nothing.
 const OURS: &[&str] = &["answer", "exec", "wait"];
 /// Variables that have any program do more than it says.
-const STEERING: &[&str] = &["BASH_ENV", "ENV", "PROMPT_COMMAND", "ZDOTDIR"];
+const STEERING: &[&str] = &["BASH_ENV", "ENV", "GCONV_PATH", "PROMPT_COMMAND", "ZDOTDIR"];
+/// Beginnings of others: the linker's, and functions that bash takes over, which
+/// may have the program's name.
+const STEERING_PREFIXES: &[&str] = &["BASH_FUNC_", "LD_"];
 /// Variables of git that a command that only reads does not heed.
 const HARMLESS: &[&str] = &[
     "GIT_ASKPASS",
@@ -181,7 +184,13 @@ impl Rules {
 fn steers(variable: &str, program: &str) -> bool {
     let harmless = |known: &&str| variable.starts_with(known);
     match program {
-        _ if variable.starts_with("LD_") || STEERING.contains(&variable) => true,
+        _ if STEERING_PREFIXES
+            .iter()
+            .any(|known| variable.starts_with(known)) =>
+        {
+            true
+        }
+        _ if STEERING.contains(&variable) => true,
         "git" => variable.starts_with("GIT_") && !HARMLESS.iter().any(harmless),
         "rg" => variable == "RIPGREP_CONFIG_PATH",
         _ => false,
@@ -239,13 +248,13 @@ impl Around {
         }
     }
 
-    /// The file of a bare name.
+    /// The file of a bare name; none behind a folder that depends on where the
+    /// command runs.
     fn find(&self, name: &str) -> Option<PathBuf> {
-        let files = std::env::split_paths(&self.path).map(|folder| folder.join(name));
-        files
-            .into_iter()
+        std::env::split_paths(&self.path)
+            .take_while(|folder| folder.is_absolute())
+            .map(|folder| folder.join(name))
             .find(|path| path.exists())
-            .filter(|path| path.is_absolute())
     }
 
     /// The subcommand, when the words run this very program, with the folders

@@ -91,6 +91,10 @@ fn a_command_only_reads_where_nothing_steers_it() {
             path: "".into(),
             ..usual.clone()
         },
+        Around {
+            path: "tools:/usr/bin:/bin".into(),
+            ..usual.clone()
+        },
     ] {
         assert!(
             matches!(rules.ruling(&event, &other), Ruling::Ask(_)),
@@ -110,6 +114,8 @@ fn a_variable_steers_its_own_program() {
         ("RIPGREP_CONFIG_PATH", "rg", true),
         ("RIPGREP_CONFIG_PATH", "ls", false),
         ("ZDOTDIR", "ls", true),
+        ("BASH_FUNC_ls%%", "ls", true),
+        ("GCONV_PATH", "git", true),
         ("HOME", "ls", false),
     ] {
         assert_eq!(steers(variable, program), steered, "{variable} {program}");
