@@ -11,7 +11,13 @@ use crate::place::{Ended, Place};
 fn hooked() -> (Gateway, Hooked) {
     let gateway = Gateway::start(Decide::Nothing);
     let place = Place::connected(&gateway);
-    (gateway, Hooked { place })
+    (
+        gateway,
+        Hooked {
+            place,
+            client: "claude",
+        },
+    )
 }
 
 /// The doctor's word about each thing that it looked at.
@@ -121,7 +127,10 @@ fn what_people_changed_in_the_rules_stays() {
 #[test]
 fn nothing_is_installed_where_it_could_not_work() {
     let place = Place::empty();
-    let hooked = Hooked { place };
+    let hooked = Hooked {
+        place,
+        client: "claude",
+    };
     hooked.install(&[]).expect(117, "no agent is connected");
     assert!(!hooked.settings().exists());
 
