@@ -106,8 +106,12 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<u8, Stop> {
         report.add("switches", Wrong(format!("{path}: {words}")));
     }
     if report.print() {
+        let but = match host.fails_open {
+            Some(_) => ", but for what stands under `fails open`",
+            None => "",
+        };
         out::say(&format!(
-            "the hook fires and fails closed. It is a tripwire: who may change {}'s settings can remove it",
+            "the hook fires and fails closed{but}. It is a tripwire: who may change {}'s settings can remove it",
             host.name
         ));
         return Ok(0);

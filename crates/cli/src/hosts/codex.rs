@@ -50,7 +50,7 @@ pub(super) const HOST: Host = Host {
         "a hook that has not answered when its time is up; what is typed into a command that runs is not asked about",
     ),
     trust: Some(
-        "Codex runs no hook that nobody trusted, and says so only there: start `codex`, type /hooks and trust those of Vidimus. Each change of them asks for that again",
+        "Codex runs no hook that nobody trusted, and says so only there: start `codex`, type /hooks and trust those of Vidimus. Each change of them asks for that again; only those in /etc/codex/hooks.json need it not",
     ),
 };
 
