@@ -55,7 +55,7 @@ pub(super) const HOST: Host = Host {
 };
 
 /// What stands behind our own words: for whatever becomes of them.
-const OR_BLOCK: &str = " || sh -c 'echo It does not run. >&2; exit 2'";
+const OR_BLOCK: &str = " || /bin/sh -c 'echo It does not run. >&2; exit 2'";
 
 fn entry(entry: &Entry, moment: When) -> Value {
     let words: Vec<_> = entry.words.iter().map(|word| format!("'{word}'")).collect();

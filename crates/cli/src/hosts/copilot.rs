@@ -51,7 +51,9 @@ pub(super) const HOST: Host = Host {
     hides_folder: Some("shellId"),
     types: false,
     tells_exit: false,
-    fails_open: Some("a hook that has not answered when its time is up"),
+    fails_open: Some(
+        "a hook that has not answered when its time is up; and where nobody trusted the folder, hooks of a project (`--project`) do not run at all",
+    ),
     trust: None,
 };
 

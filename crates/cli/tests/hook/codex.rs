@@ -69,6 +69,11 @@ fn codex() -> PathBuf {
 /// One session in which the model makes these calls. Returns what it was told
 /// about each.
 fn session(hooked: &Hooked, calls: Vec<Call>) -> Vec<String> {
+    session_of("gpt-5.5", hooked, calls)
+}
+
+/// The same with a model of this name, by which Codex chooses its tools.
+fn session_of(name: &str, hooked: &Hooked, calls: Vec<Call>) -> Vec<String> {
     let model = Model::start(RESPONSES, calls);
     let provider = format!(
         "model_providers.fake={{name=\"fake\",base_url=\"http://127.0.0.1:{}/v1\",wire_api=\"responses\",env_key=\"NO_KEY\"}}",
@@ -78,14 +83,7 @@ fn session(hooked: &Hooked, calls: Vec<Call>) -> Vec<String> {
         Command::new(codex())
             // Its own rules let everything through: only the hook stands between.
             .args(["exec", "--skip-git-repo-check", "-s", "danger-full-access"])
-            .args([
-                "-m",
-                "gpt-5.5",
-                "-c",
-                "model_provider=\"fake\"",
-                "-c",
-                &provider,
-            ])
+            .args(["-m", name, "-c", "model_provider=\"fake\"", "-c", &provider])
             .arg("go")
             .current_dir(hooked.place.work())
             .env_clear()
@@ -180,6 +178,9 @@ fn deep_codex_runs_nothing_that_was_not_approved() {
     for told in &session(&hooked, calls) {
         assert!(told.contains("not today"), "{told}");
     }
+    let script = r#"text(JSON.stringify(await tools.exec_command({cmd: "touch mark"})))"#;
+    let told = session_of("gpt-6.1-sol", &hooked, vec![("exec", script.into())]);
+    assert!(told[0].contains("not today"), "{told:?}");
     std::fs::remove_file(hooked.place.home.agent_profile("coder")).unwrap();
     let told = session(&hooked, vec![exec("touch mark")]);
     assert!(told[0].contains("no agent"), "{told:?}");

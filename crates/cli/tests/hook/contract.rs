@@ -181,10 +181,19 @@ fn codex_gets_the_answers_that_it_knows() {
 
 #[test]
 fn copilot_gets_the_answers_that_it_knows() {
-    let held = held("copilot", &["Read"]);
+    let held = held("copilot", &["Agent", "Read"]);
     assert_eq!(
         held,
-        ["Bash", "Bash", "Write", "Edit", "docs-Read", "docs-bad"]
+        [
+            "Bash",
+            "Bash",
+            "Write",
+            "Edit",
+            "docs-Read",
+            "docs-bad",
+            "Bash"
+        ],
+        "the last is a subagent's"
     );
     let (hooked, _gateway, contract, events) = by_code("copilot");
     let mut reads = events[0].clone();
@@ -202,5 +211,18 @@ fn copilot_gets_the_answers_that_it_knows() {
 fn members_are(known: &Value, object: &Value) {
     for member in object.as_object().unwrap().keys() {
         assert!(names(known).contains(&member.as_str()), "{member}");
+    }
+}
+
+#[test]
+fn codex_is_told_no_whatever_becomes_of_the_program() {
+    let (hooked, _gateway, _, events) = by_code("codex");
+    let good = std::fs::read_to_string(hooked.settings()).unwrap();
+    for name in ["breaks", "fails", "is-gone"] {
+        std::fs::write(hooked.settings(), &good).unwrap();
+        hooked.replace_program(&hooked.bad_program(name), 600);
+        hooked.ask(&events[0]).stopped("It does not run.");
+        let nowhere = [("PATH", "")];
+        answer(hooked.start_with(&events[0].to_string(), &nowhere)).stopped("It does not run.");
     }
 }

@@ -144,10 +144,18 @@ fn deep_copilot_runs_nothing_when_the_hook_breaks_or_is_gone() {
 /// What `docs/HOOKS.md` warns of.
 #[test]
 #[ignore = "deep: fired by `cargo xtask test --deep`, which installs Copilot"]
-fn deep_copilot_lets_through_what_hangs() {
+fn deep_copilot_lets_through_what_hangs_or_nobody_trusted() {
     let gateway = Gateway::start(Decide::Deny("no"));
     let hooked = Hooked::of("copilot", &gateway, 540);
     hooked.replace_program(&hooked.bad_program("hangs"), 1);
     session(&hooked, vec![bash("touch hung")]);
     assert!(hooked.place.exists("hung"));
+    // A project's, in a folder that nobody trusted.
+    let hooked = Hooked::of("copilot", &gateway, 540);
+    let project = hooked.place.work().join(".github/hooks");
+    std::fs::create_dir_all(&project).unwrap();
+    std::fs::create_dir(hooked.place.work().join(".git")).unwrap();
+    std::fs::rename(hooked.settings(), project.join("vidimus.json")).unwrap();
+    session(&hooked, vec![bash("touch untrusted")]);
+    assert!(hooked.place.exists("untrusted"));
 }

@@ -112,7 +112,8 @@ impl Model {
     fn events(&self, body: &Value) -> String {
         let has_tools = body["tools"]
             .as_array()
-            .is_some_and(|tools| !tools.is_empty());
+            .is_some_and(|tools| !tools.is_empty())
+            || body["input"][0]["type"] == "additional_tools";
         let results = (self.api.results)(body);
         let step = results.len();
         let next = self.calls.get(step).filter(|_| has_tools);
