@@ -277,12 +277,12 @@ fn gateway(hooks: &Settings) -> Result<Found, Stop> {
 fn switches(settings: &HostSettings) -> Vec<(PathBuf, String)> {
     let host = settings.host;
     let here = std::env::current_dir().unwrap_or_default();
-    let user = host.config_folder().unwrap_or_default();
+    let user = host.config_folder().ok();
     let place = |name: &&str| match name.strip_prefix("./") {
-        Some(name) => here.join(name),
-        None => user.join(name),
+        Some(name) => Some(here.join(name)),
+        None => Some(user.as_ref()?.join(name)),
     };
-    let mut files: Vec<_> = host.switches.iter().map(place).collect();
+    let mut files: Vec<_> = host.switches.iter().filter_map(place).collect();
     files.push(settings.path.clone());
     files.sort();
     files.dedup();
