@@ -100,7 +100,11 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         steps.run("sdk: Python", || sdk::test_python(workspace));
         steps.run("sdk: TypeScript", || sdk::test_typescript(workspace));
         if let Some(commit) = &deep_commit {
-            steps.run("deep tests", || deep::run(workspace, commit, &programs));
+            steps.run("deep tests", || {
+                let mut programs = programs.clone();
+                programs.extend(hosts::deep(workspace)?);
+                deep::run(workspace, commit, &programs)
+            });
         }
     }
     steps.finish()

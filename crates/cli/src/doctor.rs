@@ -2,25 +2,23 @@
 //! something fails. It runs the very line that stands in the settings.
 
 mod fire;
+mod trust;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tokio::runtime::Builder;
 use vidimus_executor::{Executor, random};
 
-use crate::args::{DoctorArgs, HookClient, HostArgs};
+use crate::args::{DoctorArgs, HostArgs};
 use crate::hook::settings::Settings;
-use crate::host::{self, AFTER, BEFORE, HostSettings};
-use crate::install::{name, place};
+use crate::host::HostSettings;
+use crate::hosts::{Entry, Host, When};
+use crate::install::place;
 use crate::out::{self, Colour, paint, quote, visible};
 use crate::stop::Stop;
 use fire::Line;
-
-/// The first Claude Code that knows `onFailure`, without which a hook that
-/// cannot start lets the call through.
-const FAILS_CLOSED_SINCE: [u64; 3] = [2, 1, 295];
 
 /// How one check ended.
 enum Found {
@@ -65,15 +63,26 @@ impl Report {
 /// Runs `vidimus doctor`. Returns the exit code.
 pub(crate) fn run(args: &DoctorArgs) -> Result<u8, Stop> {
     let mut report = Report::default();
-    report.add("host", version(args.host.client));
+    let host = args.host.client.host();
+    report.add("host", version(host));
+    if let Some(words) = host.fails_open {
+        report.add(
+            "fails open",
+            Note(format!("{} lets through: {words}", host.name)),
+        );
+    }
     let settings = HostSettings::load(&args.host)?;
-    if let Some(line) = entry(&mut report, &args.host, &settings)? {
+    if let Some(entry) = entry(&mut report, &args.host, &settings)? {
+        let line = Line::of(host, &entry);
+        if host.trust.is_some() {
+            report.add("trust", trust::found(host, &settings.path, &entry));
+        }
         program(&mut report, &line);
         let hooks = line.config().map(|path| Settings::load(&path));
         match hooks {
             Some(Ok(hooks)) => {
                 report.add("rules", rules(&hooks));
-                report.add("timeout", timeout(&settings, &hooks, &args.host)?);
+                report.add("timeout", timeout(&entry, &hooks, &args.host));
                 report.add("gateway", gateway(&hooks)?);
                 report.add("reads pass", line.lets_reads_pass());
                 report.add("nonsense", line.blocks_nonsense());
@@ -97,9 +106,13 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<u8, Stop> {
         report.add("switches", Wrong(format!("{path}: {words}")));
     }
     if report.print() {
+        let but = match host.fails_open {
+            Some(_) => ", but for what stands under `fails open`",
+            None => "",
+        };
         out::say(&format!(
-            "the hook fires and fails closed. It is a tripwire: who may change {}'s settings can remove it",
-            name(args.host.client)
+            "the hook fires and fails closed{but}. It is a tripwire: who may change {}'s settings can remove it",
+            host.name
         ));
         return Ok(0);
     }
@@ -108,13 +121,11 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<u8, Stop> {
 
 /// The command that writes the entry anew.
 fn again(host: &HostArgs) -> String {
-    format!("vidimus install {}{}", host.client.as_str(), place(host))
+    format!("vidimus install {}{}", host.client.host().word, place(host))
 }
 
-fn version(client: HookClient) -> Found {
-    let program = match client {
-        HookClient::Claude => "claude",
-    };
+fn version(host: &Host) -> Found {
+    let (program, since) = (host.program, dotted(host.since));
     let asked = Command::new(program)
         .arg("--version")
         .stdin(Stdio::null())
@@ -124,110 +135,79 @@ fn version(client: HookClient) -> Found {
         Ok(output) => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
         Err(_) => {
             return Note(format!(
-                "`{program}` is not in PATH, so its version is not known; it must be {} or newer",
-                dotted(FAILS_CLOSED_SINCE)
+                "`{program}` is not in PATH, so its version is not known; it must be {since} or newer"
             ));
         }
     };
     match numbers(&said) {
-        Some(version) if version >= FAILS_CLOSED_SINCE => Fine(visible(&said)),
+        Some(version) if version >= host.since => Fine(visible(&said)),
         _ => Wrong(format!(
-            "`{program} --version` says `{}`: before {} a hook that cannot start lets the call through. Update it",
+            "`{program} --version` says `{}`: before {since} {}. Update it",
             visible(&said),
-            dotted(FAILS_CLOSED_SINCE)
+            host.older
         )),
     }
 }
 
+/// The first version that a line names.
 fn numbers(said: &str) -> Option<[u64; 3]> {
-    let first = said.split_whitespace().next()?;
-    let numbers: Vec<u64> = first
-        .split('.')
-        .map(str::parse)
-        .collect::<Result<_, _>>()
-        .ok()?;
-    numbers.try_into().ok()
+    said.lines().next()?.split_whitespace().find_map(|word| {
+        let word = word.trim_end_matches('.').split('.');
+        let numbers: Vec<u64> = word.map(str::parse).collect::<Result<_, _>>().ok()?;
+        numbers.try_into().ok()
+    })
 }
 
 fn dotted(version: [u64; 3]) -> String {
     version.map(|number| number.to_string()).join(".")
 }
 
-/// The hook's line as it stands in the settings.
+/// Our entry before a call as it stands in the settings.
 fn entry(
     report: &mut Report,
-    host: &HostArgs,
+    args: &HostArgs,
     settings: &HostSettings,
-) -> Result<Option<Line>, Stop> {
+) -> Result<Option<Entry>, Stop> {
+    let host = settings.host;
     let path = quote(&settings.path.display().to_string());
+    let wrong = |words: &str| Wrong(format!("{path} {words}: {}", again(args)));
+    let (before, after) = (host.events[0], &host.events[1..]);
     let entries = settings.entries()?;
     let of = |event: &str| {
-        entries
-            .iter()
-            .filter(|(name, _)| name == event)
-            .collect::<Vec<_>>()
+        let found = entries.iter().filter(|(name, _)| *name == event);
+        found.map(|(_, value)| value).collect::<Vec<_>>()
     };
-    let line = match of(BEFORE)[..] {
-        [(_, group)] => Line::of(group),
-        [] => None,
+    let value = match of(before)[..] {
+        [value] => value,
+        [] => {
+            report.add("settings", wrong("has no hook of Vidimus"));
+            return Ok(None);
+        }
         _ => {
-            report.add(
-                "settings",
-                Wrong(format!("{path} has the hook twice: {}", again(host))),
-            );
+            report.add("settings", wrong("has the hook twice"));
             return Ok(None);
         }
     };
-    let Some(line) = line else {
-        report.add(
-            "settings",
-            Wrong(format!("{path} has no hook of Vidimus: {}", again(host))),
-        );
+    let Some(entry) = host.ours(value) else {
         return Ok(None);
     };
-    let (_, group) = of(BEFORE)[0];
-    let hook = &group["hooks"][0];
-    let switched = |name: &str| hook[name].as_bool() == Some(true);
-    if group["matcher"] != "*" || hook["onFailure"] != "block" {
-        report.add(
-            "settings",
-            Wrong(format!(
-                "{path}: the hook does not hold every tool, or does not block when it fails: {}",
-                again(host)
-            )),
-        );
-    } else if switched("async")
-        || switched("asyncRewake")
-        || switched("once")
-        || !hook["if"].is_null()
-    {
-        report.add(
-            "settings",
-            Wrong(format!(
-                "{path}: the hook does not hold each call until it answers: {}",
-                again(host)
-            )),
-        );
-    } else if AFTER.iter().any(|event| of(event).len() != 1) {
-        report.add(
-            "settings",
-            Wrong(format!(
-                "{path}: outcomes are not reported: {}",
-                again(host)
-            )),
-        );
+    let found = if (host.entry)(&entry, When::Before) != *value {
+        wrong("has the hook otherwise than it was installed, so it may not hold each call")
+    } else if after.iter().any(|event| of(event).len() != 1) {
+        wrong("has no hook that reports outcomes")
     } else {
-        report.add("settings", Fine(path));
-    }
+        Fine(path.clone())
+    };
+    report.add("settings", found);
     let value = settings.value()?;
-    let others = value["hooks"][BEFORE]
+    let others = value["hooks"][before]
         .as_array()
         .map_or(0, Vec::len)
         .saturating_sub(1);
     if others > 0 {
         report.add("other hooks", Note(format!("{others} beside ours: one that changes a call may do so after the approval, which is reported as a failure")));
     }
-    Ok(Some(line))
+    Ok(Some(entry))
 }
 
 fn program(report: &mut Report, line: &Line) {
@@ -257,23 +237,19 @@ fn rules(hooks: &Settings) -> Found {
     ))
 }
 
-fn timeout(settings: &HostSettings, hooks: &Settings, host: &HostArgs) -> Result<Found, Stop> {
-    let wanted = hooks.host_timeout_s();
-    let entries = settings.entries()?;
-    let given = entries
-        .iter()
-        .find(|(event, _)| event == BEFORE)
-        .and_then(|(_, group)| group["hooks"][0]["timeout"].as_u64());
-    Ok(match given {
-        Some(given) if given >= wanted => Fine(format!(
+fn timeout(entry: &Entry, hooks: &Settings, args: &HostArgs) -> Found {
+    let (given, wanted) = (entry.timeout_s, hooks.host_timeout_s());
+    if given >= wanted {
+        Fine(format!(
             "the hook answers after {} s at the latest, the host waits {given} s",
             hooks.wait_s
-        )),
-        _ => Wrong(format!(
+        ))
+    } else {
+        Wrong(format!(
             "the host waits less than {wanted} s: {}",
-            again(host)
-        )),
-    })
+            again(args)
+        ))
+    }
 }
 
 /// Asks after an action that nobody proposed.
@@ -299,18 +275,19 @@ fn gateway(hooks: &Settings) -> Result<Found, Stop> {
 
 /// What switches hooks off, wherever the host would read it.
 fn switches(settings: &HostSettings) -> Vec<(PathBuf, String)> {
-    let here = std::env::current_dir().unwrap_or_default().join(".claude");
-    let user = host::config_folder(HookClient::Claude).ok();
-    let folders = [Some(here), user].into_iter().flatten();
-    let mut files: Vec<_> = folders
-        .flat_map(|folder| ["settings.json", "settings.local.json"].map(|name| folder.join(name)))
-        .collect();
+    let host = settings.host;
+    let here = std::env::current_dir().unwrap_or_default();
+    let user = host.config_folder().ok();
+    let place = |name: &&str| match name.strip_prefix("./") {
+        Some(name) => Some(here.join(name)),
+        None => Some(user.as_ref()?.join(name)),
+    };
+    let mut files: Vec<_> = host.switches.iter().filter_map(place).collect();
     files.push(settings.path.clone());
-    files.push(Path::new("/etc/claude-code/managed-settings.json").into());
     files.sort();
     files.dedup();
     let off = |path: PathBuf| {
-        let words = match HostSettings::read(&path).and_then(|file| file.value()) {
+        let words = match HostSettings::read(host, &path).and_then(|file| file.value()) {
             Ok(value) => switched_off(&value, path == settings.path)?,
             Err(stop) => stop.words,
         };
@@ -335,10 +312,11 @@ mod tests {
     #[test]
     fn versions_are_compared_by_number() {
         assert_eq!(numbers("2.1.330 (Claude Code)"), Some([2, 1, 330]));
+        assert_eq!(numbers("codex-cli 0.169.0"), Some([0, 169, 0]));
+        assert_eq!(numbers("GitHub Copilot CLI 1.0.102.\nx"), Some([1, 0, 102]));
         for other in ["", "claude", "2.1", "2.1.x"] {
             assert_eq!(numbers(other), None, "{other}");
         }
-        assert!([2, 1, 1000] > FAILS_CLOSED_SINCE && [2, 1, 294] < FAILS_CLOSED_SINCE);
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! A hook is a tripwire: the host runs the tool, and whoever can change the
 //! host's settings can remove it. Spec: `docs/HOOKS.md`.
 
-mod answer;
+pub(crate) mod answer;
 mod ask;
 mod call;
 pub(crate) mod event;
@@ -18,7 +18,7 @@ mod outcome;
 mod read_only;
 pub(crate) mod rules;
 pub(crate) mod settings;
-mod shell;
+pub(crate) mod shell;
 
 use std::io::{Read as _, Write as _, stderr, stdin, stdout};
 use std::path::Path;
@@ -28,7 +28,8 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use vidimus_client::home::Home;
 
-use crate::args::{HookArgs, HookClient};
+use crate::args::HookArgs;
+use crate::hosts::Host;
 use crate::out;
 use crate::stop::code;
 use answer::Answer;
@@ -39,16 +40,16 @@ use settings::{RELEASE_S, Settings};
 
 /// Runs `vidimus hook`. Returns the exit code.
 pub(crate) fn run(args: &HookArgs, home: Option<&Path>) -> u8 {
+    let host = args.client.host();
     let settings = match load(args, home) {
         Ok(settings) => settings,
-        Err(why) => return say(args.client, &Answer::Block(why)),
+        Err(why) => return say(host, &Answer::Block(why)),
     };
     if let Some(line) = &args.explain {
-        return explain(line, &settings);
+        return explain(line, host, &settings);
     }
     let longest = Duration::from_secs(settings.wait_s + RELEASE_S);
-    let client = args.client;
-    say(client, &in_time(longest, move || judge(client, &settings)))
+    say(host, &in_time(longest, move || judge(host, &settings)))
 }
 
 /// The settings that `vidimus install` wrote, else the usual ones.
@@ -58,11 +59,12 @@ fn load(args: &HookArgs, home: Option<&Path>) -> Result<Settings, String> {
             .map_err(|why| format!("{why}. Nothing runs. Write it anew with `vidimus install`"));
     }
     let home = Home::find(home).map_err(|why| why.to_string())?;
-    let path = home.hooks_file();
+    let host = args.client.host();
+    let path = home.hooks_file(host.word);
     if path.exists() {
         Settings::load(&path).map_err(|why| why.to_string())
     } else {
-        Ok(Settings::new(&home, None))
+        Ok(Settings::new(&home, None, host))
     }
 }
 
@@ -81,7 +83,7 @@ fn in_time(longest: Duration, judge: impl FnOnce() -> Answer + Send + 'static) -
     }
 }
 
-fn judge(client: HookClient, settings: &Settings) -> Answer {
+fn judge(host: &'static Host, settings: &Settings) -> Answer {
     let mut bytes = Vec::new();
     let limit = event::MAX as u64 + 1;
     if let Err(why) = stdin().lock().take(limit).read_to_end(&mut bytes) {
@@ -89,7 +91,7 @@ fn judge(client: HookClient, settings: &Settings) -> Answer {
             "the call could not be read: {why}. It does not run"
         ));
     }
-    let event = match Event::parse(&bytes) {
+    let event = match Event::parse(&bytes, host) {
         Ok(event) => event,
         Err(why) => {
             return Answer::Block(format!(
@@ -100,7 +102,8 @@ fn judge(client: HookClient, settings: &Settings) -> Answer {
     };
     let call = Call {
         event,
-        host: crate::exec::host_name(),
+        host,
+        machine: crate::exec::host_name(),
     };
     let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -109,32 +112,32 @@ fn judge(client: HookClient, settings: &Settings) -> Answer {
     if call.event.moment != Moment::Before {
         return runtime.block_on(outcome::report(&call, settings));
     }
-    match ruling(&call.event, settings) {
+    match ruling(&call.event, host, settings) {
         Ruling::Pass(_) => Answer::Pass,
         Ruling::Ours(why) => Answer::Allow(why),
-        Ruling::Ask(_) => runtime.block_on(ask::ask(&call, client.as_str(), settings)),
+        Ruling::Ask(_) => runtime.block_on(ask::ask(&call, settings)),
     }
 }
 
-fn ruling(event: &Event, settings: &Settings) -> Ruling {
-    match Around::of(&settings.home()) {
+fn ruling(event: &Event, host: &Host, settings: &Settings) -> Ruling {
+    match Around::of(&settings.home(), host, event) {
         Ok(around) => settings.never_ask.ruling(event, &around),
         Err(why) => Ruling::Ask(format!("the own program cannot be found: {why}")),
     }
 }
 
 /// Says what would become of a command line.
-fn explain(line: &str, settings: &Settings) -> u8 {
+fn explain(line: &str, host: &Host, settings: &Settings) -> u8 {
     let input = serde_json::json!({"command": line});
     let event = Event {
         session: "explain".into(),
         cwd: std::env::current_dir().unwrap_or_else(|_| "/".into()),
         tool: "Bash".into(),
-        call: "explain".into(),
+        call: None,
         input: input.as_object().cloned().unwrap_or_default(),
         moment: Moment::Before,
     };
-    let (word, why) = match ruling(&event, settings) {
+    let (word, why) = match ruling(&event, host, settings) {
         Ruling::Pass(why) => ("passes", why),
         Ruling::Ours(why) => ("allowed", why),
         Ruling::Ask(why) => ("asks", why),
@@ -144,8 +147,8 @@ fn explain(line: &str, settings: &Settings) -> u8 {
 }
 
 /// The one place that answers. An answer that cannot be written blocks.
-fn say(client: HookClient, answer: &Answer) -> u8 {
-    let output = answer.output(client);
+fn say(host: &Host, answer: &Answer) -> u8 {
+    let output = (host.answer)(answer);
     let written = stdout()
         .write_all(output.stdout.as_bytes())
         .and_then(|()| stdout().flush())

@@ -3,58 +3,51 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jsonc_parser::ParseOptions;
-use jsonc_parser::cst::{CstArray, CstInputValue, CstNode, CstObject, CstRootNode};
+use jsonc_parser::cst::{CstArray, CstInputValue, CstObject, CstRootNode};
 use jsonc_parser::json;
 use serde_json::Value;
 use vidimus_protocol::strict;
 
-use crate::args::{HookClient, HostArgs};
+use crate::args::HostArgs;
+use crate::hosts::{Entry, Host, When};
 use crate::stop::{Stop, code};
 
 /// Most bytes of a settings file.
 const MAX: u64 = 4 << 20;
-/// The event before a call, and those after it.
-pub(crate) const BEFORE: &str = "PreToolUse";
-pub(crate) const AFTER: [&str; 2] = ["PostToolUse", "PostToolUseFailure"];
 /// How long the host gives to the report of an outcome, seconds.
 const REPORT_S: u64 = 90;
 
 /// A settings file as it is.
 #[derive(Clone, Debug)]
 pub(crate) struct HostSettings {
+    /// Whose.
+    pub(crate) host: &'static Host,
     /// The file, behind all links.
     pub(crate) path: PathBuf,
     /// Its content; `None` when there is none yet.
     pub(crate) text: Option<String>,
 }
 
-/// Our entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) program: PathBuf,
-    pub(crate) arguments: Vec<String>,
-    /// Seconds until the host ends the hook that it asks before a call.
-    pub(crate) timeout_s: u64,
-}
-
 impl HostSettings {
     /// Reads the file that the command line means.
     pub(crate) fn load(args: &HostArgs) -> Result<Self, Stop> {
+        let host = args.client.host();
         let path = match (&args.settings, args.project) {
             (Some(path), _) => std::path::absolute(path).map_err(Stop::internal)?,
             (None, true) => std::env::current_dir()
                 .map_err(Stop::internal)?
-                .join(".claude/settings.json"),
-            (None, false) => config_folder(args.client)?.join("settings.json"),
+                .join(host.settings.1),
+            (None, false) => host.config_folder()?.join(host.settings.0),
         };
-        Self::read(&path)
+        Self::read(host, &path)
     }
 
     /// Reads a file.
-    pub(crate) fn read(path: &Path) -> Result<Self, Stop> {
+    pub(crate) fn read(host: &'static Host, path: &Path) -> Result<Self, Stop> {
         let failed = |why: &dyn std::fmt::Display| {
             Stop::internal(format!("`{}` cannot be used: {why}", path.display()))
         };
@@ -62,6 +55,7 @@ impl HostSettings {
             Ok(path) => path,
             Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(Self {
+                    host,
                     path: path.into(),
                     text: None,
                 });
@@ -74,6 +68,7 @@ impl HostSettings {
         }
         let text = fs::read_to_string(&path).map_err(|why| failed(&why))?;
         Ok(Self {
+            host,
             path,
             text: Some(text),
         })
@@ -105,14 +100,15 @@ impl HostSettings {
 
     /// The text with our entry in it, in place of any older one of ours.
     pub(crate) fn with(&self, entry: &Entry) -> Result<String, Stop> {
-        if self.entries()? == entry.all() {
+        let wanted = all(self.host, entry);
+        if self.entries()? == wanted {
             return Ok(self.text.clone().unwrap_or_default());
         }
         let (root, hooks) = self.hooks_without_ours(true)?;
         let hooks = hooks.ok_or_else(|| self.unusable("`hooks` is no object"))?;
-        for (event, value) in entry.all() {
+        for (event, value) in wanted {
             let list = hooks
-                .array_value_or_create(&event)
+                .array_value_or_create(event)
                 .ok_or_else(|| self.unusable(&format!("`hooks.{event}` is no list")))?;
             list.append(input(&value));
         }
@@ -135,14 +131,14 @@ impl HostSettings {
     }
 
     /// Our entries as they stand there: event and content.
-    pub(crate) fn entries(&self) -> Result<Vec<(String, Value)>, Stop> {
+    pub(crate) fn entries(&self) -> Result<Vec<(&'static str, Value)>, Stop> {
         let value = self.value()?;
         let mut entries = Vec::new();
-        for event in [BEFORE, AFTER[0], AFTER[1]] {
-            let groups = value["hooks"][event].as_array();
-            for group in groups.into_iter().flatten() {
-                if is_ours(group) {
-                    entries.push((event.to_owned(), group.clone()));
+        for event in self.host.events {
+            let listed = value["hooks"][*event].as_array();
+            for one in listed.into_iter().flatten() {
+                if self.host.ours(one).is_some() {
+                    entries.push((*event, one.clone()));
                 }
             }
         }
@@ -166,12 +162,23 @@ impl HostSettings {
         };
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
         file.write_all(text.as_bytes()).map_err(failed)?;
-        if let Ok(metadata) = fs::metadata(&self.path) {
-            let set = file.as_file().set_permissions(metadata.permissions());
-            set.map_err(failed)?;
-        }
+        // A new file holds nothing private, and a managed one that its reader
+        // cannot open is no hook at all.
+        let rights = match fs::metadata(&self.path) {
+            Ok(metadata) => metadata.permissions(),
+            Err(_) => fs::Permissions::from_mode(0o644),
+        };
+        file.as_file().set_permissions(rights).map_err(failed)?;
         file.as_file().sync_all().map_err(failed)?;
-        file.persist(&self.path).map_err(|why| failed(why.error))?;
+        if Self::read(self.host, &self.path)?.text != self.text {
+            return Err(self.unusable("somebody changed it meanwhile. Try again"));
+        }
+        if self.text.is_none() {
+            file.persist_noclobber(&self.path)
+        } else {
+            file.persist(&self.path)
+        }
+        .map_err(|why| failed(why.error))?;
         Ok(backup)
     }
 
@@ -209,16 +216,23 @@ impl HostSettings {
             root.object_value()
         };
         let top = top.ok_or_else(|| self.unusable("it is no JSON object"))?;
+        if let Some(version) = self
+            .host
+            .version
+            .filter(|_| make && top.get("version").is_none())
+        {
+            top.append("version", CstInputValue::Number(version.to_string()));
+        }
         let hooks = if make {
             top.object_value_or_create("hooks")
         } else {
             top.object_value("hooks")
         };
-        for event in [BEFORE, AFTER[0], AFTER[1]] {
+        for event in self.host.events {
             if let Some(hooks) = &hooks
                 && let Some(list) = hooks.array_value(event)
             {
-                remove_ours(&list);
+                self.remove_ours(&list);
                 if list.elements().is_empty()
                     && let Some(property) = hooks.get(event)
                 {
@@ -229,6 +243,15 @@ impl HostSettings {
         Ok((root, hooks))
     }
 
+    fn remove_ours(&self, list: &CstArray) {
+        for element in list.elements() {
+            let value = serde_json::from_str(&element.to_string()).ok();
+            if value.is_some_and(|value: Value| self.host.ours(&value).is_some()) {
+                element.remove();
+            }
+        }
+    }
+
     fn unusable(&self, why: &str) -> Stop {
         Stop::internal(format!(
             "`{}` cannot be edited: {why}. Nothing was changed",
@@ -237,60 +260,20 @@ impl HostSettings {
     }
 }
 
-impl Entry {
-    /// For each event, as the host reads it.
-    pub(crate) fn all(&self) -> Vec<(String, Value)> {
-        let mut hook = serde_json::json!({
-            "type": "command",
-            "command": self.program,
-            "args": self.arguments,
-        });
-        let group = |hook: &Value| serde_json::json!({"matcher": "*", "hooks": [hook]});
-        let mut before = hook.clone();
-        before["timeout"] = self.timeout_s.into();
-        before["onFailure"] = "block".into();
-        before["statusMessage"] = "Vidimus: a person decides".into();
-        hook["timeout"] = REPORT_S.into();
-        let mut all = vec![(BEFORE.to_owned(), group(&before))];
-        all.extend(AFTER.map(|event| (event.to_owned(), group(&hook))));
-        all
-    }
-}
-
-/// Where the host keeps the user's settings.
-pub(crate) fn config_folder(client: HookClient) -> Result<PathBuf, Stop> {
-    match client {
-        HookClient::Claude => {
-            let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-            set("CLAUDE_CONFIG_DIR")
-                .map(PathBuf::from)
-                .or_else(|| Some(PathBuf::from(set("HOME")?).join(".claude")))
-                .ok_or_else(|| Stop::new(code::NOT_SET_UP, "`HOME` is not set"))
-        }
-    }
-}
-
-/// Whether a group of hooks was written by us.
-pub(crate) fn is_ours(group: &Value) -> bool {
-    let hooks = group["hooks"].as_array();
-    hooks.is_some_and(|hooks| matches!(&hooks[..], [hook] if starts_us(hook)))
-}
-
-fn starts_us(hook: &Value) -> bool {
-    let words = hook["args"].as_array();
-    words.is_some_and(|words| words.len() >= 3 && words[0] == "hook" && words[1] == "--client")
-}
-
-fn remove_ours(list: &CstArray) {
-    for element in list.elements() {
-        if value_of(&element).is_some_and(|value| is_ours(&value)) {
-            element.remove();
-        }
-    }
-}
-
-fn value_of(node: &CstNode) -> Option<Value> {
-    serde_json::from_str(&node.to_string()).ok()
+/// For each event, as the host reads it.
+pub(crate) fn all(host: &Host, entry: &Entry) -> Vec<(&'static str, Value)> {
+    let after = Entry {
+        timeout_s: REPORT_S,
+        ..entry.clone()
+    };
+    let of = |(number, event): (usize, &&'static str)| {
+        let value = match number {
+            0 => (host.entry)(entry, When::Before),
+            _ => (host.entry)(&after, When::After),
+        };
+        (*event, value)
+    };
+    host.events.iter().enumerate().map(of).collect()
 }
 
 fn input(value: &Value) -> CstInputValue {

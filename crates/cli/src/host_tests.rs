@@ -1,16 +1,25 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::args::HookClient;
 
-fn entry() -> Entry {
+const HOSTS: [HookClient; 3] = [HookClient::Claude, HookClient::Codex, HookClient::Copilot];
+
+fn entry(host: &Host) -> Entry {
     Entry {
-        program: "/opt/my tools/vidimus".into(),
-        arguments: ["hook", "--client", "claude"].map(Into::into).to_vec(),
+        words: ["/opt/my tools/vidimus", "hook", "--client", host.word]
+            .map(Into::into)
+            .to_vec(),
         timeout_s: 600,
     }
 }
 
 fn file(text: Option<&str>) -> HostSettings {
+    of(HookClient::Claude.host(), text)
+}
+
+fn of(host: &'static Host, text: Option<&str>) -> HostSettings {
     HostSettings {
+        host,
         path: "/s.json".into(),
         text: text.map(str::to_owned),
     }
@@ -21,26 +30,32 @@ const OTHERS: &str = "{\"model\":\"opus\",   \"env\": {\"A\":\t\"b\"},\n    \"ho
 
 #[test]
 fn an_entry_comes_once_and_goes_without_a_trace() {
-    for text in [
+    let texts = [
         None,
         Some(""),
         Some("{}"),
         Some("{\n  \"hooks\": {}\n}\n"),
         Some(OTHERS),
-    ] {
-        let before = file(text);
-        let with = file(Some(&before.with(&entry()).unwrap()));
-        assert_eq!(with.entries().unwrap(), entry().all(), "{text:?}");
-        assert_eq!(with.with(&entry()).unwrap(), with.text.clone().unwrap());
+    ];
+    let cases = HOSTS.map(|client| texts.map(|text| (client.host(), text)));
+    for (host, text) in cases.into_iter().flatten() {
+        let entry = entry(host);
+        let before = of(host, text);
+        let with = of(host, Some(&before.with(&entry).unwrap()));
+        assert_eq!(with.entries().unwrap(), all(host, &entry), "{text:?}");
+        assert_eq!(with.with(&entry).unwrap(), with.text.clone().unwrap());
         let newer = Entry {
             timeout_s: 700,
-            ..entry()
+            ..entry
         };
-        let changed = file(Some(&with.with(&newer).unwrap()));
-        assert_eq!(changed.entries().unwrap(), newer.all(), "{text:?}");
-        let without = file(Some(&changed.without().unwrap()));
+        let changed = of(host, Some(&with.with(&newer).unwrap()));
+        assert_eq!(changed.entries().unwrap(), all(host, &newer), "{text:?}");
+        let without = of(host, Some(&changed.without().unwrap()));
         assert_eq!(without.entries().unwrap(), []);
         let mut expected = before.value().unwrap();
+        if let Some(version) = host.version {
+            expected["version"] = version.into();
+        }
         if expected["hooks"] == serde_json::json!({}) {
             expected.as_object_mut().unwrap().remove("hooks");
         }
@@ -51,7 +66,9 @@ fn an_entry_comes_once_and_goes_without_a_trace() {
 
 #[test]
 fn what_others_wrote_stays_byte_for_byte() {
-    let with = file(Some(OTHERS)).with(&entry()).unwrap();
+    let with = file(Some(OTHERS))
+        .with(&entry(HookClient::Claude.host()))
+        .unwrap();
     for piece in [
         "{\"model\":\"opus\",   \"env\": {\"A\":\t\"b\"},\n",
         "{\"matcher\": \"Bash\", \"hooks\": [{\"type\": \"command\", \"command\": \"lint\"}]}",
@@ -77,13 +94,35 @@ fn what_the_host_would_not_read_is_not_touched() {
         "null",
         "{} {}",
     ] {
-        assert!(file(Some(text)).with(&entry()).is_err(), "{text}");
+        assert!(
+            file(Some(text))
+                .with(&entry(HookClient::Claude.host()))
+                .is_err(),
+            "{text}"
+        );
     }
 }
 
 #[test]
+fn a_new_file_can_be_read_by_whoever_it_is_for() {
+    let claude = HookClient::Claude.host();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().canonicalize().unwrap().join("new/s.json");
+    let settings = HostSettings::read(claude, &path).unwrap();
+    assert_eq!(settings.replace("{}").unwrap(), None);
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o644);
+    // It was not there when it was read.
+    assert!(settings.replace("{\"a\":1}").is_err());
+    let settings = HostSettings::read(claude, &path).unwrap();
+    fs::write(&path, "{\"b\":2}").unwrap();
+    assert!(settings.replace("{\"a\":1}").is_err());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "{\"b\":2}");
+}
+
+#[test]
 fn a_file_is_replaced_with_its_rights_and_kept_beside() {
-    use std::os::unix::fs::PermissionsExt as _;
+    let claude = HookClient::Claude.host();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().canonicalize().unwrap().join("settings.json");
     fs::write(&path, "{}").unwrap();
@@ -91,7 +130,7 @@ fn a_file_is_replaced_with_its_rights_and_kept_beside() {
     let link = folder.path().join("link.json");
     std::os::unix::fs::symlink(&path, &link).unwrap();
     for number in [1, 2] {
-        let settings = HostSettings::read(&link).unwrap();
+        let settings = HostSettings::read(claude, &link).unwrap();
         let old = settings.text.clone().unwrap();
         let kept = settings
             .replace(&format!("{{\"n\":{number}}}"))
@@ -107,4 +146,16 @@ fn a_file_is_replaced_with_its_rights_and_kept_beside() {
     }
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(fs::read_to_string(&path).unwrap(), "{\"n\":2}");
+}
+
+#[test]
+fn an_entry_of_ours_is_told_from_others() {
+    for client in HOSTS {
+        let host = client.host();
+        let (_, value) = &all(host, &entry(host))[0];
+        assert_eq!(host.ours(value), Some(entry(host)));
+        let text = value.to_string();
+        let other = text.replace("--client", "--other");
+        assert_eq!(host.ours(&serde_json::from_str(&other).unwrap()), None);
+    }
 }

@@ -7,26 +7,25 @@ use similar::TextDiff;
 use vidimus_client::home::Home;
 use vidimus_executor::Executor;
 
-use crate::args::{HookClient, InstallArgs, UninstallArgs};
+use crate::args::{InstallArgs, UninstallArgs};
 use crate::hook::settings::Settings;
-use crate::host::{Entry, HostSettings};
+use crate::host::HostSettings;
+use crate::hosts::{Entry, Host};
 use crate::out::{self, quote};
 use crate::stop::Stop;
 
 /// Runs `vidimus install`. Returns the exit code.
 pub(crate) fn install(args: &InstallArgs, home: &Home) -> Result<u8, Stop> {
     let executor = Executor::load(home, args.agent.as_deref(), None)?;
-    let file = home.hooks_file();
+    let host = args.host.client.host();
+    let file = home.hooks_file(host.word);
     let settings = go_by(&file, home, &executor.profile.name, args)?;
     let entry = Entry {
-        program: std::env::current_exe()
-            .and_then(|path| path.canonicalize())
-            .map_err(Stop::internal)?,
-        arguments: arguments(args.host.client, &file)?,
+        words: words(host, &file)?,
         timeout_s: settings.host_timeout_s(),
     };
-    let host = HostSettings::load(&args.host)?;
-    let text = host.with(&entry)?;
+    let there = HostSettings::load(&args.host)?;
+    let text = there.with(&entry)?;
     // Before the host is told: without them the hook blocks every call.
     if !args.dry_run && Settings::load(&file).ok().as_ref() != Some(&settings) {
         settings.save(&file).map_err(Stop::internal)?;
@@ -35,20 +34,23 @@ pub(crate) fn install(args: &InstallArgs, home: &Home) -> Result<u8, Stop> {
             quote_path(&file)
         ));
     }
-    let changed = change(&host, &text, args.dry_run)?;
+    let changed = change(&there, &text, args.dry_run)?;
     if args.dry_run {
         return Ok(0);
     }
     if changed {
         out::say(&format!(
             "from its next session on, {} asks a person before it changes something, as the agent `{}`",
-            name(args.host.client),
+            host.name,
             out::visible(&executor.profile.name)
         ));
+        if let Some(words) = host.trust {
+            out::say(words);
+        }
     }
     out::say(&format!(
         "see whether it works with: vidimus doctor {}{}",
-        args.host.client.as_str(),
+        host.word,
         place(&args.host)
     ));
     Ok(0)
@@ -61,7 +63,7 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<u8, Stop> {
     if change(&host, &text, args.dry_run)? && !args.dry_run {
         out::say(&format!(
             "from its next session on, {} asks nobody",
-            name(args.host.client)
+            host.host.name
         ));
     }
     Ok(0)
@@ -70,7 +72,7 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<u8, Stop> {
 /// What the hooks go by: what stands there, with the agent that is wanted now.
 fn go_by(file: &Path, home: &Home, agent: &str, args: &InstallArgs) -> Result<Settings, Stop> {
     if !file.exists() {
-        return Ok(Settings::new(home, Some(agent)));
+        return Ok(Settings::new(home, Some(agent), args.host.client.host()));
     }
     let mut settings = Settings::load(file).map_err(Stop::internal)?.at(home);
     if args.agent.is_some() || settings.agent.is_none() {
@@ -79,11 +81,25 @@ fn go_by(file: &Path, home: &Home, agent: &str, args: &InstallArgs) -> Result<Se
     Ok(settings)
 }
 
-fn arguments(client: HookClient, file: &Path) -> Result<Vec<String>, Stop> {
-    let file = file
-        .to_str()
-        .ok_or_else(|| Stop::internal(format!("the path `{}` is not UTF-8", file.display())))?;
-    let words = ["hook", "--client", client.as_str(), "--config", file];
+/// The hook's line.
+fn words(host: &Host, file: &Path) -> Result<Vec<String>, Stop> {
+    let program = std::env::current_exe()
+        .and_then(|path| path.canonicalize())
+        .map_err(Stop::internal)?;
+    let (Some(program), Some(file)) = (program.to_str(), file.to_str()) else {
+        return Err(Stop::internal(
+            "the path of this program or of its folder is not UTF-8",
+        ));
+    };
+    let words = [program, "hook", "--client", host.word, "--config", file];
+    let special = |word: &&&str| word.contains(['\'', '"']) || word.chars().any(char::is_control);
+    if let Some(word) = words.iter().find(special).filter(|_| host.in_shell) {
+        return Err(Stop::internal(format!(
+            "{} reads the line with a shell, and the path {} has a quote in it. Move it",
+            host.name,
+            quote(word)
+        )));
+    }
     Ok(words.map(str::to_owned).to_vec())
 }
 
@@ -113,13 +129,6 @@ fn change(host: &HostSettings, text: &str, dry_run: bool) -> Result<bool, Stop> 
         None => out::say(&format!("made {path}")),
     }
     Ok(true)
-}
-
-/// The host's name for people.
-pub(crate) fn name(client: HookClient) -> &'static str {
-    match client {
-        HookClient::Claude => "Claude Code",
-    }
 }
 
 /// The words that lead to the same settings again.

@@ -13,6 +13,7 @@ mod export;
 mod gateway;
 mod hook;
 mod host;
+mod hosts;
 mod install;
 mod manual;
 mod mcp;

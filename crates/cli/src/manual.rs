@@ -55,7 +55,8 @@ const PAGES: &[(&str, Extra)] = &[
                 ),
                 (
                     "$XDG_CONFIG_HOME/vidimus/hooks.json",
-                    "What the hooks of coding agents go by.",
+                    "What the hooks of Claude Code go by. Those of Codex CLI and Copilot CLI: \
+                     `hooks-codex.json`, `hooks-copilot.json`.",
                 ),
                 (
                     "$XDG_STATE_HOME/vidimus/exec/",
@@ -171,12 +172,21 @@ const PAGES: &[(&str, Extra)] = &[
                     "See first what would change:",
                     "vidimus install claude --dry-run",
                 ),
+                (
+                    "For Codex CLI; trust it there with /hooks:",
+                    "vidimus install codex",
+                ),
             ],
             codes: stop::OF_OTHERS,
             files: &[
                 (
                     "~/.claude/settings.json",
                     "The user's settings of Claude Code.",
+                ),
+                ("~/.codex/hooks.json", "The user's hooks of Codex CLI."),
+                (
+                    "~/.copilot/hooks/vidimus.json",
+                    "The user's hooks of Copilot CLI that are ours.",
                 ),
                 (
                     "$XDG_CONFIG_HOME/vidimus/hooks.json",
@@ -205,7 +215,8 @@ const PAGES: &[(&str, Extra)] = &[
         Extra {
             notes: &[
                 "It runs the hook as the settings have it: with a read, which must pass, with what is no \
-                 event, and where nobody can be asked, which must both be blocked. It proposes nothing.",
+                 event, and where nobody can be asked, which must both be blocked. It proposes nothing. \
+                 It asks Codex CLI whether it knows and trusts the hook.",
             ],
             examples: &[("", "vidimus doctor claude")],
             codes: stop::OF_DOCTOR,

@@ -109,7 +109,8 @@ pub(crate) const OF_HOOK: Meanings = &[
     ("0", "answered; the answer stands on standard output"),
     (
         "2",
-        "blocked: there was no event, or no answer in time; also wrong usage",
+        "blocked: there was no event, or no answer in time; for Codex CLI and Copilot CLI any \
+         denial; also wrong usage",
     ),
 ];
 

@@ -200,10 +200,13 @@ impl Home {
         Ok(names)
     }
 
-    /// What the hooks of coding agents go by.
+    /// What the hooks of a coding agent go by.
     #[must_use]
-    pub fn hooks_file(&self) -> PathBuf {
-        self.config.join("hooks.json")
+    pub fn hooks_file(&self, host: &str) -> PathBuf {
+        self.config.join(match host {
+            "claude" => "hooks.json".to_owned(),
+            other => format!("hooks-{other}.json"),
+        })
     }
 
     /// Calls of coding agents that wait or run.

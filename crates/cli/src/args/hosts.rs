@@ -17,7 +17,8 @@ pub(crate) const HOOK_NOTES: &[&str] = &[
 pub(crate) const INSTALL_NOTES: &[&str] = &[
     "It adds to the settings and changes nothing else in them; what was there stands in a \
      copy beside them. Done twice, nothing changes. Then run `vidimus doctor`.",
-    "What passes without asking stands in `$XDG_CONFIG_HOME/vidimus/hooks.json`.",
+    "What passes without asking stands in `$XDG_CONFIG_HOME/vidimus/hooks.json`; for other \
+     agents than Claude Code in `hooks-codex.json` and `hooks-copilot.json`.",
 ];
 
 #[derive(Debug, Args)]
@@ -25,7 +26,7 @@ pub(crate) struct HookArgs {
     /// Which agent starts it.
     #[arg(long, value_enum, value_name = "CLIENT")]
     pub(crate) client: HookClient,
-    /// What to go by, instead of the usual `hooks.json`.
+    /// What to go by, instead of the usual file.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Say what would become of this command line, and why. Asks nobody.
@@ -38,15 +39,10 @@ pub(crate) struct HookArgs {
 pub(crate) enum HookClient {
     /// Claude Code.
     Claude,
-}
-
-impl HookClient {
-    /// As on the command line.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Claude => "claude",
-        }
-    }
+    /// Codex CLI.
+    Codex,
+    /// Copilot CLI.
+    Copilot,
 }
 
 /// Which settings of a coding agent.

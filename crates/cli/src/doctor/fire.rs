@@ -11,6 +11,7 @@ use vidimus_client::home::Home;
 
 use super::Found;
 use crate::hook::settings::Settings;
+use crate::hosts::{Entry, Host, When};
 use crate::out::visible;
 
 /// How long a hook that asks nobody may take.
@@ -19,8 +20,9 @@ const LONGEST: Duration = Duration::from_secs(20);
 /// The line of the settings.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
+    host: &'static Host,
+    entry: Entry,
     pub(super) program: PathBuf,
-    arguments: Vec<String>,
 }
 
 /// What a run left.
@@ -31,34 +33,33 @@ struct Ran {
 }
 
 impl Line {
-    /// Out of a group of hooks.
-    pub(super) fn of(group: &Value) -> Option<Self> {
-        let hook = group["hooks"].as_array()?.first()?;
-        let arguments = hook["args"].as_array()?.iter();
-        Some(Self {
-            program: hook["command"].as_str()?.into(),
-            arguments: arguments
-                .map(|word| word.as_str().map(str::to_owned))
-                .collect::<Option<_>>()?,
-        })
+    pub(super) fn of(host: &'static Host, entry: &Entry) -> Self {
+        Self {
+            host,
+            entry: entry.clone(),
+            program: entry.words.first().map(PathBuf::from).unwrap_or_default(),
+        }
     }
 
     /// What it goes by.
     pub(super) fn config(&self) -> Option<PathBuf> {
-        let at = self.arguments.iter().position(|word| word == "--config")?;
-        self.arguments.get(at + 1).map(PathBuf::from)
+        let words = &self.entry.words;
+        let at = words.iter().position(|word| word == "--config")?;
+        words.get(at + 1).map(PathBuf::from)
     }
 
     /// A read is none of our business.
     pub(super) fn lets_reads_pass(&self) -> Found {
-        let event = event("Read", &json!({"file_path": "/etc/hostname"}));
+        let tool = self.host.reads[0];
+        let event = event(tool, &json!({"file_path": "/etc/hostname"}));
         match self.run(&event.to_string()) {
             Ok(ran) if ran.code == Some(0) && ran.stdout.is_empty() => {
                 Found::Ok("a read is left to the host's own rules".into())
             }
-            Ok(ran) if ran.code == Some(0) => {
-                Found::Note(format!("`Read` asks a person: {}", visible(&ran.stdout)))
-            }
+            Ok(ran) if ran.code == Some(0) => Found::Note(format!(
+                "`{tool}` does not pass in silence: {}",
+                visible(&ran.stdout)
+            )),
             other => wrong("a read", other),
         }
     }
@@ -80,35 +81,42 @@ impl Line {
             Err(why) => return Found::Wrong(format!("no temporary folder: {why}")),
         };
         let home = Home::at(folder.path());
-        let path = home.hooks_file();
+        let path = home.hooks_file(self.host.word);
         if let Err(why) = settings.at(&home).save(&path) {
             return Found::Wrong(why.to_string());
         }
-        let there = path.display().to_string();
-        let config = self.config().map(|path| path.display().to_string());
-        let arguments = self.arguments.iter().map(|word| {
-            if Some(word) == config.as_ref() {
-                there.clone()
-            } else {
-                word.clone()
-            }
-        });
-        let line = Self {
-            program: self.program.clone(),
-            arguments: arguments.collect(),
-        };
+        let mut line = self.clone();
+        let at = line.entry.words.iter().position(|word| word == "--config");
+        if let Some(word) = at.and_then(|at| line.entry.words.get_mut(at + 1)) {
+            *word = path.display().to_string();
+        }
         let event = event("VidimusDoctor", &json!({"command": "true"}));
         match line.run(&event.to_string()) {
-            Ok(ran) if ran.code == Some(0) && denies(&ran.stdout) => {
+            Ok(ran) if denies(&ran) => {
                 Found::Ok("a call that nobody can be asked about is denied".into())
             }
             other => wrong("a call that nobody can be asked about", other),
         }
     }
 
+    /// As the host starts it.
+    fn command(&self) -> Command {
+        if self.host.in_shell {
+            let shell = std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into());
+            let entry = (self.host.entry)(&self.entry, When::Before);
+            let line = entry["hooks"][0]["command"].as_str().unwrap_or_default();
+            let mut command = Command::new(shell);
+            command.args(["-lc", line]);
+            return command;
+        }
+        let mut command = Command::new(&self.program);
+        command.args(self.entry.words.iter().skip(1));
+        command
+    }
+
     fn run(&self, input: &str) -> Result<Ran, String> {
-        let mut child = Command::new(&self.program)
-            .args(&self.arguments)
+        let mut child = self
+            .command()
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -146,10 +154,15 @@ fn read(pipe: Option<impl std::io::Read>) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Whether the answer is the host's form of a *no*.
-fn denies(stdout: &str) -> bool {
-    let answer: Value = serde_json::from_str(stdout).unwrap_or_default();
-    answer["hookSpecificOutput"]["permissionDecision"] == "deny"
+/// Whether it is the host's form of a *no*.
+fn denies(ran: &Ran) -> bool {
+    let answer: Value = serde_json::from_str(&ran.stdout).unwrap_or_default();
+    let said = answer["hookSpecificOutput"]["permissionDecision"] == "deny";
+    match ran.code {
+        Some(0) => said,
+        Some(2) => !ran.stderr.is_empty(),
+        _ => false,
+    }
 }
 
 fn event(tool: &str, input: &Value) -> Value {

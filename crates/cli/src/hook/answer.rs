@@ -1,9 +1,4 @@
-//! What a hook answers, in the host's own form.
-
-use serde_json::json;
-
-use crate::args::HookClient;
-use crate::stop::code;
+//! What a hook answers. Each host has a form of its own for it.
 
 /// The answer to a call that is about to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,49 +17,18 @@ pub(crate) enum Answer {
 }
 
 /// What the process leaves.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Output {
     pub(crate) stdout: String,
     pub(crate) stderr: String,
     pub(crate) code: u8,
 }
 
-impl Answer {
-    /// As the host reads it.
-    pub(crate) fn output(&self, client: HookClient) -> Output {
-        match client {
-            HookClient::Claude => self.to_claude(),
-        }
-    }
-
-    fn to_claude(&self) -> Output {
-        let decision = |decision: &str, reason: &str| {
-            json!({"hookSpecificOutput": {
-                "hookEventName": "PreToolUse",
-                "permissionDecision": decision,
-                "permissionDecisionReason": format!("Vidimus: {reason}"),
-            }})
-            .to_string()
-        };
-        let (stdout, stderr) = match self {
-            Self::Pass => (String::new(), String::new()),
-            Self::Allow(reason) => (decision("allow", reason), String::new()),
-            Self::Deny(reason) => (decision("deny", reason), String::new()),
-            Self::Block(reason) => (String::new(), format!("Vidimus: {reason}")),
-            Self::Say(words) => {
-                let words = format!("Vidimus: {words}");
-                (json!({ "systemMessage": words }).to_string(), String::new())
-            }
-        };
-        let code = if matches!(self, Self::Block(_)) {
-            code::USAGE
-        } else {
-            0
-        };
-        Output {
+impl Output {
+    pub(crate) fn stdout(stdout: String) -> Self {
+        Self {
             stdout,
-            stderr,
-            code,
+            ..Self::default()
         }
     }
 }

@@ -10,7 +10,7 @@ use vidimus_executor::{Decided, Executor, News, Request, Stop, Why, decided};
 use vidimus_protocol::{ActionId, Time};
 
 use super::answer::Answer;
-use super::call::{Call, digest};
+use super::call::Call;
 use super::kept::{KeptError, Place, Released, Shelf, Waiting};
 use super::settings::Settings;
 use crate::exec::words;
@@ -54,19 +54,19 @@ enum Ended {
 }
 
 /// Whether a person lets this call through.
-pub(crate) async fn ask(call: &Call, client: &str, settings: &Settings) -> Answer {
+pub(crate) async fn ask(call: &Call, settings: &Settings) -> Answer {
     let home = settings.home();
-    match decide(call, client, settings, &home).await {
+    match decide(call, settings, &home).await {
         Ok(reviewers) => Answer::Allow(format!("approved by {reviewers}")),
         Err(No(why)) => Answer::Deny(why),
     }
 }
 
-async fn decide(call: &Call, client: &str, settings: &Settings, home: &Home) -> Result<String, No> {
+async fn decide(call: &Call, settings: &Settings, home: &Home) -> Result<String, No> {
     let executor = Executor::load(home, settings.agent.as_deref(), None)?;
     let shelf = Shelf::new(home.hook_state());
     shelf.tidy();
-    let place = shelf.place(call.key(client))?;
+    let place = shelf.place(call.key())?;
     let asking = Asking {
         call,
         home,
@@ -236,7 +236,7 @@ impl Asking<'_> {
             input: self.call.input_digest(),
             v: 1,
         };
-        let kept = cleared.and_then(|()| self.shelf.release(name(&self.call.event), &kept));
+        let kept = cleared.and_then(|()| self.shelf.release(self.call.name(), &kept));
         if let Err(why) = kept {
             let stop = Stop::internal(format!("{why}. Nothing has run"));
             return Err(self.executor.not_started(request, stop).await.into());
@@ -250,16 +250,11 @@ impl Asking<'_> {
     }
 }
 
-/// The host's name for a call, as a file's name.
-pub(crate) fn name(event: &super::event::Event) -> vidimus_protocol::Digest {
-    let name = serde_json::json!([event.session, event.call]);
-    digest(name.to_string().as_bytes())
-}
-
-/// How it ended, and that it can be asked again.
+/// How it ended, and whether it can be asked again: somebody who paused the
+/// agent does not want that.
 fn again_asks(stop: Stop) -> No {
     match stop.why {
-        Why::Denied | Why::Refused => No(stop.words),
+        Why::Denied | Why::Refused | Why::Withdrawn => No(stop.words),
         _ => No(format!("{stop}. The same call asks anew")),
     }
 }

@@ -15,7 +15,8 @@ use vidimus_protocol::action::{Action, Change, Context, Payload, Target};
 use vidimus_protocol::strict::{self, MAX_SAFE};
 use vidimus_protocol::{Digest, RunId};
 
-use super::event::Event;
+use super::event::{Event, TEXT};
+use crate::hosts::Host;
 
 /// Longest file whose text is shown.
 const MAX_TEXT: u64 = 256 << 10;
@@ -28,24 +29,33 @@ const MAX_INTENT: usize = 4 << 10;
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) event: Event,
+    pub(crate) host: &'static Host,
     /// Name of this machine.
-    pub(crate) host: String,
+    pub(crate) machine: String,
 }
 
 impl Call {
     /// What this call is: asked again with the same, it is the same. What the
     /// agent says about it does not count.
-    pub(crate) fn key(&self, client: &str) -> Digest {
+    pub(crate) fn key(&self) -> Digest {
         let Event {
             session, cwd, tool, ..
         } = &self.event;
         digest(&strict::canonical(&json!([
-            client,
+            self.host.word,
             session,
             cwd,
             tool,
             self.input()
         ])))
+    }
+
+    /// The host's name for this call; where it has none, what the call is.
+    pub(crate) fn name(&self) -> Digest {
+        match &self.event.call {
+            Some(call) => digest(json!([self.event.session, call]).to_string().as_bytes()),
+            None => self.key(),
+        }
     }
 
     /// Digest of what the tool gets.
@@ -69,6 +79,14 @@ impl Call {
 
     /// The action at this moment.
     pub(crate) fn action(&self) -> Result<Action, String> {
+        if let Some(member) = self.host.hides_folder
+            && self.is_command()
+            && self.event.input.contains_key(member)
+        {
+            return Err(format!(
+                "the host does not say in which folder it would run. Make the call without `{member}`"
+            ));
+        }
         let Input { mut input, numbers } = self.input();
         let mut after = Map::new();
         let mut before = None;
@@ -81,7 +99,7 @@ impl Call {
                 && let Some(input) = input.as_object_mut()
             {
                 // It stands there once, as the file's text.
-                input.remove("content");
+                input.remove(self.host.files.text);
             }
             if let Some(text) = becomes {
                 after.insert("text".into(), text.into());
@@ -101,14 +119,14 @@ impl Call {
             target: Target {
                 environment: "local".into(),
                 resource: text_of(&resource)?,
-                system: self.host.clone(),
+                system: self.machine.clone(),
             },
         };
         // The rules of the format are those of whoever reads it.
         Action::parse(&action.to_bytes()).map_err(|why| why.to_string())
     }
 
-    fn is_command(&self) -> bool {
+    pub(crate) fn is_command(&self) -> bool {
         self.event.tool == "Bash"
     }
 
@@ -126,15 +144,19 @@ impl Call {
 
     /// The file that the tool writes, behind all links.
     fn path(&self) -> Result<Option<PathBuf>, String> {
-        let key = match &*self.event.tool {
-            "Edit" | "MultiEdit" | "Write" => "file_path",
-            "NotebookEdit" => "notebook_path",
-            _ => return Ok(None),
+        let mut tools = self.host.files.tools.iter();
+        let Some((_, key)) = tools.find(|(tool, _)| *tool == self.event.tool) else {
+            return Ok(None);
         };
-        let named = self
-            .event
-            .text(key)
-            .ok_or_else(|| format!("`{key}` is missing"))?;
+        let Some(named) = self.event.text(key) else {
+            // A patch, in a form of its own.
+            let patch = self.event.input.contains_key(TEXT);
+            return patch.then_some(None).ok_or(format!("`{key}` is missing"));
+        };
+        // A host may take this for the home folder, whose place it knows.
+        if named.starts_with('~') {
+            return Err(format!("`{key}` begins with `~`: name the file in full"));
+        }
         let path = self.event.cwd.join(named);
         behind_links(&path).map(Some)
     }
@@ -144,7 +166,9 @@ impl Call {
     fn becomes(&self, there: &There) -> Result<Option<String>, String> {
         let edits = match &*self.event.tool {
             "Write" => {
-                let content = self.event.text("content").ok_or("`content` is missing")?;
+                let key = self.host.files.text;
+                let content = self.event.text(key);
+                let content = content.ok_or_else(|| format!("`{key}` is missing"))?;
                 return Ok(Some(content.to_owned()));
             }
             "Edit" => vec![&self.event.input],
@@ -161,7 +185,7 @@ impl Call {
             There::Bytes { .. } => return Ok(None),
         };
         for edit in edits {
-            match edited(&text, edit) {
+            match edited(&text, edit, self.host.files.edit) {
                 Some(next) => text = next,
                 None => return Ok(None),
             }
@@ -236,9 +260,9 @@ impl There {
 }
 
 /// One replacement; `None` when it is not plain what it replaces.
-fn edited(text: &str, edit: &Map<String, Value>) -> Option<String> {
+fn edited(text: &str, edit: &Map<String, Value>, names: (&str, &str)) -> Option<String> {
     let piece = |key: &str| edit.get(key)?.as_str();
-    let (old, new) = (piece("old_string")?, piece("new_string")?);
+    let (old, new) = (piece(names.0)?, piece(names.1)?);
     let all = edit.get("replace_all").and_then(Value::as_bool) == Some(true);
     if old.is_empty() {
         return text.is_empty().then(|| new.to_owned());

@@ -1,18 +1,24 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::args::HookClient;
 use crate::hook::event::Moment;
 
 fn call(cwd: &Path, tool: &str, input: Value) -> Call {
+    of(HookClient::Claude, cwd, tool, input)
+}
+
+fn of(client: HookClient, cwd: &Path, tool: &str, input: Value) -> Call {
     Call {
         event: Event {
             session: "s".into(),
             cwd: cwd.into(),
             tool: tool.into(),
-            call: "u".into(),
+            call: Some("u".into()),
             input: input.as_object().unwrap().clone(),
             moment: Moment::Before,
         },
-        host: "here".into(),
+        host: client.host(),
+        machine: "here".into(),
     }
 }
 
@@ -42,7 +48,7 @@ fn a_command_is_all_that_runs_and_not_what_is_said_about_it() {
         "Bash",
         json!({"timeout": 5, "command": "make", "description": "x"}),
     );
-    assert_eq!(one.key("claude"), same.key("claude"));
+    assert_eq!(one.key(), same.key());
     for other in [
         call(cwd, "Bash", json!({"command": "make"})),
         call(cwd, "Bash", json!({"command": "make", "timeout": 6})),
@@ -53,10 +59,14 @@ fn a_command_is_all_that_runs_and_not_what_is_said_about_it() {
         ),
         call(cwd, "Bash2", json!({"command": "make", "timeout": 5})),
     ] {
-        assert_ne!(one.key("claude"), other.key("claude"));
+        assert_ne!(one.key(), other.key());
         assert_ne!(one.action(), other.action());
     }
-    assert_ne!(one.key("claude"), one.key("codex"));
+    let codex = Call {
+        host: HookClient::Codex.host(),
+        ..one.clone()
+    };
+    assert_ne!(one.key(), codex.key());
 }
 
 #[test]
@@ -122,6 +132,38 @@ fn a_link_shows_what_is_really_written() {
             .action()
             .is_err()
     );
+}
+
+#[test]
+fn a_file_is_named_as_the_host_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let cwd = folder.path().canonicalize().unwrap();
+    let file = cwd.join("a");
+    std::fs::write(&file, "one\n").unwrap();
+    let copilot = |tool, input| change(&of(HookClient::Copilot, &cwd, tool, input));
+    let edit = json!({"path": file, "old_str": "one", "new_str": "two"});
+    let (shown, target) = copilot("Edit", edit.clone());
+    assert_eq!(shown.before, Some(json!({"text": "one\n"})));
+    assert_eq!(shown.after, Some(json!({"input": edit, "text": "two\n"})));
+    assert_eq!(target.resource, file.to_str().unwrap());
+    let (shown, _) = copilot("Write", json!({"path": file, "file_text": "three"}));
+    assert_eq!(
+        shown.after,
+        Some(json!({"input": {"path": file}, "text": "three"}))
+    );
+    let patch = json!({"input": "*** Begin Patch"});
+    let (shown, _) = copilot("Edit", patch.clone());
+    assert_eq!(shown.after, Some(json!({"input": patch})));
+    let home = json!({"file_path": "~/a", "content": ""});
+    assert!(call(&cwd, "Write", home).action().is_err());
+}
+
+#[test]
+fn a_command_whose_folder_nobody_tells_does_not_run() {
+    let again = json!({"command": "make", "shellId": "1"});
+    let copilot = of(HookClient::Copilot, Path::new("/"), "Bash", again.clone());
+    assert!(copilot.action().unwrap_err().contains("without `shellId`"));
+    assert!(call(Path::new("/"), "Bash", again).action().is_ok());
 }
 
 #[test]

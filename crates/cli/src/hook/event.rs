@@ -11,6 +11,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use vidimus_protocol::strict;
 
+use crate::hosts::Host;
+
+/// What the input of a tool is called that takes plain text.
+pub(crate) const TEXT: &str = "input";
 /// Most bytes of an event.
 pub(crate) const MAX: usize = 8 << 20;
 
@@ -23,8 +27,8 @@ pub(crate) struct Event {
     pub(crate) cwd: PathBuf,
     /// The tool, by the host's name for it.
     pub(crate) tool: String,
-    /// The host's name for this call.
-    pub(crate) call: String,
+    /// The host's name for this call, if it has one.
+    pub(crate) call: Option<String>,
     /// What the tool gets.
     pub(crate) input: Map<String, Value>,
     pub(crate) moment: Moment,
@@ -47,9 +51,9 @@ struct Wire {
     cwd: PathBuf,
     hook_event_name: String,
     tool_name: String,
-    tool_input: Map<String, Value>,
-    tool_use_id: String,
-    #[serde(default)]
+    tool_input: Value,
+    tool_use_id: Option<String>,
+    #[serde(default, alias = "tool_result")]
     tool_response: Value,
     #[serde(default)]
     error: String,
@@ -59,7 +63,7 @@ struct Wire {
 
 impl Event {
     /// Reads what the host writes on standard input.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
+    pub(crate) fn parse(bytes: &[u8], host: &Host) -> Result<Self, String> {
         strict::check_text(bytes, MAX).map_err(|why| why.to_string())?;
         let wire: Wire = serde_json::from_slice(bytes).map_err(|why| why.to_string())?;
         let took = Duration::try_from_secs_f64(wire.duration_ms / 1000.0).unwrap_or_default();
@@ -78,15 +82,25 @@ impl Event {
         if !wire.cwd.is_absolute() {
             return Err("`cwd` is not absolute".into());
         }
-        if wire.tool_name.is_empty() || wire.session_id.is_empty() || wire.tool_use_id.is_empty() {
+        let call = wire.tool_use_id;
+        if wire.tool_name.is_empty() || wire.session_id.is_empty() || call.as_deref() == Some("") {
             return Err("a name or an id is empty".into());
         }
+        if host.names_calls && call.is_none() {
+            return Err("the call has no `tool_use_id`".into());
+        }
+        let input = match wire.tool_input {
+            Value::Object(members) => members,
+            // A tool that takes plain text, such as a patch.
+            Value::String(text) => Map::from_iter([(TEXT.to_owned(), text.into())]),
+            _ => return Err("`tool_input` is neither an object nor a text".into()),
+        };
         Ok(Self {
             session: wire.session_id,
             cwd: wire.cwd,
             tool: wire.tool_name,
-            call: wire.tool_use_id,
-            input: wire.tool_input,
+            call,
+            input,
             moment,
         })
     }
@@ -101,12 +115,14 @@ impl Event {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::args::HookClient;
 
     const GOOD: &str = r#"{"session_id":"s","transcript_path":"/t","cwd":"/w","hook_event_name":"PreToolUse","tool_name":"Bash","tool_input":{"command":"ls","timeout":1.5},"tool_use_id":"u"}"#;
 
     #[test]
     fn an_event_is_read_and_what_is_none_is_refused() {
-        let event = Event::parse(GOOD.as_bytes()).unwrap();
+        let claude = HookClient::Claude.host();
+        let event = Event::parse(GOOD.as_bytes(), claude).unwrap();
         assert_eq!(event.moment, Moment::Before);
         assert_eq!(event.text("command"), Some("ls"));
         for (from, to) in [
@@ -120,11 +136,13 @@ mod tests {
                 "\"command\":\"ls\",\"command\":\"rm\"",
             ),
             ("\"tool_name\":\"Bash\"", "\"tool_name\":7"),
+            (",\"tool_use_id\":\"u\"", ""),
+            ("\"u\"", "\"\""),
             ("}", ""),
         ] {
             assert!(GOOD.contains(from), "{from}");
             assert!(
-                Event::parse(GOOD.replacen(from, to, 1).as_bytes()).is_err(),
+                Event::parse(GOOD.replacen(from, to, 1).as_bytes(), claude).is_err(),
                 "{to}"
             );
         }

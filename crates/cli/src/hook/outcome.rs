@@ -8,7 +8,6 @@ use vidimus_executor::{Executor, Report};
 use vidimus_protocol::entry::Outcome;
 
 use super::answer::Answer;
-use super::ask::name;
 use super::call::Call;
 use super::event::Moment;
 use super::kept::Shelf;
@@ -28,9 +27,7 @@ pub(crate) async fn report(call: &Call, settings: &Settings) -> Answer {
 async fn reported(call: &Call, settings: &Settings) -> Result<(), String> {
     let home = settings.home();
     let shelf = Shelf::new(home.hook_state());
-    let taken = shelf
-        .take(name(&call.event))
-        .map_err(|why| why.to_string())?;
+    let taken = shelf.take(call.name()).map_err(|why| why.to_string())?;
     let Some(released) = taken else {
         return Ok(());
     };
@@ -53,6 +50,8 @@ fn ending(call: &Call, released: vidimus_protocol::Digest) -> Option<Report> {
     match &call.event.moment {
         Moment::Before => None,
         Moment::Failed { why, took } => Some(Report::failed(why, *took)),
+        // The host does not say how a command ended.
+        Moment::After { .. } if call.is_command() && !call.host.tells_exit => None,
         // It still runs, in the background.
         Moment::After { response, .. } if response.get("backgroundTaskId").is_some() => None,
         Moment::After { response, took } => {
@@ -66,10 +65,16 @@ fn ending(call: &Call, released: vidimus_protocol::Digest) -> Option<Report> {
     }
 }
 
-/// What a command said: the end of it, and how many bytes are left out.
+/// What a tool said: the end of it, and how many bytes are left out.
 fn output(response: &Value) -> (Vec<u8>, u64) {
-    let text = |key: &str| response.get(key).and_then(Value::as_str).unwrap_or("");
-    let mut output = [text("stdout"), text("stderr")].concat().into_bytes();
+    let said = match response {
+        Value::String(said) => said.clone(),
+        response => ["stdout", "stderr", "text_result_for_llm"]
+            .iter()
+            .filter_map(|key| response.get(key)?.as_str())
+            .collect(),
+    };
+    let mut output = said.into_bytes();
     let omitted = output.len().saturating_sub(MAX_OUTPUT);
     output.drain(..omitted);
     (output, u64::try_from(omitted).unwrap_or(u64::MAX))

@@ -80,15 +80,19 @@ fn git(words: &[&str], cwd: &Path) -> Result<(), String> {
     program.takes(&format!("git {name}"), rest)
 }
 
-/// Whether git would take a folder for a repository that is none of `.git`'s:
-/// such a folder can come with a clone, configuration and all.
+/// Whether git could take a folder for a repository that is none of `.git`'s:
+/// such a folder can come with a clone, configuration and all. Git goes by the
+/// folder behind all links. A `HEAD` is enough, be it a link that leads nowhere:
+/// the rest may stand where `commondir` says.
 fn in_bare_repository(cwd: &Path) -> bool {
+    let Ok(cwd) = cwd.canonicalize() else {
+        return true;
+    };
     let found = cwd.ancestors().find_map(|folder| {
-        if folder.join(".git").exists() {
-            return Some(false);
+        if folder.join("HEAD").symlink_metadata().is_ok() {
+            return Some(true);
         }
-        let bare = folder.join("HEAD").exists() && folder.join("objects").exists();
-        bare.then_some(true)
+        folder.join(".git").exists().then_some(false)
     });
     found.unwrap_or(false)
 }
@@ -131,12 +135,17 @@ impl Program {
         let mut rest = words.iter();
         while let Some(word) = rest.next() {
             if *word == "--" {
+                // The program may take the `--` for a value and go on.
+                if let Some(option) = rest.clone().find(|word| word.starts_with('-')) {
+                    return refuse(option);
+                }
                 positional = positional.saturating_add(rest.len());
                 break;
             } else if let Some(long) = word.strip_prefix("--") {
                 let name = long.split_once('=').map_or(long, |(name, _)| name);
-                // `%G` has git start a program that checks signatures.
-                if !self.long.contains(&name) || long.contains("%G") {
+                // `%G` has git start a program that checks signatures, also
+                // with something in between: `%+G`.
+                if !self.long.contains(&name) || (long.contains('%') && long.contains('G')) {
                     return refuse(word);
                 }
             } else if let Some(letters) =
@@ -145,9 +154,11 @@ impl Program {
                 match self.value_follows(letters) {
                     None => return refuse(word),
                     Some(false) => {}
-                    Some(true) => {
-                        rest.next();
-                    }
+                    // Where the value may be left out, this is an option.
+                    Some(true) => match rest.next() {
+                        Some(value) if value.starts_with('-') => return refuse(value),
+                        _ => {}
+                    },
                 }
             } else {
                 positional = positional.saturating_add(1);
@@ -160,11 +171,13 @@ impl Program {
     }
 
     /// Whether the next word is the value of these letters; `None` when one of
-    /// them is not known.
+    /// them is not known, or could be an option where a value should be.
     fn value_follows(&self, letters: &str) -> Option<bool> {
         for (at, letter) in letters.char_indices() {
             if self.valued.contains(letter) {
-                return Some(at + letter.len_utf8() == letters.len());
+                let value = &letters[at + letter.len_utf8()..];
+                let may_be_options = value.contains(|one: char| one.is_ascii_alphabetic());
+                return (!may_be_options).then_some(value.is_empty());
             }
             if !self.short.contains(letter) {
                 return None;
@@ -207,8 +220,11 @@ mod tests {
             "wc -l x",
             "uniq -c x",
             "pwd",
-            "ls -- -rf",
+            "ls -- a b",
             "ls -I x -l",
+            "cut -d, -f1 x",
+            "tree -L 2 src",
+            "tree -L2 src",
             "git remote -v",
             "git log --format=%h",
         ] {
@@ -281,9 +297,46 @@ mod tests {
             "pwd x",
             "ls --x",
             "",
+            "git diff -U --output=x",
+            "git blame -C --output=x a",
+            "git blame -M --output=x a",
+            "ls -- -rf",
+            "ls -I -- -x",
+            "rg --regexp -- --pre=x y",
+            "rg -e -- --pre=x y",
+            "tree -Lo 2 out",
+            "tree -L2o out",
+            "tree -PLo x 2 out",
+            "git log --format=%+G?",
+            "git log --format=%-GS",
         ] {
             assert!(!only_reads(line), "{line}");
         }
+    }
+
+    #[test]
+    fn no_folder_that_git_could_take_for_a_repository_is_trusted() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let clone = folder.path().join("clone");
+        std::fs::create_dir_all(clone.join("link-to/sub")).unwrap();
+        std::fs::create_dir_all(clone.join("common")).unwrap();
+        std::fs::create_dir(clone.join(".git")).unwrap();
+        let status = |cwd: &str| check(&["git", "status"], &folder.path().join(cwd));
+        assert!(status("clone/common").is_ok() && status("clone/link-to").is_ok());
+        // All but `HEAD` is elsewhere.
+        std::fs::write(clone.join("common/HEAD"), "ref: refs/heads/main").unwrap();
+        assert!(status("clone/common").is_err());
+        symlink("refs/heads/main", clone.join("link-to/HEAD")).unwrap();
+        assert!(status("clone/link-to").is_err());
+        // Another `.git` on the way there.
+        std::fs::create_dir(folder.path().join(".git")).unwrap();
+        symlink(clone.join("link-to/sub"), folder.path().join("short")).unwrap();
+        assert!(status("short").is_err());
+        assert!(status("gone").is_err());
+        // A `.git` that is none leaves the folder itself.
+        std::fs::create_dir(clone.join("common/.git")).unwrap();
+        assert!(status("clone/common").is_err());
     }
 
     #[test]

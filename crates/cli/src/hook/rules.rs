@@ -11,39 +11,16 @@ use vidimus_client::home::Home;
 
 use super::event::Event;
 use super::{read_only, shell};
+use crate::hosts::Host;
 use crate::out::visible;
 
-/// Tools that read, or that only arrange the agent's own work. What such a tool
-/// starts comes by as a call of its own.
-const TOOLS: &[&str] = &[
-    "Agent",
-    "AskUserQuestion",
-    "BashOutput",
-    "EnterPlanMode",
-    "ExitPlanMode",
-    "Glob",
-    "Grep",
-    "LS",
-    "LSP",
-    "ListAgents",
-    "ListMcpResourcesTool",
-    "NotebookRead",
-    "Read",
-    "Task",
-    "TaskCreate",
-    "TaskGet",
-    "TaskList",
-    "TaskOutput",
-    "TaskUpdate",
-    "TodoRead",
-    "TodoWrite",
-    "ToolSearch",
-    "WaitForMcpServers",
-];
 /// Commands of ours that hold by themselves what they run, or run nothing.
 const OURS: &[&str] = &["answer", "exec", "wait"];
 /// Variables that have any program do more than it says.
-const STEERING: &[&str] = &["BASH_ENV", "ENV", "PROMPT_COMMAND", "ZDOTDIR"];
+const STEERING: &[&str] = &["BASH_ENV", "ENV", "GCONV_PATH", "PROMPT_COMMAND", "ZDOTDIR"];
+/// Beginnings of others: the linker's, and functions that bash takes over, which
+/// may have the program's name.
+const STEERING_PREFIXES: &[&str] = &["BASH_FUNC_", "LD_"];
 /// Variables of git that a command that only reads does not heed.
 const HARMLESS: &[&str] = &[
     "GIT_ASKPASS",
@@ -70,16 +47,6 @@ pub(crate) struct Rules {
     pub(crate) tools: Vec<String>,
 }
 
-impl Default for Rules {
-    fn default() -> Self {
-        Self {
-            commands: Vec::new(),
-            read_only_commands: true,
-            tools: TOOLS.iter().map(ToString::to_string).collect(),
-        }
-    }
-}
-
 /// What becomes of a call, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ruling {
@@ -104,9 +71,22 @@ pub(crate) struct Around {
     pub(crate) path: OsString,
     /// Names of the variables that are set.
     pub(crate) variables: Vec<String>,
+    /// Whether it would run in the folder that the host tells.
+    pub(crate) knows_folder: bool,
+    /// Whether the agent could type into it, unasked.
+    pub(crate) types: bool,
 }
 
 impl Rules {
+    /// The usual ones.
+    pub(crate) fn of(host: &Host) -> Self {
+        Self {
+            commands: Vec::new(),
+            read_only_commands: true,
+            tools: host.reads.iter().map(ToString::to_string).collect(),
+        }
+    }
+
     /// What is wrong with them.
     pub(crate) fn check(&self) -> Result<(), String> {
         for list in [&self.commands, &self.tools] {
@@ -169,6 +149,14 @@ impl Rules {
         if !self.read_only_commands {
             return Ruling::Ask("commands that only read are switched off".into());
         }
+        if words[0] == "git" && !around.knows_folder {
+            return Ruling::Ask("the host does not say in which folder git would run".into());
+        }
+        if words[0] == "git" && around.types && words.get(1) != Some(&"--no-pager") {
+            let why =
+                "git may start a pager, into which the agent can type; `git --no-pager` does not";
+            return Ruling::Ask(why.into());
+        }
         let reads = read_only::check(&words, &event.cwd).and_then(|()| around.is_plain(words[0]));
         match reads {
             Ok(()) => Ruling::Pass("the command only reads".into()),
@@ -181,7 +169,13 @@ impl Rules {
 fn steers(variable: &str, program: &str) -> bool {
     let harmless = |known: &&str| variable.starts_with(known);
     match program {
-        _ if variable.starts_with("LD_") || STEERING.contains(&variable) => true,
+        _ if STEERING_PREFIXES
+            .iter()
+            .any(|known| variable.starts_with(known)) =>
+        {
+            true
+        }
+        _ if STEERING.contains(&variable) => true,
         "git" => variable.starts_with("GIT_") && !HARMLESS.iter().any(harmless),
         "rg" => variable == "RIPGREP_CONFIG_PATH",
         _ => false,
@@ -198,7 +192,7 @@ fn names(entry: &str, name: &str) -> bool {
 
 impl Around {
     /// From this process, whose environment is the agent's.
-    pub(crate) fn of(home: &Home) -> std::io::Result<Self> {
+    pub(crate) fn of(home: &Home, host: &Host, event: &Event) -> std::io::Result<Self> {
         let found = Home::find(None).ok();
         let same = |found: Home| {
             (found.config(), found.data(), found.state())
@@ -212,6 +206,10 @@ impl Around {
             variables: std::env::vars_os()
                 .map(|(name, _)| name.to_string_lossy().into_owned())
                 .collect(),
+            knows_folder: host
+                .hides_folder
+                .is_none_or(|member| !event.input.contains_key(member)),
+            types: host.types,
         })
     }
 
@@ -239,13 +237,13 @@ impl Around {
         }
     }
 
-    /// The file of a bare name.
+    /// The file of a bare name; none behind a folder that depends on where the
+    /// command runs.
     fn find(&self, name: &str) -> Option<PathBuf> {
-        let files = std::env::split_paths(&self.path).map(|folder| folder.join(name));
-        files
-            .into_iter()
+        std::env::split_paths(&self.path)
+            .take_while(|folder| folder.is_absolute())
+            .map(|folder| folder.join(name))
             .find(|path| path.exists())
-            .filter(|path| path.is_absolute())
     }
 
     /// The subcommand, when the words run this very program, with the folders
@@ -271,7 +269,8 @@ impl Around {
     fn is(&self, program: &str, cwd: &Path) -> bool {
         let same = |path: &Path| path.canonicalize().is_ok_and(|path| path == self.program);
         if program.contains('/') {
-            return same(&cwd.join(program));
+            let known = self.knows_folder || program.starts_with('/');
+            return known && same(&cwd.join(program));
         }
         program == "vidimus" && self.find(program).is_some_and(|path| same(&path))
     }

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::args::HookClient;
 use crate::hook::event::Moment;
 
 fn event(tool: &str, command: &str) -> Event {
@@ -8,10 +9,14 @@ fn event(tool: &str, command: &str) -> Event {
         session: "s".into(),
         cwd: "/".into(),
         tool: tool.into(),
-        call: "u".into(),
+        call: None,
         input: input.as_object().unwrap().clone(),
         moment: Moment::Before,
     }
+}
+
+fn usual() -> Rules {
+    Rules::of(HookClient::Claude.host())
 }
 
 fn around(program: &str) -> Around {
@@ -21,6 +26,8 @@ fn around(program: &str) -> Around {
         root: Some("/srv/vidimus".into()),
         path: "/usr/bin:/bin".into(),
         variables: vec!["HOME".into(), "GIT_SSL_CAINFO".into()],
+        knows_folder: true,
+        types: false,
     }
 }
 
@@ -31,7 +38,7 @@ fn asks(rules: &Rules, tool: &str, command: &str) -> bool {
 
 #[test]
 fn reads_pass_and_everything_else_asks() {
-    let rules = Rules::default();
+    let rules = usual();
     for tool in ["Read", "Grep", "Glob", "TodoWrite"] {
         assert!(!asks(&rules, tool, ""), "{tool}");
     }
@@ -61,7 +68,7 @@ fn reads_pass_and_everything_else_asks() {
 
 #[test]
 fn a_command_only_reads_where_nothing_steers_it() {
-    let rules = Rules::default();
+    let rules = usual();
     let event = event("Bash", "ls -la");
     let usual = around("/opt/vidimus");
     assert!(matches!(rules.ruling(&event, &usual), Ruling::Pass(_)));
@@ -91,6 +98,10 @@ fn a_command_only_reads_where_nothing_steers_it() {
             path: "".into(),
             ..usual.clone()
         },
+        Around {
+            path: "tools:/usr/bin:/bin".into(),
+            ..usual.clone()
+        },
     ] {
         assert!(
             matches!(rules.ruling(&event, &other), Ruling::Ask(_)),
@@ -110,6 +121,8 @@ fn a_variable_steers_its_own_program() {
         ("RIPGREP_CONFIG_PATH", "rg", true),
         ("RIPGREP_CONFIG_PATH", "ls", false),
         ("ZDOTDIR", "ls", true),
+        ("BASH_FUNC_ls%%", "ls", true),
+        ("GCONV_PATH", "git", true),
         ("HOME", "ls", false),
     ] {
         assert_eq!(steers(variable, program), steered, "{variable} {program}");
@@ -148,19 +161,12 @@ fn the_settings_add_tools_and_commands_word_by_word() {
         let commands = vec![bad.into()];
         let rules = Rules {
             commands,
-            ..Rules::default()
+            ..usual()
         };
         assert!(rules.check().is_err(), "{bad}");
     }
     let tools = vec!["*".into()];
-    assert!(
-        Rules {
-            tools,
-            ..Rules::default()
-        }
-        .check()
-        .is_err()
-    );
+    assert!(Rules { tools, ..usual() }.check().is_err());
 }
 
 #[test]
@@ -169,7 +175,7 @@ fn our_own_commands_need_no_second_approval_when_they_are_ours() {
     let folder = folder.path().canonicalize().unwrap();
     let program = folder.join("vidimus");
     std::fs::write(&program, "").unwrap();
-    let rules = Rules::default();
+    let rules = usual();
     let line = |words: &str| words.replace("OUR", program.to_str().unwrap());
     let ruling = |words: &str, around: &Around| rules.ruling(&event("Bash", &line(words)), around);
     let own = around(program.to_str().unwrap());
@@ -216,4 +222,39 @@ fn our_own_commands_need_no_second_approval_when_they_are_ours() {
     ));
     let named = ruling("OUR --home /srv/vidimus exec -- rm x", &elsewhere);
     assert!(matches!(named, Ruling::Ours(_)));
+}
+
+#[test]
+fn what_depends_on_a_folder_that_nobody_tells_asks() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().canonicalize().unwrap().join("vidimus");
+    std::fs::write(&program, "").unwrap();
+    let known = around(program.to_str().unwrap());
+    let unknown = Around {
+        knows_folder: false,
+        ..known.clone()
+    };
+    let mut relative = event("Bash", "./vidimus exec -- rm x");
+    relative.cwd = folder.path().into();
+    let rules = usual();
+    for event in [event("Bash", "git status"), relative] {
+        assert!(!matches!(rules.ruling(&event, &known), Ruling::Ask(_)));
+        assert!(matches!(rules.ruling(&event, &unknown), Ruling::Ask(_)));
+    }
+    let typed = Around {
+        types: true,
+        ..known.clone()
+    };
+    for (line, asks) in [
+        ("git log", true),
+        ("git --no-pager log", false),
+        ("ls", false),
+    ] {
+        let ruling = rules.ruling(&event("Bash", line), &typed);
+        assert_eq!(matches!(ruling, Ruling::Ask(_)), asks, "{line}");
+    }
+    for line in ["ls -la", &format!("{} wait act_1", program.display())] {
+        let ruling = rules.ruling(&event("Bash", line), &unknown);
+        assert!(!matches!(ruling, Ruling::Ask(_)), "{line}");
+    }
 }

@@ -9,6 +9,7 @@ use vidimus_client::private::{PrivateError, read_private, write_private};
 use vidimus_protocol::strict;
 
 use super::rules::Rules;
+use crate::hosts::Host;
 
 /// Most bytes of the file.
 const MAX: usize = 65_536;
@@ -47,6 +48,16 @@ struct Folders {
     state: PathBuf,
 }
 
+impl Folders {
+    fn of(home: &Home) -> Self {
+        Self {
+            config: home.config().into(),
+            data: home.data().into(),
+            state: home.state().into(),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum SettingsType {
     #[serde(rename = "vidimus-hooks")]
@@ -64,15 +75,11 @@ pub(crate) enum SettingsError {
 
 impl Settings {
     /// The usual ones.
-    pub(crate) fn new(home: &Home, agent: Option<&str>) -> Self {
+    pub(crate) fn new(home: &Home, agent: Option<&str>, host: &Host) -> Self {
         Self {
             agent: agent.map(str::to_owned),
-            folders: Folders {
-                config: home.config().into(),
-                data: home.data().into(),
-                state: home.state().into(),
-            },
-            never_ask: Rules::default(),
+            folders: Folders::of(home),
+            never_ask: Rules::of(host),
             r#type: SettingsType::Hooks,
             v: 1,
             wait_s: WAIT_S,
@@ -139,9 +146,8 @@ impl Settings {
     /// The same in other folders.
     pub(crate) fn at(&self, home: &Home) -> Self {
         Self {
-            never_ask: self.never_ask.clone(),
-            wait_s: self.wait_s,
-            ..Self::new(home, self.agent.as_deref())
+            folders: Folders::of(home),
+            ..self.clone()
         }
     }
 
@@ -155,13 +161,14 @@ impl Settings {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::args::HookClient;
 
     #[test]
     fn what_is_written_is_read_and_what_is_wrong_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path());
-        let path = home.hooks_file();
-        let settings = Settings::new(&home, Some("coder"));
+        let path = home.hooks_file("claude");
+        let settings = Settings::new(&home, Some("coder"), HookClient::Claude.host());
         settings.save(&path).unwrap();
         let read = Settings::load(&path).unwrap();
         assert_eq!(read, settings);

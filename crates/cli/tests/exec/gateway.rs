@@ -430,11 +430,18 @@ impl World {
         found.map(|(_, _, content)| content.clone())
     }
 
-    /// The action with one text for another in its arguments and its input.
+    /// The action with one text for another: in its arguments and its input, or
+    /// in what comes after a change.
     fn edited(&self, action: ActionId, old: &str, new: &str) -> Action {
         let mut edited = Action::parse(&self.payload(action).unwrap().bytes.0).unwrap();
-        let Payload::Command(command) = &mut edited.payload else {
-            panic!("`vidimus exec` asks for commands");
+        let command = match &mut edited.payload {
+            Payload::Command(command) => command,
+            Payload::Json(change) => {
+                let after = change.after.as_ref().unwrap().to_string();
+                change.after = serde_json::from_str(&after.replace(old, new)).unwrap();
+                return edited;
+            }
+            _ => panic!("nobody asks for others here"),
         };
         for word in &mut command.argv {
             *word = word.replace(old, new);

@@ -290,3 +290,26 @@ fn a_command_that_the_environment_steers_is_asked_about() {
     answer(hooked.start(&list)).passed();
     answer(hooked.start_with(&list, &[("BASH_ENV", "./x")])).denied("not decided yet");
 }
+
+#[test]
+fn what_a_reviewer_edited_is_told_and_does_not_run() {
+    let gateway = Gateway::start(Decide::Edit("one", "two"));
+    let hooked = Hooked::new(&gateway, 20);
+    let ended = hooked.ask(&hooked.bash("rm one"));
+    ended.denied("They changed:");
+    ended.denied("two");
+    ended.denied("is withdrawn; nothing has run");
+    assert_eq!(gateway.world().redemptions, 0);
+}
+
+#[test]
+fn a_pause_ends_what_waits_and_nobody_is_told_to_ask_again() {
+    for decide in [Decide::Pause, Decide::ApproveAndPause] {
+        let gateway = Gateway::start(decide);
+        let hooked = Hooked::new(&gateway, 20);
+        let ended = hooked.ask(&hooked.bash("make"));
+        ended.denied("Asking again is useless until somebody resumes");
+        assert!(!ended.0.stdout.contains("asks anew"), "{ended:?}");
+        assert_eq!(gateway.world().redemptions, 0);
+    }
+}

@@ -11,26 +11,39 @@ use crate::place::{Ended, Place};
 
 pub struct Hooked {
     pub place: Place,
+    /// The host, as on the command line.
+    pub client: &'static str,
 }
 
 impl Hooked {
     /// With the agent of the gateway's story, whose hook waits `wait_s` seconds.
     pub fn new(gateway: &Gateway, wait_s: u64) -> Self {
+        Self::of("claude", gateway, wait_s)
+    }
+
+    /// The same of any host.
+    pub fn of(client: &'static str, gateway: &Gateway, wait_s: u64) -> Self {
         let hooked = Self {
             place: Place::connected(gateway),
+            client,
         };
-        hooked.install(&[]).expect(0, "vidimus doctor claude");
+        let words = format!("vidimus doctor {client}");
+        hooked.install(&[]).expect(0, &words);
         hooked.edit_rules(|rules| rules["wait_s"] = wait_s.into());
         hooked
     }
 
     /// The host's settings.
     pub fn settings(&self) -> PathBuf {
-        self.place.work().join("host/settings.json")
+        self.place.work().join(match self.client {
+            "codex" => "host/hooks.json",
+            "copilot" => "host/hooks/vidimus.json",
+            _ => "host/settings.json",
+        })
     }
 
     pub fn rules(&self) -> PathBuf {
-        self.place.home.hooks_file()
+        self.place.home.hooks_file(self.client)
     }
 
     pub fn edit_rules(&self, edit: impl FnOnce(&mut Value)) {
@@ -47,7 +60,7 @@ impl Hooked {
     pub fn about_settings(&self, command: &str, words: &[&str]) -> Ended {
         let settings = self.settings();
         let settings = ["--settings", settings.to_str().unwrap()];
-        let words = [&[command, "claude"][..], &settings, words].concat();
+        let words = [&[command, self.client][..], &settings, words].concat();
         self.place.vidimus(&words).output().unwrap().into()
     }
 
@@ -60,14 +73,17 @@ impl Hooked {
     pub fn start_with(&self, event: &str, variables: &[(&str, &str)]) -> Child {
         let settings: Value =
             serde_json::from_slice(&std::fs::read(self.settings()).unwrap()).unwrap();
-        let hook = &settings["hooks"]["PreToolUse"][0]["hooks"][0];
-        let words: Vec<&str> = hook["args"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|word| word.as_str().unwrap())
-            .collect();
-        let mut child = std::process::Command::new(hook["command"].as_str().unwrap())
+        let entry = &settings["hooks"]["PreToolUse"][0];
+        let hook = &entry["hooks"][0];
+        let (program, words) = match self.client {
+            "claude" => (&hook["command"], words(&hook["args"])),
+            "codex" => (
+                &json!("/bin/sh"),
+                vec!["-lc", hook["command"].as_str().unwrap()],
+            ),
+            _ => (&entry["exec"], words(&entry["args"])),
+        };
+        let mut child = std::process::Command::new(program.as_str().unwrap())
             .args(words)
             .current_dir(self.place.work())
             .env_clear()
@@ -81,6 +97,30 @@ impl Hooked {
         // A hook that refuses early reads nothing.
         child.stdin.take().unwrap().write_all(event.as_bytes()).ok();
         child
+    }
+
+    /// A program that is no hook: it hangs, breaks, babbles, fails or is gone.
+    pub fn bad_program(&self, name: &str) -> String {
+        let script = match name {
+            "hangs" => "#!/bin/sh\nexec sleep 60\n",
+            "breaks" => "#!/bin/sh\nkill -SEGV $$\n",
+            "babbles" => "#!/bin/sh\necho '{\"hookSpecificOutput\": 7}'\n",
+            "fails" => "#!/bin/sh\nexit 1\n",
+            _ => return self.place.work().join(name).display().to_string(),
+        };
+        self.place.write(name, script);
+        self.place.work().join(name).display().to_string()
+    }
+
+    /// Has another program stand in the settings, with this timeout.
+    pub fn replace_program(&self, program: &str, timeout_s: u64) {
+        let good = std::fs::read_to_string(self.settings()).unwrap();
+        let timeout = format!(": {timeout_s}");
+        let bad = good
+            .replace(env!("CARGO_BIN_EXE_vidimus"), program)
+            .replace(": 600", &timeout)
+            .replace(": 90", &timeout);
+        std::fs::write(self.settings(), bad).unwrap();
     }
 
     pub fn ask(&self, event: &Value) -> Answer {
@@ -108,6 +148,11 @@ impl Hooked {
             "tool_use_id": "toolu_1",
         })
     }
+}
+
+fn words(list: &Value) -> Vec<&str> {
+    let words = list.as_array().unwrap().iter();
+    words.map(|word| word.as_str().unwrap()).collect()
 }
 
 pub fn answer(child: Child) -> Answer {
@@ -138,6 +183,12 @@ impl Answer {
 
     pub fn denied(&self, words: &str) {
         self.expect("deny", words);
+    }
+
+    /// Denied by the exit code, with the reason on standard error.
+    pub fn stopped(&self, words: &str) {
+        assert_eq!(self.0.code, 2, "{self:?}");
+        assert!(self.0.stderr.contains(words), "`{words}` in {self:?}");
     }
 
     /// Blocked by the sign that needs no event.

@@ -11,7 +11,13 @@ use crate::place::{Ended, Place};
 fn hooked() -> (Gateway, Hooked) {
     let gateway = Gateway::start(Decide::Nothing);
     let place = Place::connected(&gateway);
-    (gateway, Hooked { place })
+    (
+        gateway,
+        Hooked {
+            place,
+            client: "claude",
+        },
+    )
 }
 
 /// The doctor's word about each thing that it looked at.
@@ -121,7 +127,10 @@ fn what_people_changed_in_the_rules_stays() {
 #[test]
 fn nothing_is_installed_where_it_could_not_work() {
     let place = Place::empty();
-    let hooked = Hooked { place };
+    let hooked = Hooked {
+        place,
+        client: "claude",
+    };
     hooked.install(&[]).expect(117, "no agent is connected");
     assert!(!hooked.settings().exists());
 
@@ -242,4 +251,117 @@ fn a_command_line_is_explained() {
         assert!(ended.stdout.starts_with(words), "{command}: {ended:?}");
     }
     assert!(gateway.world().proposals.is_empty());
+}
+
+/// With a fake of Codex that says this of each of our hooks.
+fn doctor_of_codex(hooked: &Hooked, change: impl Fn(&mut Value)) -> Ended {
+    let settings: Value =
+        serde_json::from_slice(&std::fs::read(hooked.settings()).unwrap()).unwrap();
+    let hooks: Vec<Value> = ["PreToolUse", "PostToolUse"]
+        .iter()
+        .map(|event| {
+            let mut hook = serde_json::json!({
+                "command": settings["hooks"][event][0]["hooks"][0]["command"],
+                "sourcePath": hooked.settings(),
+                "enabled": true,
+                "trustStatus": "trusted",
+            });
+            change(&mut hook);
+            hook
+        })
+        .collect();
+    let listed = serde_json::json!({"id": 2, "result": {"data": [{"hooks": hooks}]}});
+    std::fs::create_dir_all(hooked.place.work().join("bin")).unwrap();
+    hooked.place.write("listed", &listed.to_string());
+    hooked.place.write(
+        "bin/codex",
+        &format!(
+            "#!/bin/sh\ncase $1 in --version) echo codex-cli 0.169.0;; app-server) read -r x; read -r x; read -r x; echo '{{\"id\": 1}}'; cat {}/listed; echo;; esac\n",
+            hooked.place.work().display()
+        ),
+    );
+    let settings = hooked.settings();
+    let words = ["doctor", "codex", "--settings", settings.to_str().unwrap()];
+    let mut line = hooked.place.vidimus(&words);
+    let bin = hooked.place.work().join("bin");
+    line.env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+        .env("SHELL", "/bin/sh")
+        .env("HOME", hooked.place.work());
+    line.output().unwrap().into()
+}
+
+#[test]
+fn the_doctor_asks_codex_whether_it_runs_the_hook() {
+    let gateway = Gateway::start(Decide::Nothing);
+    let hooked = Hooked::of("codex", &gateway, 540);
+    let doctor = doctor_of_codex(&hooked, |_| {});
+    doctor.expect(0, "fires and fails closed");
+    let trusted = ("ok".to_owned(), "trust".to_owned());
+    assert!(words(&doctor).contains(&trusted), "{doctor:?}");
+    assert!(doctor.stdout.contains("lets through"), "{doctor:?}");
+    for (member, value) in [
+        ("trustStatus", "untrusted".into()),
+        ("trustStatus", "modified".into()),
+        ("enabled", false.into()),
+        ("command", "other".into()),
+        ("sourcePath", "/other".into()),
+    ] {
+        let doctor = doctor_of_codex(&hooked, |hook| hook[member] = Value::clone(&value));
+        wrong(&doctor, "trust");
+        assert!(doctor.stdout.contains("/hooks"), "{doctor:?}");
+    }
+    // Nobody to ask.
+    wrong(&hooked.about_settings("doctor", &[]), "trust");
+    // What a shell says before the hook does.
+    hooked.place.write(".profile", "echo hello\n");
+    let doctor = doctor_of_codex(&hooked, |_| {});
+    assert!(
+        doctor.stdout.contains("does not pass in silence"),
+        "{doctor:?}"
+    );
+}
+
+#[test]
+fn the_doctor_finds_what_is_wrong_with_copilot() {
+    let gateway = Gateway::start(Decide::Nothing);
+    let hooked = Hooked::of("copilot", &gateway, 540);
+    let doctor = || hooked.about_settings("doctor", &[]);
+    doctor().expect(0, "fires and fails closed");
+    let settings = hooked.settings();
+    let good = std::fs::read_to_string(&settings).unwrap();
+    let program = env!("CARGO_BIN_EXE_vidimus");
+    for (from, to, what) in [
+        ("\"timeoutSec\": 600", "\"timeoutSec\": 30", "timeout"),
+        ("\"exec\"", "\"matcher\": \"bash\", \"exec\"", "settings"),
+        ("\"PostToolUse\"", "\"Other\"", "settings"),
+        (program, "/bin/true", "no gateway"),
+        (
+            "\"version\": 1",
+            "\"version\": 1, \"disableAllHooks\": true",
+            "switches",
+        ),
+    ] {
+        assert!(good.contains(from), "{from} in {good}");
+        std::fs::write(&settings, good.replacen(from, to, 1)).unwrap();
+        wrong(&doctor(), what);
+    }
+}
+
+#[test]
+fn each_host_goes_by_a_file_of_its_own() {
+    let gateway = Gateway::start(Decide::Nothing);
+    let place = Place::connected(&gateway);
+    for (client, file, reads) in [
+        ("claude", "hooks.json", "Read"),
+        ("codex", "hooks-codex.json", "view_image"),
+        ("copilot", "hooks-copilot.json", "Read"),
+    ] {
+        let settings = place.work().join(client);
+        let words = ["install", client, "--settings", settings.to_str().unwrap()];
+        let ended: Ended = place.vidimus(&words).output().unwrap().into();
+        assert_eq!(ended.code, 0, "{ended:?}");
+        let rules = std::fs::read(place.home.config().join(file)).unwrap();
+        let rules: Value = serde_json::from_slice(&rules).unwrap();
+        assert_eq!(rules["never_ask"]["tools"][0], reads, "{client}");
+    }
 }

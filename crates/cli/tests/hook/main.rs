@@ -4,13 +4,16 @@
 
 mod asking;
 mod claude;
+mod codex;
 mod contract;
+mod copilot;
 mod failing;
 #[allow(dead_code)]
 #[path = "../exec/gateway.rs"]
 mod gateway;
 mod hooked;
 mod installing;
+mod model;
 #[allow(dead_code)]
 #[path = "../exec/place.rs"]
 mod place;
