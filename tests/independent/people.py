@@ -30,7 +30,7 @@ class Key:
 
 @dataclass
 class Person:
-    """A person. `record` is the entry that says what holds for him."""
+    """A person. `record` is the entry that says what holds for them."""
 
     record: Entry
     name: str
@@ -69,7 +69,7 @@ class Rules:
 
 
 class People:
-    """Everybody with his keys, and the rules for these."""
+    """Everybody with their keys, and the rules for these."""
 
     def __init__(self, opened):
         self.persons = {}  # by id
@@ -81,7 +81,7 @@ class People:
         self.keys[credential_id] = self.enrolled[key.entry.hash.hex()] = key
 
     def present(self, reviewer):
-        """The person, if he is in the log and has not left."""
+        """The person, if they are in the log and have not left."""
         person = self.persons.get(reviewer)
         if person is None or person.left:
             raise Wrong("there is no such person in this log, or they have left")

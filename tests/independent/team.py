@@ -167,7 +167,7 @@ def _replaces(replay, entry, by):
     person = replay.people.present(item["reviewer"])
     entry.builds_on(by.entry, person.record)
     if item["replaces"] != person.record.hash.hex():
-        raise Wrong("it replaces something else than his record")
+        raise Wrong("it replaces something else than their record")
     return person
 
 
@@ -190,7 +190,7 @@ def reviewer_removed(replay, entry, roots):
     by = by_administrator(replay, entry)
     person = _replaces(replay, entry, by)
     if entry.data["signed"]["item"]["reviewer"] == by.reviewer:
-        raise Wrong("nobody removes himself")
+        raise Wrong("nobody removes themselves")
     check_act(replay, entry, roots, by.public, by.entry, person.record)
     person.record, person.left = entry, True
 

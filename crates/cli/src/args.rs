@@ -376,7 +376,7 @@ pub(crate) struct ExportArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct GatewayArgs {
-    /// For one person, who decides on what his own agents propose.
+    /// For one person, who decides on what their own agents propose.
     #[arg(long, required_unless_present = "public_url")]
     pub(crate) personal: bool,
     /// For several people, at this address, such as `https://gateway.example.com`.

@@ -122,6 +122,7 @@ impl Surroundings<'_> {
             args.ttl,
         )?;
         let mut saved = Saved::new(request.propose.clone(), &executor.profile.name);
+        saved.no_edits = args.no_edits;
         saved.script_by_name = args.script_by_name;
         say("asking for approval of");
         for line in work.asked(request.id(), request.digest) {

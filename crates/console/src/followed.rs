@@ -37,9 +37,9 @@ pub(crate) struct About {
     pub(crate) log: Option<Digest>,
     /// Who this console's person is there.
     pub(crate) reviewer: Option<ReviewerId>,
-    /// What makes his key; gone once it has.
+    /// What makes their key; gone once it has.
     pub(crate) invitation: Option<String>,
-    /// The enrolment of his key, until it has opened a session.
+    /// The enrolment of their key, until it has opened a session.
     pub(crate) claimed: Option<Digest>,
     pub(crate) name: String,
     pub(crate) colour: Colour,

@@ -64,8 +64,8 @@ pub struct ConsoleView {
     pub ceremony: Option<CeremonyView>,
     /// Actions that wait for this reviewer's verdict, what expires first on top.
     pub inbox: Vec<ActionSummary>,
-    /// Actions that wait for others: his own agent's, those he has decided, all
-    /// when he is no reviewer.
+    /// Actions that wait for others: their own agent's, those they have decided, all
+    /// when they are no reviewer.
     pub waits_for_others: Vec<ActionSummary>,
     /// How many new keys wait for this reviewer to take them in.
     pub claims: u32,
@@ -242,7 +242,7 @@ pub enum Route {
 pub struct ReviewerView {
     /// Reviewer id.
     pub id: String,
-    /// What he may do.
+    /// What they may do.
     pub roles: Vec<RoleView>,
     /// Name as enrolled.
     pub name: String,

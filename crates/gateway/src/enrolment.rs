@@ -124,7 +124,7 @@ pub(crate) struct Invitation {
     pub(crate) expires_at: Time,
     pub(crate) log: Digest,
     pub(crate) name: String,
-    /// Whether he was here when it was made, and has lost his keys.
+    /// Whether they were here when it was made, and have lost their keys.
     pub(crate) returns: bool,
     pub(crate) reviewer: ReviewerId,
 }
@@ -161,7 +161,7 @@ impl Invitations {
     }
 
     /// Opens an invitation that was not used and is not over. One that lets a
-    /// person come back after losing his keys is good for several: each waits
+    /// person come back after losing their keys is good for several: each waits
     /// for the administrators.
     pub(crate) fn open(&self, text: &str, state: &State, now: Time) -> Result<Invitation, Refusal> {
         let refused = used_invitation;

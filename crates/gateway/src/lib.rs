@@ -453,7 +453,7 @@ impl Gateway {
         }
     }
 
-    /// The code with which the founder of a team's log shows that it is his to
+    /// The code with which the founder of a team's log shows that it is theirs to
     /// found; `None` once there is a log. For the terminal or the journal of
     /// whoever starts the gateway, another each time.
     #[must_use]

@@ -209,11 +209,11 @@ impl Shared {
     /// The sessions of a person that are in force.
     pub(crate) fn sessions_of(&self, reviewer: ReviewerId, now: Time) -> Vec<Session> {
         let committed = self.read();
-        let his = committed
+        let theirs = committed
             .sessions
             .values()
             .filter(|session| session.reviewer == reviewer && committed.holds(session, now));
-        his.cloned().collect()
+        theirs.cloned().collect()
     }
 
     /// The session with that token, unless it ended.

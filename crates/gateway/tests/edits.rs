@@ -5,37 +5,15 @@ mod support;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use support::{Forgery, Held, World, action, commit, content, leaf, proposal, random16};
+use support::{Forgery, Held, World, action, commit, content, leaf, proposal};
+use vidimus_protocol::ActionId;
 use vidimus_protocol::action::PAYLOAD_TYPE;
 use vidimus_protocol::api::{Ack, Content, EditExtras, Propose, StartCeremony};
 use vidimus_protocol::entry::Data;
-use vidimus_protocol::envelope::{ActType, EditItem, Verdict};
+use vidimus_protocol::envelope::Verdict;
 use vidimus_protocol::trust::TrustFile;
-use vidimus_protocol::{ActionId, Digest};
 use vidimus_verify::bundle::{self, Wanted};
 use vidimus_verify::replay::Replay;
-
-/// An edit before it is signed.
-async fn draft(world: &World, proposed: &Ack, payload: &Content) -> StartCeremony {
-    let leaf = leaf(proposed, 0);
-    let Data::ActionProposed(data) = &leaf.data else {
-        panic!("no proposal");
-    };
-    let item = EditItem {
-        action: data.action,
-        action_digest: leaf.part("payload").unwrap().commit,
-        edited: ActionId::from_random(random16()),
-        edited_digest: commit(payload),
-        proposal_leaf: Digest(vidimus_ledger::tree::leaf_hash(
-            proposed.entries[0].leaf.as_bytes(),
-        )),
-    };
-    let mut start = world.one(ActType::ActionEdited, &item).await;
-    start.edit = Some(EditExtras {
-        payload: payload.clone(),
-    });
-    start
-}
 
 async fn sign(world: &World, start: &StartCeremony) -> support::Reply {
     world
@@ -87,7 +65,7 @@ async fn an_edited_action_takes_the_place_and_runs_with_its_proof() {
         .json();
     let new = payload(&["deploy", "--dry-run"]);
     let before = World::leaves(dir.path()).len();
-    let (ack, to) = edited(&sign(&world, &draft(&world, &proposed, &new).await).await);
+    let (ack, to) = edited(&sign(&world, &world.edit(&proposed, new.clone()).await).await);
     world.proven(&ack);
     // The edit, the new proposal and the old one's end: one commit.
     assert_eq!(ack.entries.len(), 3);
@@ -161,7 +139,7 @@ async fn an_edit_and_a_verdict_exclude_each_other() {
     let agent = world.connect().await;
     for edit_first in [true, false] {
         let (_, proposed) = world.propose(&agent, &["deploy", "--force"]).await;
-        let edit = draft(&world, &proposed, &payload(&["deploy"])).await;
+        let edit = world.edit(&proposed, payload(&["deploy"])).await;
         let verdict = world.draft(&proposed, Verdict::Approve, "").await.start();
         let [first, second] = if edit_first {
             [&edit, &verdict]
@@ -211,10 +189,10 @@ async fn what_is_no_edit_is_refused_before_the_key_is_asked() {
         ),
     ];
     for (what, payload) in cases {
-        let start = draft(&world, &proposed, &payload).await;
+        let start = world.edit(&proposed, payload.clone()).await;
         assert_eq!(sign(&world, &start).await.refused(), "bad_edit", "{what}");
     }
-    let mut other = draft(&world, &proposed, &payload(&["deploy"])).await;
+    let mut other = world.edit(&proposed, payload(&["deploy"])).await;
     other.edit = Some(EditExtras {
         payload: payload(&["deploy", "--now"]),
     });
@@ -226,7 +204,9 @@ async fn what_is_no_edit_is_refused_before_the_key_is_asked() {
     assert_eq!(view["status"], "pending");
 
     // The page says what is changed.
-    let start = draft(&world, &proposed, &payload(&["deploy", "--dry-run"])).await;
+    let start = world
+        .edit(&proposed, payload(&["deploy", "--dry-run"]))
+        .await;
     let prompt = world
         .begin(Some(&world.session), &start)
         .await
@@ -248,7 +228,7 @@ async fn an_agent_withdraws_what_it_does_not_want() {
     let world = World::new(dir.path()).await;
     let agent = world.connect().await;
     let (propose, proposed) = world.propose(&agent, &["deploy", "--force"]).await;
-    let start = draft(&world, &proposed, &payload(&["deploy"])).await;
+    let start = world.edit(&proposed, payload(&["deploy"])).await;
     let (_, to) = edited(&sign(&world, &start).await);
     for (action, code) in [(propose.action, Some("not_pending")), (to, None)] {
         let path = format!("/v1/actions/{action}/withdraw");

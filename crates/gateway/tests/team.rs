@@ -11,11 +11,12 @@ use serde_json::{Value, json};
 use support::{Forgery, assert_with};
 use support::{Held, World, config, now, registered, serve, token};
 use vidimus_gateway::{Config, Entrance, Public, TlsFiles};
+use vidimus_protocol::action::PAYLOAD_TYPE;
 use vidimus_protocol::api::{Ack, Bundle, CeremonyStarted, Invited, Propose, Sessions};
 use vidimus_protocol::entry::{Data, Leaf, Parsed, Profile};
 use vidimus_protocol::envelope::{
-    ActType, AdmissionItem, AgentItem, RecognitionItem, RemovalItem, ReviewerItem, Revocation,
-    RevocationItem, Role, RulesItem, SessionItem, Verdict, token_hash,
+    ActType, AdmissionItem, AgentItem, PauseItem, RecognitionItem, RemovalItem, ResumptionItem,
+    ReviewerItem, Revocation, RevocationItem, Role, RulesItem, SessionItem, Verdict, token_hash,
 };
 use vidimus_protocol::id::{AgentId, ExecutorId, ReviewerId};
 use vidimus_protocol::trust::TrustFile;
@@ -589,4 +590,50 @@ async fn bens_agent(world: &World, owner: ReviewerId) -> Held {
         executor: item.executor,
         token,
     }
+}
+
+/// Ben edits what Ada's agent proposes, and does not decide on what came of it;
+/// Ben pauses that agent, and Ada does not lift it.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_decides_on_their_edit_or_lifts_anothers_pause_of_their_agent() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = founded(dir.path()).await;
+    let mut ben = joined(&mut world, "Ben", &[Role::Reviewer]).await;
+    let agent = world.connect().await;
+    let registration = World::leaves(dir.path()).pop().unwrap();
+    let (_, proposed) = world.propose(&agent, &["deploy", "--force"]).await;
+
+    swap(&mut world, &mut ben);
+    let payload = support::action(&["deploy", "--dry-run"]).to_bytes();
+    let payload = support::content(PAYLOAD_TYPE, &payload);
+    let edit = world.edit(&proposed, payload).await;
+    let edited = ack(&world
+        .act(Some(&world.session), &edit, &Forgery::default())
+        .await);
+    let successor = Ack {
+        checkpoint: edited.checkpoint,
+        entries: vec![edited.entries[1].clone()],
+    };
+    let own = world.draft(&successor, Verdict::Approve, "mine").await;
+    let own = world
+        .act(Some(&world.session), &own.start(), &Forgery::default())
+        .await;
+    assert_eq!(own.refused(), "own_edit");
+
+    let pause = PauseItem {
+        agent: agent.agent,
+        registration: Digest(vidimus_ledger::tree::leaf_hash(registration.as_bytes())),
+        run: None,
+    };
+    let paused = ack(&act(&world, ActType::AgentPaused, &pause).await);
+    let resume = ResumptionItem {
+        agent: agent.agent,
+        pause: hash(&paused, 0),
+    };
+    swap(&mut world, &mut ben);
+    let lifted = act(&world, ActType::AgentResumed, &resume).await;
+    assert_eq!(lifted.refused(), "not_your_pause");
+    swap(&mut world, &mut ben);
+    ack(&act(&world, ActType::AgentResumed, &resume).await);
+    replayed(world, dir.path()).await;
 }

@@ -342,7 +342,7 @@ pub struct Found {
 pub struct Invite {
     /// Name of the person. Ignored for one who is here already.
     pub name: String,
-    /// A person who is here already and has lost his keys.
+    /// A person who is here already and has lost their keys.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reviewer: Option<ReviewerId>,
 }
@@ -356,7 +356,7 @@ pub struct Invited {
     pub expires_at: Time,
     /// What the invited person gives back, once.
     pub invitation: String,
-    /// Who he will be.
+    /// Who they will be.
     pub reviewer: ReviewerId,
 }
 

@@ -312,21 +312,21 @@ pub enum Revocation {
     Stolen,
 }
 
-/// Takes one person in, with his first key.
+/// Takes one person in, with their first key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReviewerItem {
-    /// Leaf hash of the `credential.enrolled` of his first key.
+    /// Leaf hash of the `credential.enrolled` of their first key.
     pub credential: Digest,
-    /// His groups, sorted, each once.
+    /// Their groups, sorted, each once.
     pub groups: Vec<String>,
-    /// How he is known outside, e.g. an e-mail address.
+    /// How they are known outside, e.g. an e-mail address.
     pub identity: String,
-    /// His name.
+    /// Their name.
     pub name: String,
     /// The person.
     pub reviewer: ReviewerId,
-    /// What he may do, sorted, each once, at least one.
+    /// What they may do, sorted, each once, at least one.
     pub roles: Vec<Role>,
 }
 
@@ -334,17 +334,17 @@ pub struct ReviewerItem {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReviewerChangeItem {
-    /// His groups, sorted, each once.
+    /// Their groups, sorted, each once.
     pub groups: Vec<String>,
-    /// How he is known outside.
+    /// How they are known outside.
     pub identity: String,
-    /// His name.
+    /// Their name.
     pub name: String,
     /// Leaf hash of the entry that says what held until now.
     pub replaces: Digest,
     /// The person.
     pub reviewer: ReviewerId,
-    /// What he may do, sorted, each once, at least one.
+    /// What they may do, sorted, each once, at least one.
     pub roles: Vec<Role>,
 }
 

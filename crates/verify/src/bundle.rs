@@ -57,9 +57,9 @@ pub struct BundleReport {
 pub struct Approver {
     /// The person.
     pub reviewer: ReviewerId,
-    /// His name.
+    /// Their name.
     pub name: String,
-    /// How his key was reached.
+    /// How their key was reached.
     pub route: Route,
 }
 

@@ -32,7 +32,7 @@ impl Surroundings<'_> {
         for line in changes(approved, &edited) {
             detail(&format!("  {line}"));
         }
-        if self.no_edits {
+        if self.no_edits || case.saved.no_edits {
             let why = "edits are not taken here";
             return Err(executor.refuse_edit(to, Why::Edited, why).await.into());
         }

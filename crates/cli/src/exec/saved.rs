@@ -32,6 +32,9 @@ pub(crate) struct Saved {
     /// The plan that was made for it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) made: Option<Made>,
+    /// Whether an edit of a reviewer ends it.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub(crate) no_edits: bool,
     /// What is proposed.
     pub(crate) payload: Content,
     /// The run that it belongs to.
@@ -104,6 +107,7 @@ impl Saved {
             action: propose.action,
             earlier: Vec::new(),
             made: None,
+            no_edits: false,
             run: propose.run,
             agent: agent.into(),
             context: propose.context,

@@ -62,6 +62,20 @@ fn without_edits_it_stops_and_withdraws_what_was_made_of_it() {
     assert_eq!(kept(&place), 0);
 }
 
+#[test]
+fn whoever_takes_no_edits_takes_none_after_a_resume() {
+    let gateway = Gateway::start(Decide::Nothing);
+    let place = Place::connected(&gateway);
+    let ended = place.exec(&[&["--no-edits", "--no-wait"][..], &ECHO].concat());
+    ended.expect(115, "is proposed");
+    gateway.world().decide = Decide::Edit("one", "two");
+    let id = first(&gateway).to_string();
+    let ended = place.exec(&["--resume", &id]);
+    ended.expect(119, "becomes 'echo two > mark'");
+    assert!(!place.exists("mark"));
+    assert!(gateway.world().withdrawn);
+}
+
 /// The proof is asked of the log, but what to run is never the gateway's to say.
 #[test]
 fn what_is_no_edit_is_not_followed() {

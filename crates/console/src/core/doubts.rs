@@ -25,7 +25,7 @@ pub(crate) struct Doubt {
 
 impl Core {
     /// Takes in an entry: a verdict of our own reviewer that was not asked for
-    /// here, or his word about one.
+    /// here, or their word about one.
     pub(super) fn was_it_us(&mut self, index: u64, leaf: &Leaf) {
         match &leaf.data {
             Data::VerdictGiven(data) => {

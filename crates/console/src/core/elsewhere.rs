@@ -244,7 +244,7 @@ impl Core {
         Ok(())
     }
 
-    /// Asks the gateway to invite somebody, and makes the text for him.
+    /// Asks the gateway to invite somebody, and makes the text for them.
     pub(super) fn invite(&mut self, name: &str, reviewer: Option<&str>, reply: Answer) {
         let invite = self.invitation_of(name, reviewer);
         let client = self.client();

@@ -61,14 +61,14 @@ impl Core {
             .iter()
             .filter_map(|key| {
                 let why = key.keeps(&rules, now).err()?;
-                let mut his = counting
+                let mut theirs = counting
                     .iter()
                     .filter(|other| other.reviewer == key.reviewer);
                 Some(FailsRuleView {
                     name: reviewer_name(state, key.reviewer),
                     label: safe_text::flat(&key.label),
                     why: in_words(why),
-                    last: !his.any(|other| keeps(other)),
+                    last: !theirs.any(|other| keeps(other)),
                 })
             })
             .collect();

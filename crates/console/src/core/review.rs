@@ -273,8 +273,8 @@ impl Core {
             && !self.have_decided(action)
     }
 
-    /// Why this reviewer never decides it, if so: by his role, or since the
-    /// agent is his or registered by him.
+    /// Why this reviewer never decides it, if so: by their role, or since the
+    /// agent is theirs or registered by them.
     pub(super) fn not_ours_to_decide(&self, action: &ActionState) -> Option<Problem> {
         let (state, me) = (self.base().ok()?.state(), self.reviewer()?);
         let (code, message, hint) = match state.may_decide(action, me).err()? {

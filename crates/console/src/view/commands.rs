@@ -69,7 +69,7 @@ pub enum Command {
         /// Its id.
         id: String,
     },
-    /// Invite a person, or one who lost his keys.
+    /// Invite a person, or one who lost their keys.
     Invite {
         /// Name of a new person; ignored beside `reviewer`.
         name: String,
@@ -78,15 +78,15 @@ pub enum Command {
     },
     /// What one's own other console needs to follow this gateway.
     Joining,
-    /// Take a new person in, with his key.
+    /// Take a new person in, with their key.
     Register {
         /// The claim.
         enrolment: String,
-        /// How he is known outside. May be empty.
+        /// How they are known outside. May be empty.
         identity: String,
-        /// What he may do, at least one.
+        /// What they may do, at least one.
         roles: Vec<RoleView>,
-        /// His groups.
+        /// Their groups.
         groups: Vec<String>,
     },
     /// Let a key of a known person count.
@@ -107,11 +107,11 @@ pub enum Command {
         id: String,
         /// Name.
         name: String,
-        /// How he is known outside.
+        /// How they are known outside.
         identity: String,
-        /// What he may do, at least one.
+        /// What they may do, at least one.
         roles: Vec<RoleView>,
-        /// His groups.
+        /// Their groups.
         groups: Vec<String>,
     },
     /// End what a person may do.

@@ -35,17 +35,17 @@ pub struct PersonView {
     pub id: String,
     /// Name as registered.
     pub name: String,
-    /// How he is known outside, e.g. an e-mail address. May be empty.
+    /// How they are known outside, e.g. an e-mail address. May be empty.
     pub identity: String,
-    /// What he may do.
+    /// What they may do.
     pub roles: Vec<RoleView>,
-    /// His groups.
+    /// Their groups.
     pub groups: Vec<String>,
     /// Whether it is the reviewer of this console.
     pub me: bool,
-    /// Whether he was removed.
+    /// Whether they were removed.
     pub removed: bool,
-    /// His keys, the oldest first.
+    /// Their keys, the oldest first.
     pub keys: Vec<KeyView>,
 }
 
@@ -139,12 +139,12 @@ pub struct ClaimView {
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
 pub enum ClaimFor {
-    /// A new person: an administrator registers him with it.
+    /// A new person: an administrator registers them with it.
     Newcomer,
-    /// A further key of this console's own reviewer: his other key admits it.
+    /// A further key of this console's own reviewer: their other key admits it.
     Myself,
-    /// A person who is here: administrators admit it when he has lost his
-    /// keys, else his own other key does.
+    /// A person who is here: administrators admit it when they have lost their
+    /// keys, else their own other key does.
     Known,
 }
 
@@ -211,9 +211,9 @@ pub struct OwnedAgentView {
     pub id: String,
     /// Name.
     pub name: String,
-    /// Whom it acts for: he does not decide on its actions.
+    /// Whom it acts for: they do not decide on its actions.
     pub owner: String,
-    /// Who registered it: he does not decide either.
+    /// Who registered it: they do not decide either.
     pub registrar: String,
     /// Whether it was ended.
     pub revoked: bool,
@@ -253,7 +253,7 @@ pub struct SessionRow {
     pub current: bool,
 }
 
-/// What is handed to a person, privately, so that his console can follow this
+/// What is handed to a person, privately, so that their console can follow this
 /// gateway.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]

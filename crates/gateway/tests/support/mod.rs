@@ -1,6 +1,12 @@
 //! A real gateway on loopback, a person with a software passkey, an agent.
 // Each test uses a part of it.
-#![allow(dead_code, unused_imports, clippy::unwrap_used, unreachable_pub)]
+#![allow(
+    dead_code,
+    unused_imports,
+    clippy::unwrap_used,
+    clippy::panic,
+    unreachable_pub
+)]
 
 mod drafts;
 mod fresh;
@@ -18,12 +24,13 @@ use vidimus_ledger::checkpoint;
 use vidimus_ledger::note::VerifierKey;
 use vidimus_ledger::tree::{leaf_hash, root_of};
 use vidimus_protocol::api::{
-    Ack, CeremonyStarted, NonceReply, Problem, Propose, StartCeremony, VerdictExtras,
+    Ack, CeremonyStarted, Content, EditExtras, NonceReply, Problem, Propose, StartCeremony,
+    VerdictExtras,
 };
 use vidimus_protocol::entry::{Data, Leaf, Parsed, PartRef};
 use vidimus_protocol::envelope::{
-    ActType, AgentItem, Decimal, Envelope, Seen, SeenPart, SessionItem, Verdict, VerdictItem,
-    token_hash,
+    ActType, AgentItem, Decimal, EditItem, Envelope, Seen, SeenPart, SessionItem, Verdict,
+    VerdictItem, token_hash,
 };
 use vidimus_protocol::id::ExecutorId;
 use vidimus_protocol::{ActionId, AgentId, Blob, Digest, ReviewerId, Time, strict};
@@ -408,6 +415,26 @@ impl World {
             },
         }
         .seal()
+    }
+
+    /// An edit before it is signed.
+    pub async fn edit(&self, proposed: &Ack, payload: Content) -> StartCeremony {
+        let leaf = leaf(proposed, 0);
+        let Data::ActionProposed(data) = &leaf.data else {
+            panic!("no proposal");
+        };
+        let item = EditItem {
+            action: data.action,
+            action_digest: leaf.part("payload").unwrap().commit,
+            edited: ActionId::from_random(random16()),
+            edited_digest: commit(&payload),
+            proposal_leaf: Digest(vidimus_ledger::tree::leaf_hash(
+                proposed.entries[0].leaf.as_bytes(),
+            )),
+        };
+        let mut start = self.one(ActType::ActionEdited, &item).await;
+        start.edit = Some(EditExtras { payload });
+        start
     }
 
     pub async fn decide(&self, ack: &Ack, verdict: Verdict, reason: &str) -> Ack {

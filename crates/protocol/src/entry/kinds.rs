@@ -67,7 +67,7 @@ kinds! {
     CredentialAdmitted(CredentialAdmitted) = "credential.admitted",
     /// A key that counts no more.
     CredentialRevoked(CredentialRevoked) = "credential.revoked",
-    /// A person, with his first key.
+    /// A person, with their first key.
     ReviewerRegistered(ReviewerRegistered) = "reviewer.registered",
     /// Another name, other roles or groups of a person.
     ReviewerChanged(ReviewerChanged) = "reviewer.changed",
@@ -97,7 +97,7 @@ kinds! {
     ActionEdited(Edited) = "action.edited",
     /// A person's signed decision.
     VerdictGiven(VerdictGiven) = "verdict.given",
-    /// A person says that a verdict with his key is his.
+    /// A person says that a verdict with their key is theirs.
     VerdictRecognised(VerdictRecognised) = "verdict.recognised",
     /// The end of waiting.
     ActionResolved(Resolved) = "action.resolved",
@@ -150,7 +150,7 @@ impl Data {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogOpened {
-    /// The first person, by his key: the owner of a personal log, the first
+    /// The first person, by their key: the owner of a personal log, the first
     /// administrator of a team's.
     pub founders: Vec<Founder>,
     /// Verifier key of the log's signed notes.
@@ -197,9 +197,9 @@ pub struct PermitKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Profile {
-    /// A single operator decides on what his own agents propose.
+    /// A single operator decides on what their own agents propose.
     Personal,
-    /// Several people, of whom nobody decides on his own actions.
+    /// Several people, of whom nobody decides on their own actions.
     Team,
 }
 
@@ -315,7 +315,7 @@ pub enum Decision {
     Refuse,
 }
 
-/// `action.taken`: a person says that he looks after it. Not signed by him and
+/// `action.taken`: a person says that they look after it. Not signed by them and
 /// decides nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -95,7 +95,7 @@ pub struct VerdictRecord {
     pub verdict: Verdict,
     /// Its `verdict.given`.
     pub entry: Ref,
-    /// Its `verdict.recognised`: the person has said that it is his.
+    /// Its `verdict.recognised`: the person has said that it is theirs.
     pub recognised: Option<Ref>,
 }
 

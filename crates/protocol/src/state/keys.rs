@@ -19,7 +19,7 @@ pub struct Credential {
     pub id: Blob,
     /// Whose it is, or says it is until it is admitted.
     pub reviewer: ReviewerId,
-    /// His name, when he enrolled it.
+    /// Their name, when they enrolled it.
     pub name: String,
     /// Its own name.
     pub label: String,
@@ -209,7 +209,7 @@ impl State {
             .collect();
         let is_new = agreed.insert(key.reviewer);
         let enough = agreed.len() >= self.recovery_quorum(claim.reviewer);
-        // Others may have left since his first word: then his second is enough.
+        // Others may have left since their first word: then their second is enough.
         if is_new || enough {
             Ok(enough)
         } else {
@@ -217,8 +217,8 @@ impl State {
         }
     }
 
-    /// How many administrators must admit a key of this person when he has no
-    /// other: more than half of those who are not he.
+    /// How many administrators must admit a key of this person when they have no
+    /// other: more than half of the others.
     #[must_use]
     pub fn recovery_quorum(&self, person: ReviewerId) -> usize {
         let others = self
@@ -318,7 +318,7 @@ impl State {
     }
 
     /// Whether a key still is its person's: it opens sessions, and admits and
-    /// revokes his own keys, also when the rules want others for all else.
+    /// revokes their own keys, also when the rules want others for all else.
     ///
     /// # Errors
     /// [`Violation`] says why not.

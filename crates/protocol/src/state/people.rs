@@ -58,7 +58,7 @@ pub struct Agent {
     pub executor: ExecutorId,
     /// Whose agent it is.
     pub owner: ReviewerId,
-    /// Who registered it, and so had its token in his hands.
+    /// Who registered it, and so had its token in their hands.
     pub registrar: ReviewerId,
     /// Hash of its token.
     pub token_hash: Digest,
@@ -77,20 +77,20 @@ pub struct Reviewer {
     pub id: ReviewerId,
     /// Name for people.
     pub name: String,
-    /// How he is known outside. The founder's is his name until it is changed.
+    /// How they are known outside. The founder's is their name until it is changed.
     pub identity: String,
-    /// What he may do, sorted.
+    /// What they may do, sorted.
     pub roles: Vec<Role>,
-    /// His groups, sorted.
+    /// Their groups, sorted.
     pub groups: Vec<String>,
     /// The entry that says so.
     pub entry: Ref,
-    /// Whether he has left.
+    /// Whether they have left.
     pub removed: bool,
 }
 
 impl Reviewer {
-    /// Whether he may do that.
+    /// Whether they may do that.
     #[must_use]
     pub fn is(&self, role: Role) -> bool {
         !self.removed && self.roles.contains(&role)
@@ -176,7 +176,7 @@ impl State {
         Ok(None)
     }
 
-    /// The founder is the first person, from his key's enrolment on.
+    /// The founder is the first person, from their key's enrolment on.
     pub(super) fn first_person(&mut self, id: ReviewerId, name: &str, entry: Ref) {
         let founder = Reviewer {
             id,

@@ -93,7 +93,7 @@ pub enum Violation {
     /// A person's id or identity used before.
     #[error("a person with this id or identity is registered already")]
     ReviewerExists,
-    /// Changed his own record beside other administrators.
+    /// Changed their own record beside other administrators.
     #[error("nobody changes their own record while there is another administrator")]
     OwnRecord,
     /// Nobody would be left to administer the log.

@@ -298,7 +298,7 @@ pub struct Actions {
 pub struct Decider {
     /// The person.
     pub reviewer: ReviewerId,
-    /// His name.
+    /// Their name.
     pub name: String,
     /// Approvals.
     pub approved: u64,
