@@ -17,6 +17,7 @@ from pathlib import Path
 
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
+from mcp.types import ElicitResult
 
 VIDIMUS, MODULES = sys.argv[1], Path(sys.argv[2])
 HERE = Path(__file__).parent
@@ -109,6 +110,29 @@ async def both_eras():
             assert text(await it.call_tool("free", {})) == "free"
 
 
+async def links():
+    for mode in ("legacy", "2026-07-28"):
+        for answer in ("accept", "decline"):
+            step(f"Python SDK, {mode}: pointed to where it is decided, and its {answer} decides nothing")
+            asked = []
+
+            async def ask(_context, params):
+                asked.append(params)
+                return ElicitResult(action=answer)
+
+            line = proxied("linked", BOTH_ERAS, "--link", "page", "--hold", "5s")
+            async with client(line, mode=mode, elicitation_callback=ask) as it:
+                # The server is up: the time to hold counts from the call.
+                await it.list_tools()
+                pending = await it.call_tool("add", {"a": 1, "b": 2, "wait": "wait"})
+                assert about(pending)["status"] == "pending", pending
+                action = about(pending)["action"]
+                [params] = asked
+                assert params.mode == "url", params
+                assert params.url.startswith("http://localhost:"), params
+                assert params.url.endswith(f"/console#/action/{action}"), params
+
+
 async def remote():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -175,6 +199,7 @@ async def main():
         await held_files(folder)
     await same_as_direct()
     await both_eras()
+    await links()
     await remote()
     node()
     inspector()

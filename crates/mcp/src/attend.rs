@@ -26,12 +26,16 @@ const PROGRESS: Duration = Duration::from_secs(20);
 pub(crate) struct Waiter {
     pub(crate) id: Id,
     pub(crate) meta: Meta,
+    /// When it came: its client counts from then.
+    pub(crate) came: Instant,
     /// The client gave the request up.
     pub(crate) cancelled: Arc<Notify>,
     /// Whether that takes the call back too.
     pub(crate) takes_back: bool,
     /// Questions of the reviewer's that the agent knows of.
     pub(crate) heard: usize,
+    /// When the client is pointed to the decision.
+    pub(crate) point_at: Option<Instant>,
     /// Whether a result may have a structure of our own.
     pub(crate) has_schema: bool,
 }
@@ -43,13 +47,19 @@ impl Proxy {
         let mut stage = held.stage.subscribe();
         let without_end = waiter.meta.progress.is_some();
         let hold = (self.options.hold).or((!without_end).then_some(HOLD));
-        let end = hold.map(|hold| Instant::now() + hold);
+        let end = hold.map(|hold| waiter.came + hold);
         let mut ticks = interval_at(Instant::now() + PROGRESS, PROGRESS);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut told = 0_u32;
         let mut is_pending = false;
+        let mut point_at = waiter.point_at;
+        let mut is_pointed = false;
         loop {
             let now = stage.borrow_and_update().clone();
+            let is_decided = !matches!(now, Stage::Waiting { .. });
+            if is_decided && std::mem::take(&mut is_pointed) {
+                self.pointed(held.action).await;
+            }
             if let Some(text) = self.news(held, &waiter, &now, is_pending) {
                 self.reply(&waiter, text).await;
                 if matches!(now, Stage::Over(_)) {
@@ -68,6 +78,15 @@ impl Proxy {
                 }
                 changed = stage.changed() => if changed.is_err() { return },
                 () = until(end) => is_pending = true,
+                () = until(point_at) => {
+                    point_at = None;
+                    if !is_decided {
+                        if self.point(held, &waiter).await {
+                            return;
+                        }
+                        is_pointed = true;
+                    }
+                }
                 _ = ticks.tick(), if waiter.meta.progress.is_some() && !matches!(now, Stage::Running) => {
                     told += 1;
                     self.tell_progress(held, &waiter, told).await;

@@ -114,6 +114,14 @@ pub(crate) struct Meta {
     pub(crate) is_stateless: bool,
     /// Whether the client takes a task for an answer.
     pub(crate) takes_tasks: bool,
+    /// Whether the client can point its user to an address.
+    pub(crate) takes_links: bool,
+}
+
+/// Whether a client of these capabilities can point its user to an address.
+pub(crate) fn takes_links(capabilities: &Object<'_>) -> bool {
+    let elicitation = capabilities.object("elicitation");
+    elicitation.is_some_and(|elicitation| elicitation.object("url").is_some())
 }
 
 impl Meta {
@@ -130,6 +138,7 @@ impl Meta {
             progress: meta.get("progressToken").map(str::to_owned),
             is_stateless: meta.get(VERSION).is_some(),
             takes_tasks: meta.object(CAPABILITIES).and_then(extensions).is_some(),
+            takes_links: meta.object(CAPABILITIES).as_ref().is_some_and(takes_links),
             text: Some(text.to_owned()),
         })
     }

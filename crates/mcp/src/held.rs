@@ -4,11 +4,12 @@
 //! redemption of its permit, and once. It needs somebody who waits for its
 //! result: approved alone it does not run.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
+use vidimus_executor::clock::now;
 use vidimus_executor::text::visible;
 use vidimus_executor::{Decided, Executor, News, Report, Request, Stop, Subject, Why};
 use vidimus_protocol::action::{Action, ActionKind, Payload, Target, ToolCall};
@@ -16,6 +17,7 @@ use vidimus_protocol::{ActionId, Time};
 
 use crate::call::{Call, Input, Meta};
 use crate::link::{Gone, Link, Reply};
+use crate::message::CALL;
 use crate::outcome::{is_question, report};
 use crate::secrets::Salts;
 
@@ -62,6 +64,8 @@ pub(crate) struct Held {
     pub(crate) has_schema: bool,
     pub(crate) expires_at: Mutex<Option<Time>>,
     pub(crate) stage: watch::Sender<Stage>,
+    /// When it was over.
+    pub(crate) ended: OnceLock<(Instant, Time)>,
     attending: watch::Sender<usize>,
     taken_back: watch::Sender<bool>,
     /// `_meta` of whoever waits.
@@ -87,6 +91,7 @@ impl Held {
             has_schema,
             expires_at: Mutex::new(None),
             stage: watch::Sender::new(stage),
+            ended: OnceLock::new(),
             attending: watch::Sender::new(0),
             taken_back: watch::Sender::new(false),
             input,
@@ -132,7 +137,7 @@ impl Held {
         meta.clone()
     }
 
-    fn is_taken_back(&self) -> bool {
+    pub(crate) fn is_taken_back(&self) -> bool {
         *self.taken_back.borrow()
     }
 
@@ -229,6 +234,7 @@ impl<D: Fn() -> Result<String, Stop> + Sync> Release<'_, D> {
                 self.send(begun).await
             }
         };
+        self.held.ended.set((Instant::now(), now())).ok();
         self.held.stage.send_replace(Stage::Over(Arc::new(end)));
         let reported = self.executor.report(self.held.action, &report?).await;
         reported.err()
@@ -294,18 +300,19 @@ impl<D: Fn() -> Result<String, Stop> + Sync> Release<'_, D> {
             let params = self.held.call.to_params(&self.held.meta(), input.as_ref());
             let reply = match self.answer(&params).await {
                 Ok(reply) => reply,
-                Err(Gone::Before) if input.is_none() => {
-                    let stop = Stop::new(
-                        Why::Unreachable,
-                        "the server is gone; the tool was not called",
-                    );
+                Err(Gone::Before(why)) if input.is_none() => {
+                    let words =
+                        format!("the server cannot be reached ({why}); the tool was not called");
+                    let stop = Stop::new(Why::Unreachable, words);
                     let report = Report::not_started(ActionKind::McpToolCall, &stop.words);
                     return (End::Stopped(stop.over()), Some(report));
                 }
                 Err(_) if self.held.is_taken_back() => {
                     return unknown("it was cancelled after it was sent", begun);
                 }
-                Err(_) => return unknown("the server ended before it answered", begun),
+                Err(Gone::Before(why) | Gone::After(why)) => {
+                    return unknown(&format!("the server did not answer ({why})"), begun);
+                }
             };
             match &reply {
                 Reply::Result(result) if is_question(result) => {
@@ -329,7 +336,7 @@ impl<D: Fn() -> Result<String, Stop> + Sync> Release<'_, D> {
     }
 
     async fn answer(&self, params: &str) -> Result<Reply, Gone> {
-        let mut asked = self.link.ask("tools/call", Some(params)).await?;
+        let mut asked = self.link.ask(CALL, Some(params)).await?;
         tokio::select! {
             reply = asked.reply() => return reply,
             () = self.held.when_taken_back() => {}
@@ -337,7 +344,7 @@ impl<D: Fn() -> Result<String, Stop> + Sync> Release<'_, D> {
         }
         asked.cancel().await;
         let late = timeout(AFTER_CANCEL, asked.reply()).await;
-        late.unwrap_or(Err(Gone::After))
+        late.unwrap_or_else(|_| Err(Gone::After("it was cancelled".into())))
     }
 
     /// What the client answers to the server's question.

@@ -16,6 +16,7 @@ use crate::attend::Waiter;
 use crate::call::TASKS;
 use crate::held::{Attending, End, Held, Stage};
 use crate::json::{Object, quoted};
+use crate::kept::{KEPT, Kept};
 use crate::link::Reply;
 use crate::message::{Refused, answer, code};
 use crate::proxy::Proxy;
@@ -29,6 +30,18 @@ const PREFIX: &str = "vidimus:";
 /// The tasks that were handed out.
 #[derive(Debug, Default)]
 pub(crate) struct Tasks(HashMap<ActionId, Task>);
+
+impl Tasks {
+    /// With those that are still kept.
+    fn add(&mut self, task: Task, kept: &Kept) {
+        self.0.retain(|action, _| kept.find(*action).is_some());
+        self.0.insert(task.held.action, task);
+    }
+
+    pub(crate) fn is_one(&self, action: ActionId) -> bool {
+        self.0.contains_key(&action)
+    }
+}
 
 #[derive(Debug)]
 struct Task {
@@ -48,7 +61,10 @@ impl Proxy {
         };
         let mut result = task.base("working");
         result["resultType"] = "task".into();
-        self.state().tasks.0.insert(held.action, task);
+        {
+            let state = &mut *self.state();
+            state.tasks.add(task, &state.held);
+        }
         self.landed(&waiter.id);
         self.to_client(answer(&waiter.id, "result", &result.to_string()))
             .await;
@@ -98,10 +114,16 @@ impl Task {
             "status": status,
             "createdAt": self.created_at.to_string(),
             "lastUpdatedAt": updated.to_string(),
-            // As long as this session lasts.
-            "ttlMs": null,
+            // From its creation; unlimited while it is not over.
+            "ttlMs": self.ttl_ms(),
             "pollIntervalMs": POLL_MS,
         })
+    }
+
+    fn ttl_ms(&self) -> Option<u64> {
+        let (_, ended) = self.held.ended.get()?;
+        let kept = ended.plus_seconds(KEPT.as_secs());
+        Some(kept.unix_ms().saturating_sub(self.created_at.unix_ms()))
     }
 
     /// The result of a `tasks/get`.
@@ -155,6 +177,10 @@ impl Task {
             }
             End::Answered(Reply::Error(text)) => {
                 ("failed", String::new(), Some(("error", text.clone())))
+            }
+            // It was cancelled in time.
+            End::Stopped(stop) if self.held.is_taken_back() => {
+                ("cancelled", stop.words.clone(), None)
             }
             End::Stopped(stop) => told(Told::stopped(tool, stop, Some(self.held.action))),
             End::Unknown(words) => told(Told::unknown(tool, words, self.held.action)),

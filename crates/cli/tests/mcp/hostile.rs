@@ -32,6 +32,8 @@ fn a_call_cannot_pass_as_something_else() {
         r#"{"jsonrpc":"2.0","id":93,"method":"ping","method":"tools/call","params":{"name":"write"}}"#,
         r#"{"jsonrpc":"2.0","id":94,"method":"tools/call","params":{"name":"read","Name":"write"}}"#,
         r#"{"jsonrpc":"2.0","id":95,"method":"tools/call","params":{"name":"read","name":"write"}}"#,
+        r#"{"jsonrpc":"2.0","id":98,"method":"Tools/Call","params":{"name":"write"}}"#,
+        r#"{"jsonrpc":"2.0","id":99,"method":"tools/call\u0000","params":{"name":"write"}}"#,
         r#"{"jsonrpc":"2.0","id":96,"method":"ping"}{"jsonrpc":"2.0","id":97,"method":"tools/call","params":{"name":"write"}}"#,
         "nonsense",
     ];
@@ -43,6 +45,19 @@ fn a_line_break_within_a_message_makes_no_second_message() {
     let line = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\",\"params\":\r{\"jsonrpc\":\"2.0\",\"id\":91,\"method\":\"tools/call\",\"params\":{\"name\":\"write\"}}\r}";
     let got = got(&[], &[line]);
     assert_eq!(got, [line.replace('\r', " ")], "as one line");
+}
+
+#[test]
+fn what_only_some_readers_take_for_a_line_break_makes_no_second_message() {
+    let call = r#"{"jsonrpc":"2.0","id":91,"method":"tools/call","params":{"name":"write"}}"#;
+    for end in ["\u{2028}", "\u{2029}", "\u{85}"] {
+        let text = format!("{end}{}{end}", call.replace('"', "'"));
+        let message = json!({"jsonrpc": "2.0", "method": "notifications/x", "params": text});
+        let [line] = <[String; 1]>::try_from(got(&[], &[&message.to_string()])).unwrap();
+        assert!(!line.contains(end), "{line}");
+        let same: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(same, message);
+    }
 }
 
 #[test]
