@@ -178,6 +178,22 @@ def node():
     assert json.loads(got["held"]["content"][0]["text"])["timezone"] == "UTC", got
 
 
+def old_tasks():
+    for name, server, tool, values, said in [
+        ("that takes none itself", TIME, "get_current_time", {"timezone": "UTC"}, '"timezone": "UTC"'),
+        ("that demands them", EVERYTHING, "simulate-research-query", {"topic": "seals"}, "seals"),
+    ]:
+        step(f"TypeScript SDK: tasks of 2025-11-25, with a tool {name}")
+        line = [*PROXY, "--name", "tasks", "--", *server]
+        ended = run(["node", str(MODULES.parent / "old_tasks.mjs"), json.dumps(line), tool, json.dumps(values)])
+        got = json.loads(ended)
+        assert got["support"][tool] in ("optional", "required"), got
+        assert "vidimus_wait" in got["support"] and not got["support"].get("vidimus_wait"), got
+        assert got["seen"][0] == "taskCreated" and got["seen"][-1] == "result", got
+        assert said in got["result"]["content"][0]["text"], got
+        assert got["cancelled"]["status"] == "cancelled", got
+
+
 def inspector():
     step("Inspector: lists, and calls what was approved")
     line = [*INSPECTOR, "--cli", *proxied("inspected", EVERYTHING)]
@@ -202,6 +218,7 @@ async def main():
     await links()
     await remote()
     node()
+    old_tasks()
     inspector()
     step(f"all in {time.monotonic() - begun:.1f} s")
 

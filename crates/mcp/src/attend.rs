@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use crate::call::Meta;
-use crate::held::{End, Held, Stage};
+use crate::held::{Held, Stage};
 use crate::link::Reply;
 use crate::message::{Id, answer, notification};
 use crate::proxy::Proxy;
@@ -36,6 +36,8 @@ pub(crate) struct Waiter {
     pub(crate) heard: usize,
     /// When the client is pointed to the decision.
     pub(crate) point_at: Option<Instant>,
+    /// Whether it wants a task of 2025-11-25.
+    pub(crate) wants_task: bool,
     /// Whether a result may have a structure of our own.
     pub(crate) has_schema: bool,
 }
@@ -106,12 +108,10 @@ impl Proxy {
         let tool = held.call.tool.as_str();
         let result = |told: Told| Some(answer(&waiter.id, "result", &told.to_result(form(waiter))));
         match stage {
-            Stage::Over(end) => match end.as_ref() {
-                End::Answered(Reply::Result(text)) => Some(answer(&waiter.id, "result", text)),
-                End::Answered(Reply::Error(text)) => Some(answer(&waiter.id, "error", text)),
-                End::Stopped(stop) => result(Told::stopped(tool, stop, Some(held.action))),
-                End::Unknown(words) => result(Told::unknown(tool, words, held.action)),
-            },
+            Stage::Over(end) => Some(match end.reply(held, form(waiter)) {
+                Reply::Result(text) => answer(&waiter.id, "result", &text),
+                Reply::Error(text) => answer(&waiter.id, "error", &text),
+            }),
             Stage::Asked(text) => Some(answer(&waiter.id, "result", text)),
             Stage::Waiting { questions } if is_pending || questions.len() > waiter.heard => {
                 let wait = self.wait_name();
@@ -145,7 +145,7 @@ impl Proxy {
     }
 }
 
-fn form(waiter: &Waiter) -> Form {
+pub(crate) fn form(waiter: &Waiter) -> Form {
     Form {
         has_schema: waiter.has_schema,
         is_stateless: waiter.meta.is_stateless,

@@ -85,7 +85,7 @@ impl Call {
     }
 
     /// The `params` for the server.
-    pub(crate) fn to_params(&self, meta: &Meta, input: Option<&Input>) -> String {
+    pub(crate) fn to_params(&self, meta: &Meta, input: Option<&Input>, as_task: bool) -> String {
         let mut params = Object::default();
         params.set("name", quoted(&self.tool));
         params.set("arguments", self.arguments.as_str());
@@ -98,6 +98,9 @@ impl Call {
         }
         if let Some(state) = input.state {
             params.set("requestState", state);
+        }
+        if as_task {
+            params.set("task", "{}");
         }
         params.to_text()
     }
@@ -207,13 +210,13 @@ mod tests {
         let call = Call::read(Some(&params)).unwrap();
         assert_eq!(call.arguments, arguments);
         assert_eq!(
-            call.to_params(&call.meta, None),
+            call.to_params(&call.meta, None, false),
             format!(r#"{{"name":"t","arguments":{arguments},"_meta":{{"progressToken":7}}}}"#)
         );
         assert_eq!(call.meta.dropped(), ["vendor/x"]);
         let bare = Call::read(Some(r#"{"name":"t"}"#)).unwrap();
         assert_eq!(
-            bare.to_params(&bare.meta, None),
+            bare.to_params(&bare.meta, None, false),
             r#"{"name":"t","arguments":{}}"#
         );
     }

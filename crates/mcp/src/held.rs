@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 use vidimus_executor::clock::now;
@@ -18,8 +19,10 @@ use vidimus_protocol::{ActionId, Time};
 use crate::call::{Call, Input, Meta};
 use crate::link::{Gone, Link, Reply};
 use crate::message::CALL;
+use crate::old_tasks::{is_required, task_of};
 use crate::outcome::{is_question, report};
 use crate::secrets::Salts;
+use crate::told::{Form, Told};
 
 /// How long a server may take to answer a call that was cancelled.
 const AFTER_CANCEL: Duration = Duration::from_secs(5);
@@ -71,6 +74,22 @@ pub(crate) struct Held {
     /// `_meta` of whoever waits.
     meta: Mutex<Meta>,
     input: mpsc::Sender<Input>,
+}
+
+impl End {
+    /// What the call is answered with.
+    pub(crate) fn reply(&self, held: &Held, form: Form) -> Reply {
+        let tool = held.call.tool.as_str();
+        match self {
+            Self::Answered(reply) => reply.clone(),
+            Self::Stopped(stop) => {
+                Reply::Result(Told::stopped(tool, stop, Some(held.action)).to_result(form))
+            }
+            Self::Unknown(words) => {
+                Reply::Result(Told::unknown(tool, words, held.action).to_result(form))
+            }
+        }
+    }
 }
 
 impl Held {
@@ -297,8 +316,21 @@ impl<D: Fn() -> Result<String, Stop> + Sync> Release<'_, D> {
     async fn send(&mut self, begun: Instant) -> (End, Option<Report>) {
         let mut input = None;
         loop {
-            let params = self.held.call.to_params(&self.held.meta(), input.as_ref());
-            let reply = match self.answer(&params).await {
+            let meta = self.held.meta();
+            let as_task = !meta.is_stateless && is_required(&self.made.definition);
+            let params = (self.held.call).to_params(&meta, input.as_ref(), as_task);
+            let task = |reply: &Reply| match reply {
+                Reply::Result(result) if as_task => task_of(result),
+                _ => None,
+            };
+            let reply = match self.answer(CALL, &params).await {
+                Ok(reply) => match task(&reply) {
+                    Some(task) => self.result_of(&task).await,
+                    None => Ok(reply),
+                },
+                gone => gone,
+            };
+            let reply = match reply {
                 Ok(reply) => reply,
                 Err(Gone::Before(why)) if input.is_none() => {
                     let words =
@@ -335,8 +367,23 @@ impl<D: Fn() -> Result<String, Stop> + Sync> Release<'_, D> {
         }
     }
 
-    async fn answer(&self, params: &str) -> Result<Reply, Gone> {
-        let mut asked = self.link.ask(CALL, Some(params)).await?;
+    /// The result of the task that the server made of the call.
+    async fn result_of(&self, task: &str) -> Result<Reply, Gone> {
+        let params = json!({"taskId": task}).to_string();
+        let reply = self.answer("tasks/result", &params).await;
+        if reply.is_err() && self.held.is_taken_back() {
+            let cancelled = async {
+                let mut asked = self.link.ask("tasks/cancel", Some(&params)).await?;
+                asked.reply().await
+            };
+            timeout(AFTER_CANCEL, cancelled).await.ok();
+        }
+        // The call itself has been sent.
+        reply.map_err(|(Gone::Before(why) | Gone::After(why))| Gone::After(why))
+    }
+
+    async fn answer(&self, method: &str, params: &str) -> Result<Reply, Gone> {
+        let mut asked = self.link.ask(method, Some(params)).await?;
         tokio::select! {
             reply = asked.reply() => return reply,
             () = self.held.when_taken_back() => {}

@@ -28,6 +28,7 @@ mod kept;
 mod link;
 mod listing;
 mod message;
+mod old_tasks;
 mod options;
 mod outcome;
 mod pins;

@@ -13,6 +13,7 @@ use crate::call::Meta;
 use crate::catalogue::{Catalogue, Page};
 use crate::json::Object;
 use crate::link::{Gone, Reply};
+use crate::old_tasks::{self, with_support};
 use crate::pins::{Judged, PinError};
 use crate::proxy::Proxy;
 
@@ -30,10 +31,26 @@ impl Proxy {
         let page = Page::read(result)?;
         self.state().catalogue.take(&page)?;
         self.look_at(&page);
+        let state = self.state();
+        let is_held = |tool: &str| !self.options.is_free(tool);
+        let with_tasks = (state.has_old_tasks)
+            .then(|| with_support(result, is_held, state.server_has_tasks))
+            .flatten();
         if page.next.is_some() {
-            return Ok(None);
+            return Ok(with_tasks);
         }
-        Ok(self.state().catalogue.with_wait(result))
+        let result = with_tasks.as_deref().unwrap_or(result);
+        Ok(state.catalogue.with_wait(result))
+    }
+
+    /// A session began: what the server has is noted, and the result has what
+    /// the proxy has.
+    pub(crate) fn began(&self, result: &str) -> Option<String> {
+        let mut state = self.state();
+        let offered = old_tasks::offered(result);
+        state.has_old_tasks = offered.is_some();
+        state.server_has_tasks = old_tasks::has_tasks(result);
+        offered
     }
 
     /// The pinned definition of a tool that is about to be proposed.

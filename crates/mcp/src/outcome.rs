@@ -52,7 +52,7 @@ fn failed(words: &str, took: Duration) -> Report {
     Report::failed(&words, took)
 }
 
-fn is_error(result: &str) -> bool {
+pub(crate) fn is_error(result: &str) -> bool {
     let result = Object::read(result);
     result.is_ok_and(|result| result.get("isError") == Some("true"))
 }

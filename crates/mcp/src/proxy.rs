@@ -66,6 +66,10 @@ pub(crate) struct State {
     /// Whether the client can point its user to an address, as it said when
     /// its session began.
     pub(crate) takes_links: bool,
+    /// Whether clients have heard of tasks of 2025-11-25.
+    pub(crate) has_old_tasks: bool,
+    /// Whether the server has such tasks of its own.
+    pub(crate) server_has_tasks: bool,
     /// Whether nothing is held any more.
     is_ending: bool,
 }
@@ -184,6 +188,14 @@ impl Proxy {
             }
             return Ok(false);
         }
+        if method == "tasks/result"
+            && let Some(asked_for) = self.result_asked_for(params)
+        {
+            let (held, task) = asked_for.map_err(with_id)?;
+            let waiter = self.waiter(id, &held.call);
+            self.spawn(self.clone().task_result(held, task, waiter));
+            return Ok(false);
+        }
         if let Some(answered) = self.task_request(method, params) {
             let text = match answered {
                 Ok(result) => answer(id, "result", &result),
@@ -204,11 +216,9 @@ impl Proxy {
     /// Whether a call needs nobody's approval.
     fn passes(&self, call: &Call) -> Result<bool, Refused> {
         if call.tool == self.wait_name() || !self.options.is_free(&call.tool) {
-            if call.is_old_task {
-                return Err(Refused::new(
-                    code::NO_METHOD,
-                    "Vidimus does not hold calls as tasks of 2025-11-25: call the tool without `task`",
-                ));
+            if call.is_old_task && (call.tool == self.wait_name() || call.meta.is_stateless) {
+                let words = "this is no task of 2025-11-25: call the tool without `task`";
+                return Err(Refused::new(code::NO_METHOD, words));
             }
             return Ok(false);
         }
@@ -234,6 +244,7 @@ impl Proxy {
             takes_back: true,
             heard: 0,
             point_at: None,
+            wants_task: call.is_old_task,
             has_schema: state.catalogue.has_output_schema(&call.tool),
         }
     }
@@ -281,7 +292,7 @@ impl Proxy {
                 proxy.forget(same.action);
             }
         });
-        if waiter.meta.takes_tasks {
+        if waiter.meta.takes_tasks || waiter.wants_task {
             self.hand_out_task(&held, &waiter).await;
         } else {
             waiter.point_at = self.point_at(&waiter.meta);
@@ -345,9 +356,15 @@ impl Proxy {
             has_schema: waiter.has_schema,
             is_stateless: waiter.meta.is_stateless,
         };
-        let result = Told::stopped(tool, stop, None).to_result(form);
+        let told = Told::stopped(tool, stop, None);
         self.landed(&waiter.id);
-        self.to_client(answer(&waiter.id, "result", &result)).await;
+        let text = if waiter.wants_task {
+            // A result would have to be a task.
+            error(Some(&waiter.id), &Refused::new(code::INTERNAL, told.words))
+        } else {
+            answer(&waiter.id, "result", &told.to_result(form))
+        };
+        self.to_client(text).await;
     }
 
     /// Whether a cancellation was about something that waits here.
@@ -437,6 +454,7 @@ impl Proxy {
             return true;
         };
         let changed = match (method.as_str(), message.members.get("result")) {
+            ("initialize", Some(result)) => Ok(self.began(result)),
             ("tools/list", Some(result)) => self.listed(result),
             ("server/discover", Some(result)) => Ok(crate::tasks::offered(result)),
             _ => Ok(None),

@@ -104,12 +104,19 @@ fn a_call_that_nobody_can_be_shown_is_not_made() {
 }
 
 #[test]
-fn a_task_of_the_older_sort_is_refused_in_words() {
+fn a_task_of_the_older_sort_has_its_place() {
     let gateway = Gateway::start(Decide::Approve);
     let place = Place::connected(&gateway);
     let mut talk = Talk::start(&place, &[], &[]);
-    let call = talk.send("tools/call", &json!({"name": "write", "task": {"ttl": 1}}));
-    let answer = talk.answer(call);
-    assert_eq!(answer["error"]["code"], -32601);
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28"});
+    for params in [
+        json!({"name": "vidimus_wait", "task": {}}),
+        json!({"name": "write", "task": {}, "_meta": meta}),
+    ] {
+        let call = talk.send("tools/call", &params);
+        let answer = talk.answer(call);
+        assert_eq!(answer["error"]["code"], -32601);
+    }
+    assert!(gateway.world().proposals.is_empty());
     assert_eq!(talk.calls(), [""; 0]);
 }

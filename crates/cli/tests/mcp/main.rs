@@ -6,6 +6,7 @@ mod gateway;
 mod hostile;
 mod linking;
 mod lying;
+mod old_tasks;
 #[path = "../exec/place.rs"]
 mod place;
 mod remote;
