@@ -17,6 +17,7 @@ from pathlib import Path
 
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
+from mcp.types import ElicitResult
 
 VIDIMUS, MODULES = sys.argv[1], Path(sys.argv[2])
 HERE = Path(__file__).parent
@@ -109,6 +110,29 @@ async def both_eras():
             assert text(await it.call_tool("free", {})) == "free"
 
 
+async def links():
+    for mode in ("legacy", "2026-07-28"):
+        for answer in ("accept", "decline"):
+            step(f"Python SDK, {mode}: pointed to where it is decided, and its {answer} decides nothing")
+            asked = []
+
+            async def ask(_context, params):
+                asked.append(params)
+                return ElicitResult(action=answer)
+
+            line = proxied("linked", BOTH_ERAS, "--link", "page", "--hold", "5s")
+            async with client(line, mode=mode, elicitation_callback=ask) as it:
+                # The server is up: the time to hold counts from the call.
+                await it.list_tools()
+                pending = await it.call_tool("add", {"a": 1, "b": 2, "wait": "wait"})
+                assert about(pending)["status"] == "pending", pending
+                action = about(pending)["action"]
+                [params] = asked
+                assert params.mode == "url", params
+                assert params.url.startswith("http://localhost:"), params
+                assert params.url.endswith(f"/console#/action/{action}"), params
+
+
 async def remote():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -154,6 +178,22 @@ def node():
     assert json.loads(got["held"]["content"][0]["text"])["timezone"] == "UTC", got
 
 
+def old_tasks():
+    for name, server, tool, values, said in [
+        ("that takes none itself", TIME, "get_current_time", {"timezone": "UTC"}, '"timezone": "UTC"'),
+        ("that demands them", EVERYTHING, "simulate-research-query", {"topic": "seals"}, "seals"),
+    ]:
+        step(f"TypeScript SDK: tasks of 2025-11-25, with a tool {name}")
+        line = [*PROXY, "--name", "tasks", "--", *server]
+        ended = run(["node", str(MODULES.parent / "old_tasks.mjs"), json.dumps(line), tool, json.dumps(values)])
+        got = json.loads(ended)
+        assert got["support"][tool] in ("optional", "required"), got
+        assert "vidimus_wait" in got["support"] and not got["support"].get("vidimus_wait"), got
+        assert got["seen"][0] == "taskCreated" and got["seen"][-1] == "result", got
+        assert said in got["result"]["content"][0]["text"], got
+        assert got["cancelled"]["status"] == "cancelled", got
+
+
 def inspector():
     step("Inspector: lists, and calls what was approved")
     line = [*INSPECTOR, "--cli", *proxied("inspected", EVERYTHING)]
@@ -175,8 +215,10 @@ async def main():
         await held_files(folder)
     await same_as_direct()
     await both_eras()
+    await links()
     await remote()
     node()
+    old_tasks()
     inspector()
     step(f"all in {time.monotonic() - begun:.1f} s")
 

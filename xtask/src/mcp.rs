@@ -10,8 +10,13 @@ use crate::shell::{Workspace, call};
 
 const SOURCES: &str = "tests/mcp";
 const REQUIREMENTS: &str = "tests/mcp/requirements.txt";
-/// What npm installs from, and a client that finds its packages beside itself.
-const FOR_NODE: &[&str] = &["package.json", "package-lock.json", "old_client.mjs"];
+/// What npm installs from, and clients that find their packages beside themselves.
+const FOR_NODE: &[&str] = &[
+    "package.json",
+    "package-lock.json",
+    "old_client.mjs",
+    "old_tasks.mjs",
+];
 /// A copy of the lockfile, laid beside the packages that were installed from it.
 const STAMP: &str = "installed-package-lock.json";
 

@@ -261,6 +261,10 @@ pub(crate) struct McpArgs {
     /// Longest wait for a decision, such as `90s`, `15m` or `2h`.
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(crate) ttl: Option<u64>,
+    /// Point the user of a client that can do so (URL elicitation) to where a
+    /// call is decided. What they answer there decides nothing.
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) link: Option<McpLink>,
     /// What the server is called for the reviewer, instead of its command line
     /// or address, which may hold what nobody else should read.
     #[arg(long, value_name = "NAME")]
@@ -288,6 +292,15 @@ pub(crate) struct McpArgs {
         value_name = "COMMAND"
     )]
     pub(crate) command: Vec<OsString>,
+}
+
+/// Where `vidimus mcp --link` leads.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum McpLink {
+    /// The console's page, at the gateway's address
+    Page,
+    /// The console's window on the client's computer
+    App,
 }
 
 #[derive(Debug, Args)]

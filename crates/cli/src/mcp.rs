@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use vidimus_client::home::Home;
 use vidimus_executor::Executor;
-use vidimus_mcp::{Options, Pins, Upstream};
+use vidimus_mcp::{LinkTo, Options, Pins, Upstream};
 
-use crate::args::McpArgs;
+use crate::args::{McpArgs, McpLink};
 use crate::exec::signals::Stops;
 use crate::exec::words;
 use crate::out::{self, detail, quote_all, say, visible};
@@ -24,11 +24,15 @@ pub(crate) async fn run(args: McpArgs, home: &Home) -> Result<u8, Stop> {
     let tls_ca = args.tls_ca.as_deref().map(std::path::absolute);
     let tls_ca = tls_ca.transpose().map_err(Stop::internal)?;
     let options = Options {
-        accept: accepting(&args, home)?,
+        accept: accepting(&args, &server, home)?,
         server,
         free: args.allow.clone(),
         secrets: args.secret.clone(),
         hold: args.hold.map(Duration::from_secs),
+        link: args.link.map(|to| match to {
+            McpLink::App => LinkTo::App,
+            McpLink::Page => LinkTo::Page,
+        }),
         ttl_s: args.ttl,
         pins: folder,
     };
@@ -62,7 +66,8 @@ fn shown(args: &McpArgs) -> Result<String, Stop> {
                 url.set_password(None).ok();
                 url.to_string()
             })
-            .map_err(|why| usage(format!("`{}` is no address: {why}", visible(url))));
+            // It may hold a password: it is not said again.
+            .map_err(|why| usage(format!("`--url` takes an http or https address: {why}")));
     }
     if args.command.is_empty() {
         let words =
@@ -86,11 +91,12 @@ fn own_words(args: &McpArgs) -> Result<Vec<&str>, Stop> {
 }
 
 /// The command line that accepts changed definitions of this server.
-fn accepting(args: &McpArgs, home: &Home) -> Result<String, Stop> {
+fn accepting(args: &McpArgs, server: &str, home: &Home) -> Result<String, Stop> {
     let mut line = vec!["mcp", "--accept-changes"];
     match (&args.name, &args.url) {
         (Some(name), _) => line.extend(["--name", name]),
-        (None, Some(url)) => line.extend(["--url", url]),
+        // Without what identifies whoever asks: the agent reads this.
+        (None, Some(_)) => line.extend(["--url", server]),
         (None, None) => {
             line.push("--");
             line.extend(own_words(args)?);

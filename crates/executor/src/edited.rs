@@ -47,13 +47,16 @@ impl Executor {
             Ok(edited) => edited,
             Err(stop) => return self.refuse_edit(to, stop.why, &stop.words).await,
         };
-        let words = format!(
-            "a reviewer would approve it otherwise; ask for that if it serves. They changed:{}",
-            changes(&request.action, &edited)
-                .iter()
-                .map(|line| format!("\n  - {line}"))
-                .collect::<String>()
-        );
+        let changes = changes(&request.action, &edited);
+        let words = if changes.is_empty() {
+            // Of a sort that nobody can edit.
+            "a reviewer would approve something else; ask them what".into()
+        } else {
+            let lines: String = changes.iter().map(|line| format!("\n  - {line}")).collect();
+            format!(
+                "a reviewer would approve it otherwise; ask for that if it serves. They changed:{lines}"
+            )
+        };
         self.refuse_edit(to, Why::Edited, &words).await
     }
 }

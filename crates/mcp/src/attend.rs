@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use crate::call::Meta;
-use crate::held::{End, Held, Stage};
+use crate::held::{Held, Stage};
 use crate::link::Reply;
 use crate::message::{Id, answer, notification};
 use crate::proxy::Proxy;
@@ -26,12 +26,18 @@ const PROGRESS: Duration = Duration::from_secs(20);
 pub(crate) struct Waiter {
     pub(crate) id: Id,
     pub(crate) meta: Meta,
+    /// When it came: its client counts from then.
+    pub(crate) came: Instant,
     /// The client gave the request up.
     pub(crate) cancelled: Arc<Notify>,
     /// Whether that takes the call back too.
     pub(crate) takes_back: bool,
     /// Questions of the reviewer's that the agent knows of.
     pub(crate) heard: usize,
+    /// When the client is pointed to the decision.
+    pub(crate) point_at: Option<Instant>,
+    /// Whether it wants a task of 2025-11-25.
+    pub(crate) wants_task: bool,
     /// Whether a result may have a structure of our own.
     pub(crate) has_schema: bool,
 }
@@ -43,13 +49,19 @@ impl Proxy {
         let mut stage = held.stage.subscribe();
         let without_end = waiter.meta.progress.is_some();
         let hold = (self.options.hold).or((!without_end).then_some(HOLD));
-        let end = hold.map(|hold| Instant::now() + hold);
+        let end = hold.map(|hold| waiter.came + hold);
         let mut ticks = interval_at(Instant::now() + PROGRESS, PROGRESS);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut told = 0_u32;
         let mut is_pending = false;
+        let mut point_at = waiter.point_at;
+        let mut is_pointed = false;
         loop {
             let now = stage.borrow_and_update().clone();
+            let is_decided = !matches!(now, Stage::Waiting { .. });
+            if is_decided && std::mem::take(&mut is_pointed) {
+                self.pointed(held.action).await;
+            }
             if let Some(text) = self.news(held, &waiter, &now, is_pending) {
                 self.reply(&waiter, text).await;
                 if matches!(now, Stage::Over(_)) {
@@ -68,6 +80,15 @@ impl Proxy {
                 }
                 changed = stage.changed() => if changed.is_err() { return },
                 () = until(end) => is_pending = true,
+                () = until(point_at) => {
+                    point_at = None;
+                    if !is_decided {
+                        if self.point(held, &waiter).await {
+                            return;
+                        }
+                        is_pointed = true;
+                    }
+                }
                 _ = ticks.tick(), if waiter.meta.progress.is_some() && !matches!(now, Stage::Running) => {
                     told += 1;
                     self.tell_progress(held, &waiter, told).await;
@@ -87,12 +108,10 @@ impl Proxy {
         let tool = held.call.tool.as_str();
         let result = |told: Told| Some(answer(&waiter.id, "result", &told.to_result(form(waiter))));
         match stage {
-            Stage::Over(end) => match end.as_ref() {
-                End::Answered(Reply::Result(text)) => Some(answer(&waiter.id, "result", text)),
-                End::Answered(Reply::Error(text)) => Some(answer(&waiter.id, "error", text)),
-                End::Stopped(stop) => result(Told::stopped(tool, stop, Some(held.action))),
-                End::Unknown(words) => result(Told::unknown(tool, words, held.action)),
-            },
+            Stage::Over(end) => Some(match end.reply(held, form(waiter)) {
+                Reply::Result(text) => answer(&waiter.id, "result", &text),
+                Reply::Error(text) => answer(&waiter.id, "error", &text),
+            }),
             Stage::Asked(text) => Some(answer(&waiter.id, "result", text)),
             Stage::Waiting { questions } if is_pending || questions.len() > waiter.heard => {
                 let wait = self.wait_name();
@@ -126,7 +145,7 @@ impl Proxy {
     }
 }
 
-fn form(waiter: &Waiter) -> Form {
+pub(crate) fn form(waiter: &Waiter) -> Form {
     Form {
         has_schema: waiter.has_schema,
         is_stateless: waiter.meta.is_stateless,

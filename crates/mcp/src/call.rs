@@ -85,7 +85,7 @@ impl Call {
     }
 
     /// The `params` for the server.
-    pub(crate) fn to_params(&self, meta: &Meta, input: Option<&Input>) -> String {
+    pub(crate) fn to_params(&self, meta: &Meta, input: Option<&Input>, as_task: bool) -> String {
         let mut params = Object::default();
         params.set("name", quoted(&self.tool));
         params.set("arguments", self.arguments.as_str());
@@ -98,6 +98,9 @@ impl Call {
         }
         if let Some(state) = input.state {
             params.set("requestState", state);
+        }
+        if as_task {
+            params.set("task", "{}");
         }
         params.to_text()
     }
@@ -114,6 +117,14 @@ pub(crate) struct Meta {
     pub(crate) is_stateless: bool,
     /// Whether the client takes a task for an answer.
     pub(crate) takes_tasks: bool,
+    /// Whether the client can point its user to an address.
+    pub(crate) takes_links: bool,
+}
+
+/// Whether a client of these capabilities can point its user to an address.
+pub(crate) fn takes_links(capabilities: &Object<'_>) -> bool {
+    let elicitation = capabilities.object("elicitation");
+    elicitation.is_some_and(|elicitation| elicitation.object("url").is_some())
 }
 
 impl Meta {
@@ -130,6 +141,7 @@ impl Meta {
             progress: meta.get("progressToken").map(str::to_owned),
             is_stateless: meta.get(VERSION).is_some(),
             takes_tasks: meta.object(CAPABILITIES).and_then(extensions).is_some(),
+            takes_links: meta.object(CAPABILITIES).as_ref().is_some_and(takes_links),
             text: Some(text.to_owned()),
         })
     }
@@ -198,13 +210,13 @@ mod tests {
         let call = Call::read(Some(&params)).unwrap();
         assert_eq!(call.arguments, arguments);
         assert_eq!(
-            call.to_params(&call.meta, None),
+            call.to_params(&call.meta, None, false),
             format!(r#"{{"name":"t","arguments":{arguments},"_meta":{{"progressToken":7}}}}"#)
         );
         assert_eq!(call.meta.dropped(), ["vendor/x"]);
         let bare = Call::read(Some(r#"{"name":"t"}"#)).unwrap();
         assert_eq!(
-            bare.to_params(&bare.meta, None),
+            bare.to_params(&bare.meta, None, false),
             r#"{"name":"t","arguments":{}}"#
         );
     }

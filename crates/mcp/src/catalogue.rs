@@ -8,6 +8,9 @@ use crate::json::{Object, elements, one_line, quoted};
 /// The name of the added tool, unless the server has one of that name.
 const WAIT: &str = "vidimus_wait";
 
+/// Most bytes of names and definitions.
+const MAX_BYTES: usize = 32 << 20;
+
 /// What the server has listed.
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
@@ -25,35 +28,44 @@ pub(crate) struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    /// Reads the result of a `tools/list`.
-    pub(crate) fn read(result: &'a str) -> Option<Self> {
-        let members = Object::read(result).ok()?;
+    /// Reads the result of a `tools/list`, or says why nobody can: a tool that
+    /// the proxy does not see could be another one for the client.
+    pub(crate) fn read(result: &'a str) -> Result<Self, String> {
+        let members = Object::read(result).map_err(|why| why.to_string())?;
+        // Some readers take `Tools` for `tools`.
+        let near = |key: &&str| *key != "tools" && key.to_uppercase() == "TOOLS";
+        if let Some(key) = members.keys().find(near) {
+            return Err(format!("it has {} beside `tools`", quoted(key)));
+        }
         // The texts are slices of what was given.
-        let range = crate::json::find(result, "/tools")?;
-        let tools = elements(&result[range])?;
-        let named = tools.into_iter().filter_map(|text| {
-            let name = Object::read(text).ok()?.string("name")?;
-            Some((name, text))
+        let range = crate::json::find(result, "/tools");
+        let tools = range.and_then(|range| elements(&result[range]));
+        let tools = tools.ok_or("it has no `tools`")?.into_iter().map(|text| {
+            let tool = Object::read(text).map_err(|why| format!("a tool: {why}"))?;
+            let name = tool.string("name").ok_or("a tool has no name")?;
+            Ok((name, text))
         });
-        Some(Self {
-            tools: named.collect(),
+        Ok(Self {
+            tools: tools.collect::<Result<_, String>>()?,
             next: members.string("nextCursor").map(|cursor| quoted(&cursor)),
         })
     }
 }
 
 impl Catalogue {
-    /// Takes a page in.
-    pub(crate) fn take(&mut self, page: &Page<'_>) {
+    /// Takes a page in, unless there would be too much.
+    pub(crate) fn take(&mut self, page: &Page<'_>) -> Result<(), String> {
+        let known = self.tools.iter();
+        let known: usize = known.map(|(name, text)| name.len() + text.len()).sum();
+        let new = page.tools.iter();
+        let new: usize = new.map(|(name, text)| name.len() + text.len()).sum();
+        if known + new > MAX_BYTES {
+            return Err(format!("its tools take more than {} MiB", MAX_BYTES >> 20));
+        }
         for (name, definition) in &page.tools {
             self.tools.insert(name.clone(), (*definition).to_owned());
         }
-    }
-
-    /// Forgets what a whole new listing does not name.
-    pub(crate) fn replace(&mut self, tools: BTreeMap<String, String>) {
-        self.tools = tools;
-        self.is_stale = false;
+        Ok(())
     }
 
     pub(crate) fn definition(&self, tool: &str) -> Option<&str> {
@@ -124,7 +136,7 @@ mod tests {
         let page = Page::read(result).unwrap();
         assert_eq!(page.next, None);
         let mut catalogue = Catalogue::default();
-        catalogue.take(&page);
+        catalogue.take(&page).unwrap();
         let given = catalogue.with_wait(result).unwrap();
         assert!(
             given.starts_with(r#"{"tools":[{"name":"a", "inputSchema":{"maximum":1.0}},{"#),
@@ -143,8 +155,36 @@ mod tests {
     fn the_servers_own_names_are_left_alone() {
         let result = r#"{"tools":[{"name":"vidimus_wait"},{"name":"vidimus_wait_2"}]}"#;
         let mut catalogue = Catalogue::default();
-        catalogue.take(&Page::read(result).unwrap());
+        catalogue.take(&Page::read(result).unwrap()).unwrap();
         assert_eq!(catalogue.wait_name(), "vidimus_wait_3");
+    }
+
+    #[test]
+    fn a_list_that_two_readers_could_read_in_two_ways_is_not_read() {
+        for (result, words) in [
+            (r#"{"tools":[],"tools":[]}"#, "twice"),
+            (r#"{"tools":[],"Tools":[]}"#, "beside"),
+            ("{\"tools\":[],\"tool\u{17f}\":[]}", "beside"),
+            (r#"{"tools":{}}"#, "no `tools`"),
+            (r#"{}"#, "no `tools`"),
+            (r#"{"tools":[{"name":"a","name":"b"}]}"#, "twice"),
+            (r#"{"tools":[{"title":"a"}]}"#, "no name"),
+            (r#"{"tools":[1]}"#, "a tool"),
+        ] {
+            let why = Page::read(result).unwrap_err();
+            assert!(why.contains(words), "{result}: {why}");
+        }
+    }
+
+    #[test]
+    fn tools_without_end_are_not_kept() {
+        let mut catalogue = Catalogue::default();
+        let long = "x".repeat(MAX_BYTES / 2);
+        let result = format!(r#"{{"tools":[{{"name":"a","x":"{long}"}}]}}"#);
+        catalogue.take(&Page::read(&result).unwrap()).unwrap();
+        let result = result.replace(r#""a""#, r#""b""#);
+        assert!(catalogue.take(&Page::read(&result).unwrap()).is_err());
+        assert_eq!(catalogue.definition("b"), None);
     }
 
     #[test]
@@ -153,7 +193,7 @@ mod tests {
         let result = r#"{"tools":[{"name":"a","outputSchema":{}},{"name":"b"}],"nextCursor":"p"}"#;
         let page = Page::read(result).unwrap();
         assert_eq!(page.next.as_deref(), Some(r#""p""#));
-        catalogue.take(&page);
+        catalogue.take(&page).unwrap();
         assert!(catalogue.has_output_schema("a") && !catalogue.has_output_schema("b"));
     }
 }

@@ -13,7 +13,7 @@ use vidimus_executor::Stop;
 
 use crate::MAX_MESSAGE;
 use crate::client::QUEUE;
-use crate::server::Server;
+use crate::server::{Incoming, Server};
 
 /// How long it may take to end by itself, and after SIGTERM.
 const TO_END: Duration = Duration::from_secs(2);
@@ -68,7 +68,7 @@ async fn write(mut input: ChildStdin, mut messages: mpsc::Receiver<String>) {
     }
 }
 
-async fn read_lines(output: ChildStdout, messages: mpsc::Sender<String>) {
+async fn read_lines(output: ChildStdout, messages: mpsc::Sender<Incoming>) {
     let mut output = BufReader::new(output);
     let limit = u64::try_from(MAX_MESSAGE).unwrap_or(u64::MAX);
     loop {
@@ -79,7 +79,8 @@ async fn read_lines(output: ChildStdout, messages: mpsc::Sender<String>) {
         }
         let line = String::from_utf8_lossy(&line);
         let line = line.trim_end_matches(['\r', '\n']);
-        if !line.is_empty() && messages.send(line.to_owned()).await.is_err() {
+        let message = Incoming::Text(line.to_owned());
+        if !line.is_empty() && messages.send(message).await.is_err() {
             return;
         }
     }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::MAX_MESSAGE;
 
 /// Messages that may wait in each direction.
-pub(crate) const QUEUE: usize = 1024;
+pub(crate) const QUEUE: usize = 32;
 /// How long the last messages may take to be written.
 const AT_THE_END: Duration = Duration::from_secs(2);
 
@@ -70,12 +70,10 @@ fn next_line(input: &mut impl std::io::BufRead) -> Option<String> {
     if read == 0 || line.len() >= MAX_MESSAGE {
         return None;
     }
-    // What is no UTF-8 becomes what is no JSON, and is refused as such.
-    Some(
-        String::from_utf8_lossy(&line)
-            .trim_end_matches(['\r', '\n'])
-            .to_owned(),
-    )
+    // Another text than the client's is not to be approved: what is no UTF-8 becomes what is no
+    // JSON, and is refused as such.
+    let line = String::from_utf8(line).unwrap_or_else(|_| "\u{fffd}".into());
+    Some(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 #[cfg(test)]
@@ -85,7 +83,7 @@ mod tests {
 
     #[test]
     fn lines_end_with_the_input() {
-        let mut input = &b"a\r\nb\n\xff\nlast"[..];
+        let mut input = &b"a\r\nb\n{\"\xff\":1}\nlast"[..];
         let mut next = || next_line(&mut input);
         assert_eq!(next().unwrap(), "a");
         assert_eq!(next().unwrap(), "b");

@@ -4,11 +4,13 @@
 //! redemption of its permit, and once. It needs somebody who waits for its
 //! result: approved alone it does not run.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
+use vidimus_executor::clock::now;
 use vidimus_executor::text::visible;
 use vidimus_executor::{Decided, Executor, News, Report, Request, Stop, Subject, Why};
 use vidimus_protocol::action::{Action, ActionKind, Payload, Target, ToolCall};
@@ -16,8 +18,11 @@ use vidimus_protocol::{ActionId, Time};
 
 use crate::call::{Call, Input, Meta};
 use crate::link::{Gone, Link, Reply};
+use crate::message::CALL;
+use crate::old_tasks::{is_required, task_of};
 use crate::outcome::{is_question, report};
 use crate::secrets::Salts;
+use crate::told::{Form, Told};
 
 /// How long a server may take to answer a call that was cancelled.
 const AFTER_CANCEL: Duration = Duration::from_secs(5);
@@ -62,11 +67,29 @@ pub(crate) struct Held {
     pub(crate) has_schema: bool,
     pub(crate) expires_at: Mutex<Option<Time>>,
     pub(crate) stage: watch::Sender<Stage>,
+    /// When it was over.
+    pub(crate) ended: OnceLock<(Instant, Time)>,
     attending: watch::Sender<usize>,
     taken_back: watch::Sender<bool>,
     /// `_meta` of whoever waits.
     meta: Mutex<Meta>,
     input: mpsc::Sender<Input>,
+}
+
+impl End {
+    /// What the call is answered with.
+    pub(crate) fn reply(&self, held: &Held, form: Form) -> Reply {
+        let tool = held.call.tool.as_str();
+        match self {
+            Self::Answered(reply) => reply.clone(),
+            Self::Stopped(stop) => {
+                Reply::Result(Told::stopped(tool, stop, Some(held.action)).to_result(form))
+            }
+            Self::Unknown(words) => {
+                Reply::Result(Told::unknown(tool, words, held.action).to_result(form))
+            }
+        }
+    }
 }
 
 impl Held {
@@ -87,6 +110,7 @@ impl Held {
             has_schema,
             expires_at: Mutex::new(None),
             stage: watch::Sender::new(stage),
+            ended: OnceLock::new(),
             attending: watch::Sender::new(0),
             taken_back: watch::Sender::new(false),
             input,
@@ -132,7 +156,7 @@ impl Held {
         meta.clone()
     }
 
-    fn is_taken_back(&self) -> bool {
+    pub(crate) fn is_taken_back(&self) -> bool {
         *self.taken_back.borrow()
     }
 
@@ -229,6 +253,7 @@ impl<D: Fn() -> Result<String, Stop> + Sync> Release<'_, D> {
                 self.send(begun).await
             }
         };
+        self.held.ended.set((Instant::now(), now())).ok();
         self.held.stage.send_replace(Stage::Over(Arc::new(end)));
         let reported = self.executor.report(self.held.action, &report?).await;
         reported.err()
@@ -291,21 +316,35 @@ impl<D: Fn() -> Result<String, Stop> + Sync> Release<'_, D> {
     async fn send(&mut self, begun: Instant) -> (End, Option<Report>) {
         let mut input = None;
         loop {
-            let params = self.held.call.to_params(&self.held.meta(), input.as_ref());
-            let reply = match self.answer(&params).await {
+            let meta = self.held.meta();
+            let as_task = !meta.is_stateless && is_required(&self.made.definition);
+            let params = (self.held.call).to_params(&meta, input.as_ref(), as_task);
+            let task = |reply: &Reply| match reply {
+                Reply::Result(result) if as_task => task_of(result),
+                _ => None,
+            };
+            let reply = match self.answer(CALL, &params).await {
+                Ok(reply) => match task(&reply) {
+                    Some(task) => self.result_of(&task).await,
+                    None => Ok(reply),
+                },
+                gone => gone,
+            };
+            let reply = match reply {
                 Ok(reply) => reply,
-                Err(Gone::Before) if input.is_none() => {
-                    let stop = Stop::new(
-                        Why::Unreachable,
-                        "the server is gone; the tool was not called",
-                    );
+                Err(Gone::Before(why)) if input.is_none() => {
+                    let words =
+                        format!("the server cannot be reached ({why}); the tool was not called");
+                    let stop = Stop::new(Why::Unreachable, words);
                     let report = Report::not_started(ActionKind::McpToolCall, &stop.words);
                     return (End::Stopped(stop.over()), Some(report));
                 }
                 Err(_) if self.held.is_taken_back() => {
                     return unknown("it was cancelled after it was sent", begun);
                 }
-                Err(_) => return unknown("the server ended before it answered", begun),
+                Err(Gone::Before(why) | Gone::After(why)) => {
+                    return unknown(&format!("the server did not answer ({why})"), begun);
+                }
             };
             match &reply {
                 Reply::Result(result) if is_question(result) => {
@@ -328,8 +367,23 @@ impl<D: Fn() -> Result<String, Stop> + Sync> Release<'_, D> {
         }
     }
 
-    async fn answer(&self, params: &str) -> Result<Reply, Gone> {
-        let mut asked = self.link.ask("tools/call", Some(params)).await?;
+    /// The result of the task that the server made of the call.
+    async fn result_of(&self, task: &str) -> Result<Reply, Gone> {
+        let params = json!({"taskId": task}).to_string();
+        let reply = self.answer("tasks/result", &params).await;
+        if reply.is_err() && self.held.is_taken_back() {
+            let cancelled = async {
+                let mut asked = self.link.ask("tasks/cancel", Some(&params)).await?;
+                asked.reply().await
+            };
+            timeout(AFTER_CANCEL, cancelled).await.ok();
+        }
+        // The call itself has been sent.
+        reply.map_err(|(Gone::Before(why) | Gone::After(why))| Gone::After(why))
+    }
+
+    async fn answer(&self, method: &str, params: &str) -> Result<Reply, Gone> {
+        let mut asked = self.link.ask(method, Some(params)).await?;
         tokio::select! {
             reply = asked.reply() => return reply,
             () = self.held.when_taken_back() => {}
@@ -337,7 +391,7 @@ impl<D: Fn() -> Result<String, Stop> + Sync> Release<'_, D> {
         }
         asked.cancel().await;
         let late = timeout(AFTER_CANCEL, asked.reply()).await;
-        late.unwrap_or(Err(Gone::After))
+        late.unwrap_or_else(|_| Err(Gone::After("it was cancelled".into())))
     }
 
     /// What the client answers to the server's question.

@@ -6,6 +6,7 @@
 //! stream that the client opens.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,9 +25,10 @@ use vidimus_executor::{Stop, Why};
 
 use crate::MAX_MESSAGE;
 use crate::client::QUEUE;
-use crate::json::{Object, one_line, quoted};
+use crate::json::one_line;
+use crate::link::Gone;
 use crate::message::{Id, Kind, Message};
-use crate::server::Server;
+use crate::server::{Incoming, Server};
 
 const SESSION: &str = "mcp-session-id";
 const VERSION: &str = "mcp-protocol-version";
@@ -38,8 +40,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 /// How often a broken stream is taken up again without an event in between.
 const MAX_RESUMES: u32 = 5;
-/// Code of the errors that stand for a server that cannot be reached.
-const UNREACHABLE: i32 = -32_000;
 
 /// The connection.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ struct Shared {
     http: Client,
     url: Url,
     headers: HeaderMap,
-    to_proxy: mpsc::Sender<String>,
+    to_proxy: mpsc::Sender<Incoming>,
     state: Mutex<State>,
 }
 
@@ -73,7 +73,8 @@ pub(crate) fn start(url: &str, headers: &[(String, String)]) -> Result<(Server, 
     let url = Url::parse(url)
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-        .ok_or_else(|| usage(format!("`{}` is no http or https address", visible(url))))?;
+        // It may hold a password: it is not said again.
+        .ok_or_else(|| usage("`--url` takes an http or https address".into()))?;
     let mut own = HeaderMap::new();
     for (name, value) in headers {
         let name: HeaderName = (name.parse())
@@ -145,11 +146,12 @@ struct Sent {
 
 impl Sent {
     fn read(text: String) -> Option<Self> {
-        let message = Message::of_server(&text)?;
+        let message = Message::of_server(&text).ok()?;
         let (id, method) = match &message.kind {
             Kind::Request { id, method } => (Some(id.clone()), Some(method.clone())),
             Kind::Notification { method } => (None, Some(method.clone())),
             Kind::Answer { id } => (Some(id.clone()), None),
+            Kind::Complaint => (None, None),
         };
         let params = message.members.object("params").unwrap_or_default();
         let meta = params.object("_meta").unwrap_or_default();
@@ -179,6 +181,14 @@ impl Sent {
             text,
         })
     }
+
+    fn is_answered_by(&self, text: &str) -> bool {
+        let Ok(message) = Message::of_server(text) else {
+            return false;
+        };
+        matches!(&message.kind, Kind::Answer { id } if Some(id) == self.id.as_ref())
+            && self.method.is_some()
+    }
 }
 
 /// A text as the value of a header (2026-07-28): encoded where it has to be.
@@ -193,22 +203,15 @@ fn header_value(text: &str) -> String {
     format!("=?base64?{}?=", STANDARD.encode(text))
 }
 
-/// How an exchange went wrong.
-enum Broken {
-    /// The server never got the message.
-    NotSent(String),
-    /// It may have got it.
-    Lost(String),
-}
-
 impl Shared {
     /// Sends a message and passes on whatever comes back for it.
     async fn exchange(self: Arc<Self>, message: Sent) {
         let done = self.post(&message).await;
         if let Some(id) = &message.id {
             self.state().open.remove(id);
-            if let (Err(broken), true) = (done, message.method.is_some()) {
-                self.to_proxy.send(broken.told(id)).await.ok();
+            if let (Err(gone), true) = (done, message.method.is_some()) {
+                let id = id.clone();
+                self.to_proxy.send(Incoming::Lost { id, gone }).await.ok();
             }
         }
         if message.method.as_deref() == Some("notifications/initialized") {
@@ -216,7 +219,7 @@ impl Shared {
         }
     }
 
-    async fn post(&self, message: &Sent) -> Result<(), Broken> {
+    async fn post(&self, message: &Sent) -> Result<(), Gone> {
         let mut request = self.request(reqwest::Method::POST, message.version.as_deref());
         for (name, value) in &message.headers {
             request = request.header(name, value);
@@ -224,7 +227,7 @@ impl Shared {
         let request = request
             .header(CONTENT_TYPE, "application/json")
             .body(message.text.clone());
-        let response = request.send().await.map_err(|error| Broken::of(&error))?;
+        let response = request.send().await.map_err(|error| gone(&error))?;
         if message.method.as_deref() == Some("initialize")
             && let Some(session) = response.headers().get(SESSION)
         {
@@ -234,38 +237,33 @@ impl Shared {
         if is_stream(&response) {
             return self.stream(response, message).await;
         }
-        let text = body(response).await.map_err(Broken::Lost)?;
+        let text = body(response).await.map_err(Gone::After)?;
         let is_request = message.id.is_some() && message.method.is_some();
-        if Message::of_server(&text).is_some() {
+        if message.is_answered_by(&text) {
             self.came(text, message).await;
             Ok(())
         } else if status.is_success() && !is_request {
             Ok(())
         } else if status == StatusCode::NOT_FOUND && self.state().session.is_some() {
             // The client has to begin anew, and cannot do so on these streams.
-            Err(Broken::NotSent(
-                "it has ended the session; start anew".into(),
-            ))
+            Err(Gone::Before("it has ended the session; start anew".into()))
         } else if status.is_success() {
-            Err(Broken::Lost("its answer is no message".into()))
+            Err(Gone::After("its answer is none to this".into()))
         } else {
-            Err(Broken::Lost(format!(
-                "it answers with HTTP {}",
-                status.as_u16()
-            )))
+            Err(Gone::After(format!("HTTP {}", status.as_u16())))
         }
     }
 
     /// Reads a stream until the request is answered. A stream that ends before
     /// is taken up again where it broke, which repeats nothing.
-    async fn stream(&self, response: Response, message: &Sent) -> Result<(), Broken> {
+    async fn stream(&self, response: Response, message: &Sent) -> Result<(), Gone> {
         let mut place = Place::default();
         let mut resumes = 0;
         let mut response = Some(response);
         loop {
             if let Some(response) = response.take() {
                 let events = self.events(response, &mut place, Some(message)).await;
-                if events.answered || message.id.is_none() {
+                if events.answered || message.id.is_none() || message.method.is_none() {
                     return Ok(());
                 }
                 if events.count > 0 {
@@ -273,7 +271,7 @@ impl Shared {
                 }
             }
             resumes += 1;
-            let lost = || Broken::Lost("the connection broke before it answered".into());
+            let lost = || Gone::After("the connection broke".into());
             let last = place
                 .last
                 .clone()
@@ -290,8 +288,19 @@ impl Shared {
     /// Passes on the messages of one stream.
     async fn events(&self, response: Response, place: &mut Place, of: Option<&Sent>) -> Events {
         let mut seen = Events::default();
-        let mut stream = SseStream::from_bytes_stream(response.bytes_stream());
+        // Bytes since the last event: the stream's reader keeps them all.
+        let pending = AtomicUsize::new(0);
+        let bytes = response.bytes_stream().map(|chunk| {
+            let chunk = chunk.map_err(std::io::Error::other)?;
+            let before = pending.fetch_add(chunk.len(), Ordering::Relaxed);
+            if before + chunk.len() > MAX_MESSAGE {
+                return Err(std::io::Error::other("an event is too long"));
+            }
+            Ok(chunk)
+        });
+        let mut stream = SseStream::from_bytes_stream(bytes);
         while let Some(Ok(event)) = stream.next().await {
+            pending.store(0, Ordering::Relaxed);
             seen.count += 1;
             place.last = event.id.or(place.last.take());
             if let Some(retry) = event.retry {
@@ -300,13 +309,10 @@ impl Shared {
             let Some(data) = event.data.filter(|data| !data.is_empty()) else {
                 continue;
             };
-            if data.len() > MAX_MESSAGE {
-                break;
-            }
             match of {
                 Some(message) => seen.answered |= self.came(data, message).await,
                 None => {
-                    self.to_proxy.send(data).await.ok();
+                    self.to_proxy.send(Incoming::Text(data)).await.ok();
                 }
             }
             if seen.answered {
@@ -319,16 +325,15 @@ impl Shared {
     /// Passes a message on; whether it is the answer to this one.
     async fn came(&self, text: String, of: &Sent) -> bool {
         let text = one_line(text);
-        let answers = Message::of_server(&text).is_some_and(|message| {
-            let answers =
-                matches!(&message.kind, Kind::Answer { id } if Some(id) == of.id.as_ref());
-            if answers && of.method.as_deref() == Some("initialize") {
-                let result = message.members.object("result").unwrap_or_default();
-                self.state().version = result.string("protocolVersion");
-            }
-            answers
-        });
-        self.to_proxy.send(text).await.ok();
+        let answers = of.is_answered_by(&text);
+        if answers
+            && of.method.as_deref() == Some("initialize")
+            && let Ok(message) = Message::of_server(&text)
+        {
+            let result = message.members.object("result").unwrap_or_default();
+            self.state().version = result.string("protocolVersion");
+        }
+        self.to_proxy.send(Incoming::Text(text)).await.ok();
         answers
     }
 
@@ -419,33 +424,16 @@ struct Events {
     answered: bool,
 }
 
-impl Broken {
-    fn of(error: &reqwest::Error) -> Self {
-        let mut source: &dyn std::error::Error = error;
-        while let Some(inner) = source.source() {
-            source = inner;
-        }
-        let why = source.to_string();
-        if error.is_connect() || error.is_builder() {
-            Self::NotSent(why)
-        } else {
-            Self::Lost(why)
-        }
+fn gone(error: &reqwest::Error) -> Gone {
+    let mut source: &dyn std::error::Error = error;
+    while let Some(inner) = source.source() {
+        source = inner;
     }
-
-    /// The error that stands for the server's answer.
-    fn told(&self, id: &Id) -> String {
-        let words = match self {
-            Self::NotSent(why) => format!("the MCP server cannot be reached: {}", visible(why)),
-            Self::Lost(why) => format!(
-                "the MCP server did not answer ({}): nobody knows whether it did what was asked",
-                visible(why)
-            ),
-        };
-        let mut error = Object::default();
-        error.set("code", UNREACHABLE.to_string());
-        error.set("message", quoted(&words));
-        crate::message::answer(id, "error", &error.to_text())
+    let why = visible(&source.to_string());
+    if error.is_connect() || error.is_builder() {
+        Gone::Before(why)
+    } else {
+        Gone::After(why)
     }
 }
 
@@ -508,8 +496,9 @@ mod tests {
 
     #[test]
     fn what_is_no_address_or_no_header_is_refused_without_its_value() {
-        for url in ["ftp://x", "x", "http://"] {
-            assert!(start(url, &[]).is_err(), "{url}");
+        for url in ["ftp://u:s3cret@x", "s3cret", "http://"] {
+            let words = start(url, &[]).unwrap_err().words;
+            assert!(!words.contains("s3cret"), "{words}");
         }
         let header = ("authorization".to_owned(), "Bearer s3cret\n".to_owned());
         let stop = start("http://127.0.0.1:1/", &[header]);

@@ -108,33 +108,58 @@ pub(crate) fn elements(text: &str) -> Option<Vec<&str>> {
     Some(raw.into_iter().map(RawValue::get).collect())
 }
 
-/// Line breaks that stand between tokens become blanks: a valid JSON text has
-/// none elsewhere, and a reader that splits lines at them would see messages
-/// that the proxy did not.
+/// What some reader takes for the end of a line: Python's universal newlines
+/// and `splitlines`, the `readline` of Node.
+const ENDS: [char; 5] = ['\r', '\n', '\u{85}', '\u{2028}', '\u{2029}'];
+
+/// The same message without anything that ends a line: a reader that splits
+/// there would see messages that the proxy did not. Between tokens, where a
+/// valid JSON text can have but the first two, they become blanks; within
+/// strings, where it can have but the others, they are escaped.
 pub(crate) fn one_line(text: String) -> String {
-    if text.contains(['\r', '\n']) {
-        text.replace(['\r', '\n'], " ")
-    } else {
-        text
+    if !text.contains(ENDS) {
+        return text;
     }
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\r' | '\n' => line.push(' '),
+            '\u{85}' => line.push_str("\\u0085"),
+            '\u{2028}' => line.push_str("\\u2028"),
+            '\u{2029}' => line.push_str("\\u2029"),
+            _ => line.push(character),
+        }
+    }
+    line
 }
 
+/// Levels of a value that is compared.
+const MAX_DEPTH: usize = 64;
+
 /// The same value in one spelling: keys sorted, no blanks, numbers as they
-/// stand. Two texts that say the same have the same.
+/// stand. Two texts that say the same have the same. `None` for what is too
+/// deep.
 pub(crate) fn same_spelling(text: &str) -> Option<String> {
+    spelling(text, MAX_DEPTH)
+}
+
+fn spelling(text: &str, depth: usize) -> Option<String> {
+    let below = depth.checked_sub(1)?;
     let text = text.trim();
     match text.as_bytes().first()? {
         b'{' => {
             let mut members = Object::read(text).ok()?.0;
             members.sort_unstable_by(|(one, _), (next, _)| one.cmp(next));
             for (_, value) in &mut members {
-                *value = Cow::Owned(same_spelling(value)?);
+                *value = Cow::Owned(spelling(value, below)?);
             }
             Some(Object(members).to_text())
         }
         b'[' => {
             let elements = elements(text)?;
-            let each: Option<Vec<_>> = elements.into_iter().map(same_spelling).collect();
+            let each: Option<Vec<_>> = (elements.into_iter())
+                .map(|element| spelling(element, below))
+                .collect();
             Some(format!("[{}]", each?.join(",")))
         }
         b'"' => Some(quoted(&serde_json::from_str::<String>(text).ok()?)),
@@ -200,6 +225,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_deep_is_not_compared() {
+        let deep = |levels| "[".repeat(levels) + &"]".repeat(levels);
+        assert!(same_spelling(&deep(MAX_DEPTH)).is_some());
+        assert_eq!(same_spelling(&deep(MAX_DEPTH + 1)), None);
+        assert_eq!(same_spelling(&deep(100_000)), None);
+    }
+
+    #[test]
     fn pointers_lead_to_the_very_bytes() {
         let text = r#"{"a": {"b/c": [10, "x~y" ]}, "": 1 }"#;
         let at = |pointer| find(text, pointer).map(|range| &text[range]);
@@ -215,5 +248,7 @@ mod tests {
     fn a_message_is_one_line_for_every_reader() {
         let text = "{\"a\":\r{\"b\":1}\n}".to_owned();
         assert_eq!(one_line(text), "{\"a\": {\"b\":1} }");
+        let text = "{\"a\":\"1\u{2028}2\u{2029}3\u{85}4\"}".to_owned();
+        assert_eq!(one_line(text), r#"{"a":"1\u20282\u20293\u00854"}"#);
     }
 }

@@ -24,12 +24,15 @@ mod client;
 mod held;
 mod http;
 mod json;
+mod kept;
 mod link;
 mod listing;
 mod message;
+mod old_tasks;
 mod options;
 mod outcome;
 mod pins;
+mod pointing;
 mod proxy;
 mod secrets;
 mod server;
@@ -37,7 +40,7 @@ mod tasks;
 mod told;
 mod wait;
 
-pub use options::Options;
+pub use options::{LinkTo, Options};
 pub use pins::{Change, PinError, Pins};
 pub use secrets::SecretPlace;
 pub use server::Upstream;
@@ -87,8 +90,8 @@ pub async fn serve(
         }
     };
     let from_server = async {
-        while let Some(text) = server.incoming.recv().await {
-            if !proxy.take_from_server(text).await {
+        while let Some(came) = server.incoming.recv().await {
+            if !proxy.take_from_server(came).await {
                 return false;
             }
         }
@@ -104,8 +107,8 @@ pub async fn serve(
     }
     // Answers to what is cancelled now still come in.
     let draining = async {
-        while let Some(text) = server.incoming.recv().await {
-            proxy.take_from_server(text).await;
+        while let Some(came) = server.incoming.recv().await {
+            proxy.take_from_server(came).await;
         }
         std::future::pending::<()>().await;
     };

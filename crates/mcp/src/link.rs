@@ -15,13 +15,23 @@ pub(crate) enum Reply {
     Error(String),
 }
 
-/// The server is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The server will not answer: why, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Gone {
     /// It never got the request.
-    Before,
+    Before(String),
     /// It may have got the request.
-    After,
+    After(String),
+}
+
+impl Gone {
+    fn before() -> Self {
+        Self::Before("it has ended".into())
+    }
+
+    fn after() -> Self {
+        Self::After("it ended before it answered".into())
+    }
 }
 
 /// The way to the server.
@@ -37,7 +47,7 @@ pub(crate) struct Link {
 struct State {
     is_closed: bool,
     next: u64,
-    waiting: HashMap<Id, oneshot::Sender<Reply>>,
+    waiting: HashMap<Id, oneshot::Sender<Result<Reply, Gone>>>,
 }
 
 impl Link {
@@ -57,16 +67,14 @@ impl Link {
     /// Sends a request of our own.
     pub(crate) async fn ask(&self, method: &str, params: Option<&str>) -> Result<Asked<'_>, Gone> {
         let (sender, reply) = oneshot::channel();
-        let id = {
+        let id = self.own_id();
+        {
             let mut state = self.state();
             if state.is_closed {
-                return Err(Gone::Before);
+                return Err(Gone::before());
             }
-            state.next += 1;
-            let id = Id::Text(format!("{}-{}", self.prefix, state.next));
             state.waiting.insert(id.clone(), sender);
-            id
-        };
+        }
         let asked = Asked {
             link: self,
             id,
@@ -75,8 +83,15 @@ impl Link {
         let text = request(&asked.id, method, params);
         match self.to_server.send(text).await {
             Ok(()) => Ok(asked),
-            Err(_) => Err(Gone::Before),
+            Err(_) => Err(Gone::before()),
         }
+    }
+
+    /// An id for a request of our own.
+    pub(crate) fn own_id(&self) -> Id {
+        let mut state = self.state();
+        state.next += 1;
+        Id::Text(format!("{}-{}", self.prefix, state.next))
     }
 
     /// Takes an answer of the server's, if it is one to a request of ours.
@@ -85,9 +100,17 @@ impl Link {
             return self.is_own(id);
         };
         if let Some(reply) = reply() {
-            sender.send(reply).ok();
+            sender.send(Ok(reply)).ok();
         }
         true
+    }
+
+    /// No answer will come to this request, if it is one of ours.
+    pub(crate) fn lost(&self, id: &Id, gone: Gone) {
+        let sender = self.state().waiting.remove(id);
+        if let Some(sender) = sender {
+            sender.send(Err(gone)).ok();
+        }
     }
 
     pub(crate) fn is_own(&self, id: &Id) -> bool {
@@ -111,12 +134,14 @@ impl Link {
 pub(crate) struct Asked<'a> {
     link: &'a Link,
     id: Id,
-    reply: oneshot::Receiver<Reply>,
+    reply: oneshot::Receiver<Result<Reply, Gone>>,
 }
 
 impl Asked<'_> {
     pub(crate) async fn reply(&mut self) -> Result<Reply, Gone> {
-        (&mut self.reply).await.map_err(|_| Gone::After)
+        (&mut self.reply)
+            .await
+            .unwrap_or_else(|_| Err(Gone::after()))
     }
 
     /// Tells the server that nobody waits any more.

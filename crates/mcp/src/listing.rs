@@ -1,6 +1,5 @@
 //! What the server says its tools are, held against the pins.
 
-use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -11,9 +10,10 @@ use vidimus_protocol::action::MAX_JSON_TEXT;
 use vidimus_protocol::strict;
 
 use crate::call::Meta;
-use crate::catalogue::Page;
+use crate::catalogue::{Catalogue, Page};
 use crate::json::Object;
-use crate::link::Reply;
+use crate::link::{Gone, Reply};
+use crate::old_tasks::{self, with_support};
 use crate::pins::{Judged, PinError};
 use crate::proxy::Proxy;
 
@@ -26,15 +26,31 @@ const MAX_PAGES: usize = 200;
 
 impl Proxy {
     /// A page that the client asked for passes: it is noted, and the last one
-    /// gets the tool that waits.
-    pub(crate) fn listed(&self, result: &str) -> Option<String> {
+    /// gets the tool that waits. What cannot be read does not pass.
+    pub(crate) fn listed(&self, result: &str) -> Result<Option<String>, String> {
         let page = Page::read(result)?;
-        self.state().catalogue.take(&page);
+        self.state().catalogue.take(&page)?;
         self.look_at(&page);
+        let state = self.state();
+        let is_held = |tool: &str| !self.options.is_free(tool);
+        let with_tasks = (state.has_old_tasks)
+            .then(|| with_support(result, is_held, state.server_has_tasks))
+            .flatten();
         if page.next.is_some() {
-            return None;
+            return Ok(with_tasks);
         }
-        self.state().catalogue.with_wait(result)
+        let result = with_tasks.as_deref().unwrap_or(result);
+        Ok(state.catalogue.with_wait(result))
+    }
+
+    /// A session began: what the server has is noted, and the result has what
+    /// the proxy has.
+    pub(crate) fn began(&self, result: &str) -> Option<String> {
+        let mut state = self.state();
+        let offered = old_tasks::offered(result);
+        state.has_old_tasks = offered.is_some();
+        state.server_has_tasks = old_tasks::has_tasks(result);
+        offered
     }
 
     /// The pinned definition of a tool that is about to be proposed.
@@ -85,7 +101,9 @@ impl Proxy {
 
     /// Pins what is new and says what changed.
     fn look_at(&self, page: &Page<'_>) {
+        // A longer one can be shown to nobody: its calls are refused.
         let tools: Vec<_> = (page.tools.iter())
+            .filter(|(_, definition)| definition.len() <= MAX_JSON_TEXT)
             .map(|(tool, definition)| (tool.as_str(), *definition))
             .collect();
         let judged = {
@@ -107,7 +125,7 @@ impl Proxy {
     /// Lists the tools for the proxy itself.
     async fn list(&self, meta: &Meta) -> Result<(), Stop> {
         let _one_at_a_time = self.listing.lock().await;
-        let mut tools = BTreeMap::new();
+        let mut catalogue = Catalogue::default();
         let mut cursor = None;
         for _ in 0..MAX_PAGES {
             let mut params = Object::default();
@@ -118,14 +136,12 @@ impl Proxy {
                 params.set("_meta", meta);
             }
             let result = self.page(&params.to_text()).await?;
-            let page = Page::read(&result).ok_or_else(|| unlisted("its answer has no `tools`"))?;
+            let page = Page::read(&result).map_err(|why| unlisted(&visible(&why)))?;
+            catalogue.take(&page).map_err(|why| unlisted(&why))?;
             self.look_at(&page);
-            for (tool, definition) in &page.tools {
-                tools.insert(tool.clone(), (*definition).to_owned());
-            }
             cursor = page.next;
             if cursor.is_none() {
-                self.state().catalogue.replace(tools);
+                self.state().catalogue = catalogue;
                 return Ok(());
             }
         }
@@ -133,7 +149,9 @@ impl Proxy {
     }
 
     async fn page(&self, params: &str) -> Result<String, Stop> {
-        let gone = |_| unlisted("it is gone");
+        let gone = |gone| match gone {
+            Gone::Before(why) | Gone::After(why) => unlisted(&why),
+        };
         let mut asked = (self.link.ask("tools/list", Some(params)).await).map_err(gone)?;
         let reply = timeout(FOR_A_PAGE, asked.reply()).await;
         match reply

@@ -5,6 +5,15 @@ use std::time::Duration;
 
 use crate::secrets::SecretPlace;
 
+/// Where a client's user is pointed to while a person decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkTo {
+    /// The page of the console, at the gateway's address.
+    Page,
+    /// The app on their computer.
+    App,
+}
+
 /// What the user chose.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -17,6 +26,8 @@ pub struct Options {
     /// The longest time that a call is held before it is answered with
     /// *pending*.
     pub hold: Option<Duration>,
+    /// Whether clients are pointed to the decision, and where.
+    pub link: Option<LinkTo>,
     /// The longest wait for a decision, seconds.
     pub ttl_s: Option<u64>,
     /// Where pinned definitions are kept.
@@ -47,6 +58,7 @@ mod tests {
             free,
             secrets: vec![],
             hold: None,
+            link: None,
             ttl_s: None,
             pins: PathBuf::new(),
             accept: String::new(),

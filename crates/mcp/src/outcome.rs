@@ -19,7 +19,10 @@ pub(crate) fn report(reply: &Reply, took: Duration, secrets: &[String]) -> Repor
     let (outcome, said) = match reply {
         Reply::Result(result) => {
             let said = masked(&said(result), secrets);
-            if is_error(result) {
+            if is_task(result) {
+                let words = "the server goes on with it as a task, which nobody asked for; nobody knows what becomes of it";
+                (Report::failed(words, took), said)
+            } else if is_error(result) {
                 (failed(&said, took), said)
             } else {
                 (Report::of(Outcome::Succeeded {}, took), said)
@@ -49,9 +52,19 @@ fn failed(words: &str, took: Duration) -> Report {
     Report::failed(&words, took)
 }
 
-fn is_error(result: &str) -> bool {
+pub(crate) fn is_error(result: &str) -> bool {
     let result = Object::read(result);
     result.is_ok_and(|result| result.get("isError") == Some("true"))
+}
+
+/// Whether the server has but begun, though it was not told that somebody
+/// takes tasks: of 2026-07-28 or 2025-11-25.
+fn is_task(result: &str) -> bool {
+    Object::read(result).is_ok_and(|result| {
+        let task = result.object("task");
+        result.string("resultType").as_deref() == Some("task")
+            || task.is_some_and(|task| task.get("taskId").is_some())
+    })
 }
 
 /// Whether the server asks for something before it goes on (2026-07-28).
@@ -124,6 +137,22 @@ mod tests {
             long.len() as u64
         );
         assert!(String::from_utf8(report.output).is_ok());
+    }
+
+    #[test]
+    fn a_task_is_no_outcome() {
+        for result in [
+            r#"{"resultType":"task","taskId":"x","status":"working"}"#,
+            r#"{"task":{"taskId":"x","status":"working"}}"#,
+        ] {
+            let (outcome, _) = of(&Reply::Result(result.into()));
+            assert!(
+                matches!(&outcome, Outcome::Failed { why } if why.contains("nobody knows")),
+                "{outcome:?}"
+            );
+        }
+        let result = r#"{"content":[],"structuredContent":{"task":{"taskId":"x"}}}"#;
+        assert_eq!(of(&Reply::Result(result.into())).0, Outcome::Succeeded {});
     }
 
     #[test]

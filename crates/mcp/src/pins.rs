@@ -57,6 +57,14 @@ pub enum PinError {
         /// What the system said.
         why: io::Error,
     },
+    /// More than can be kept.
+    #[error(
+        "the tool definitions of this server take more than `{path}` may hold. Move the file away to pin what the server says now"
+    )]
+    TooMuch {
+        /// The file.
+        path: String,
+    },
     /// It is not what was written.
     #[error(
         "the pinned tool definitions in `{path}` cannot be read ({why}). Move the file away to pin what the server says now"
@@ -189,6 +197,11 @@ impl Pins {
                 tools: tools.clone(),
             };
             let text = serde_json::to_vec(&kept).map_err(|why| self.malformed(&why))?;
+            if u64::try_from(text.len()).is_ok_and(|length| length > MAX) {
+                return Err(PinError::TooMuch {
+                    path: self.path.display().to_string(),
+                });
+            }
             write_private(&self.path, &text)?;
         }
         self.tools = tools;
@@ -304,6 +317,17 @@ mod tests {
             .unwrap();
         pins.accept(&shown).unwrap();
         assert_eq!(pins.changes().len(), 1, "the newer one waits still");
+    }
+
+    #[test]
+    fn more_than_can_be_read_again_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut pins = Pins::load(folder.path(), "s").unwrap();
+        pins.judge("t", FIRST).unwrap();
+        let long = format!("{{\"x\":\"{}\"}}", "x".repeat(64 << 20));
+        assert!(pins.judge("u", &long).is_err());
+        let mut pins = Pins::load(folder.path(), "s").unwrap();
+        assert_eq!(pins.judge("t", FIRST).unwrap(), Judged::Same(FIRST.into()));
     }
 
     #[test]

@@ -17,19 +17,22 @@ use vidimus_executor::{Executor, Request, Stop, Why};
 use vidimus_protocol::ActionId;
 
 use crate::attend::Waiter;
-use crate::call::Call;
+use crate::call::{Call, takes_links};
 use crate::catalogue::Catalogue;
 use crate::held::{Held, Made, Release};
-use crate::json::{Object, one_line};
-use crate::link::{Link, Reply};
-use crate::message::{Id, Kind, Message, Refused, answer, code, error};
+use crate::json::{Object, elements, one_line};
+use crate::kept::Kept;
+use crate::link::{Gone, Link, Reply};
+use crate::message::{CALL, Id, Kind, Message, Refused, answer, code, error};
 use crate::options::Options;
 use crate::pins::Pins;
+use crate::pointing::pointed_to;
 use crate::secrets::Salts;
+use crate::server::Incoming;
 use crate::told::{Form, Told};
 
-/// Most calls that are held at once.
-const MAX_HELD: usize = 20_000;
+/// Most requests of the client that wait for an answer.
+const MAX_IN_FLIGHT: usize = 40_000;
 /// How long is waited at the end for withdrawals and reports.
 const AT_THE_END: Duration = Duration::from_secs(10);
 /// How long the server may take then for answers that it owes.
@@ -57,9 +60,16 @@ pub(crate) struct Proxy {
 pub(crate) struct State {
     /// Requests of the client that nobody has answered.
     in_flight: HashMap<Id, Flight>,
-    pub(crate) held: HashMap<ActionId, Arc<Held>>,
+    pub(crate) held: Kept,
     pub(crate) catalogue: Catalogue,
     pub(crate) tasks: crate::tasks::Tasks,
+    /// Whether the client can point its user to an address, as it said when
+    /// its session began.
+    pub(crate) takes_links: bool,
+    /// Whether clients have heard of tasks of 2025-11-25.
+    pub(crate) has_old_tasks: bool,
+    /// Whether the server has such tasks of its own.
+    pub(crate) server_has_tasks: bool,
     /// Whether nothing is held any more.
     is_ending: bool,
 }
@@ -125,7 +135,9 @@ impl Proxy {
                 }
                 true
             }
-            Kind::Notification { method } if method == "tools/call" => {
+            // To a question of the proxy's own: it decides nothing.
+            Kind::Answer { id } if self.link.is_own(id) => true,
+            Kind::Notification { method } if method == CALL => {
                 self.say(
                     "a call of a tool without an id is not passed on: nobody could get its result",
                 );
@@ -136,7 +148,7 @@ impl Proxy {
             {
                 true
             }
-            Kind::Notification { .. } | Kind::Answer { .. } => self.link.pass(text).await,
+            _ => self.link.pass(text).await,
         }
     }
 
@@ -153,10 +165,14 @@ impl Proxy {
                 "the id {} belongs to a request that is not answered yet",
                 id.to_text()
             );
-            self.say(&words);
+            self.say(&visible(&words));
             return Err((None, Refused::new(code::NO_REQUEST, words)));
         }
-        if method == "tools/call" {
+        if self.state().in_flight.len() >= MAX_IN_FLIGHT {
+            let words = "too many requests wait for an answer already";
+            return Err(with_id(Refused::new(code::NO_REQUEST, words)));
+        }
+        if method == CALL {
             let call = Call::read(params).map_err(with_id)?;
             if self.passes(&call).map_err(with_id)? {
                 self.take_off(id, method);
@@ -172,6 +188,14 @@ impl Proxy {
             }
             return Ok(false);
         }
+        if method == "tasks/result"
+            && let Some(asked_for) = self.result_asked_for(params)
+        {
+            let (held, task) = asked_for.map_err(with_id)?;
+            let waiter = self.waiter(id, &held.call);
+            self.spawn(self.clone().task_result(held, task, waiter));
+            return Ok(false);
+        }
         if let Some(answered) = self.task_request(method, params) {
             let text = match answered {
                 Ok(result) => answer(id, "result", &result),
@@ -180,6 +204,11 @@ impl Proxy {
             self.to_client(text).await;
             return Ok(false);
         }
+        if method == "initialize" {
+            let params = params.and_then(|params| Object::read(params).ok());
+            let capabilities = params.as_ref().and_then(|read| read.object("capabilities"));
+            self.state().takes_links = capabilities.as_ref().is_some_and(takes_links);
+        }
         self.take_off(id, method);
         Ok(true)
     }
@@ -187,11 +216,9 @@ impl Proxy {
     /// Whether a call needs nobody's approval.
     fn passes(&self, call: &Call) -> Result<bool, Refused> {
         if call.tool == self.wait_name() || !self.options.is_free(&call.tool) {
-            if call.is_old_task {
-                return Err(Refused::new(
-                    code::NO_METHOD,
-                    "Vidimus does not hold calls as tasks of 2025-11-25: call the tool without `task`",
-                ));
+            if call.is_old_task && (call.tool == self.wait_name() || call.meta.is_stateless) {
+                let words = "this is no task of 2025-11-25: call the tool without `task`";
+                return Err(Refused::new(code::NO_METHOD, words));
             }
             return Ok(false);
         }
@@ -212,9 +239,12 @@ impl Proxy {
         Waiter {
             id: id.clone(),
             meta: call.meta.clone(),
+            came: Instant::now(),
             cancelled,
             takes_back: true,
             heard: 0,
+            point_at: None,
+            wants_task: call.is_old_task,
             has_schema: state.catalogue.has_output_schema(&call.tool),
         }
     }
@@ -258,10 +288,14 @@ impl Proxy {
             if let Some(unreported) = release.see_through().await {
                 proxy.say(&unreported.words);
             }
+            if same.is_taken_back() {
+                proxy.forget(same.action);
+            }
         });
-        if waiter.meta.takes_tasks {
+        if waiter.meta.takes_tasks || waiter.wants_task {
             self.hand_out_task(&held, &waiter).await;
         } else {
+            waiter.point_at = self.point_at(&waiter.meta);
             self.attend(&held, waiter).await;
         }
     }
@@ -272,12 +306,7 @@ impl Proxy {
         if state.is_ending {
             return Err(Stop::new(Why::Withdrawn, "the session has ended"));
         }
-        if state.held.len() >= MAX_HELD {
-            let words = "too many calls wait already: cancel some, or wait until they are decided";
-            return Err(Stop::new(Why::Refused, words));
-        }
-        state.held.insert(held.action, held.clone());
-        Ok(())
+        state.held.keep(held, Instant::now())
     }
 
     /// What is proposed of a call, and to whom.
@@ -303,12 +332,13 @@ impl Proxy {
 
     /// Makes a call again with what the server asked for.
     async fn call_again(self: Arc<Self>, call: Call, waiter: Waiter) {
-        let held: Vec<_> = self.state().held.values().cloned().collect();
+        let held = self.state().held.all();
         let input = call.input.clone().unwrap_or_default();
+        let pointed_to = pointed_to(&call);
         let goes_on = held.into_iter().find(|held| {
             held.call.tool == call.tool
                 && held.call.arguments == call.arguments
-                && held.go_on(&input)
+                && (pointed_to == Some(held.action) || held.go_on(&input))
         });
         match goes_on {
             Some(held) => self.attend(&held, waiter).await,
@@ -326,9 +356,15 @@ impl Proxy {
             has_schema: waiter.has_schema,
             is_stateless: waiter.meta.is_stateless,
         };
-        let result = Told::stopped(tool, stop, None).to_result(form);
+        let told = Told::stopped(tool, stop, None);
         self.landed(&waiter.id);
-        self.to_client(answer(&waiter.id, "result", &result)).await;
+        let text = if waiter.wants_task {
+            // A result would have to be a task.
+            error(Some(&waiter.id), &Refused::new(code::INTERNAL, told.words))
+        } else {
+            answer(&waiter.id, "result", &told.to_result(form))
+        };
+        self.to_client(text).await;
     }
 
     /// Whether a cancellation was about something that waits here.
@@ -347,11 +383,37 @@ impl Proxy {
         false
     }
 
-    /// Takes a message of the server's; `false` when the client is gone.
-    pub(crate) async fn take_from_server(&self, text: String) -> bool {
-        let text = one_line(text);
-        let Some(message) = Message::of_server(&text) else {
-            return self.to_client(text).await;
+    /// Takes what comes from the server; `false` when the client is gone.
+    pub(crate) async fn take_from_server(&self, came: Incoming) -> bool {
+        let text = match came {
+            Incoming::Text(text) => one_line(text),
+            Incoming::Lost { id, gone } => return self.lost(&id, gone).await,
+        };
+        if !text.trim_start().starts_with('[') {
+            return self.take_one_from_server(&text).await;
+        }
+        // A batch (2025-03-26) is so many messages.
+        let Some(each) = elements(&text) else {
+            self.say("a batch of the server is not passed on: it cannot be read");
+            return true;
+        };
+        for one in each {
+            if !self.take_one_from_server(one).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn take_one_from_server(&self, text: &str) -> bool {
+        let message = match Message::of_server(text) {
+            Ok(message) => message,
+            Err(refused) => {
+                self.say(&format!(
+                    "a message of the server is not passed on: {refused}"
+                ));
+                return true;
+            }
         };
         match &message.kind {
             Kind::Answer { id } => {
@@ -364,55 +426,83 @@ impl Proxy {
                 if self.link.answered(id, reply) {
                     return true;
                 }
-                self.passed_back(id, &message, &text).await
+                self.passed_back(id, &message, text).await
             }
             Kind::Notification { method } if method == "notifications/tools/list_changed" => {
                 self.state().catalogue.is_stale = true;
-                self.to_client(text).await
+                self.to_client(text.to_owned()).await
             }
-            _ => self.to_client(text).await,
+            _ => self.to_client(text.to_owned()).await,
         }
     }
 
-    /// Passes an answer back to the client.
+    /// Passes an answer back to the client, if it waits for it.
     async fn passed_back(&self, id: &Id, message: &Message<'_>, text: &str) -> bool {
-        let method = {
+        let flight = {
             let mut state = self.state();
             match state.in_flight.remove(id) {
                 Some(Flight::Passed { method }) => Some(method),
                 Some(held @ Flight::Held(_)) => {
                     state.in_flight.insert(id.clone(), held);
-                    drop(state);
-                    self.say(
-                        "the server answered a call that it was not given: the answer is dropped",
-                    );
-                    return true;
+                    None
                 }
                 None => None,
             }
         };
-        let changed = match (method.as_deref(), message.members.get("result")) {
-            (Some("tools/list"), Some(result)) => self.listed(result),
-            (Some("server/discover"), Some(result)) => crate::tasks::offered(result),
-            _ => None,
+        let Some(method) = flight else {
+            self.say("the server answered what it was not asked, or what was cancelled: the answer is dropped");
+            return true;
         };
+        let changed = match (method.as_str(), message.members.get("result")) {
+            ("initialize", Some(result)) => Ok(self.began(result)),
+            ("tools/list", Some(result)) => self.listed(result),
+            ("server/discover", Some(result)) => Ok(crate::tasks::offered(result)),
+            _ => Ok(None),
+        };
+        let mut members = message.members.clone();
+        // As the client wrote it.
+        members.set("id", id.to_text());
         match changed {
-            Some(result) => {
-                let mut members = message.members.clone();
-                members.set("result", result);
-                self.to_client(members.to_text()).await
+            Ok(Some(result)) => members.set("result", result),
+            Ok(None) if members == message.members => return self.to_client(text.to_owned()).await,
+            Ok(None) => {}
+            Err(why) => {
+                let words = format!(
+                    "Vidimus does not pass the server's list of tools on: {}",
+                    visible(&why)
+                );
+                self.say(&words);
+                let refused = Refused::new(code::INTERNAL, words);
+                return self.to_client(error(Some(id), &refused)).await;
             }
-            None => self.to_client(text.to_owned()).await,
         }
+        self.to_client(members.to_text()).await
+    }
+
+    /// No answer will come to a request.
+    async fn lost(&self, id: &Id, gone: Gone) -> bool {
+        if self.link.is_own(id) {
+            self.link.lost(id, gone);
+            return true;
+        }
+        let words = match gone {
+            Gone::Before(why) => format!("the MCP server cannot be reached: {why}"),
+            Gone::After(why) => format!(
+                "the MCP server did not answer ({why}): nobody knows whether it did what was asked"
+            ),
+        };
+        self.landed(id);
+        let refused = Refused::new(code::UNREACHABLE, words);
+        self.to_client(error(Some(id), &refused)).await
     }
 
     /// Withdraws what waits, and waits until that is done. Answers that the
     /// server still gives may pass meanwhile.
     pub(crate) async fn end(&self, is_server_gone: bool) {
-        let held: Vec<_> = {
+        let held = {
             let mut state = self.state();
             state.is_ending = true;
-            state.held.values().cloned().collect()
+            state.held.all()
         };
         held.iter().for_each(|held| held.take_back());
         let over = async {
@@ -460,9 +550,13 @@ impl Proxy {
         self.state().in_flight.remove(id);
     }
 
-    /// A call's result was given to whoever waited.
+    /// A call's result was given to whoever waited. That of a task may be asked
+    /// for again.
     pub(crate) fn forget(&self, action: ActionId) {
-        self.state().held.remove(&action);
+        let mut state = self.state();
+        if !state.tasks.is_one(action) {
+            state.held.forget(action);
+        }
     }
 
     pub(crate) fn wait_name(&self) -> String {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use serde_json::Value;
 use vidimus_executor::{Stop, random};
 use vidimus_protocol::Digest;
 use vidimus_protocol::action::{SECRET_ARGUMENT, SECRET_TYPE, SecretArgument};
@@ -89,11 +90,40 @@ impl Salts {
             };
             let text = &arguments[range];
             values.push(text.to_owned());
-            values.extend(serde_json::from_str::<String>(text).ok());
+            if let Ok(value) = serde_json::from_str(text) {
+                spellings(&value, &mut values);
+            }
         }
         values.retain(|value| value.len() >= SHORTEST);
-        values.sort_unstable_by_key(|value| std::cmp::Reverse(value.len()));
+        values.sort_unstable_by(|one, next| next.len().cmp(&one.len()).then(one.cmp(next)));
+        values.dedup();
         values
+    }
+}
+
+/// How a tool could say a value: as it is, or in JSON, as some write it with
+/// nothing but ASCII. Of an array or an object: each value in it.
+fn spellings(value: &Value, said: &mut Vec<String>) {
+    match value {
+        Value::String(text) => {
+            let json = quoted(text);
+            let json = json[1..json.len() - 1].to_owned();
+            let mut ascii = String::new();
+            for character in json.chars() {
+                if character.is_ascii() {
+                    ascii.push(character);
+                } else {
+                    for unit in character.encode_utf16(&mut [0; 2]) {
+                        ascii += &format!("\\u{unit:04x}");
+                    }
+                }
+            }
+            said.extend([text.clone(), json, ascii]);
+        }
+        Value::Array(values) => values.iter().for_each(|value| spellings(value, said)),
+        Value::Object(members) => members.values().for_each(|value| spellings(value, said)),
+        Value::Number(number) => said.push(number.to_string()),
+        Value::Null | Value::Bool(_) => {}
     }
 }
 
@@ -133,6 +163,21 @@ mod tests {
         assert_eq!(secret.commit.0, commit);
         let said = masked("it was hünter2", &salts.values(arguments));
         assert_eq!(said, "it was (bound, not shown)");
+    }
+
+    #[test]
+    fn what_a_tool_says_of_a_secret_is_hidden_however_it_is_spelled() {
+        let arguments = r#"{"s":"a\"b\u00fc\ud83d\ude00","o":{"user":"ada1","n":[12345]}}"#;
+        let values = salts(&["t:/s", "t:/o"], "t").values(arguments);
+        for said in [
+            "a\"b\u{fc}\u{1f600}",
+            "a\\\"b\u{fc}\u{1f600}",
+            r#"a\"b\u00fc\ud83d\ude00"#,
+            "ada1",
+            "12345",
+        ] {
+            assert_eq!(masked(said, &values), SECRET_ARGUMENT, "{said}");
+        }
     }
 
     #[test]

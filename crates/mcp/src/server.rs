@@ -7,6 +7,8 @@ use vidimus_executor::Stop;
 
 use crate::child::{self, Program};
 use crate::http::{self, Remote};
+use crate::link::Gone;
+use crate::message::Id;
 
 /// Where the server is.
 #[derive(Clone, Debug)]
@@ -22,10 +24,19 @@ pub enum Upstream {
     },
 }
 
+/// What comes from it.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// A message.
+    Text(String),
+    /// No answer will come to this request.
+    Lost { id: Id, gone: Gone },
+}
+
 /// The two queues. `incoming` ends when the server is gone.
 #[derive(Debug)]
 pub(crate) struct Server {
-    pub(crate) incoming: mpsc::Receiver<String>,
+    pub(crate) incoming: mpsc::Receiver<Incoming>,
     pub(crate) outgoing: mpsc::Sender<String>,
 }
 

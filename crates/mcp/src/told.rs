@@ -70,7 +70,7 @@ impl Told {
         }
         words += &format!(" Call the tool `{wait}` with {{\"action\": \"{action}\"");
         if !questions.is_empty() {
-            words += ", \"answer\": \"…\"";
+            words += ", \"answer\": \"...\"";
         }
         words += "} to wait for the decision and get the result.";
         Self {

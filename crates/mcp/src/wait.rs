@@ -40,7 +40,7 @@ impl Proxy {
         let action: ActionId = (arguments.string("action"))
             .and_then(|action| action.parse().ok())
             .ok_or_else(|| usage("`action` is the id that the pending answer named"))?;
-        let held = self.state().held.get(&action).cloned().ok_or_else(|| {
+        let held = self.state().held.find(action).ok_or_else(|| {
             usage("no call waits here under this id: its result was given already, or another session asked for it")
         })?;
         if let Some(input) = &call.input

@@ -22,6 +22,9 @@ pub(crate) const MCP_NOTES: &[&str] = &[
     "A client that does not wait long enough is answered with *pending* and a tool, \
      `vidimus_wait`, that gives the result later. What each client gets, and what is not \
      held: docs/MCP.md.",
+    "`--link page` is the console's page at the gateway's address, for whoever serves it \
+     there; `--link app` is `vidimus://action/ID`, which opens the console's window and \
+     which many clients refuse.",
     "A tool whose definition is not the one that was seen first is refused until \
      `--accept-changes`, which shows the change, accepts it and starts nothing.",
 ];

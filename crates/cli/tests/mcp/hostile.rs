@@ -32,6 +32,8 @@ fn a_call_cannot_pass_as_something_else() {
         r#"{"jsonrpc":"2.0","id":93,"method":"ping","method":"tools/call","params":{"name":"write"}}"#,
         r#"{"jsonrpc":"2.0","id":94,"method":"tools/call","params":{"name":"read","Name":"write"}}"#,
         r#"{"jsonrpc":"2.0","id":95,"method":"tools/call","params":{"name":"read","name":"write"}}"#,
+        r#"{"jsonrpc":"2.0","id":98,"method":"Tools/Call","params":{"name":"write"}}"#,
+        r#"{"jsonrpc":"2.0","id":99,"method":"tools/call\u0000","params":{"name":"write"}}"#,
         r#"{"jsonrpc":"2.0","id":96,"method":"ping"}{"jsonrpc":"2.0","id":97,"method":"tools/call","params":{"name":"write"}}"#,
         "nonsense",
     ];
@@ -43,6 +45,19 @@ fn a_line_break_within_a_message_makes_no_second_message() {
     let line = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\",\"params\":\r{\"jsonrpc\":\"2.0\",\"id\":91,\"method\":\"tools/call\",\"params\":{\"name\":\"write\"}}\r}";
     let got = got(&[], &[line]);
     assert_eq!(got, [line.replace('\r', " ")], "as one line");
+}
+
+#[test]
+fn what_only_some_readers_take_for_a_line_break_makes_no_second_message() {
+    let call = r#"{"jsonrpc":"2.0","id":91,"method":"tools/call","params":{"name":"write"}}"#;
+    for end in ["\u{2028}", "\u{2029}", "\u{85}"] {
+        let text = format!("{end}{}{end}", call.replace('"', "'"));
+        let message = json!({"jsonrpc": "2.0", "method": "notifications/x", "params": text});
+        let [line] = <[String; 1]>::try_from(got(&[], &[&message.to_string()])).unwrap();
+        assert!(!line.contains(end), "{line}");
+        let same: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(same, message);
+    }
 }
 
 #[test]
@@ -89,12 +104,19 @@ fn a_call_that_nobody_can_be_shown_is_not_made() {
 }
 
 #[test]
-fn a_task_of_the_older_sort_is_refused_in_words() {
+fn a_task_of_the_older_sort_has_its_place() {
     let gateway = Gateway::start(Decide::Approve);
     let place = Place::connected(&gateway);
     let mut talk = Talk::start(&place, &[], &[]);
-    let call = talk.send("tools/call", &json!({"name": "write", "task": {"ttl": 1}}));
-    let answer = talk.answer(call);
-    assert_eq!(answer["error"]["code"], -32601);
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28"});
+    for params in [
+        json!({"name": "vidimus_wait", "task": {}}),
+        json!({"name": "write", "task": {}, "_meta": meta}),
+    ] {
+        let call = talk.send("tools/call", &params);
+        let answer = talk.answer(call);
+        assert_eq!(answer["error"]["code"], -32601);
+    }
+    assert!(gateway.world().proposals.is_empty());
     assert_eq!(talk.calls(), [""; 0]);
 }

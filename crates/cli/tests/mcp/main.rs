@@ -4,8 +4,12 @@
 #[path = "../exec/gateway.rs"]
 mod gateway;
 mod hostile;
+mod linking;
+mod lying;
+mod old_tasks;
 #[path = "../exec/place.rs"]
 mod place;
+mod remote;
 mod talk;
 mod waiting;
 
@@ -93,6 +97,52 @@ fn each_refusal_is_told_apart_and_no_tool_runs() {
         assert!(said.contains(words), "{said}");
         assert_eq!(talk.calls(), [""; 0]);
     }
+}
+
+#[test]
+fn a_pause_stops_a_call_and_says_that_asking_again_is_useless() {
+    for decide in [Decide::Pause, Decide::ApproveAndPause] {
+        let gateway = Gateway::start(decide);
+        let place = Place::connected(&gateway);
+        let mut talk = Talk::start(&place, &[], &[]);
+        let id = talk.call("write", &json!({}));
+        let answer = talk.answer(id);
+        let result = &answer["result"];
+        let about = &result["structuredContent"]["vidimus"];
+        assert_eq!(about["status"], "withdrawn");
+        let said = result["content"][0]["text"].as_str().unwrap();
+        assert!(said.contains("pause") && said.contains("useless"), "{said}");
+        let id = talk.call("write", &json!({}));
+        assert_eq!(talk.status(id), "withdrawn", "it is still paused");
+        assert_eq!(talk.calls(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_pause_after_the_permit_stops_a_call_too() {
+    let gateway = Gateway::start(Decide::Approve);
+    gateway.world().faults.pause_after_permit = true;
+    let place = Place::connected(&gateway);
+    let mut talk = Talk::start(&place, &[], &[]);
+    let id = talk.call("write", &json!({}));
+    assert_eq!(talk.status(id), "withdrawn");
+    assert_eq!(talk.calls(), [""; 0]);
+}
+
+#[test]
+fn another_action_in_its_place_is_withdrawn_and_not_run() {
+    let gateway = Gateway::start(Decide::Edit("one", "two"));
+    let place = Place::connected(&gateway);
+    let mut talk = Talk::start(&place, &[], &[]);
+    let id = talk.call("write", &json!({"path": "one"}));
+    let answer = talk.answer(id);
+    let result = &answer["result"];
+    assert_eq!(result["structuredContent"]["vidimus"]["status"], "edited");
+    let said = result["content"][0]["text"].as_str().unwrap();
+    assert!(said.contains("something else"), "{said}");
+    assert!(gateway.world().withdrawn, "what came of it is withdrawn");
+    assert_eq!(gateway.world().redemptions, 0);
+    assert_eq!(talk.calls(), [""; 0]);
 }
 
 #[test]
@@ -271,7 +321,10 @@ fn the_command_line_says_what_is_wrong_with_it() {
         (vec!["mcp"], "<COMMAND>"),
         (vec!["mcp", "--accept-changes"], "name the server"),
         (vec!["mcp", "--", "/nowhere/server"], "cannot be started"),
-        (vec!["mcp", "--url", "ftp://x/"], "no http or https"),
+        (
+            vec!["mcp", "--url", "ftp://x/"],
+            "takes an http or https address",
+        ),
         (
             vec![
                 "mcp",

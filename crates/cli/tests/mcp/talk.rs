@@ -27,12 +27,19 @@ impl Talk {
     /// With the server of a few lines behind it.
     pub fn start(place: &Place, options: &[&str], modes: &[&str]) -> Self {
         let notes = place.work().join("notes");
+        let notes = notes.display().to_string();
         let server = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/mcp/server.py");
-        let notes_name = notes.display().to_string();
+        let mut words = options.to_vec();
+        words.extend(["--", "python3", "-B", server, &notes]);
+        words.extend(modes);
+        Self::with(place, &words)
+    }
+
+    /// With whatever server these words name.
+    pub fn with(place: &Place, options: &[&str]) -> Self {
+        let notes = place.work().join("notes");
         let mut words = vec!["mcp"];
         words.extend(options);
-        words.extend(["--", "python3", "-B", server, &notes_name]);
-        words.extend(modes);
         let stderr = place.work().join("stderr");
         let mut child = place
             .vidimus(&words)

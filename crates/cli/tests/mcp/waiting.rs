@@ -115,6 +115,28 @@ fn what_the_client_cancels_is_withdrawn_and_not_answered() {
 }
 
 #[test]
+fn what_the_client_cancelled_is_forgotten() {
+    let gateway = Gateway::start(Decide::Nothing);
+    let place = Place::connected(&gateway);
+    let mut talk = Talk::start(&place, &[], &[]);
+    for attempt in 0..5 {
+        let call = talk.call("write", &json!({}));
+        gateway.wait("a proposal", |world| world.proposals.len() == attempt + 1);
+        gateway.world().withdrawn = false;
+        talk.write(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": call}}).to_string());
+        gateway.wait("a withdrawal", |world| world.withdrawn);
+        // The answer to the withdrawal is on its way.
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let action = gateway.world().proposals[attempt].action.to_string();
+        let wait = talk.call("vidimus_wait", &json!({"action": action}));
+        if talk.status(wait) == "usage" {
+            return;
+        }
+    }
+    panic!("it is still there");
+}
+
+#[test]
 fn when_the_client_goes_what_waits_is_withdrawn() {
     for signal in [None, Some("-TERM"), Some("-INT")] {
         let gateway = Gateway::start(Decide::Nothing);
@@ -274,8 +296,35 @@ fn a_client_that_takes_tasks_gets_one() {
     assert_eq!(task["status"], "completed");
     assert_eq!(task["result"]["content"][0]["text"], "did {\"a\": 1}");
     assert!(!talk.calls()[0].contains("modelcontextprotocol/tasks"));
+    assert!(task["ttlMs"].as_u64().unwrap() >= 3_600_000);
     let id = talk.send("tasks/cancel", &about);
     assert_eq!(talk.answer(id)["result"]["resultType"], "complete");
+}
+
+#[test]
+fn a_task_that_is_cancelled_in_time_is_withdrawn_and_says_so() {
+    let gateway = Gateway::start(Decide::Nothing);
+    let place = Place::connected(&gateway);
+    let mut talk = Talk::start(&place, &[], &[]);
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}},
+    });
+    let call = talk.send("tools/call", &json!({"name": "write", "_meta": meta}));
+    let id = talk.answer(call)["result"]["taskId"].clone();
+    gateway.wait("a proposal", |world| world.proposals.len() == 1);
+    let about = json!({"taskId": id, "_meta": meta});
+    let cancel = talk.send("tasks/cancel", &about);
+    talk.answer(cancel);
+    gateway.wait("a withdrawal", |world| world.withdrawn);
+    let mut status = json!("working");
+    while status == "working" {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let get = talk.send("tasks/get", &about);
+        status = talk.answer(get)["result"]["status"].clone();
+    }
+    assert_eq!(status, "cancelled");
+    assert_eq!(talk.calls(), [""; 0]);
 }
 
 #[test]
