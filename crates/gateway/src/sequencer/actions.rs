@@ -24,12 +24,13 @@ const MOST_PENDING: usize = 1000;
 /// A proposal with all that can be said of it without the log: everybody waits
 /// for the one writer, so this is done before.
 pub(crate) struct ReadProposal {
-    id: ActionId,
-    action: Action,
-    payload: Part,
-    context: Option<Part>,
-    run: Option<RunId>,
-    wait: Option<Duration>,
+    pub(super) id: ActionId,
+    pub(super) action: Action,
+    pub(super) payload: Part,
+    pub(super) context: Option<Part>,
+    pub(super) run: Option<RunId>,
+    /// Longest wait for a decision that is wished for.
+    pub(super) wait: Option<Duration>,
 }
 
 impl ReadProposal {
@@ -56,25 +57,11 @@ impl ReadProposal {
 
 impl Sequencer {
     pub(super) fn propose(&mut self, id: AgentId, read: ReadProposal) -> Result<Wanted, Refusal> {
-        let ReadProposal {
-            id: action,
-            action: parsed,
-            payload,
-            context,
-            run,
-            wait,
-        } = read;
-        let agent = self
-            .replay
-            .state()
-            .agent(&id)
-            .ok_or(Violation::UnknownAgent)?
-            .entry;
-        if let Some(known) = self.replay.state().action(&action) {
+        if let Some(known) = self.replay.state().action(&read.id) {
             let same = known.agent == id
-                && known.digest == payload.commit()
-                && known.context == context.as_ref().map(Part::commit)
-                && known.run == run;
+                && known.digest == read.payload.commit()
+                && known.context == read.context.as_ref().map(Part::commit)
+                && known.run == read.run;
             let again = if same {
                 Ok(Wanted::Entries(vec![known.proposal.index]))
             } else {
@@ -91,35 +78,50 @@ impl Sequencer {
                 ),
             ));
         }
-        let rules = self.replay.state().rules();
-        let rules = rules.ok_or(Violation::NotOpened)?;
+        let (proposal, effect) = self.write_proposal(id, read, None)?;
+        self.follow(effect)?;
+        Ok(Wanted::Entries(vec![proposal.index]))
+    }
+
+    /// Logs a proposal: of its agent, or of the gateway, which makes it `of` an
+    /// action that was edited and the entry that says so.
+    pub(super) fn write_proposal(
+        &mut self,
+        agent: AgentId,
+        read: ReadProposal,
+        of: Option<(ActionId, Ref)>,
+    ) -> Result<(Ref, Option<Effect>), Refusal> {
+        let state = self.replay.state();
+        let registered = state.agent(&agent).ok_or(Violation::UnknownAgent)?.entry;
+        let rules = state.rules().ok_or(Violation::NotOpened)?;
         let (least, newest) = (rules.quorum, rules.entry);
         let evaluation = self.policy.evaluate(&Proposal {
-            action: &parsed,
-            wait,
+            action: &read.action,
+            wait: read.wait,
             quorum: least,
         });
         let expires_at = self.now()?.plus_seconds(evaluation.ttl_s);
         let data = Proposed {
-            action,
-            action_kind: parsed.kind(),
-            agent: id,
-            edits: None,
+            action: read.id,
+            action_kind: read.action.kind(),
+            agent,
+            edits: of.map(|(edited, _)| edited),
             evaluation,
             expires_at,
-            run,
+            run: read.run,
         };
-        let (proposal, effect) = self.write(
-            Actor::Agent(id),
-            std::iter::once(agent)
-                .chain((newest.index > 0).then_some(newest))
-                .collect(),
-            Data::ActionProposed(Box::new(data)),
-            // In the order of their names.
-            context.into_iter().chain([payload]).collect(),
-        )?;
-        self.follow(effect)?;
-        Ok(Wanted::Entries(vec![proposal.index]))
+        let actor = if of.is_some() {
+            Actor::Gateway
+        } else {
+            Actor::Agent(agent)
+        };
+        let refs = std::iter::once(registered)
+            .chain((newest.index > 0).then_some(newest))
+            .chain(of.map(|(_, edit)| edit));
+        // In the order of their names.
+        let parts = read.context.into_iter().chain([read.payload]);
+        let data = Data::ActionProposed(Box::new(data));
+        self.write(actor, refs.collect(), data, parts.collect())
     }
 
     pub(super) fn withdraw(&mut self, agent: AgentId, action: ActionId) -> Result<Wanted, Refusal> {

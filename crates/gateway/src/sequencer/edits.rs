@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use vidimus_policy::Proposal;
 use vidimus_protocol::api::StartCeremony;
-use vidimus_protocol::entry::{Data, Edited, Proposed, Ref, Resolution};
+use vidimus_protocol::entry::{Data, Edited, Ref, Resolution};
 use vidimus_protocol::envelope::{Assertion, EditItem};
 use vidimus_protocol::id::{ActionId, Actor};
 use vidimus_protocol::{State, Violation};
 
+use super::actions::ReadProposal;
 use super::acts::{only, signed_items};
 use super::{Part, Refusal, Sequencer, Wanted};
 use crate::edit::{EditedAction, no_edit};
@@ -39,33 +39,16 @@ impl Sequencer {
         let data = Data::ActionEdited(Box::new(Edited { signed }));
         let (edit, _) = self.write(actor, vec![proposal, key], data, Vec::new())?;
 
-        let state = self.replay.state();
-        let registered = state.agent(&agent).ok_or(Violation::UnknownAgent)?.entry;
-        let rules = state.rules().ok_or(Violation::NotOpened)?;
-        let (least, newest) = (rules.quorum, rules.entry);
-        let evaluation = self.policy.evaluate(&Proposal {
-            action: &edited.after,
-            wait: Some(wait),
-            quorum: least,
-        });
-        let expires_at = self.now()?.plus_seconds(evaluation.ttl_s);
-        let data = Proposed {
-            action: item.edited,
-            action_kind: edited.after.kind(),
-            agent,
-            edits: Some(item.action),
-            evaluation,
-            expires_at,
+        let proposal = ReadProposal {
+            id: item.edited,
+            action: edited.after,
+            payload: Part::new("payload", payload)?,
+            context,
             run,
+            wait: Some(wait),
         };
-        let refs: Vec<Ref> = std::iter::once(registered)
-            .chain((newest.index > 0).then_some(newest))
-            .chain([edit])
-            .collect();
-        // In the order of their names.
-        let parts = context.into_iter().chain([Part::new("payload", payload)?]);
-        let data = Data::ActionProposed(Box::new(data));
-        let (_, effect) = self.write(Actor::Gateway, refs, data, parts.collect())?;
+        let of = Some((item.action, edit));
+        let (_, effect) = self.write_proposal(agent, proposal, of)?;
         self.resolve(item.action, Resolution::Superseded, Actor::Gateway)?;
         self.follow(effect)?;
         // All of it is one commit.

@@ -51,22 +51,8 @@ impl State {
     ) -> Result<Option<Effect>, Violation> {
         let signed = &data.signed;
         let item = &signed.item;
-        let key = self.signing_key(entry, signed)?;
-        let agent = self.agent(&item.agent).ok_or(Violation::UnknownAgent)?;
-        if agent.revoked {
-            return Err(Violation::AgentIsRevoked);
-        }
-        self.check_act(
-            entry,
-            signed,
-            ActType::AgentPaused,
-            key.entry.index.max(agent.entry.index) + 1,
-        )?;
-        expect_refs(&entry.leaf, &[key.entry, agent.entry])?;
-        expect_parts(&entry.leaf.parts, &[])?;
-        if item.registration != agent.entry.leaf {
-            return Err(Violation::WrongStatement);
-        }
+        let act = ActType::AgentPaused;
+        let (key, agent) = self.about_agent(entry, signed, act, item.agent, item.registration)?;
         // Another person's stands by itself: nobody lifts two with one touch.
         let again = |pause: &Pause| pause.by == key.reviewer && pause.run == item.run;
         if agent.standing_pauses().any(again) {

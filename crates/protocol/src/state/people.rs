@@ -403,25 +403,8 @@ impl State {
     ) -> Result<Option<Effect>, Violation> {
         let signed = &data.signed;
         let item = &signed.item;
-        let key = self.signing_key(entry, signed)?;
-        let agent = self
-            .agents
-            .get(&item.agent)
-            .ok_or(Violation::UnknownAgent)?;
-        if agent.revoked {
-            return Err(Violation::AgentIsRevoked);
-        }
-        self.check_act(
-            entry,
-            signed,
-            ActType::AgentRevoked,
-            key.entry.index.max(agent.entry.index) + 1,
-        )?;
-        expect_refs(&entry.leaf, &[key.entry, agent.entry])?;
-        expect_parts(&entry.leaf.parts, &[])?;
-        if item.registration != agent.entry.leaf {
-            return Err(Violation::WrongStatement);
-        }
+        let act = ActType::AgentRevoked;
+        let (_, agent) = self.about_agent(entry, signed, act, item.agent, item.registration)?;
         let signer = self.person(signed.envelope.signer)?;
         if agent.owner != signer.id && !signer.is(Role::Administrator) {
             return Err(Violation::NotAllowed);
@@ -431,6 +414,28 @@ impl State {
             agent.revoked = true;
         }
         Ok(None)
+    }
+
+    /// A statement about a working agent as it was registered: the key that signed
+    /// it, and the agent.
+    pub(super) fn about_agent<I>(
+        &self,
+        entry: &Entry,
+        signed: &Signed<I>,
+        act: ActType,
+        agent: AgentId,
+        registration: Digest,
+    ) -> Result<(&Credential, &Agent), Violation> {
+        let key = self.signing_key(entry, signed)?;
+        let agent = self.working_agent(&agent)?;
+        let pinned_at_least = key.entry.index.max(agent.entry.index) + 1;
+        self.check_act(entry, signed, act, pinned_at_least)?;
+        expect_refs(&entry.leaf, &[key.entry, agent.entry])?;
+        expect_parts(&entry.leaf.parts, &[])?;
+        if registration != agent.entry.leaf {
+            return Err(Violation::WrongStatement);
+        }
+        Ok((key, agent))
     }
 
     /// An agent that may still do something.
