@@ -257,3 +257,64 @@ fn explain(statement: &str) -> String {
          PERFORM pg_catalog.set_config('vidimus.plan', plan, true); END $do$"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use vidimus_protocol::Digest;
+    use vidimus_protocol::action::File;
+
+    #[test]
+    fn after_a_resume_the_statements_are_those_of_the_command() {
+        let command = Command {
+            argv: ["psql", "-c", "DROP TABLE t"].map(str::to_owned).into(),
+            cwd: "/".into(),
+            env: Vec::new(),
+            files: Vec::new(),
+            interpreter: None,
+            not_bound: Vec::new(),
+            program: File {
+                path: "/usr/bin/psql".into(),
+                sha256: Digest([0; 32]),
+                size: 0,
+            },
+            script: None,
+            stdin: Stdin::Null,
+            uid: 0,
+            user: "ada".into(),
+        };
+        let mut approved = Sql {
+            command: command.clone(),
+            database: None,
+            statements: statements::of_argument("SELECT 1").unwrap(),
+        };
+        let restored = |approved: &Sql| Facts::restore(approved).with(command.clone());
+        assert_ne!(restored(&approved), approved, "they are another's");
+        approved.statements = statements::of_argument("DROP TABLE t").unwrap();
+        approved.statements[0].plan = Some("of the database".into());
+        assert_eq!(restored(&approved), approved);
+    }
+
+    #[test]
+    fn a_plan_is_asked_for_in_letters_and_digits() {
+        let asked = explain("SELECT 'é' ; \\");
+        assert!(
+            asked.contains("'4558504c41494e2053454c4543542027c3a927203b205c'"),
+            "{asked}"
+        );
+        let statement = |text: &str| statements::of_argument(text).unwrap().remove(0);
+        for (text, plannable) in [
+            ("select(1)", true),
+            ("WITH x AS (SELECT 1) SELECT * FROM x", true),
+            ("/* ANALYZE */ SELECT 1", false),
+            ("(SELECT 1)", false),
+            ("EXPLAIN SELECT 1", false),
+            ("UPDATE t SET a = wipe()", false),
+            ("TRUNCATE t", false),
+            ("SELECT '\\d'", false),
+        ] {
+            assert_eq!(is_plannable(&statement(text)), plannable, "{text}");
+        }
+    }
+}
