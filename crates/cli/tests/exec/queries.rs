@@ -170,11 +170,6 @@ fn another_database_at_the_release_wants_a_new_review() {
 fn the_database_is_asked_as_the_command_will_ask_it() {
     let query = Query::start(Decide::Deny("no"));
     query.postgres.sql("CREATE ROLE bob");
-    // Debian's wrapper would go where this says.
-    let host = query.postgres.arguments()[1].clone();
-    query
-        .place
-        .write(".postgresqlrc", &format!("* {host}:5432 postgres\n"));
     let ask = |words: &[&str]| {
         let home = ["--env", "HOME", "--env", "PGOPTIONS"];
         let mut command = query.place.command(&[&home, words].concat());
@@ -193,11 +188,40 @@ fn the_database_is_asked_as_the_command_will_ask_it() {
         "{:?}",
         shown.command.argv
     );
+    // Debian's wrapper would go where this says.
+    let host = query.postgres.arguments()[1].clone();
+    let version = shown.command.argv[0].split('/').nth(4).unwrap();
+    let place = format!("{version} {host}:5432 postgres\n");
+    query.place.write(".postgresqlrc", &place);
     let shown = ask(&["--", "psql", "-U", "ada", "-c", "SELECT 1"]);
     assert_eq!(
         shown.database, None,
         "no file that nobody sees says where it is"
     );
+}
+
+/// Looking again can take long, and who stops it is heard meanwhile.
+#[test]
+fn a_signal_stops_the_looking() {
+    let query = Query::start(Decide::Nothing);
+    let words = query.words(&["-c", "DROP TABLE users"]);
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    let asked = [&["--no-wait"], &words[..]].concat();
+    query.place.exec(&asked).expect(115, "is proposed");
+    let action = query.gateway.world().proposals.last().unwrap().action;
+    query.postgres.stop();
+    approve_next(&query.gateway);
+    // A server that takes the connection and says nothing.
+    let socket = format!("{}/.s.PGSQL.5432", query.postgres.arguments()[1]);
+    let silent = std::os::unix::net::UnixListener::bind(socket).unwrap();
+    let resumed = query.place.start(&["--resume", &action.to_string()]);
+    let _connection = silent.accept().unwrap();
+    let pid = rustix::process::Pid::from_child(&resumed);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let ended = Ended::from(resumed.wait_with_output().unwrap());
+    ended.expect(116, "was stopped before it had answered");
+    query.postgres.go();
+    assert_eq!(query.users(), "1");
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn tables_are_listed_once_and_sorted() {
 fn what_could_be_cut_otherwise_is_one_statement_and_not_understood() {
     for sql in [
         "SELECT E'a'\n'\\'' ; COMMIT; DROP TABLE users; --'",
-        "SELECT $1$ ; DROP TABLE users; $1$",
+        "SELECT $1$ ; DROP TABLE users; $1$; SELECT 2",
         "SELECT a$b$ ; DROP TABLE users; --$b$",
         "SELECT a\u{a0}$b$ ; DROP TABLE users; --$b$",
         "SELECT 1$b$ ; DROP TABLE users; --$b$",
@@ -151,6 +151,7 @@ fn comments_and_quotes_end_where_they_do_for_the_server() {
     assert_eq!(one("SELECT $$ ; $$").class, Unknown);
     assert_eq!(one("SELECT '$5', '$a$'").class, Read);
     assert_eq!(one("SELECT 1 -- all of it").class, Read);
+    assert_eq!(one("SELECT 1 <-- all\n2").class, Read);
 }
 
 #[test]
