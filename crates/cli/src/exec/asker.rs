@@ -175,6 +175,8 @@ mod tests {
     #[tokio::test]
     async fn an_answer_is_what_was_printed_and_a_failure_names_no_argument() {
         assert_eq!(sh("echo $MORE; echo x >&2").await.unwrap(), "more\n");
+        let chatty = sh("set -e; head -c 1000000 /dev/zero >&2; echo done").await;
+        assert_eq!(chatty.unwrap(), "done\n", "nobody stopped it");
         let why = sh("echo no >&2; exit 3 # hunter2").await.unwrap_err();
         assert_eq!(why, "`sh` failed:\n  no");
         let why = sh("echo said; exit 3").await.unwrap_err();

@@ -151,7 +151,10 @@ fn comments_and_quotes_end_where_they_do_for_the_server() {
     assert_eq!(one("SELECT $$ ; $$").class, Unknown);
     assert_eq!(one("SELECT '$5', '$a$'").class, Read);
     assert_eq!(one("SELECT 1 -- all of it").class, Read);
-    assert_eq!(one("SELECT 1 <-- all\n2").class, Read);
+    for operator in ["<", "=", "|", "&", "%", "#", "~"] {
+        let sql = format!("SELECT a {operator}-- all of it\nb FROM t");
+        assert_eq!(one(&sql).class, Read, "{sql}");
+    }
 }
 
 #[test]
