@@ -117,9 +117,9 @@ fn what_could_be_cut_otherwise_is_one_statement_and_not_understood() {
     for sql in [
         "SELECT E'a'\n'\\'' ; COMMIT; DROP TABLE users; --'",
         "SELECT $1$ ; DROP TABLE users; $1$; SELECT 2",
-        "SELECT a$b$ ; DROP TABLE users; --$b$",
-        "SELECT a\u{a0}$b$ ; DROP TABLE users; --$b$",
-        "SELECT 1$b$ ; DROP TABLE users; --$b$",
+        "SELECT a$b$ ; DROP TABLE users; --$b$\n; SELECT 2",
+        "SELECT a\u{a0}$b$ ; DROP TABLE users; --$b$\n; SELECT 2",
+        "SELECT 1$b$ ; DROP TABLE users; --$b$\n; SELECT 2",
         "SELECT $\u{a0}$ ; DROP TABLE users; --$\u{a0}$",
         "SELECT 'a; DROP TABLE users",
         "SELECT /* /* */ 1; DROP TABLE users",
