@@ -104,6 +104,8 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        self.stop();
+        if self.data().join("postmaster.pid").exists() {
+            self.stop();
+        }
     }
 }
