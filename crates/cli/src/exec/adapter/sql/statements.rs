@@ -61,14 +61,19 @@ fn not_understood(text: &str) -> Statement {
         class: StatementClass::Unknown,
         plan: None,
         tables: Vec::new(),
-        text: text.trim().to_owned(),
+        text: trimmed(text).to_owned(),
         whole_table: false,
     }
 }
 
+/// Without the blanks that are PostgreSQL's; others are letters to it.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c| matches!(c, ' ' | '\t'..='\r' | ';'))
+}
+
 /// `None` for what holds nothing.
 fn judge(piece: &Piece<'_>) -> Option<Statement> {
-    if piece.text.trim().is_empty() {
+    if trimmed(piece.text).is_empty() {
         return None;
     }
     let parsed = Parser::parse_sql(&PostgreSqlDialect {}, &piece.code).unwrap_or_default();
@@ -88,7 +93,7 @@ fn judge(piece: &Piece<'_>) -> Option<Statement> {
         class: seen.class,
         plan: None,
         tables: seen.tables.into_iter().collect(),
-        text: piece.text.trim().to_owned(),
+        text: trimmed(piece.text).to_owned(),
         whole_table: seen.whole_table,
     })
 }

@@ -104,6 +104,9 @@ fn every_character_stands_in_a_statement() {
     assert_eq!(one("SELECT 1; ;\n").text, "SELECT 1");
     assert_eq!(one("-- only words").class, Unknown);
     assert_eq!(read(" ; "), []);
+    let letter = one("\u{a0}; ");
+    assert_eq!((letter.class, &*letter.text), (Unknown, "\u{a0}"));
+    assert_eq!(one("; SELECT '\\' ;\n").text, "SELECT '\\'");
 }
 
 #[test]
