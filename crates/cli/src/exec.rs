@@ -141,6 +141,10 @@ impl Surroundings<'_> {
         let file = saved
             .write(&self.home.exec_state(saved.action), input.as_deref())
             .map_err(Stop::internal)?;
+        if let Err(why) = work.keep_made() {
+            file.remove(&[]).map_err(Stop::internal)?;
+            return Err(Stop::internal(why));
+        }
         let case = Case {
             executor: Arc::new(executor),
             request,

@@ -113,9 +113,14 @@ impl Executor {
         }
     }
 
-    /// Reports that a released action did not start.
+    /// Reports that a released action did not start. What is reported can
+    /// never be redacted, so what has changed stays here.
     pub async fn not_started(&self, request: &Request, stop: Stop) -> Stop {
-        let report = Report::not_started(request.action.kind(), &stop.words);
+        let words = match stop.why {
+            Why::Changed => "what would run was not what was approved any more",
+            _ => &stop.words,
+        };
+        let report = Report::not_started(request.action.kind(), words);
         match self.report(request.id(), &report).await {
             Ok(()) => stop,
             Err(unreported) => Stop {

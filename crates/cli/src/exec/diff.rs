@@ -39,13 +39,17 @@ fn beside(was: &Payload, is: &Payload) -> Vec<String> {
             }
         }
         (Payload::Sql(was), Payload::Sql(is)) => {
-            let name = |database: &Option<String>| database.clone().unwrap_or_default();
+            let unreachable = "not reachable".to_owned();
+            let name = |database: &Option<String>| database.clone().unwrap_or(unreachable.clone());
             text(
                 &mut lines,
                 "database",
                 &name(&was.database),
                 &name(&is.database),
             );
+            if was.statements != is.statements {
+                lines.push("the statements".into());
+            }
         }
         (Payload::TerraformPlan(was), Payload::TerraformPlan(is)) => {
             for (was, is) in pairs(&was.changes, &is.changes, |one| &one.address) {

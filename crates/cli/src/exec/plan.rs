@@ -5,7 +5,7 @@
 //! again and gives the action that a run would be at this moment; a run is
 //! made of the same descriptors ([`Plan::command`]).
 //!
-//! Out of scope: asking (`flow`), running (`run`).
+//! Out of scope: asking (`ask`), running (`run`).
 //! Spec: `docs/spec/action.md`.
 
 use std::io;
@@ -41,9 +41,37 @@ pub(crate) struct Wanted {
     pub(crate) stdin: Input,
     /// Hand a script over by its name instead of as a sealed copy.
     pub(crate) script_by_name: bool,
-    /// The argument that names a file to be handed over as a sealed copy, for
-    /// programs that are no known interpreter.
-    pub(crate) sealed: Option<usize>,
+    /// A file that an adapter has looked at.
+    pub(crate) sealed: Option<Handed>,
+}
+
+/// A file that an argument names, opened and copied once: what was looked at is
+/// what is bound and what the program gets.
+#[derive(Debug)]
+pub(crate) struct Handed {
+    pub(crate) argument: usize,
+    pub(crate) copy: Sealed,
+    /// Whether it stands in the action as the script, with its text, or as one
+    /// of the files.
+    pub(crate) is_script: bool,
+}
+
+impl Handed {
+    /// Opens the file that an argument names, as seen from `cwd`.
+    pub(crate) fn open(
+        cwd: &Path,
+        argv: &[String],
+        argument: usize,
+        is_script: bool,
+    ) -> Result<Self, OpenError> {
+        let folder = Folder::open(cwd)?;
+        let held = Held::open(folder.as_fd(), Path::new(&argv[argument]))?;
+        Ok(Self {
+            argument,
+            copy: Sealed::copy(&held)?,
+            is_script,
+        })
+    }
 }
 
 /// A command, ready to run.
@@ -56,6 +84,8 @@ pub(crate) struct Plan {
     /// The `#!` line's own words, when the program is a script.
     line: Option<Line>,
     script: Option<BoundScript>,
+    /// One of the files that is not handed over by name.
+    file: Option<Handed>,
     command: Command,
     target: Target,
 }
@@ -96,11 +126,19 @@ pub(crate) enum PlanError {
     TooLong,
     #[error("an argument holds a NUL")]
     Nul,
+    #[error(
+        "`{0}` is a script here, and what it makes of the file that it is given cannot be known: give the program's own path, or hold it as a plain command with `--plain`"
+    )]
+    TwoScripts(String),
 }
 
 impl Plan {
     /// Finds, opens, hashes and holds everything.
-    pub(crate) fn make(wanted: Wanted) -> Result<Self, PlanError> {
+    pub(crate) fn make(mut wanted: Wanted) -> Result<Self, PlanError> {
+        let (given, file) = match wanted.sealed.take() {
+            Some(handed) if handed.is_script => (Some(handed), None),
+            handed => (None, handed),
+        };
         let name = wanted.argv.first().ok_or(PlanError::Empty)?;
         if wanted.argv.iter().any(|argument| argument.contains('\0')) {
             return Err(PlanError::Nul);
@@ -110,8 +148,19 @@ impl Plan {
         let program = Held::open_program(folder.as_fd(), &path)?;
         let (executable, line, script) = match sort(&program)? {
             Sort::Elf => {
-                let script = script_argument(&wanted, &folder, &program)?;
+                let script = match given {
+                    Some(handed) => Some(BoundScript {
+                        argument: handed.argument,
+                        name: wanted.argv[handed.argument].clone(),
+                        copy: handed.copy,
+                        by_name: false,
+                    }),
+                    None => script_argument(&wanted, &folder, &program)?,
+                };
                 (program, None, script)
+            }
+            Sort::Script(_) if given.is_some() => {
+                return Err(PlanError::TwoScripts(name.clone()));
             }
             Sort::Script(line) => {
                 let (interpreter, line) = interpreter(&folder, line, &wanted.environment)?;
@@ -131,6 +180,7 @@ impl Plan {
             &executable,
             line.as_ref(),
             script.as_ref(),
+            file.as_ref(),
         )?;
         Ok(Self {
             wanted,
@@ -138,6 +188,7 @@ impl Plan {
             executable,
             line,
             script,
+            file,
             command,
             target,
         })
@@ -161,6 +212,11 @@ impl Plan {
     /// The command line.
     pub(crate) fn argv(&self) -> &[String] {
         &self.wanted.argv
+    }
+
+    /// The file that an adapter has looked at, if it is no script.
+    pub(crate) fn handed(&self) -> Option<&Handed> {
+        self.file.as_ref()
     }
 
     /// The folder that it runs in.
@@ -213,6 +269,9 @@ impl Plan {
         }
         for file in &mut command.files {
             let at = usize::try_from(file.argument).expect("a position in argv");
+            if self.file.as_ref().is_some_and(|one| one.argument == at) {
+                continue;
+            }
             match Held::open(self.folder.as_fd(), Path::new(&self.wanted.argv[at])) {
                 Ok(held) => file.file = held.bound,
                 Err(why) => gone.push(why.to_string()),
@@ -233,35 +292,34 @@ impl Plan {
     }
 
     /// The process to start: by descriptor, in the held folder, with exactly
-    /// the bound environment. The second value must live until it is started.
-    pub(crate) fn command(&self) -> io::Result<(std::process::Command, Option<OwnedFd>)> {
-        let mut command = std::process::Command::new(self.executable.fd_path());
-        let mut inherited = None;
-        let handed = match &self.script {
-            Some(script) if script.by_name => Some(script.name.clone()),
-            Some(script) => {
-                let fd = script.copy.inheritable()?;
-                let path = open::fd_path(&fd);
-                inherited = Some(fd);
-                Some(path)
-            }
-            None => None,
+    /// the bound environment. The descriptors must live until it is started.
+    pub(crate) fn command(&self) -> io::Result<(std::process::Command, Vec<OwnedFd>)> {
+        let mut inherited = Vec::new();
+        let mut hand = |copy: &Sealed| {
+            let fd = copy.inheritable()?;
+            let path = open::fd_path(&fd);
+            inherited.push(fd);
+            io::Result::Ok(path)
         };
-        let argv = &self.wanted.argv;
-        match (&self.line, handed) {
-            (Some(line), handed) => {
+        let mut argv = self.wanted.argv.clone();
+        if let Some(script) = &self.script {
+            argv[script.argument] = if script.by_name {
+                script.name.clone()
+            } else {
+                hand(&script.copy)?
+            };
+        }
+        if let Some(file) = &self.file {
+            argv[file.argument] = hand(&file.copy)?;
+        }
+        let mut command = std::process::Command::new(self.executable.fd_path());
+        match &self.line {
+            Some(line) => {
                 command.arg0(&line.interpreter);
-                command.args(&line.argument).args(handed).args(&argv[1..]);
+                command.args(&line.argument).args(&argv);
             }
-            (None, handed) => {
-                command.arg0(&argv[0]);
-                let at = self.script.as_ref().map(|script| script.argument);
-                for (position, argument) in argv.iter().enumerate().skip(1) {
-                    match &handed {
-                        Some(path) if at == Some(position) => command.arg(path),
-                        _ => command.arg(argument),
-                    };
-                }
+            None => {
+                command.arg0(&self.wanted.argv[0]).args(&argv[1..]);
             }
         }
         command.env_clear().envs(self.wanted.environment.values());
@@ -335,7 +393,7 @@ fn script_argument(
 ) -> Result<Option<BoundScript>, PlanError> {
     let family = Family::of(&program.bound.path).or_else(|| Family::of(&wanted.argv[0]));
     let script = family.and_then(|family| family.script(&wanted.argv));
-    let Some(argument) = script.or(wanted.sealed) else {
+    let Some(argument) = script else {
         return Ok(None);
     };
     let name = &wanted.argv[argument];
@@ -357,12 +415,23 @@ fn describe(
     executable: &Held,
     line: Option<&Line>,
     script: Option<&BoundScript>,
+    handed: Option<&Handed>,
 ) -> Result<(Command, Target), PlanError> {
     let mut loose = Vec::new();
     let mut files = Vec::new();
+    let mut by_name = false;
     for (position, argument) in wanted.argv.iter().enumerate().skip(1) {
         let path = Path::new(argument);
         if script.is_some_and(|script| script.argument == position) {
+            continue;
+        }
+        let mut bind = |file| {
+            let argument = u32::try_from(position).map_err(|_| PlanError::TooLong)?;
+            files.push(ArgFile { argument, file });
+            Ok::<_, PlanError>(())
+        };
+        if let Some(handed) = handed.filter(|one| one.argument == position) {
+            bind(handed.copy.bound.clone())?;
             continue;
         }
         let Some(size) = open::regular_size(folder.as_fd(), path) else {
@@ -373,10 +442,10 @@ fn describe(
             continue;
         }
         match Held::open(folder.as_fd(), path) {
-            Ok(held) => files.push(ArgFile {
-                argument: u32::try_from(position).map_err(|_| PlanError::TooLong)?,
-                file: held.bound,
-            }),
+            Ok(held) => {
+                bind(held.bound)?;
+                by_name = true;
+            }
             Err(_) => loose.push(not_bound::unreadable(argument)),
         }
     }
@@ -385,7 +454,7 @@ fn describe(
         .map(|_| executable.bound.path.as_str());
     let facts = not_bound::Facts {
         loose,
-        any_files: !files.is_empty(),
+        any_files: by_name,
         interpreter: executable_name,
         named_script: script
             .filter(|script| script.by_name)

@@ -262,3 +262,42 @@ fn too_long_a_command_is_refused() {
     let long = "x".repeat(MAX_PAYLOAD);
     assert!(refused(&place, &["echo", &long]).contains("longer than"));
 }
+
+#[test]
+fn what_an_adapter_has_read_is_what_is_bound_and_given() {
+    let place = Place::new();
+    place.write("wrapper", b"#!/bin/sh\ncat $1\n");
+    place.copy("cat", "bin/tool");
+    place.write("data", b"shown\n");
+    let plan = |program: &str, is_script: bool| {
+        let mut wanted = place.wanted(&[program, "data"]);
+        let handed = Handed::open(&wanted.cwd, &wanted.argv, 1, is_script);
+        wanted.sealed = Some(handed.unwrap());
+        Plan::make(wanted)
+    };
+    // Beside a script of the program's own, as a file and as a script.
+    for (program, is_script) in [("./wrapper", false), ("tool", false), ("tool", true)] {
+        let plan = plan(program, is_script).unwrap();
+        place.swap("data", b"evil\n");
+        assert_eq!(plan.now().as_ref(), Ok(&plan.proposed()));
+        let (command, _) = plan.proposed();
+        let script = command
+            .script
+            .filter(|_| is_script)
+            .map(|script| script.file);
+        let file = command.files.first().map(|one| one.file.clone());
+        let bound = script.or(file).unwrap();
+        assert_eq!(bound.sha256, vidimus_protocol::sha256(&[b"shown\n"]));
+        assert!(
+            !command
+                .not_bound
+                .iter()
+                .any(|line| line.contains("by name"))
+        );
+        let (mut command, _inherited) = plan.command().unwrap();
+        assert_eq!(command.output().unwrap().stdout, b"shown\n", "{program}");
+        place.swap("data", b"shown\n");
+    }
+    let why = plan("./wrapper", true).unwrap_err().to_string();
+    assert!(why.contains("`./wrapper` is a script here"), "{why}");
+}

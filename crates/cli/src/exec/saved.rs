@@ -62,6 +62,21 @@ pub(crate) struct Made {
 }
 
 impl Made {
+    /// Writes the file.
+    pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut options = File::options();
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&self.file)?;
+        let written = file.write_all(bytes).and_then(|()| file.sync_all());
+        if written.is_err() {
+            self.remove()?;
+        }
+        written
+    }
+
     /// Removes the file. One that is gone is no failure.
     pub(crate) fn remove(&self) -> io::Result<()> {
         match fs::remove_file(&self.file) {

@@ -1,6 +1,6 @@
 //! What is held back: a program that is started, or a file that is written.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::Instant;
 
@@ -12,7 +12,8 @@ use vidimus_protocol::{ActionId, Digest};
 use super::adapter::{self, Beside};
 use super::env::Environment;
 use super::input::Input;
-use super::plan::{Plan, Wanted};
+use super::open::OpenError;
+use super::plan::{Handed, Plan, Wanted};
 use super::writing::{self, Writing};
 use super::{diff, saved, words};
 
@@ -38,19 +39,11 @@ impl Work {
             }
             beside = adapter::adapt(&mut wanted, folder).await?;
         }
-        match Plan::make(wanted) {
-            Ok(plan) => Ok(Self::Program {
-                plan: Box::new(plan),
-                beside,
-            }),
-            Err(why) => {
-                let removed = beside.made().map(saved::Made::remove).transpose();
-                Err(match removed {
-                    Ok(_) => why.to_string(),
-                    Err(left) => format!("{why}. The plan could not be removed: {left}"),
-                })
-            }
-        }
+        let plan = Plan::make(wanted).map_err(|why| why.to_string())?;
+        Ok(Self::Program {
+            plan: Box::new(plan),
+            beside,
+        })
     }
 
     /// What is proposed.
@@ -86,6 +79,20 @@ impl Work {
             Self::Program { plan, .. } => plan.input().to_keep(),
             Self::Writing(writing) => writing.to_keep().map(Some),
         }
+    }
+
+    /// Writes down what was made for it, for a resume: not before the action
+    /// itself is kept, so that the one never stays without the other.
+    pub(crate) fn keep_made(&self) -> io::Result<()> {
+        let Self::Program { plan, beside } = self else {
+            return Ok(());
+        };
+        let (Some(made), Some(handed)) = (beside.made(), plan.handed()) else {
+            return Ok(());
+        };
+        let mut bytes = Vec::new();
+        handed.copy.reader()?.read_to_end(&mut bytes)?;
+        made.write(&bytes)
     }
 
     /// What was approved, as it can run now.
@@ -131,13 +138,14 @@ impl Work {
     ) -> Result<Self, String> {
         let read = |name: &str| std::env::var_os(name);
         let environment = Environment::restore(command, &saved.secrets, read);
+        let sealed = sealed(approved, command).map_err(|why| why.to_string())?;
         let wanted = Wanted {
             argv: command.argv.clone(),
             cwd: command.cwd.clone().into(),
             environment: environment.map_err(|why| why.to_string())?,
             stdin,
             script_by_name: saved.script_by_name,
-            sealed: sealed(approved),
+            sealed,
         };
         let plan = Plan::make(wanted).map_err(|why| why.to_string())?;
         Ok(Self::Program {
@@ -159,13 +167,17 @@ impl Work {
     }
 }
 
-/// The argument that an adapter handed over as a sealed copy.
-fn sealed(approved: &Action) -> Option<usize> {
-    let Payload::Sql(sql) = &approved.payload else {
-        return None;
+/// What an adapter had looked at, opened anew.
+fn sealed(approved: &Action, command: &Command) -> Result<Option<Handed>, OpenError> {
+    let (argument, is_script) = match &approved.payload {
+        Payload::Sql(sql) => match &sql.command.script {
+            Some(script) => (usize::try_from(script.argument).unwrap_or(usize::MAX), true),
+            None => return Ok(None),
+        },
+        Payload::TerraformPlan(_) => (command.argv.len() - 1, false),
+        _ => return Ok(None),
     };
-    let script = sql.command.script.as_ref()?;
-    usize::try_from(script.argument).ok()
+    Handed::open(command.cwd.as_ref(), &command.argv, argument, is_script).map(Some)
 }
 
 impl Subject for Work {

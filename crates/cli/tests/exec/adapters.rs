@@ -10,14 +10,14 @@ use crate::gateway::{Decide, Gateway};
 use crate::place::{Ended, Place};
 use crate::postgres::Postgres;
 
-fn proposed(gateway: &Gateway) -> Action {
+pub fn proposed(gateway: &Gateway) -> Action {
     let world = gateway.world();
     let proposal = world.proposals.last().expect("a proposal");
     Action::parse(&proposal.payload.bytes.0).unwrap()
 }
 
 /// Proposes without waiting, and lets it be approved after `meanwhile`.
-fn approved_after(
+pub fn approved_after(
     gateway: &Gateway,
     place: &Place,
     words: &[&str],
@@ -34,13 +34,13 @@ fn approved_after(
 }
 
 /// The tests' gateway redeems once.
-fn approve_next(gateway: &Gateway) {
+pub fn approve_next(gateway: &Gateway) {
     let mut world = gateway.world();
     world.decide = Decide::Approve;
     world.redemptions = 0;
 }
 
-fn run(folder: &Path, line: &str) -> String {
+pub fn run(folder: &Path, line: &str) -> String {
     let mut words = line.split(' ');
     let output = Command::new(words.next().unwrap())
         .args(words)
@@ -55,7 +55,7 @@ fn run(folder: &Path, line: &str) -> String {
     text(&output.stdout).trim().to_owned()
 }
 
-fn commit(folder: &Path, text: &str) -> String {
+pub fn commit(folder: &Path, text: &str) -> String {
     std::fs::write(folder.join("file"), text).unwrap();
     run(folder, "git add file");
     run(
@@ -66,7 +66,7 @@ fn commit(folder: &Path, text: &str) -> String {
 }
 
 /// A repository in the working folder with one commit pushed and one not.
-fn repository(place: &Place) -> (String, String) {
+pub fn repository(place: &Place) -> (String, String) {
     run(&place.work(), "git init --quiet --bare remote.git");
     run(&place.work(), "git init --quiet --initial-branch main here");
     let here = place.work().join("here");
@@ -82,7 +82,7 @@ fn repository(place: &Place) -> (String, String) {
     (first, commit(&here, "second"))
 }
 
-fn remote_main(place: &Place) -> String {
+pub fn remote_main(place: &Place) -> String {
     run(&place.work(), "git -C remote.git rev-parse refs/heads/main")
 }
 
@@ -298,26 +298,26 @@ resource "terraform_data" "web" {
 "#;
 
 /// A working folder with Terraform in it.
-struct Terraform<'a>(&'a Place);
+pub struct Terraform<'a>(&'a Place);
 
 impl<'a> Terraform<'a> {
-    fn init(place: &'a Place) -> Self {
+    pub fn init(place: &'a Place) -> Self {
         place.write("main.tf", RESOURCES);
         run(&place.work(), "terraform init -input=false -no-color");
         Self(place)
     }
 
-    fn exec(&self, words: &[&str]) -> Ended {
+    pub fn exec(&self, words: &[&str]) -> Ended {
         let mut command = self.0.command(words);
         command.env("PATH", "/usr/local/bin:/usr/bin:/bin");
         command.output().unwrap().into()
     }
 
-    fn state(&self) -> String {
+    pub fn state(&self) -> String {
         std::fs::read_to_string(self.0.work().join("terraform.tfstate")).unwrap_or_default()
     }
 
-    fn plans(&self) -> usize {
+    pub fn plans(&self) -> usize {
         let kept = self.0.home.exec_dir().read_dir().unwrap();
         let plan = |name: &str| name.contains("tfplan");
         kept.filter(|one| plan(&one.as_ref().unwrap().file_name().to_string_lossy()))

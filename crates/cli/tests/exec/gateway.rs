@@ -77,6 +77,8 @@ pub struct World {
     pub withdrawn: bool,
     /// What reviewers asked, about whichever action.
     pub questions: Vec<Question>,
+    /// What happens on the computer just before the next redemption.
+    pub meanwhile: Option<Box<dyn FnOnce() + Send>>,
 }
 
 #[derive(Clone)]
@@ -102,6 +104,7 @@ impl Gateway {
             reports: Vec::new(),
             withdrawn: false,
             questions: Vec::new(),
+            meanwhile: None,
         };
         let gateway = Self {
             world: Arc::new(Mutex::new(world)),
@@ -296,6 +299,11 @@ impl Gateway {
     fn redeem(&self, action: ActionId, redeem: &Redeem) -> Option<(u16, Vec<u8>)> {
         let mut world = self.world();
         world.redemptions += 1;
+        world
+            .meanwhile
+            .take()
+            .into_iter()
+            .for_each(|happens| happens());
         if world.is_stopped(action) {
             return Some(problem(409, "agent_paused"));
         }

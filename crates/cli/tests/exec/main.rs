@@ -5,7 +5,9 @@ mod adapters;
 mod edits;
 mod gateway;
 mod place;
+mod plans;
 mod postgres;
+mod queries;
 mod waiting;
 
 use std::os::unix::fs::PermissionsExt as _;

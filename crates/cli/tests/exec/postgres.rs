@@ -39,9 +39,14 @@ impl Postgres {
         let data = postgres.data();
         let init = ["--auth=trust", "--no-sync", "--username=ada", "--pgdata"];
         postgres.run(as_its_user(&program("initdb")).args(init).arg(&data));
+        postgres.go();
+        postgres
+    }
+
+    pub fn go(&self) {
         let options = format!(
             "-c listen_addresses= -c unix_socket_directories={} -c fsync=off",
-            postgres.folder.path().display()
+            self.folder.path().display()
         );
         let mut start = as_its_user(&program("pg_ctl"));
         start.args([
@@ -52,8 +57,14 @@ impl Postgres {
             &options,
             "--pgdata",
         ]);
-        postgres.run(start.arg(&data).arg("start"));
-        postgres
+        self.run(start.arg(self.data()).arg("start"));
+    }
+
+    pub fn stop(&self) {
+        let mut stop = as_its_user(&program("pg_ctl"));
+        stop.args(["--silent", "--mode=immediate", "--pgdata"])
+            .arg(self.data());
+        self.run(stop.arg("stop"));
     }
 
     fn data(&self) -> PathBuf {
@@ -93,9 +104,8 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        let mut stop = as_its_user(&program("pg_ctl"));
-        stop.args(["--silent", "--mode=immediate", "--pgdata"])
-            .arg(self.data());
-        self.run(stop.arg("stop"));
+        if self.data().join("postmaster.pid").exists() {
+            self.stop();
+        }
     }
 }

@@ -95,7 +95,7 @@ fn statement(title: String, statement: &Statement) -> SectionView {
         format!("{title}: {class} ({})", tables.join(", "))
     };
     let warning = match (statement.class, statement.whole_table) {
-        (_, true) => Some("It has no WHERE: it takes all rows."),
+        (_, true) => Some("No WHERE names a column: it takes all rows."),
         (StatementClass::Unknown, _) => Some("Vidimus does not understand it: read it with care."),
         _ => None,
     };

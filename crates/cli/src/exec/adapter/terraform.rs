@@ -8,16 +8,21 @@
 mod line;
 mod shown;
 
+use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::fs::{MemfdFlags, memfd_create};
 use vidimus_client::private::private_folder;
 use vidimus_executor::random;
 use vidimus_protocol::action::{Command, OutputChange, ResourceChange, TerraformPlan};
 
 use super::Beside;
 use crate::exec::asker::Asker;
-use crate::exec::plan::Wanted;
+use crate::exec::open::{Folder, Held, MAX_SCRIPT, Sealed, fd_path};
+use crate::exec::plan::{Handed, Wanted};
 use crate::exec::saved::Made;
 use crate::out::{say, visible};
 use line::Line;
@@ -41,41 +46,57 @@ pub(crate) struct Facts {
     pub(crate) made: Option<Made>,
 }
 
-/// Replaces the command line by one that applies a saved plan.
+/// Replaces the command line by one that applies a saved plan: that which is
+/// shown, from a sealed copy.
 pub(crate) async fn adapt(wanted: &mut Wanted, folder: &Path) -> Result<Beside, String> {
     let Some(line) = Line::read(&wanted.argv)? else {
         return Ok(Beside::Nothing);
     };
+    if wanted
+        .environment
+        .values()
+        .any(|(name, _)| name.starts_with("TF_CLI_ARGS"))
+    {
+        return Err("`TF_CLI_ARGS` adds to every command line of Terraform, and what that does cannot be shown: give the options in the command".into());
+    }
     let terraform = Terraform {
-        asker: Asker {
-            name: &wanted.argv[0],
-            cwd: &wanted.cwd,
-            environment: &wanted.environment,
-        },
+        asker: Asker::of(wanted),
         global: &line.global,
     };
-    let (facts, file) = match &line.plan {
-        Some(file) => (terraform.show(file).await?, file.clone()),
+    let (copy, made) = match &line.plan {
+        Some(file) => {
+            let folder =
+                Folder::open(&wanted.cwd.join(line.folder())).map_err(|why| why.to_string())?;
+            let held =
+                Held::open(folder.as_fd(), Path::new(file)).map_err(|why| why.to_string())?;
+            (Sealed::copy(&held).map_err(|why| why.to_string())?, None)
+        }
         None => {
             private_folder(folder).map_err(|why| why.to_string())?;
+            let folder = folder.canonicalize().map_err(|why| why.to_string())?;
             let name = random::digest().map_err(|stop| stop.words)?;
             let file = folder.join(format!("{name}.tfplan"));
-            let file = file.to_str().ok_or("the state folder's path is no UTF-8")?;
             say("making the plan that will be applied");
-            terraform.plan(&line.planning, file).await?;
-            let facts = terraform.show(file).await;
-            let facts = facts.inspect_err(|_| drop(std::fs::remove_file(file)))?;
-            let made = Some(Made {
-                file: file.into(),
-                options: line.planning.clone(),
-            });
-            (Facts { made, ..facts }, file.to_owned())
+            let bytes = terraform.plan(&line.planning).await?;
+            let path = file.to_str().ok_or("the state folder's path is no UTF-8")?;
+            let copy = Sealed::new(path.to_owned(), bytes).map_err(|why| why.to_string())?;
+            let options = line.planning.clone();
+            (copy, Some(Made { file, options }))
         }
+    };
+    let facts = Facts {
+        made,
+        ..terraform.show(&copy).await?
     };
     if facts.changes.is_empty() && facts.outputs.is_empty() {
         return Err("the plan changes nothing: there is nothing to apply".into());
     }
-    wanted.argv = line.exact(&wanted.argv[0], &file);
+    wanted.argv = line.exact(&wanted.argv[0], &copy.bound.path);
+    wanted.sealed = Some(Handed {
+        argument: wanted.argv.len() - 1,
+        copy,
+        is_script: false,
+    });
     Ok(Beside::Terraform(facts))
 }
 
@@ -105,23 +126,16 @@ impl Facts {
             return Ok(self.clone());
         };
         let line = Line::read(argv)?.ok_or("it applies no plan")?;
-        let approved = line.plan.as_deref().ok_or("it applies no saved plan")?;
         let terraform = Terraform {
             asker: *asker,
             global: &line.global,
         };
-        let file = format!("{approved}.now");
         say("making the plan once more, to see whether anything has changed");
-        let planned = terraform.plan(&made.options, &file).await;
-        let facts = match planned {
-            Ok(()) => terraform.show(&file).await,
-            Err(why) => Err(why),
-        };
-        // It holds secrets; one that never was is no failure.
-        std::fs::remove_file(&file).ok();
+        let bytes = terraform.plan(&made.options).await?;
+        let copy = Sealed::new(String::new(), bytes).map_err(|why| why.to_string())?;
         Ok(Self {
             made: self.made.clone(),
-            ..facts?
+            ..terraform.show(&copy).await?
         })
     }
 
@@ -157,15 +171,29 @@ impl Terraform<'_> {
         self.asker.ask(&all, QUIET, PATIENCE).await
     }
 
-    async fn plan(&self, options: &[String], file: &str) -> Result<(), String> {
-        let out = format!("-out={file}");
+    /// Makes a plan, in memory only: it holds secrets.
+    async fn plan(&self, options: &[String]) -> Result<Vec<u8>, String> {
+        let memory = memfd_create("vidimus-plan", MemfdFlags::empty());
+        let memory = File::from(memory.map_err(|why| why.to_string())?);
+        let out = format!("-out={}", fd_path(&memory));
         let mut arguments = vec!["plan", "-input=false", "-no-color", &out];
         arguments.extend(options.iter().map(String::as_str));
-        self.ask(&arguments).await.map(drop)
+        self.ask(&arguments).await?;
+        let mut bytes = Vec::new();
+        let read = memory.take(MAX_SCRIPT + 1).read_to_end(&mut bytes);
+        if read.map_err(|why| why.to_string())? as u64 > MAX_SCRIPT {
+            return Err(
+                "the plan is longer than 64 MiB: hold it as a plain command with `--plain`".into(),
+            );
+        }
+        Ok(bytes)
     }
 
-    async fn show(&self, file: &str) -> Result<Facts, String> {
-        let json = self.ask(&["show", "-json", "-no-color", file]).await?;
+    async fn show(&self, plan: &Sealed) -> Result<Facts, String> {
+        let inherited = plan.inheritable().map_err(|why| why.to_string())?;
+        let json = self
+            .ask(&["show", "-json", "-no-color", &fd_path(&inherited)])
+            .await?;
         shown::read(&json)
     }
 }

@@ -68,7 +68,7 @@ fn sql_shows_each_statement_and_a_missing_where() {
     assert_eq!(sections[1].1, None);
     assert_eq!(
         sections[3].1.as_deref(),
-        Some("It has no WHERE: it takes all rows.")
+        Some("No WHERE names a column: it takes all rows.")
     );
 }
 

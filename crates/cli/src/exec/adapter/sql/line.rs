@@ -19,8 +19,8 @@ pub(super) struct Line {
 pub(super) enum Source {
     /// Arguments of `-c`.
     Texts(Vec<String>),
-    /// The file of `-f`, and its place among the arguments.
-    File { name: String, argument: usize },
+    /// The argument that names the file of `-f`.
+    File(usize),
     /// Standard input.
     Input,
 }
@@ -58,12 +58,10 @@ const PLAIN: &[&str] = &[
     "--no-password",
     "--csv",
 ];
-/// The same, with a value.
-const VALUED: &[(&str, &str)] = &[
-    ("-v", "--set"),
-    ("-P", "--pset"),
-    ("-F", "--field-separator"),
-];
+/// Options that change how it prints, with a value.
+const VALUED: &[(&str, &str)] = &[("-P", "--pset"), ("-F", "--field-separator")];
+/// The one variable that may be set: any other may stand for anything.
+const STOPS: &str = "ON_ERROR_STOP=1";
 
 impl Line {
     /// `None` when it runs nothing by itself: `psql` that only connects.
@@ -104,19 +102,28 @@ impl Line {
                 texts.push(take(&mut at)?);
             } else if is(&("-f", "--file")) {
                 let name = take(&mut at)?;
-                if file.is_some() || place == at && argv[at] != name {
+                if file.is_some() || argv[place] != name {
                     return Err(
                         "give one file, as `-f FILE` with a blank between, so that it can be bound"
                             .into(),
                     );
                 }
-                file = (name != "-").then_some((name, place));
+                file = Some(match name.as_str() {
+                    "-" => Source::Input,
+                    _ => Source::File(place),
+                });
             } else if CONNECTION.iter().any(is) {
                 let value = take(&mut at)?;
                 line.connection.extend([short_of(short, name), value]);
+            } else if is(&("-v", "--set")) {
+                if take(&mut at)? != STOPS {
+                    return Err(format!(
+                        "a variable of `psql` may change what runs: only `{STOPS}` may be set. Write what it stands for"
+                    ));
+                }
+                line.stops_at_errors = true;
             } else if VALUED.iter().any(is) {
-                let value = take(&mut at)?;
-                line.stops_at_errors |= value == "ON_ERROR_STOP=1";
+                take(&mut at)?;
             } else if matches!(name, "-X" | "--no-psqlrc") {
                 line.without_rc = true;
             } else if matches!(name, "-l" | "--list" | "-V" | "--version" | "--help") {
@@ -138,8 +145,7 @@ impl Line {
             at += 1;
         }
         line.source = match (texts.is_empty(), file) {
-            (true, Some((name, argument))) => Source::File { name, argument },
-            (true, None) => Source::Input,
+            (true, file) => file.unwrap_or(Source::Input),
             (false, None) => Source::Texts(texts),
             (false, Some(_)) => {
                 return Err(
@@ -147,6 +153,10 @@ impl Line {
                 );
             }
         };
+        let mut values = line.connection.iter().skip(1).step_by(2);
+        if values.any(|value| holds_a_password(value)) {
+            return Err("there is a password in where it connects, and it would be stored and shown: give it as `--secret PGPASSWORD`".into());
+        }
         Ok(Some(line))
     }
 
@@ -162,11 +172,29 @@ impl Line {
             exact.push("--no-psqlrc".into());
         }
         if !self.stops_at_errors {
-            exact.push("--set=ON_ERROR_STOP=1".into());
+            exact.push(format!("--set={STOPS}"));
         }
         exact.extend(argv[1..].iter().cloned());
         exact
     }
+}
+
+/// Whether a connection string holds a password or the like. A value that is
+/// none is the name of a database, a host or a user.
+fn holds_a_password(value: &str) -> bool {
+    let lower = value.to_lowercase();
+    let named = ["password", "secret", "scram_"]
+        .iter()
+        .any(|word| lower.contains(word));
+    let Some((_, rest)) = value.split_once("://") else {
+        return value.contains('=') && named;
+    };
+    let place = rest.split('/').next().unwrap_or_default();
+    let user = place.split_once('@').map_or("", |(user, _)| user);
+    // `pass%77ord` is one too.
+    let mut options = rest.split(['?', '&']).skip(1);
+    let spelled = options.any(|one| one.split('=').next().unwrap_or_default().contains('%'));
+    user.contains(':') || named || spelled
 }
 
 fn short_of(short: &str, name: &str) -> String {
@@ -198,11 +226,7 @@ mod tests {
         assert_eq!(line.source, Source::Texts(vec!["A".into(), "B".into()]));
         let line = read("psql -f x.sql shop ada").unwrap().unwrap();
         assert_eq!(line.connection.join(" "), "-d shop -U ada");
-        let file = Source::File {
-            name: "x.sql".into(),
-            argument: 2,
-        };
-        assert_eq!(line.source, file);
+        assert_eq!(line.source, Source::File(2));
         assert_eq!(read("psql shop").unwrap().unwrap().source, Source::Input);
         assert_eq!(
             read("psql -f - shop").unwrap().unwrap().source,
@@ -223,6 +247,16 @@ mod tests {
             "psql a b c -c A",
             "psql -c",
             "psql -1c A",
+            "psql -f - -c A",
+            "psql -f - -f x",
+            "psql -f x -f -",
+            "psql -v x=1 -f x",
+            "psql --set ON_ERROR_STOP=0 -f x",
+            "psql -vON_ERROR_STOP=1 -v ON_ERROR_STOP -f x",
+            "psql postgres://ada:pw@db/shop -c A",
+            "psql postgres:///shop?user=ada&pass%77ord=x -c A",
+            "psql -d password=x -c A",
+            "psql --dbname=sslpassword=x -c A",
         ] {
             assert!(read(line).is_err(), "{line}");
         }
@@ -241,5 +275,12 @@ mod tests {
         let again = Line::read(&exact).unwrap().unwrap();
         assert_eq!(again.exact(&exact), exact);
         assert_eq!(again.added(), 0);
+        // What looks like it and is none.
+        for option in ["-F", "-P"] {
+            let line = argv(&format!("psql {option} ON_ERROR_STOP=1 -f x passwords"));
+            let known = Line::read(&line).unwrap().unwrap();
+            assert_eq!(known.exact(&line)[2], "--set=ON_ERROR_STOP=1");
+        }
+        assert!(read("psql postgres://ada@db:5432/shop?sslmode=require -c A").is_ok());
     }
 }

@@ -1,43 +1,59 @@
-//! SQL, cut into statements, with what each could do at worst.
+//! SQL, cut into statements, with what each could do at worst as far as its
+//! text says.
 //!
 //! Every character of the text is in one of the statements, so that nothing
 //! runs that is not shown. What cannot be read counts as not understood.
+
+mod cut;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, ObjectName, Query, SetExpr, Statement as Parsed, visit_expressions, visit_relations,
-    visit_statements,
+    ArrayElemTypeDef, BinaryOperator, DataType, Expr, Ident, ObjectName, ObjectType, Select, Set,
+    Statement as Parsed, TableFactor, Visit as _, Visitor, visit_expressions,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 use vidimus_protocol::action::{Statement, StatementClass};
 
-/// Reads SQL.
-pub(super) fn read(sql: &str) -> Result<Vec<Statement>, String> {
-    let Ok(tokens) = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location() else {
-        // Even where a string or comment is not closed, a backslash shows.
-        if sql.contains('\\') {
-            return Err(own_command());
-        }
-        return Ok(vec![not_understood(sql)]);
-    };
-    if tokens.iter().any(|one| one.token == Token::Backslash) {
+use cut::{Piece, cut};
+
+/// Reads an argument of `-c`: but for a backslash in front, the server gets it
+/// as it stands.
+pub(super) fn of_argument(sql: &str) -> Result<Vec<Statement>, String> {
+    if sql.trim_start().starts_with('\\') {
         return Err(own_command());
     }
-    let statements = cut(sql, &tokens).into_iter().filter_map(|(text, tokens)| {
-        let blank = tokens
-            .iter()
-            .all(|one| matches!(one.token, Token::Whitespace(_)));
-        (!blank || text.contains(['-', '/'])).then(|| judge(text, tokens))
-    });
-    Ok(statements.flatten().collect())
+    Ok(read(sql))
+}
+
+/// Reads a file or standard input, of which `psql` itself reads commands and
+/// variables. Where a backslash stands in a string is for its lexer to say, by
+/// the server's settings, so there may be none.
+pub(super) fn of_script(sql: &str) -> Result<Vec<Statement>, String> {
+    if sql.contains(['\\', '\0']) {
+        return Err(own_command());
+    }
+    let variable = match cut(sql) {
+        Some(pieces) => pieces.iter().any(|piece| piece.variable),
+        None => cut::may_hold_a_variable(sql),
+    };
+    if variable {
+        return Err("there is a variable of `psql`'s in it (a colon and a name), and what stands for it cannot be shown: write what it stands for".into());
+    }
+    Ok(read(sql))
 }
 
 fn own_command() -> String {
-    "there is a command of `psql`'s own in it (a backslash), and what it does cannot be shown. Leave it out, or hold all of it as a plain command with `--plain`".into()
+    "there is a backslash in it, and so perhaps a command of `psql`'s own, and what that does cannot be shown. Leave it out, or hold all of it as a plain command with `--plain`".into()
+}
+
+fn read(sql: &str) -> Vec<Statement> {
+    match cut(sql) {
+        Some(pieces) => pieces.iter().filter_map(judge).collect(),
+        None => vec![not_understood(sql)],
+    }
 }
 
 fn not_understood(text: &str) -> Statement {
@@ -45,100 +61,148 @@ fn not_understood(text: &str) -> Statement {
         class: StatementClass::Unknown,
         plan: None,
         tables: Vec::new(),
-        text: text.trim().to_owned(),
+        text: trimmed(text).to_owned(),
         whole_table: false,
     }
 }
 
-/// The text at its semicolons.
-fn cut<'a>(sql: &'a str, tokens: &'a [TokenWithSpan]) -> Vec<(&'a str, &'a [TokenWithSpan])> {
-    let starts = line_starts(sql);
-    let mut cut = Vec::new();
-    let (mut from, mut first) = (0, 0);
-    for (at, one) in tokens.iter().enumerate() {
-        if one.token == Token::SemiColon {
-            let to = offset(sql, &starts, one.span.start);
-            cut.push((&sql[from..to], &tokens[first..at]));
-            (from, first) = ((to + 1).min(sql.len()), at + 1);
-        }
-    }
-    cut.push((&sql[from..], &tokens[first..]));
-    cut
+/// Without the blanks that are PostgreSQL's; others are letters to it.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c| matches!(c, ' ' | '\t'..='\r' | ';'))
 }
 
-fn line_starts(sql: &str) -> Vec<usize> {
-    std::iter::once(0)
-        .chain(sql.match_indices('\n').map(|(at, _)| at + 1))
-        .collect()
-}
-
-/// Lines and columns count from 1, columns in characters.
-fn offset(sql: &str, starts: &[usize], place: Location) -> usize {
-    let index = |number: u64| {
-        usize::try_from(number)
-            .unwrap_or(usize::MAX)
-            .saturating_sub(1)
-    };
-    let start = starts.get(index(place.line)).copied().unwrap_or(sql.len());
-    let mut rest = sql[start..].char_indices();
-    rest.nth(index(place.column))
-        .map_or(sql.len(), |(at, _)| start + at)
-}
-
-/// `None` for what holds nothing but comments.
-fn judge(text: &str, tokens: &[TokenWithSpan]) -> Option<Statement> {
-    let blank = tokens
-        .iter()
-        .all(|one| matches!(one.token, Token::Whitespace(_)));
-    if blank && text.trim().is_empty() {
+/// `None` for what holds nothing.
+fn judge(piece: &Piece<'_>) -> Option<Statement> {
+    if trimmed(piece.text).is_empty() {
         return None;
     }
-    let parsed = Parser::parse_sql(&PostgreSqlDialect {}, text).unwrap_or_default();
+    let parsed = Parser::parse_sql(&PostgreSqlDialect {}, &piece.code).unwrap_or_default();
     let [statement] = parsed.as_slice() else {
-        return Some(not_understood(text));
+        return Some(not_understood(piece.text));
     };
-    let mut tables = BTreeSet::new();
-    let _all = visit_relations(statement, |name: &ObjectName| {
-        tables.insert(name.to_string());
-        ControlFlow::<()>::Continue(())
-    });
-    // Common table expressions may write, and functions may do anything; the
-    // worst of all that stands in it counts.
-    let mut class = class(statement);
-    let mut whole_table = whole_table(statement);
-    let _all = visit_statements(statement, |inner: &Parsed| {
-        class = class.max(self::class(inner));
-        whole_table |= self::whole_table(inner);
-        ControlFlow::<()>::Continue(())
-    });
-    if class == StatementClass::Read && writes(statement) {
-        class = StatementClass::Unknown;
+    let mut seen = Seen {
+        class: StatementClass::Read,
+        tables: BTreeSet::new(),
+        whole_table: false,
+    };
+    let _all = statement.visit(&mut seen);
+    if piece.dollar_quoted {
+        seen.class = StatementClass::Unknown;
     }
     Some(Statement {
-        class,
+        class: seen.class,
         plan: None,
-        tables: tables.into_iter().collect(),
-        text: text.trim().to_owned(),
-        whole_table,
+        tables: seen.tables.into_iter().collect(),
+        text: trimmed(piece.text).to_owned(),
+        whole_table: seen.whole_table,
     })
+}
+
+/// The worst of all that stands in a statement: common table expressions may
+/// write, and functions may do anything.
+struct Seen {
+    class: StatementClass,
+    tables: BTreeSet<String>,
+    whole_table: bool,
+}
+
+impl Seen {
+    fn at_least(&mut self, class: StatementClass) -> ControlFlow<()> {
+        self.class = self.class.max(class);
+        ControlFlow::Continue(())
+    }
+
+    fn unknown_if(&mut self, unknown: bool) -> ControlFlow<()> {
+        let class = match unknown {
+            true => StatementClass::Unknown,
+            false => StatementClass::Read,
+        };
+        self.at_least(class)
+    }
+}
+
+impl Visitor for Seen {
+    type Break = ();
+
+    fn pre_visit_statement(&mut self, statement: &Parsed) -> ControlFlow<()> {
+        self.whole_table |= whole_table(statement);
+        self.at_least(class(statement))
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        match select.into {
+            Some(_) => self.at_least(StatementClass::Schema),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
+        self.tables.insert(name.to_string());
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        self.unknown_if(match factor {
+            TableFactor::Table { args: None, .. }
+            | TableFactor::Derived { .. }
+            | TableFactor::NestedJoin { .. }
+            | TableFactor::UNNEST { .. } => false,
+            TableFactor::Table { name, .. } => !harmless(name),
+            _ => true,
+        })
+    }
+
+    /// What is taken for an alias in single quotes is a value of the type that
+    /// stands in front of it.
+    fn pre_visit_ident(&mut self, name: &Ident) -> ControlFlow<()> {
+        self.unknown_if(name.quote_style == Some('\''))
+    }
+
+    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
+        self.unknown_if(match expression {
+            Expr::Function(function) => !harmless(&function.name),
+            Expr::BinaryOp { op, .. } => matches!(
+                op,
+                BinaryOperator::Custom(_) | BinaryOperator::PGCustomBinaryOperator(_)
+            ),
+            Expr::Cast { data_type, .. } => own_type(data_type),
+            _ => false,
+        })
+    }
+}
+
+/// Whether a type may be somebody's own, whose conversion is a function.
+fn own_type(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Custom(..) => true,
+        DataType::Array(ArrayElemTypeDef::SquareBracket(of, _)) => own_type(of),
+        _ => false,
+    }
 }
 
 fn class(statement: &Parsed) -> StatementClass {
     match statement {
-        Parsed::Query(query) => of_query(query),
-        Parsed::Explain { analyze: false, .. }
+        Parsed::Query(_)
+        | Parsed::Explain { .. }
         | Parsed::ExplainTable { .. }
         | Parsed::ShowVariable { .. }
         | Parsed::ShowTables { .. } => StatementClass::Read,
-        Parsed::Explain { statement, .. } => class(statement),
         Parsed::StartTransaction { .. }
         | Parsed::Commit { .. }
         | Parsed::Rollback { .. }
         | Parsed::Savepoint { .. }
-        | Parsed::ReleaseSavepoint { .. }
-        | Parsed::Set(_) => StatementClass::Session,
+        | Parsed::ReleaseSavepoint { .. } => StatementClass::Session,
+        Parsed::Set(set) => of_set(set),
         Parsed::Insert(_) | Parsed::Update(_) | Parsed::Merge(_) => StatementClass::Write,
         Parsed::Delete(_) | Parsed::Truncate(_) => StatementClass::Delete,
+        Parsed::Grant(_)
+        | Parsed::Revoke(_)
+        | Parsed::CreateRole(_)
+        | Parsed::AlterRole { .. }
+        | Parsed::Drop {
+            object_type: ObjectType::Role | ObjectType::User,
+            ..
+        } => StatementClass::Permission,
         Parsed::CreateTable(_)
         | Parsed::CreateIndex(_)
         | Parsed::CreateView(_)
@@ -148,29 +212,25 @@ fn class(statement: &Parsed) -> StatementClass {
         | Parsed::AlterIndex { .. }
         | Parsed::AlterView { .. }
         | Parsed::Drop { .. } => StatementClass::Schema,
-        Parsed::Grant(_) | Parsed::Revoke(_) | Parsed::CreateRole(_) | Parsed::AlterRole { .. } => {
-            StatementClass::Permission
-        }
         _ => StatementClass::Unknown,
     }
 }
 
-fn of_query(query: &Query) -> StatementClass {
-    fn of_body(body: &SetExpr) -> StatementClass {
-        match body {
-            SetExpr::Select(select) if select.into.is_some() => StatementClass::Schema,
-            SetExpr::Select(_) | SetExpr::Values(_) | SetExpr::Table(_) => StatementClass::Read,
-            SetExpr::Query(query) => of_query(query),
-            SetExpr::SetOperation { left, right, .. } => of_body(left).max(of_body(right)),
-            SetExpr::Insert(inner)
-            | SetExpr::Update(inner)
-            | SetExpr::Delete(inner)
-            | SetExpr::Merge(inner) => class(inner),
+fn of_set(set: &Set) -> StatementClass {
+    match set {
+        Set::SetRole { .. } | Set::SetSessionAuthorization(_) => StatementClass::Permission,
+        Set::SingleAssignment { variable, .. } => {
+            let name = variable.to_string().to_lowercase();
+            match name.trim_matches('"') {
+                "role" | "session_authorization" => StatementClass::Permission,
+                _ => StatementClass::Session,
+            }
         }
+        Set::SetTimeZone { .. } | Set::SetNames { .. } | Set::SetTransaction { .. } => {
+            StatementClass::Session
+        }
+        _ => StatementClass::Unknown,
     }
-    let with = query.with.iter().flat_map(|with| &with.cte_tables);
-    let inner = with.map(|table| of_query(&table.query));
-    inner.fold(of_body(&query.body), StatementClass::max)
 }
 
 /// Functions of PostgreSQL's own that only compute. Any other may do anything.
@@ -214,15 +274,6 @@ const HARMLESS: &[&str] = &[
     "version",
 ];
 
-/// Whether a query calls a function that is not known to be harmless.
-fn writes(statement: &Parsed) -> bool {
-    let found = visit_expressions(statement, |expression: &Expr| match expression {
-        Expr::Function(function) if !harmless(&function.name) => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    });
-    found.is_break()
-}
-
 fn harmless(name: &ObjectName) -> bool {
     let name = name.to_string().to_lowercase();
     HARMLESS.contains(&name.as_str())
@@ -230,11 +281,20 @@ fn harmless(name: &ObjectName) -> bool {
 
 fn whole_table(statement: &Parsed) -> bool {
     match statement {
-        Parsed::Update(update) => update.selection.is_none() && update.from.is_none(),
-        Parsed::Delete(delete) => delete.selection.is_none(),
+        Parsed::Update(update) => takes_all(update.selection.as_ref()),
+        Parsed::Delete(delete) => takes_all(delete.selection.as_ref()),
         Parsed::Truncate(_) => true,
         _ => false,
     }
+}
+
+/// Whether a condition is the same for all rows: it names no column.
+fn takes_all(selection: Option<&Expr>) -> bool {
+    let names_one = |expression: &Expr| match expression {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    selection.is_none_or(|selection| visit_expressions(selection, names_one).is_continue())
 }
 
 #[cfg(test)]

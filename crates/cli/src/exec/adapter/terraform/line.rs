@@ -17,16 +17,7 @@ pub(super) struct Line {
 
 /// Options of a plan: with `=VALUE`, or a value that follows for `-var` and
 /// `-var-file`.
-const PLANNING: &[&str] = &[
-    "destroy",
-    "refresh",
-    "refresh-only",
-    "replace",
-    "target",
-    "exclude",
-    "var",
-    "var-file",
-];
+const PLANNING: &[&str] = &["destroy", "refresh-only", "replace", "var", "var-file"];
 /// Options of both, or of the application.
 const KEPT: &[&str] = &[
     "lock",
@@ -34,6 +25,14 @@ const KEPT: &[&str] = &[
     "no-color",
     "parallelism",
     "compact-warnings",
+];
+/// Options that leave out of a plan what nobody would miss in it.
+const HIDING: &[&str] = &[
+    "refresh",
+    "target",
+    "target-file",
+    "exclude",
+    "exclude-file",
 ];
 /// Options that a saved plan makes void.
 const VOID: &[&str] = &["auto-approve", "input"];
@@ -55,7 +54,9 @@ impl Line {
                     line.planning.push("-destroy".into());
                     break;
                 }
-                Some(word) if word.starts_with("-chdir=") => line.global.push(word.into()),
+                Some(word) if word.starts_with("-chdir=") && line.global.is_empty() => {
+                    line.global.push(word.into());
+                }
                 _ => return Ok(None),
             }
         }
@@ -75,6 +76,11 @@ impl Line {
                 }
                 Some(name) if KEPT.contains(&name) => line.kept.push(word.clone()),
                 Some(name) if VOID.contains(&name) => {}
+                Some(name) if HIDING.contains(&name) => {
+                    return Err(format!(
+                        "`-{name}` leaves things out of the plan, which cannot be seen in it: leave it out, or hold it as a plain command with `--plain`"
+                    ));
+                }
                 Some(_) => {
                     return Err(format!(
                         "what `{}` does to `terraform apply` is not known here: leave it out, or hold it as a plain command with `--plain`",
@@ -87,6 +93,14 @@ impl Line {
             return Err("a saved plan has its options already: leave them out".into());
         }
         Ok(Some(line))
+    }
+
+    /// The folder that Terraform works in, from where it is started.
+    pub(super) fn folder(&self) -> &str {
+        let chdir = self.global.first();
+        chdir
+            .and_then(|one| one.strip_prefix("-chdir="))
+            .unwrap_or(".")
     }
 
     /// What runs: the application of a saved plan.
@@ -113,10 +127,10 @@ mod tests {
     #[test]
     fn what_makes_the_plan_and_what_applies_it_are_told_apart() {
         let line = read(
-            "terraform -chdir=x apply -auto-approve -var a=b -var-file=c --target=d -lock=false",
+            "terraform -chdir=x apply -auto-approve -var a=b -var-file=c --replace=d -lock=false",
         );
         let line = line.unwrap().unwrap();
-        assert_eq!(line.planning, ["-var", "a=b", "-var-file=c", "--target=d"]);
+        assert_eq!(line.planning, ["-var", "a=b", "-var-file=c", "--replace=d"]);
         let exact = line.exact("terraform", "/p.tfplan");
         assert_eq!(
             exact.join(" "),
@@ -124,9 +138,10 @@ mod tests {
         );
         let again = Line::read(&exact).unwrap().unwrap();
         assert_eq!(again.plan.as_deref(), Some("/p.tfplan"));
-        assert_eq!(again.global, ["-chdir=x"]);
+        assert_eq!(again.folder(), "x");
         let line = read("terraform destroy").unwrap().unwrap();
         assert_eq!(line.planning, ["-destroy"]);
+        assert_eq!(line.folder(), ".");
     }
 
     #[test]
@@ -136,6 +151,7 @@ mod tests {
             "terraform",
             "terraform -version",
             "terraform apply -help",
+            "terraform -chdir=a -chdir=b apply",
         ] {
             assert_eq!(read(line), Ok(None), "{line}");
         }
@@ -144,6 +160,8 @@ mod tests {
             "terraform apply a b",
             "terraform apply -var a=b p.tfplan",
             "terraform apply -json",
+            "terraform apply -refresh=false",
+            "terraform apply --target=a.b",
         ] {
             assert!(read(line).is_err(), "{line}");
         }
