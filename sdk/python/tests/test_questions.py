@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from vidimus import Client, Denied, InvalidAction, Question, Unreachable, flow
+from vidimus import Client, Denied, GatewayRefused, InvalidAction, Question, Unreachable, flow
 from vidimus.http import Reply, Request
 
 from .conftest import Lab
@@ -113,4 +113,15 @@ def test_an_answer_that_fails_withdraws(
     with pytest.raises(kind):
         running.result(timeout=20)
     assert heard == ["why now?"]
+    assert lab.entries(proposed["action"])[-1]["data"]["resolution"] == "withdrawn"
+
+
+def test_an_answer_that_the_gateway_refuses_withdraws(detoured: Client, lab: Lab, beside: ThreadPoolExecutor) -> None:
+    refusal = {"replace": {"status": 422, "body": {"code": "bad_text", "detail": "so it is"}}}
+    lab.tell("fault", path="/answers", how=refusal)
+    running = beside.submit(detoured.run, CHANGE, Runs(), on_question=lambda *_: "because")
+    proposed = lab.next()
+    lab.tell("ask", action=proposed["action"], text="why now?")
+    with pytest.raises(GatewayRefused, match="bad_text"):
+        running.result(timeout=20)
     assert lab.entries(proposed["action"])[-1]["data"]["resolution"] == "withdrawn"
