@@ -60,7 +60,8 @@ class Client(_Base):
 
         `change` may be a function that describes the change: it is called again before and after the redemption, and
         unless it says the same, bit for bit, nothing runs (`Changed`). `on_question` gets what a reviewer asks and its
-        text; what it returns is the answer. Ctrl-C while it waits takes the proposal back.
+        text; what it returns is the answer. Ctrl-C while it waits, or an error of `on_question` or of an answer, takes
+        the proposal back.
         """
         describe = _describer(change)
         proposal = self.prepare(_no_awaitable(describe()), ttl_s=ttl_s)
