@@ -84,7 +84,8 @@ describe('the README', () => {
         inputTokens: { total: 1, noCache: 1, cacheRead: 0, cacheWrite: 0 },
         outputTokens: { total: 1, text: 1, reasoning: 0 },
       };
-      const said = (part, unified) => ({ content: [part], finishReason: { unified, raw: undefined }, usage, warnings: [] });
+      const ended = (unified) => ({ finishReason: { unified, raw: undefined }, usage, warnings: [] });
+      const said = (part, unified) => ({ content: [part], ...ended(unified) });
       const call = { type: 'tool-call', toolCallId: 'call_1', toolName: 'remove', input: '{"customer":"c_42"}' };
       const doGenerate = [said(call, 'tool-calls'), said({ type: 'text', text: 'done' }, 'stop')];
       const model = new MockLanguageModelV3({ doGenerate });
