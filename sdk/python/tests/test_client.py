@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -26,7 +27,6 @@ from vidimus import (
     NotSetUp,
     Pending,
     Proposal,
-    Question,
     RefusedByPolicy,
     Unknown,
     Unproven,
@@ -98,6 +98,36 @@ def test_what_fails_is_reported_without_its_words(client: Client, lab: Lab, besi
     with pytest.raises(ValueError, match="hunter2"):
         running.result()
     assert lab.outcome(proposed["action"]) == {"failed": {"why": "ValueError"}}
+
+
+def test_what_has_not_run_yet_is_no_success(client: Client, async_client: AsyncClient, lab: Lab) -> None:
+    ran: list[int] = []
+
+    def later() -> Iterator[int]:
+        ran.append(1)
+        yield 1
+
+    async def later_async() -> AsyncIterator[int]:
+        ran.append(1)
+        yield 1
+
+    async def given() -> Any:
+        return later()
+
+    async def given_async() -> Any:
+        return later_async()
+
+    ways: list[tuple[Callable[[], Any], Callable[[], Any]]] = [(later, given), (later_async, given_async)]
+    for made, awaited in ways:
+        proposal = approved(client, lab)
+        with pytest.raises(TypeError, match="has not run yet"):
+            client.execute(proposal, made, change=CHANGE)
+        assert lab.outcome(proposal.action) == {"failed": {"why": "TypeError"}}
+        proposal = approved(client, lab)
+        with pytest.raises(TypeError, match="has not run yet"):
+            asyncio.run(async_client.execute(proposal, awaited, change=CHANGE))
+        assert lab.outcome(proposal.action) == {"failed": {"why": "TypeError"}}
+    assert ran == []
 
 
 def test_a_denial_comes_with_its_reason(client: Client, lab: Lab, beside: ThreadPoolExecutor) -> None:
@@ -214,29 +244,6 @@ async def test_many_at_once_each_run_their_own(async_client: AsyncClient, lab: L
     assert set(ran) == wanted
     assert len(ran) == len(wanted) == 10
     assert sum(isinstance(result, Denied) for result in results) == 10
-
-
-def test_a_question_is_heard_and_answered(client: Client, lab: Lab, beside: ThreadPoolExecutor) -> None:
-    heard: list[str] = []
-
-    def on_question(question: Question, text: str) -> str:
-        heard.append(text)
-        return f"because of entry {question['entry']}"
-
-    running = beside.submit(client.run, CHANGE, Runs(), on_question=on_question)
-    proposed = lab.next()
-    entry = lab.tell("ask", action=proposed["action"], text="why now?")["entry"]
-    while "action.answered" not in lab.kinds(proposed["action"]):
-        time.sleep(0.02)
-    answered = next(n for n, found in enumerate(lab.tell("log")["entries"]) if _answers(found, proposed["action"]))
-    assert lab.tell("part", index=answered, name="answer")["text"] == f"because of entry {entry}"
-    lab.approve(proposed)
-    assert running.result() == "done"
-    assert heard == ["why now?"]
-
-
-def _answers(entry: Any, action: str) -> bool:
-    return bool(entry["kind"] == "action.answered" and entry["data"]["action"] == action)
 
 
 def test_what_has_changed_since_does_not_run(client: Client, lab: Lab, beside: ThreadPoolExecutor) -> None:
@@ -357,6 +364,15 @@ def test_a_permit_for_another_action_is_refused_before_it_is_used(detoured: Clie
         detoured.execute(proposal, runs, change=CHANGE)
     assert runs.count == 0
     assert "permit.redeemed" not in lab.kinds(proposal.action)
+
+
+def test_keys_that_the_gateway_cannot_serve_are_no_forgery(detoured: Client, lab: Lab) -> None:
+    proposal, runs = approved(detoured, lab), Runs()
+    lab.tell("fault", path="/jwks.json", how={"replace": {"status": 503, "body": {"keys": []}}})
+    with pytest.raises(Unreachable, match="503"):
+        detoured.execute(proposal, runs, change=CHANGE)
+    assert "permit.redeemed" not in lab.kinds(proposal.action)
+    assert detoured.execute(proposal, runs, change=CHANGE) == "done"
 
 
 def test_a_forged_permit_is_refused(detoured: Client, lab: Lab) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
+import functools
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 
 from vidimus import AsyncClient, Changed, Client, Denied, InvalidAction, Target, requires_approval
 
-from .conftest import ROOT, Lab
+from .conftest import Lab
 
 
 def test_the_call_is_the_action_and_runs_as_it_was_approved(
@@ -22,7 +21,9 @@ def test_the_call_is_the_action_and_runs_as_it_was_approved(
     seen: list[Any] = []
 
     @requires_approval(
-        client=client, target=Target("billing", "refunds", "prod"), intent=lambda order, *_, **__: f"{order} broke"
+        client=client,
+        target=Target(system="billing", resource="refunds", environment="prod"),
+        intent=lambda order, *_, **__: f"{order} broke",
     )
     def refund(order: str, cents: int = 100, *notes: str, tags: list[str] | None = None) -> int:
         seen.append((order, cents, notes, tags))
@@ -93,17 +94,18 @@ async def test_an_async_function_is_held_too(async_client: AsyncClient, lab: Lab
     assert await task == "ADA"
 
 
-def test_the_first_example_of_the_readme_runs(lab: Lab, beside: ThreadPoolExecutor) -> None:
-    readme = (ROOT / "sdk/python/README.md").read_text()
-    example = readme.split("```python\n", 1)[1].split("```", 1)[0]
-    command = [sys.executable, "-c", example]
-    environment = os.environ | {"VIDIMUS_HOME": str(lab.home)}
-    running = beside.submit(subprocess.run, command, env=environment, text=True, stdout=subprocess.PIPE, check=True)
-    proposed = lab.next()
-    assert proposed["payload"]["payload"]["after"] == {"customer": "c_42", "limit": 20}
-    lab.approve(proposed)
-    assert "done: 20" in running.result().stdout
-    assert lab.outcome(proposed["action"]) == {"succeeded": {}}
+def test_a_generator_is_refused_at_once(client: Client) -> None:
+    def purge(ids: list[str]) -> Iterator[str]:
+        yield from ids
+
+    async def purge_async(ids: list[str]) -> AsyncIterator[str]:
+        for one in ids:
+            yield one
+
+    functions: list[Callable[..., Any]] = [purge, purge_async, functools.partial(purge, [])]
+    for function in functions:
+        with pytest.raises(TypeError, match="generator"):
+            requires_approval(client=client, operation="purge")(function)
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from vidimus import (
+    AlreadyRan,
     AsyncClient,
     Change,
     Client,
     Edited,
+    InvalidAction,
     Proposal,
     Unproven,
     Unreachable,
@@ -87,7 +89,8 @@ def edited_to(payload: dict[str, Any]) -> Reply:
 
 
 def prepared() -> Proposal:
-    return Proposal.of(CHANGE, "agt_0", "ab" * 32, None)
+    """As `propose` returns it."""
+    return Proposal.of(CHANGE, "agt_0", "ab" * 32, None).expiring("2099-01-01T00:00:00Z")
 
 
 @pytest.mark.parametrize("status", ["approved", "withdrawn"])
@@ -130,6 +133,21 @@ def test_an_edit_comes_back_and_is_withdrawn(asking: Asking) -> None:
         assert (caught.value.action, caught.value.after, caught.value.failures) == (NEXT, after, [])
         assert caught.value.ran is False
         assert gateway.asked[1:] == [WITHDRAW, PAYLOAD]
+
+
+def test_the_words_of_an_edit_hold_what_the_reviewer_made(asking: Asking) -> None:
+    proposal = prepared()
+    answers = view(proposal, "superseded", superseded_by=NEXT) | {WITHDRAW: ok({})}
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"after": {"note": "a\u202eb", "limit": 15}}, r'it is right: \{"limit":15,"note":"a\\u202eb"\}$'),
+        ({"after": "x" * 9000}, r'it is right: "x{3999}\.\.\. \(cut here; `after` of this error is whole\)$'),
+        ({}, "no `after`$"),
+    ]
+    for payload, words in cases:
+        client, _ = asking(answers | {PAYLOAD: edited_to(payload)})
+        with pytest.raises(Edited, match=words) as caught:
+            client.wait(proposal)
+        assert str(caught.value).isprintable()
 
 
 def test_an_edit_is_told_whatever_fails_about_it(asking: Asking) -> None:
@@ -184,3 +202,47 @@ def test_asyncio_learns_of_an_edit_too(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(Edited) as caught:
         asyncio.run(client.wait(proposal))
     assert (caught.value.action, caught.value.after) == (NEXT, 15)
+
+
+def test_an_outcome_that_is_there_comes_without_control_characters(asking: Asking) -> None:
+    proposal = prepared()
+    client, _ = asking(view(proposal, "completed", outcome={"failed": {"why": "\u009b31m \u202e \u200b"}}))
+    with pytest.raises(AlreadyRan, match="has an outcome") as caught:
+        client.wait(proposal)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("expires_at", ["", "soon"])
+def test_a_wait_needs_what_propose_returned(asking: Asking, expires_at: str) -> None:
+    client, gateway = asking({})
+    kept = prepared().expiring(expires_at).to_json()
+    with pytest.raises(InvalidAction, match="what `propose` returned"):
+        client.wait(Proposal.from_json(kept))
+    assert gateway.asked == []
+
+
+QUESTION = {"answered": False, "asked_at": "", "entry": 7, "text": {"bytes": "e30", "salt": "", "type": ""}}
+
+
+@pytest.mark.parametrize(
+    ("status", "members"),
+    [
+        ("pending", {"questions": [1]}),
+        ("pending", {"questions": [{}]}),
+        ("pending", {"questions": [QUESTION | {"answered": 0}]}),
+        ("pending", {"questions": [QUESTION | {"entry": "7"}]}),
+        ("pending", {"questions": [QUESTION | {"text": "why"}]}),
+        ("pending", {"questions": [QUESTION | {"text": {}}]}),
+        ("pending", {"questions": [QUESTION | {"text": {"bytes": 1}}]}),
+        ("pending", {"questions": [QUESTION | {"text": {"bytes": "="}}]}),
+        ("denied", {"reason": {}}),
+        ("denied", {"reason": {"bytes": 1}}),
+        ("denied", {"reason": {"bytes": "="}}),
+        ("refused", {"policy": [1]}),
+    ],
+)
+def test_a_view_of_another_form_is_unproven(asking: Asking, status: str, members: dict[str, Any]) -> None:
+    proposal = prepared()
+    client, _ = asking(view(proposal, status, **members))
+    with pytest.raises(Unproven):
+        client.wait(proposal, timeout=0, on_question=lambda *_: pytest.fail("it was asked"))

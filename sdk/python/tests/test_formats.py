@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import hashlib
 import json
@@ -17,10 +18,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from typing_extensions import is_typeddict
 
-from vidimus import Change, Client, InvalidAction, NotSetUp, Proposal, Target, Unreachable, models, strict
+from vidimus import AsyncClient, Change, Client, InvalidAction, NotSetUp, Proposal, Target, Unreachable, models, strict
 from vidimus.action import commit, new_id
 from vidimus.profile import BaseUrl, Profile, file_name
-from vidimus.proof import open_checkpoint, root_of_inclusion
+from vidimus.proof import leaf_hash, open_checkpoint, read_bundle, root_of_inclusion
 from vidimus.strict import Malformed
 
 from .conftest import ROOT
@@ -82,13 +83,32 @@ def test_the_checkpoint_of_the_specification_verifies_and_any_other_does_not() -
             open_checkpoint(NOTE, key, origin)
 
 
+@pytest.mark.parametrize("members", [{"log_key": 1}, {"log_key": "a"}, {"origin": 1}, {"permit_keys": 1}])
+def test_a_log_that_opens_in_another_form_proves_nothing(members: dict[str, Any]) -> None:
+    data = {"log_key": KEY, "origin": ORIGIN, "permit_keys": []} | members
+    leaf = {"actor": "", "data": data, "kind": "log.opened", "parts": [], "refs": [], "time": "", "v": 1}
+    written = strict.canonical(leaf)
+    entry = {"index": 0, "leaf": written.decode(), "proof": []}
+    with pytest.raises(Malformed):
+        read_bundle(strict.canonical({"checkpoint": NOTE, "entries": [entry]}), leaf_hash(written).hex())
+
+
 def test_an_action_is_canonical() -> None:
-    change = Change("rotate", after={"\ufb33": 1, "\U0001f600": 2, "b": None}, target=Target("s", "r", "e"))
+    change = Change(
+        "rotate",
+        after={"\ufb33": 1, "\U0001f600": 2, "b": None},
+        target=Target(system="s", resource="r", environment="e"),
+    )
     # RFC 8785 orders keys by UTF-16 units: the emoji comes before the letter above the surrogates.
     assert change.to_bytes().decode() == (
         '{"kind":"json","payload":{"after":{"b":null,"\U0001f600":2,"\ufb33":1},"operation":"rotate"},'
         '"target":{"environment":"e","resource":"r","system":"s"}}'
     )
+
+
+def test_a_target_says_what_each_word_is() -> None:
+    with pytest.raises(TypeError):
+        Target("vault", "staging")  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +120,7 @@ def test_an_action_is_canonical() -> None:
         Change("a\nb", after=1),
         Change("rotate", after=0.5),
         Change("rotate", after="x" * 1_048_576),
-        Change("rotate", after=1, target=Target("s", "r", 1)),  # type: ignore[arg-type]
+        Change("rotate", after=1, target=Target(environment=1)),  # type: ignore[arg-type]
     ],
 )
 def test_an_action_that_breaks_a_rule_is_refused(change: Change) -> None:
@@ -277,11 +297,11 @@ def test_an_authority_of_its_own_is_trusted_where_it_is_named(tmp_path: Path) ->
     (tmp_path / "key.pem").write_bytes(key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority, tmp_path / "key.pem")
-    hosts: list[str | None] = []
+    asked: list[tuple[str | None, str | None]] = []
 
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            hosts.append(self.headers["host"])
+            asked.append((self.headers["host"], self.headers["accept-encoding"]))
             body = strict.canonical({"action": proposal.action, "expires_at": "", "policy": [], "status": "pending"})
             self.send_response(200)
             self.end_headers()
@@ -302,7 +322,9 @@ def test_an_authority_of_its_own_is_trusted_where_it_is_named(tmp_path: Path) ->
     assert Client(home=tmp_path, tls_ca=authority).status(proposal)["status"] == "pending"
     write_home(tmp_path, url=url, tls_ca=str(authority))
     assert Client(home=tmp_path).status(proposal)["status"] == "pending"
-    assert hosts == [f"localhost:{server.server_port}"] * 2
+    assert asyncio.run(AsyncClient(home=tmp_path).status(proposal))["status"] == "pending"
+    # A proxy that compresses would make a proof unreadable once the permit is used.
+    assert asked == [(f"localhost:{server.server_port}", "identity")] * 3
     server.shutdown()
     with pytest.raises(NotSetUp, match="PEM"):
         Client(home=tmp_path, tls_ca=tmp_path / "none.pem")

@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from agents import Agent, Runner, set_tracing_disabled
 from agents.testing import ScriptedModel, assistant_message, function_call
 from langchain.agents import create_agent
+from langchain.agents.middleware import ModelRequest, ModelResponse
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.tools import ToolException, tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
-from vidimus import AsyncClient, Change, Client, Target
+from vidimus import AsyncClient, Change, Client, NotSetUp, Target
 from vidimus.integrations.langchain import ApprovalMiddleware
 from vidimus.integrations.openai_agents import Approvals
 
@@ -102,6 +104,58 @@ def test_langchain_reports_a_tool_that_failed(client: Client, lab: Lab, beside: 
     assert lab.outcome(proposed["action"]) == {"failed": {"why": "ToolFailed"}}
 
 
+def test_langchain_takes_no_name_for_a_list_of_names() -> None:
+    for wrong in ["delete_customer", [delete_account], []]:
+        with pytest.raises(TypeError, match="names of tools"):
+            ApprovalMiddleware(wrong)  # type: ignore[arg-type]
+
+
+@tool
+def delete_account(customer: str) -> str:
+    """Delete an account."""
+    return customer
+
+
+async def test_langchain_runs_no_agent_without_the_tool_that_is_held() -> None:
+    customers = Customers()
+    agent = langchain_agent(ApprovalMiddleware(["delete_custmer"]), customers)
+    with pytest.raises(NotSetUp, match="delete_custmer"):
+        agent.invoke(ASK, CONFIG)
+    with pytest.raises(NotSetUp, match="delete_custmer"):
+        await agent.ainvoke(ASK, CONFIG)
+    assert customers.deleted == []
+
+
+@pytest.mark.parametrize(
+    ("offered", "is_held"),
+    [
+        (delete_account, True),
+        ({"type": "function", "function": {"name": "delete_account"}}, True),
+        ({"type": "function", "name": "delete_account"}, True),
+        ({"name": "delete_account", "input_schema": {}}, True),
+        # What the model's provider runs does not come through the middleware.
+        ({"type": "delete_account"}, False),
+        ({"type": "delete_20260101", "name": "delete_account"}, False),
+    ],
+)
+async def test_langchain_knows_tools_of_each_form(offered: Any, is_held: bool) -> None:
+    middleware = ApprovalMiddleware(["delete_account"])
+    response = ModelResponse(result=[AIMessage("ok")])
+    request: Any = ModelRequest(model=Scripted(messages=iter([])), messages=[], tools=[offered])
+
+    async def answer(_: Any) -> ModelResponse[Any]:
+        return response
+
+    if is_held:
+        assert middleware.wrap_model_call(request, lambda _: response) is response
+        assert await middleware.awrap_model_call(request, answer) is response
+        return
+    with pytest.raises(NotSetUp):
+        middleware.wrap_model_call(request, lambda _: response)
+    with pytest.raises(NotSetUp):
+        await middleware.awrap_model_call(request, answer)
+
+
 def test_langchain_pauses_the_graph(client: Client, lab: Lab, beside: ThreadPoolExecutor) -> None:
     customers = Customers()
     middleware = ApprovalMiddleware(["delete_customer"], client=client, pause=True)
@@ -174,7 +228,7 @@ async def test_openai_tells_of_a_tool_that_failed(async_client: AsyncClient, lab
     proposed = await asyncio.to_thread(lab.next)
     await asyncio.to_thread(lab.approve, proposed)
     assert outputs(await task) == ["The tool ran and failed: ValueError"]
-    assert "failed" in lab.outcome(proposed["action"])
+    assert lab.outcome(proposed["action"]) == {"failed": {"why": "ValueError"}}
 
 
 async def test_openai_pauses_the_run(async_client: AsyncClient, lab: Lab) -> None:

@@ -61,9 +61,11 @@ export class Approvals {
     if (!execute) throw new InvalidAction(`the tool \`${name}\` has no \`execute\`: there is nothing to hold`);
     this.#held.add(name);
     const held = async (input: INPUT, call: Call): Promise<OUTPUT> => {
-      const change = this.#change(name, input);
-      // The very input that is approved, which nobody else can change.
-      const exact = strict.parse(strict.canonical(change.after as Json)) as INPUT;
+      const given = this.#change(name, input);
+      const kept = strict.canonical(given.after as Json);
+      // The very input that is approved: nobody else can change what is shown, or what runs.
+      const change = { ...given, after: strict.parse(kept) };
+      const exact = strict.parse(kept) as INPUT;
       const run = async (): Promise<OUTPUT> => await whole(execute(exact, call));
       const { ttlS } = this.#options;
       if (!pause) return await this.#asking().run(change, run, { ttlS, signal: call.abortSignal });

@@ -10,6 +10,7 @@ import {
   Edited,
   Expired,
   GatewayRefused,
+  InvalidAction,
   NotSetUp,
   Pending,
   RefusedByPolicy,
@@ -22,7 +23,7 @@ import {
   Withdrawn,
 } from './errors.js';
 import { type Reply, type Request, Transport } from './http.js';
-import type { ActionView, Question } from './models.js';
+import type { ActionView, Content, Question } from './models.js';
 import { readJwks, verifyPermit } from './permit.js';
 import { loadProfile, type Profile } from './profile.js';
 import { expectRun, readBundle } from './proof.js';
@@ -82,15 +83,17 @@ export class Client {
    * Proposes, waits, redeems, runs `run` once, reports. Returns what it returns.
    *
    * `change` may be a function that describes the change: it is called again before and after the redemption, and
-   * unless it says the same, bit for bit, nothing runs (`Changed`).
+   * unless it says the same, bit for bit, nothing runs (`Changed`). A signal, and any error of `onQuestion` or of an
+   * answer, takes the proposal back.
    */
   async run<T>(change: Describes, run: () => T | Promise<T>, options: RunOptions = {}): Promise<T> {
     let proposal = this.prepare(await describe(change), options.ttlS);
+    const hearing: Hearing = { heard: 0, answers: [], failing: false };
     try {
       proposal = await this.propose(proposal, options.signal);
-      await this.wait(proposal, options);
+      await this.#wait(proposal, options, hearing);
     } catch (error) {
-      if (!(error instanceof VidimusError)) await this.#takeBack(proposal);
+      if (!(error instanceof VidimusError) || hearing.failing) await this.#takeBack(proposal);
       throw error;
     }
     return await this.execute(proposal, run, change, options.signal);
@@ -121,21 +124,33 @@ export class Client {
    * is asked again until the action has expired.
    */
   async wait(proposal: Proposal, options: WaitOptions & { timeoutMs?: number } = {}): Promise<void> {
-    const { onQuestion, signal, timeoutMs } = options;
+    await this.#wait(proposal, options, { heard: 0, answers: [], failing: false });
+  }
+
+  async #wait(
+    proposal: Proposal,
+    { onQuestion, signal, timeoutMs }: WaitOptions & { timeoutMs?: number },
+    hearing: Hearing,
+  ): Promise<void> {
+    const expires = Date.parse(proposal.expiresAt);
+    if (Number.isNaN(expires)) {
+      throw new InvalidAction('this proposal does not say when it expires: use what `propose` returned');
+    }
     const until = timeoutMs === undefined ? undefined : Date.now() + timeoutMs;
-    let heard = 0;
     // A gateway keeps whoever asks waiting while something runs, too: so look first.
     let wait = 0;
     for (;;) {
+      let view: ActionView | undefined;
       try {
-        const view = await this.#view(proposal, { wait, heard, signal });
-        if (await this.#decided(view)) return;
-        const questions = view.questions ?? [];
-        for (const question of questions.slice(heard)) await this.#hear(proposal, question, onQuestion);
-        heard = questions.length;
+        const asked = { wait: hearing.answers.length > 0 ? 0 : wait, heard: hearing.heard, signal };
+        view = await this.#view(proposal, asked);
       } catch (error) {
-        if (!(error instanceof Unreachable) || Date.now() > Date.parse(proposal.expiresAt) + GRACE_MS) throw error;
+        if (!(error instanceof Unreachable) || Date.now() > expires + GRACE_MS) throw error;
         await pause(RETRY_MS, undefined, { signal });
+      }
+      if (view) {
+        if (await this.#decided(view)) return;
+        await this.#hear(proposal, view.questions ?? [], hearing, { onQuestion, signal });
       }
       if (until !== undefined && Date.now() >= until) throw new Pending(proposal);
       const left = until === undefined ? MAX_WAIT_S : Math.max(1, Math.floor((until - Date.now()) / 1000));
@@ -150,8 +165,7 @@ export class Client {
 
   /** Answers the question of that entry. The answer is logged as the agent's claim and decides nothing. */
   async answer(proposal: Proposal, question: number, text: string): Promise<void> {
-    const body = strict.canonical({ question, text: { ...textContent(text) } });
-    const request: Request = { method: 'POST', path: `/v1/actions/${proposal.action}/answers`, body };
+    const request = answering(proposal, question, text);
     // The same text and salt are the same answer, so a lost one is sent once more.
     const reply = await this.#transport.send(request).catch((error: unknown) => {
       if (!(error instanceof Unreachable && error.sent)) throw error;
@@ -184,7 +198,7 @@ export class Client {
       signal?.throwIfAborted();
       begun = performance.now();
       started = true;
-      const result = await run();
+      const result = whole(await run());
       await this.#report(proposal, performance.now() - begun, { succeeded: {} });
       return result;
     } catch (error) {
@@ -202,6 +216,7 @@ export class Client {
     const digest = await expectSame(proposal, change);
     const token = await this.#permit(proposal);
     const keys = await this.#transport.send({ method: 'GET', path: '/.well-known/jwks.json' });
+    this.#expectSuccess(keys);
     verifyPermit(token, readJwks(keys.body), { audience: executor, action: proposal.action, digest, agent });
     signal?.throwIfAborted();
     try {
@@ -305,16 +320,36 @@ export class Client {
     return new Edited(successor, after, failures);
   }
 
-  /** Hands a new open question over; text that comes back is the answer. */
-  async #hear(proposal: Proposal, question: Question, onQuestion: OnQuestion | undefined): Promise<void> {
-    if (question.answered) return;
-    const text = strict.decode(question.text.bytes).toString();
-    if (!onQuestion) {
-      this.#warn(`a reviewer asks about ${proposal.action}: ${visible(text)}`);
-      return;
+  /** Hands new open questions over; text that comes back is the answer. */
+  async #hear(proposal: Proposal, questions: Question[], hearing: Hearing, options: WaitOptions): Promise<void> {
+    hearing.failing = true;
+    const fresh = questions.slice(hearing.heard);
+    hearing.heard += fresh.length;
+    for (const question of fresh.filter(({ answered }) => !answered)) {
+      const text = textOf(question.text);
+      if (!options.onQuestion) {
+        this.#warn(`a reviewer asks about ${proposal.action}: ${visible(text)}`);
+        continue;
+      }
+      const answer = await options.onQuestion(question, text);
+      if (answer !== undefined) hearing.answers.push(answering(proposal, question.entry, answer));
     }
-    const answer = await onQuestion(question, text);
-    if (answer !== undefined) await this.answer(proposal, question.entry, answer);
+    await this.#sendAnswers(hearing, options.signal);
+    hearing.failing = false;
+  }
+
+  /** Those that a gateway that is down does not get are kept: the same text and salt are the same answer. */
+  async #sendAnswers({ answers }: Hearing, signal: AbortSignal | undefined): Promise<void> {
+    for (let [request] = answers; request; [request] = answers) {
+      try {
+        this.#expectSuccess(await this.#transport.send({ ...request, signal }));
+      } catch (error) {
+        if (error instanceof Unreachable) return await pause(RETRY_MS, undefined, { signal });
+        // It was decided or answered meanwhile. Which, the next status says.
+        if (!(error instanceof GatewayRefused && error.status === 409)) throw error;
+      }
+      answers.shift();
+    }
   }
 
   async #view(
@@ -328,10 +363,11 @@ export class Client {
     );
     try {
       ['action', 'expires_at', 'status'].forEach((name) => strict.string(body[name], `\`${name}\``));
-      strict.array(body['policy'], '`policy`');
+      strict.array(body['policy'], '`policy`').forEach((one) => strict.string(one, '`policy`'));
+      if (body['reason'] !== undefined) strict.string(strict.object(body['reason'], '`reason`')['bytes'], '`bytes`');
       if (body['superseded_by'] !== undefined) strict.string(body['superseded_by'], '`superseded_by`');
       if (![undefined, true, false].includes(body['paused'] as boolean)) throw new Malformed('`paused` is no boolean');
-      if (body['questions'] !== undefined) strict.array(body['questions'], '`questions`');
+      strict.array(body['questions'] ?? [], '`questions`').forEach(expectQuestion);
     } catch (error) {
       throw new Unproven(`the action's view cannot be read: ${String(error)}`, { cause: error });
     }
@@ -378,6 +414,16 @@ export class Client {
   }
 }
 
+/**
+ * What a wait has heard, and answers that the gateway has not got yet. While `failing` an error is one of the user's
+ * code or of an answer, whatever its class.
+ */
+interface Hearing {
+  heard: number;
+  answers: Request[];
+  failing: boolean;
+}
+
 /** The answer to a redemption, not judged yet. */
 interface Redeemed {
   token: string;
@@ -387,6 +433,21 @@ interface Redeemed {
 
 async function describe(change: Describes): Promise<Change> {
   return typeof change === 'function' ? await change() : change;
+}
+
+/** Refuses what runs only while it is read. */
+function whole<T>(result: T): T {
+  if (typeof result === 'object' && result !== null && 'next' in result && typeof result.next === 'function') {
+    if (Symbol.iterator in result || Symbol.asyncIterator in result) {
+      throw new TypeError('the function returned an iterator, which has not run yet: return what it is to yield');
+    }
+  }
+  return result;
+}
+
+function answering(proposal: Proposal, question: number, text: string): Request {
+  const body = strict.canonical({ question, text: { ...textContent(text) } });
+  return { method: 'POST', path: `/v1/actions/${proposal.action}/answers`, body };
 }
 
 /** The digest of what would run now, if that is what was proposed. */
@@ -420,7 +481,11 @@ function acknowledged(ack: JsonObject, proposal: Proposal): string {
     const payload = parts.find((part) => part['name'] === 'payload');
     const data = strict.object(leaf['data'], 'data');
     const ours = data['action'] === proposal.action && payload?.['commit'] === proposal.digest;
-    if (leaf['kind'] === 'action.proposed' && ours) return strict.string(data['expires_at'], 'expires_at');
+    if (leaf['kind'] === 'action.proposed' && ours) {
+      const time = strict.string(data['expires_at'], 'expires_at');
+      if (Number.isNaN(Date.parse(time))) throw new Malformed('`expires_at` is no time');
+      return time;
+    }
   } catch (error) {
     throw new Unproven('the acknowledgement cannot be read', { cause: error });
   }
@@ -436,7 +501,7 @@ function decided(view: ActionView): boolean {
       if (view.paused) throw new Withdrawn(PAUSED);
       return true;
     case 'denied':
-      throw new Denied(view.reason ? strict.decode(view.reason.bytes).toString() : '');
+      throw new Denied(view.reason ? textOf(view.reason) : '');
     case 'expired':
       throw new Expired('expired: nobody decided in time. Nothing has run');
     case 'withdrawn':
@@ -446,9 +511,24 @@ function decided(view: ActionView): boolean {
     case 'redeemed':
       throw new Unknown(view.action, 'its permit was used already, and it has no outcome');
     case 'completed':
-      throw new AlreadyRan(`${view.action} has an outcome already: ${strict.canonical(view.outcome ?? null)}`);
+      throw new AlreadyRan(`${view.action} has an outcome already: ${visible(strict.canonical(view.outcome ?? null))}`);
     default:
       throw new UpgradeNeeded(`the status \`${view.status}\` of ${view.action}`);
+  }
+}
+
+function expectQuestion(value: Json): void {
+  const question = strict.object(value, 'a question');
+  if (typeof question['answered'] !== 'boolean') throw new Malformed('`answered` is no boolean');
+  strict.integer(question['entry'], '`entry`');
+  strict.string(strict.object(question['text'], '`text`')['bytes'], '`bytes`');
+}
+
+function textOf(content: Content): string {
+  try {
+    return strict.decode(content.bytes).toString();
+  } catch (error) {
+    throw new Unproven('a text of the gateway cannot be read', { cause: error });
   }
 }
 

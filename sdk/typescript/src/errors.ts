@@ -5,7 +5,9 @@
  */
 
 import type { Proposal } from './action.js';
-import type { Json } from './strict.js';
+import { canonical, type Json } from './strict.js';
+
+const MAX_SHOWN = 4000;
 
 /** The text without characters that a terminal or a log would act on. */
 export function visible(text: string): string {
@@ -57,10 +59,17 @@ export class Edited extends VidimusError {
       [
         `a reviewer edited it into ${visible(action)}; nothing has run, and neither will that one`,
         ...failures.map(visible),
-        "Propose the reviewer's version (`after` of this error) if it is right",
+        after === undefined ? "The reviewer's version has no `after`" : version(after),
       ].join('. '),
     );
   }
+}
+
+/** For a model too, which gets an error's words alone. */
+function version(after: Json): string {
+  const shown = visible(canonical(after));
+  const cut = shown.length > MAX_SHOWN ? '... (cut here; `after` of this error is whole)' : '';
+  return `Propose the reviewer's version if it is right: ${shown.slice(0, MAX_SHOWN).toWellFormed()}${cut}`;
 }
 
 /** The policy refused it before anybody was asked. `policy` are its words. */

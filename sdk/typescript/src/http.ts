@@ -94,7 +94,12 @@ export class Transport {
 
   #open(request: Request): ClientRequest {
     const { url, token } = this.#profile;
-    const headers: Record<string, string> = { authorization: `Bearer ${token()}`, host: url.authority };
+    const headers: Record<string, string> = {
+      // What a proxy has compressed is not read, and a proof comes only once.
+      'accept-encoding': 'identity',
+      authorization: `Bearer ${token()}`,
+      host: url.authority,
+    };
     if (request.body !== undefined) headers['content-type'] = 'application/json';
     const options = {
       agent: false as const,

@@ -19,6 +19,7 @@ export {
   Unreachable,
   UpgradeNeeded,
   VidimusError,
+  visible,
   Withdrawn,
 } from './errors.js';
 export type { ActionView, Content, Question } from './models.js';

@@ -52,6 +52,7 @@ export function readPermitKey(key: JsonObject): PermitKey {
   if (createHash('sha256').update(jwk).digest('base64url') !== kid) {
     throw new Malformed("a permit key's id is not its thumbprint");
   }
+  if (strict.decode(x).length !== 32) throw new Malformed('a permit key has not 32 bytes');
   return { kid, x };
 }
 

@@ -72,6 +72,17 @@ describe('a tool of the AI SDK', () => {
     assert.deepEqual(await lab.outcome(proposed.action), { succeeded: {} });
   });
 
+  it('runs what is shown, whatever becomes of its input', async () => {
+    const { tools, removed } = held(false);
+    const input = { customer: 'c_42' };
+    const running = tools['remove']?.execute?.(input, { toolCallId: 'call_1', messages: [] });
+    input.customer = 'c_43';
+    const proposed = await lab.next();
+    await lab.approve(proposed);
+    await running;
+    assert.deepEqual([proposed.payload.payload.after, removed], [{ customer: 'c_42' }, ['c_42']]);
+  });
+
   it('tells the model of a denial', async () => {
     const { tools, removed } = held(false);
     const model = scripted();

@@ -3,8 +3,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -137,28 +135,6 @@ describe('an action', () => {
     assert.equal((await lab.entries(proposed.action)).at(-1).data.resolution, 'withdrawn');
   });
 
-  it('is asked about, and the answer is logged', async () => {
-    const heard: string[] = [];
-    const running = client.run(CHANGE, () => 'done', {
-      onQuestion: (question, text) => {
-        heard.push(text);
-        return `because of entry ${question.entry}`;
-      },
-    });
-    const proposed = await lab.next();
-    const { entry } = await lab.tell('ask', { action: proposed.action, text: 'why now?' });
-    while (!(await lab.kinds(proposed.action)).includes('action.answered')) await pause(20);
-    const { entries } = await lab.tell('log');
-    const index = entries.findIndex(
-      (found: { kind: string; data: { action: string } }) =>
-        found.kind === 'action.answered' && found.data.action === proposed.action,
-    );
-    assert.equal((await lab.tell('part', { index, name: 'answer' })).text, `because of entry ${entry}`);
-    await lab.approve(proposed);
-    assert.equal(await running, 'done');
-    assert.deepEqual(heard, ['why now?']);
-  });
-
   it('that has changed since does not run', async () => {
     let limit = 10;
     const running = refusal(
@@ -201,6 +177,28 @@ describe('an action', () => {
     assert.deepEqual(ran.sort(), wanted.sort());
     const denied = results.filter((one) => one.status === 'rejected' && one.reason instanceof vidimus.Denied);
     assert.deepEqual([ran.length, denied.length], [10, 10]);
+  });
+});
+
+describe('a result', () => {
+  it('that has not run yet is no success', async () => {
+    let ran = 0;
+    function* later(): Generator<number> {
+      yield ++ran;
+    }
+    async function* laterAsync(): AsyncGenerator<number> {
+      yield ++ran;
+    }
+    for (const run of [later, laterAsync, async () => later()]) {
+      const proposal = await approved(client);
+      const error = await refusal(client.execute<unknown>(proposal, run, CHANGE));
+      assert(error instanceof TypeError);
+      assert.match(error.message, /has not run yet/);
+      assert.deepEqual(await lab.outcome(proposal.action), { failed: { why: 'TypeError' } });
+    }
+    assert.equal(ran, 0);
+    const proposal = await approved(client);
+    assert.deepEqual(await client.execute(proposal, () => [1], CHANGE), [1]);
   });
 });
 
@@ -248,6 +246,13 @@ describe('a gateway', () => {
     assert(error instanceof vidimus.Unproven);
     assert.match(error.message, /another action/);
     assert(!(await lab.kinds(proposal.action)).includes('permit.redeemed'));
+  });
+
+  it('that cannot serve its keys is no forger', async () => {
+    const proposal = await approved(detoured);
+    await lab.fault('/jwks.json', { replace: { status: 503, body: { keys: [] } } });
+    assert(await refusal(detoured.execute(proposal, assert.fail, CHANGE)) instanceof vidimus.Unreachable);
+    assert.equal(await detoured.execute(proposal, () => 'done', CHANGE), 'done');
   });
 
   it('with a forged permit runs nothing', async () => {
@@ -333,6 +338,18 @@ describe('a gateway', () => {
     await lab.approve(await lab.next());
     await lab.fault(proposal.action, { merge: { status: 'postponed' } });
     assert(await refusal(detoured.wait(proposal)) instanceof vidimus.UpgradeNeeded);
+    const { entries } = JSON.parse(await fetched(detoured, 'POST', '/v1/actions', proposal.body()));
+    for (const time of ['""', '"soon"', '7']) {
+      const fresh = detoured.prepare(CHANGE);
+      const { leaf } = entries[0];
+      const ours = leaf
+        .replace(proposal.action, fresh.action)
+        .replace(proposal.digest, fresh.digest)
+        .replace(/"expires_at":"[^"]*"/, `"expires_at":${time}`);
+      await lab.fault('/v1/actions', { merge: { entries: [{ ...entries[0], leaf: ours }] } });
+      assert.match((await refusal(detoured.propose(fresh))).message, /cannot be read/);
+      await lab.next();
+    }
     await lab.fault('/v1/actions', { merge: { entries: [] } });
     assert.match((await refusal(detoured.propose(detoured.prepare(CHANGE)))).message, /cannot be read/);
     await lab.next();
@@ -399,23 +416,6 @@ describe('what was redeemed', () => {
   it('is of its own agent', async () => {
     const proposal = await approved(client);
     assert(await refusal(detoured.execute(proposal, assert.fail, CHANGE)) instanceof vidimus.NotSetUp);
-  });
-});
-
-describe('the README', () => {
-  it('has a first example that runs', async () => {
-    const readme = readFileSync('README.md', 'utf8');
-    const example = /```ts\n(.*?)```/s.exec(readme)?.[1] ?? '';
-    // Inside the package, so that it finds what is published.
-    writeFileSync('build/example.mjs', example);
-    const env = { ...process.env, VIDIMUS_HOME: lab.home };
-    const child = spawn(process.execPath, ['build/example.mjs'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
-    const printed = text(child.stdout);
-    const proposed = await lab.next();
-    assert.deepEqual(proposed.payload.payload.after, { customer: 'c_42', limit: 20 });
-    await lab.approve(proposed);
-    assert.match(await printed, /^done: 20$/m);
-    assert.deepEqual(await lab.outcome(proposed.action), { succeeded: {} });
   });
 });
 

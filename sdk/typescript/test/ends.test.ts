@@ -1,6 +1,7 @@
 /** Pauses and edits, by answers that follow docs/spec/api.md: the lab's person neither pauses nor edits. */
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,7 +10,16 @@ import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 
 import { newId, Proposal } from '../src/action.js';
-import { Client, Edited, Unproven, Withdrawn } from '../src/index.js';
+import {
+  AlreadyRan,
+  Client,
+  Edited,
+  InvalidAction,
+  readJwks,
+  Unproven,
+  verifyPermit,
+  Withdrawn,
+} from '../src/index.js';
 import * as strict from '../src/strict.js';
 import type { JsonObject } from '../src/strict.js';
 import { refusal } from './lab.js';
@@ -21,16 +31,19 @@ const CHANGE = { operation: 'raise_limit', after: { limit: 20 } };
 const NEXT = newId('act_');
 const [WITHDRAW, PAYLOAD] = [`POST /v1/actions/${NEXT}/withdraw`, `GET /v1/actions/${NEXT}/payload`];
 const DONE: Answer = [200, {}];
-const proposal = Proposal.of(CHANGE, 'agt_0', LOG);
+/** As `propose` returns it. */
+const proposal = Proposal.of(CHANGE, 'agt_0', LOG).expiring('2099-01-01T00:00:00Z');
 
 const home = mkdtempSync(join(tmpdir(), 'vidimus-sdk-'));
 let answers: { [route: string]: Answer } = {};
 let asked: string[] = [];
 let client: Client;
+const encodings = new Set<unknown>();
 
 const server = createServer((request, response) => {
   const route = `${request.method} ${request.url?.split('?')[0]}`;
   asked.push(route);
+  encodings.add(request.headers['accept-encoding']);
   const answer = answers[route];
   // What has no answer is as a gateway that goes away.
   if (!answer) return void request.destroy();
@@ -125,6 +138,17 @@ describe('an edit', () => {
     }
   });
 
+  it('stands in the words of the error', async () => {
+    for (const [payload, words] of [
+      [{ after: { note: 'a\u202eb', limit: 15 } }, /it is right: \{"limit":15,"note":"a\\u\{202e\}b"\}$/],
+      [{ after: 'x'.repeat(9000) }, /it is right: "x{3999}\.\.\. \(cut here; `after` of this error is whole\)$/],
+      [{}, /no `after`$/],
+    ] as const) {
+      answers = { ...superseded, [WITHDRAW]: DONE, [PAYLOAD]: editedTo(payload) };
+      assert.match((await edited()).message, words);
+    }
+  });
+
   it('is told whatever fails about it', async () => {
     const payload = editedTo({ after: 15, operation: 'raise_limit' });
     const cases: [Answer | undefined, Answer, number | undefined, RegExp[]][] = [
@@ -159,5 +183,64 @@ describe('an edit', () => {
       assert(await refusal(client.wait(proposal)) instanceof Unproven);
       assert.equal(asked.length, 1);
     }
+  });
+});
+
+describe('an outcome that is there', () => {
+  it('comes without control characters', async () => {
+    answers = view('completed', { outcome: { failed: { why: '\u009b31m \u202e \u200b' } } });
+    const error = await refusal(client.wait(proposal));
+    assert(error instanceof AlreadyRan);
+    assert.doesNotMatch(error.message, /[\p{C}\p{Zl}\p{Zp}]/u);
+  });
+});
+
+describe('a wait', () => {
+  it('needs what `propose` returned', async () => {
+    answers = {};
+    for (const expiresAt of ['', 'soon']) {
+      const kept = Proposal.fromJson(proposal.expiring(expiresAt).toJson());
+      const error = await refusal(client.wait(kept, { signal: AbortSignal.timeout(5000) }));
+      assert(error instanceof InvalidAction, String(error));
+      assert.match(error.message, /what `propose` returned/);
+    }
+    assert.deepEqual(asked, []);
+  });
+
+  it('takes no view of another form', async () => {
+    const question = { answered: false, asked_at: '', entry: 7, text: { bytes: 'e30', salt: '', type: '' } };
+    const cases: [string, JsonObject][] = [
+      ['pending', { questions: [1] }],
+      ['pending', { questions: [null] }],
+      ['pending', { questions: [{}] }],
+      ['pending', { questions: [{ ...question, answered: 0 }] }],
+      ['pending', { questions: [{ ...question, entry: '7' }] }],
+      ['pending', { questions: [{ ...question, text: 'why' }] }],
+      ['pending', { questions: [{ ...question, text: {} }] }],
+      ['pending', { questions: [{ ...question, text: { bytes: '=' } }] }],
+      ['denied', { reason: 1 }],
+      ['denied', { reason: {} }],
+      ['denied', { reason: { bytes: 1 } }],
+      ['denied', { reason: { bytes: '=' } }],
+      ['refused', { policy: [1] }],
+    ];
+    for (const [status, members] of cases) {
+      answers = view(status, members);
+      const error = await refusal(client.wait(proposal, { timeoutMs: 0, onQuestion: () => assert.fail('asked') }));
+      assert(error instanceof Unproven, `${JSON.stringify(members)}: ${error}`);
+    }
+  });
+
+  it('asks for answers that are not compressed', () => assert.deepEqual([...encodings], ['identity']));
+});
+
+describe('a key', () => {
+  it('of another length is no key', () => {
+    const x = Buffer.alloc(31).toString('base64url');
+    const kid = createHash('sha256').update(strict.canonical({ crv: 'Ed25519', kty: 'OKP', x })).digest('base64url');
+    const head = Buffer.from(strict.canonical({ alg: 'EdDSA', kid, typ: 'vidimus-permit+jwt' })).toString('base64url');
+    const served = Buffer.from(strict.canonical({ keys: [{ crv: 'Ed25519', kid, kty: 'OKP', x }] }));
+    const wanted = { audience: '', action: '', digest: '' };
+    assert.throws(() => verifyPermit(`${head}.e30.AA`, readJwks(served), wanted), Unproven);
   });
 });

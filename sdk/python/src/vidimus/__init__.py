@@ -20,6 +20,7 @@ from .errors import (
     UpgradeNeeded,
     VidimusError,
     Withdrawn,
+    visible,
 )
 from .models import ActionView, Question
 from .permit import Permit, PermitKey, read_jwks, verify_permit
@@ -53,4 +54,5 @@ __all__ = [
     "read_jwks",
     "requires_approval",
     "verify_permit",
+    "visible",
 ]

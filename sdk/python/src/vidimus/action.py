@@ -29,7 +29,7 @@ _RUN = re.compile(r"[!-~]{1,128}")
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Target:
     """Where an action runs, in the proposer's words."""
 

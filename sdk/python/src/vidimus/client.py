@@ -60,7 +60,8 @@ class Client(_Base):
 
         `change` may be a function that describes the change: it is called again before and after the redemption, and
         unless it says the same, bit for bit, nothing runs (`Changed`). `on_question` gets what a reviewer asks and its
-        text; what it returns is the answer. Ctrl-C while it waits takes the proposal back.
+        text; what it returns is the answer. Ctrl-C while it waits, or an error of `on_question` or of an answer, takes
+        the proposal back.
         """
         describe = _describer(change)
         proposal = self.prepare(_no_awaitable(describe()), ttl_s=ttl_s)
@@ -73,7 +74,7 @@ class Client(_Base):
 
     def wait(self, proposal: Proposal, *, timeout: float | None = None, on_question: OnQuestion | None = None) -> None:
         """Returns once it is approved. After `timeout` seconds it is `Pending`."""
-        self._drive(flow.wait(self.profile, proposal, timeout, on_question))
+        self._drive(flow.wait(self.profile, proposal, timeout, flow.Hearing(on_question)))
 
     def status(self, proposal: Proposal) -> ActionView:
         """Where it stands, without waiting."""
@@ -123,7 +124,7 @@ class Client(_Base):
             return self._transport.send(step)
         if isinstance(step, Pause):
             return time.sleep(step.seconds)
-        return _no_awaitable(step.function())
+        return _whole(_no_awaitable(step.function()))
 
 
 class AsyncClient(_Base):
@@ -158,7 +159,7 @@ class AsyncClient(_Base):
         self, proposal: Proposal, *, timeout: float | None = None, on_question: AsyncOnQuestion | None = None
     ) -> None:
         """As `Client.wait`."""
-        await self._drive(flow.wait(self.profile, proposal, timeout, on_question))
+        await self._drive(flow.wait(self.profile, proposal, timeout, flow.Hearing(on_question)))
 
     async def status(self, proposal: Proposal) -> ActionView:
         """As `Client.status`."""
@@ -209,11 +210,17 @@ class AsyncClient(_Base):
         if isinstance(step, Pause):
             return await asyncio.sleep(step.seconds)
         result = step.function()
-        return await result if inspect.isawaitable(result) else result
+        return _whole(await result if inspect.isawaitable(result) else result)
 
 
 def _describer(change: Change | Callable[[], Any]) -> Callable[[], Any]:
     return (lambda: change) if isinstance(change, Change) else change
+
+
+def _whole(result: Any) -> Any:
+    if inspect.isgenerator(result) or inspect.isasyncgen(result):
+        raise TypeError("the function returned a generator, which has not run yet: return what it is to yield")
+    return result
 
 
 def _no_awaitable(result: Any) -> Any:

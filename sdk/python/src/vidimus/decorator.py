@@ -38,6 +38,8 @@ def requires_approval(
     """
 
     def hold(function: Callable[P, T]) -> Callable[P, T]:
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError("a generator runs only while it is read: hold a function that returns what it is to yield")
         held = _Held(function, operation, target, before, intent, run)
         clients = _Clients(client)
         if inspect.iscoroutinefunction(function):

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from . import strict
+
 if TYPE_CHECKING:
     from .action import Proposal
+
+MAX_SHOWN = 4000
 
 
 def visible(text: str) -> str:
@@ -64,8 +68,15 @@ class Edited(VidimusError):
         self.failures = failures
         said = [f"a reviewer edited it into {visible(action)}; nothing has run, and neither will that one"]
         said += map(visible, failures)
-        said.append("Propose the reviewer's version (`after` of this error) if it is right")
+        said.append("The reviewer's version has no `after`" if after is None else _version(after))
         super().__init__(". ".join(said))
+
+
+def _version(after: Any) -> str:
+    """For a model too, which gets an error's words alone."""
+    shown = visible(strict.canonical(after).decode())
+    cut = "... (cut here; `after` of this error is whole)" if len(shown) > MAX_SHOWN else ""
+    return f"Propose the reviewer's version if it is right: {shown[:MAX_SHOWN]}{cut}"
 
 
 class RefusedByPolicy(VidimusError):
@@ -137,6 +148,10 @@ class AlreadyRan(VidimusError):
     """The action has an outcome already. It is not run again."""
 
     ran: ClassVar[bool | None] = True
+
+
+class ToolFailed(Exception):
+    """A tool of an agent framework ran and failed. Its cause, where there is one, is the tool's own error."""
 
 
 class Unknown(VidimusError):

@@ -9,7 +9,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -23,9 +23,11 @@ from .errors import (
     Edited,
     Expired,
     GatewayRefused,
+    InvalidAction,
     NotSetUp,
     Pending,
     RefusedByPolicy,
+    ToolFailed,
     Unknown,
     Unproven,
     Unreachable,
@@ -35,7 +37,7 @@ from .errors import (
     visible,
 )
 from .http import Reply, Request
-from .models import ActionView, Question
+from .models import ActionView, Content, Question
 from .permit import read_jwks, verify_permit
 from .profile import Profile
 from .proof import read_bundle
@@ -101,6 +103,19 @@ Describe = Callable[[], Any]
 OnQuestion = Callable[[Question, str], Any]
 
 
+@dataclass
+class Hearing:
+    """What a wait has heard, and answers that the gateway has not got yet.
+
+    While `failing` an error is one of the user's code or of an answer, whatever its class.
+    """
+
+    on_question: OnQuestion | None
+    heard: int = 0
+    answers: list[Request] = field(default_factory=list)
+    failing: bool = False
+
+
 def propose(profile: Profile, proposal: Proposal) -> Flow[Proposal]:
     """Proposes. The same bytes again are the same proposal, so a lost answer is asked for once more."""
     request = Request("POST", "/v1/actions", strict.canonical(proposal.body()))
@@ -122,25 +137,26 @@ def status(profile: Profile, proposal: Proposal, wait_s: int = 0, questions: int
     return _view(_body(profile, reply), proposal)
 
 
-def wait(profile: Profile, proposal: Proposal, timeout: float | None, on_question: OnQuestion | None) -> Flow[None]:
+def wait(profile: Profile, proposal: Proposal, timeout: float | None, hearing: Hearing) -> Flow[None]:
     """Waits until it is approved; every other end is an error. One that is down is asked again until it expires."""
+    try:
+        expires_s = _seconds(proposal.expires_at)
+    except ValueError as error:
+        raise InvalidAction("this proposal does not say when it expires: use what `propose` returned") from error
     until = None if timeout is None else time.monotonic() + timeout
-    heard = 0
     # A gateway keeps whoever asks waiting while something runs, too: so look first.
     wait_s = 0
     while True:
         try:
-            view = yield from status(profile, proposal, wait_s, heard)
+            view = yield from status(profile, proposal, 0 if hearing.answers else wait_s, hearing.heard)
         except Unreachable:
-            if time.time() > _seconds(proposal.expires_at) + GRACE_S:
+            if time.time() > expires_s + GRACE_S:
                 raise
             yield Pause(RETRY_S)
         else:
             if (yield from decided(profile, view)):
                 return
-            questions = view.get("questions", [])
-            yield from _hear(profile, proposal, questions[heard:], on_question)
-            heard = len(questions)
+            yield from _hear(profile, proposal, view, hearing)
         if until is not None and time.monotonic() >= until:
             raise Pending(proposal)
         wait_s = MAX_WAIT_S if until is None else min(MAX_WAIT_S, max(1, int(until - time.monotonic())))
@@ -148,8 +164,7 @@ def wait(profile: Profile, proposal: Proposal, timeout: float | None, on_questio
 
 def answer(profile: Profile, proposal: Proposal, question: int, text: str) -> Flow[None]:
     """Answers a question. A lost answer is sent once more: the same text and salt are the same answer."""
-    body = strict.canonical({"question": question, "text": text_content(text)})
-    request = Request("POST", f"/v1/actions/{proposal.action}/answers", body)
+    request = _answering(proposal, question, text)
     try:
         reply = yield request
     except Unreachable as error:
@@ -157,6 +172,11 @@ def answer(profile: Profile, proposal: Proposal, question: int, text: str) -> Fl
             raise
         reply = yield request
     _body(profile, reply)
+
+
+def _answering(proposal: Proposal, question: int, text: str) -> Request:
+    body = strict.canonical({"question": question, "text": text_content(text)})
+    return Request("POST", f"/v1/actions/{proposal.action}/answers", body)
 
 
 def withdraw(profile: Profile, proposal: Proposal) -> Flow[None]:
@@ -168,13 +188,14 @@ def withdraw(profile: Profile, proposal: Proposal) -> Flow[None]:
 def approve(
     profile: Profile, proposal: Proposal, timeout: float | None, on_question: OnQuestion | None
 ) -> Flow[Proposal]:
-    """Proposes and waits. Ctrl-C, cancellation and any error of the user's code withdraw it."""
+    """Proposes and waits. Ctrl-C, cancellation and any error of the user's code or of an answer withdraw it."""
+    hearing = Hearing(on_question)
     try:
         proposal = yield from propose(profile, proposal)
-        yield from wait(profile, proposal, timeout, on_question)
-    except VidimusError:
-        raise
-    except BaseException:
+        yield from wait(profile, proposal, timeout, hearing)
+    except BaseException as failed:
+        if isinstance(failed, VidimusError) and not hearing.failing:
+            raise
         try:
             yield from withdraw(profile, proposal)
         except VidimusError as error:
@@ -199,7 +220,8 @@ def execute(profile: Profile, proposal: Proposal, describe: Describe, function: 
         result = yield Call(function)
     except BaseException as error:
         # The words of an error may hold what must not be logged for ever; its name does not.
-        yield from report(profile, proposal, _since(begun), type(error).__name__, isinstance(error, Exception))
+        own = (isinstance(error, ToolFailed) and error.__cause__) or error
+        yield from report(profile, proposal, _since(begun), type(own).__name__, isinstance(error, Exception))
         raise
     yield from report(profile, proposal, _since(begun), None)
     return result
@@ -248,7 +270,7 @@ def decided(profile: Profile, view: ActionView) -> Flow[bool]:
     if found in ("pending", "approved"):
         return found == "approved"
     if found == "denied":
-        raise Denied(_text(view["reason"]["bytes"]) if "reason" in view else "")
+        raise Denied(_text(view["reason"]) if "reason" in view else "")
     if found == "expired":
         raise Expired("expired: nobody decided in time. Nothing has run")
     if found == "withdrawn":
@@ -260,7 +282,8 @@ def decided(profile: Profile, view: ActionView) -> Flow[bool]:
     if found == "redeemed":
         raise Unknown(view["action"], "its permit was used already, and it has no outcome")
     if found == "completed":
-        raise AlreadyRan(f"{view['action']} has an outcome already: {strict.canonical(view.get('outcome')).decode()}")
+        outcome = visible(strict.canonical(view.get("outcome")).decode())
+        raise AlreadyRan(f"{view['action']} has an outcome already: {outcome}")
     raise UpgradeNeeded(f"the status `{found}` of {view['action']}")
 
 
@@ -291,6 +314,7 @@ def _redeem(profile: Profile, proposal: Proposal, describe: Describe) -> Flow[Re
     digest = yield from expect_same(proposal, describe)
     token = yield from _permit(profile, proposal)
     keys = yield Request("GET", "/.well-known/jwks.json")
+    _expect_success(profile, keys)
     verify_permit(
         token,
         read_jwks(keys.body),
@@ -331,20 +355,39 @@ def _permit(profile: Profile, proposal: Proposal) -> Flow[str]:
     return token
 
 
-def _hear(
-    profile: Profile, proposal: Proposal, questions: list[Question], on_question: OnQuestion | None
-) -> Flow[None]:
+def _hear(profile: Profile, proposal: Proposal, view: ActionView, hearing: Hearing) -> Flow[None]:
     """Hands new open questions over; text that comes back is the answer."""
+    hearing.failing = True
+    questions = view.get("questions", [])[hearing.heard :]
+    hearing.heard += len(questions)
     for question in questions:
         if question["answered"]:
             continue
-        text = _text(question["text"]["bytes"])
-        if on_question is None:
+        text = _text(question["text"])
+        if hearing.on_question is None:
             _LOG.warning("a reviewer asks about %s: %s", proposal.action, visible(text))
             continue
-        found = yield Call(partial(on_question, question, text))
+        found = yield Call(partial(hearing.on_question, question, text))
         if found is not None:
-            yield from answer(profile, proposal, question["entry"], found)
+            hearing.answers.append(_answering(proposal, question["entry"], found))
+    yield from _send_answers(profile, hearing)
+    hearing.failing = False
+
+
+def _send_answers(profile: Profile, hearing: Hearing) -> Flow[None]:
+    """Those that a gateway that is down does not get are kept: the same text and salt are the same answer."""
+    try:
+        while hearing.answers:
+            reply = yield hearing.answers[0]
+            try:
+                _expect_success(profile, reply)
+            except GatewayRefused as error:
+                # It was decided or answered meanwhile. Which, the next status says.
+                if error.status != 409:
+                    raise
+            hearing.answers.pop(0)
+    except Unreachable:
+        yield Pause(RETRY_S)
 
 
 def _acknowledged(ack: dict[str, Any], proposal: Proposal) -> str:
@@ -367,6 +410,15 @@ def _view(body: dict[str, Any], proposal: Proposal) -> ActionView:
     for name, kind in (names | optional).items():
         if (name in names or name in body) and type(body.get(name)) is not kind:
             raise Unproven(f"the action's view has no fit `{name}`")
+    if any(type(words) is not str for words in body["policy"]):
+        raise Unproven("the action's view has no fit `policy`")
+    for question in body.get("questions", []):
+        try:
+            found = (type(question["answered"]), type(question["entry"]), type(question["text"]))
+        except (KeyError, TypeError) as error:
+            raise Unproven("a question in the action's view is of another form") from error
+        if found != (bool, int, dict):
+            raise Unproven("a question in the action's view is of another form")
     if body["action"] != proposal.action:
         raise Unproven("the view is of another action")
     return cast(ActionView, body)
@@ -415,10 +467,10 @@ def _paths(old: Any, new: Any, path: str) -> Generator[str, None, None]:
         yield f"`{path.removeprefix('payload.')}`"
 
 
-def _text(encoded: Any) -> str:
+def _text(content: Content) -> str:
     try:
-        return strict.decode(encoded).decode(errors="replace")
-    except Malformed as error:
+        return strict.decode(content["bytes"]).decode(errors="replace")
+    except (Malformed, KeyError, TypeError) as error:
         raise Unproven("a text of the gateway cannot be read") from error
 
 

@@ -40,7 +40,12 @@ class Transport:
 
     def __init__(self, profile: Profile, tls_ca: Path | str | None) -> None:
         self._url = profile.url
-        self._headers = {"authorization": f"Bearer {profile.token}", "host": profile.url.authority}
+        self._headers = {
+            # What a proxy has compressed is not read, and a proof comes only once.
+            "accept-encoding": "identity",
+            "authorization": f"Bearer {profile.token}",
+            "host": profile.url.authority,
+        }
         self._verify = _context(profile, tls_ca) if profile.url.tls else False
         # A connection that was kept could close under a redemption.
         self._limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)

@@ -193,6 +193,8 @@ def _opened(leaf: dict[str, Any]) -> Opened:
     data = leaf["data"]
     if leaf["kind"] != "log.opened":
         raise Malformed("its first entry opens no log")
+    if type(data.get("origin")) is not str or type(data.get("log_key")) is not str:
+        raise Malformed("its first entry is of another form")
     try:
         keys = tuple(PermitKey.read(key["kid"], key["x"]) for key in data["permit_keys"])
         return Opened(origin=data["origin"], log_key=data["log_key"], permit_keys=keys)

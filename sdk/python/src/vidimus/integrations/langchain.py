@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
 
-from langchain.agents.middleware import AgentMiddleware
-from langchain_core.messages import ToolMessage
+from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
+from langchain_core.messages import AIMessage, ToolMessage
+from langchain_core.tools import BaseTool
 from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command, Interrupt, interrupt
 
@@ -22,14 +23,16 @@ from ..errors import NotSetUp, VidimusError
 
 APPROVAL = "vidimus_approval"
 Result = ToolMessage | Command[Any]
+Said = ModelResponse[Any] | AIMessage
 
 
 class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
     """Holds the named tools. The action is the tool's name and its arguments; both are shown and kept.
 
     `client` serves `invoke`, `async_client` serves `ainvoke`; one that is missing is made for the only agent that is
-    connected on this computer. List it last, so that what other middleware makes of a call is what is approved. A tool
-    that is held must not interrupt the graph itself.
+    connected on this computer. List it last, so that what other middleware makes of a call is what is approved, but
+    before a middleware that hides tools from the model: a name that no tool has is `NotSetUp`. A tool that is held must
+    not interrupt the graph itself.
     """
 
     def __init__(
@@ -43,12 +46,29 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
         pause: bool = False,
     ) -> None:
         super().__init__()
-        self.held = frozenset(tools)
+        names = [] if isinstance(tools, str) else list(tools)
+        if not names or not all(isinstance(name, str) for name in names):
+            raise TypeError('`tools` are the names of tools, such as `["delete_customer"]`')
+        self.held = frozenset(names)
         self._client = client
         self._async_client = async_client
         self._target = target or Target(resource="langchain")
         self._ttl_s = ttl_s
         self._pause = pause
+
+    def wrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
+    ) -> Said:
+        """Asks no model whose tools lack one that is to be held: under another name it would run unasked."""
+        self._expect_tools(request)
+        return handler(request)
+
+    async def awrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
+    ) -> Said:
+        """The same for asyncio."""
+        self._expect_tools(request)
+        return await handler(request)
 
     def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Result]) -> Result:
         """Holds one call."""
@@ -114,6 +134,14 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
                 answers[one.id] = _answer(error)
         return Command(resume=answers)
 
+    def _expect_tools(self, request: ModelRequest[Any]) -> None:
+        missing = self.held.difference(map(_name, request.tools))
+        if missing:
+            raise NotSetUp(
+                f"no tool of this agent that runs here is named {', '.join(f'`{name}`' for name in sorted(missing))}: "
+                "mend the names in `ApprovalMiddleware`, or list it before what hides tools"
+            )
+
     def _change_of(self, one: Interrupt) -> Change:
         return self._change(one.value["name"], one.value["args"])
 
@@ -130,11 +158,21 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
 
 
 class ToolFailed(Exception):
-    """The tool ran, and its node made a message of its error."""
+    """The tool ran, and its node made a message of its error, which has no name any more."""
 
     def __init__(self, message: ToolMessage) -> None:
         super().__init__("the tool failed")
         self.message = message
+
+
+def _name(offered: BaseTool | dict[str, Any]) -> str | None:
+    """The name of a tool whose calls come here. What the model's provider runs itself has a type of its own."""
+    if isinstance(offered, BaseTool):
+        return offered.name
+    if offered.get("type", "custom") not in ("custom", "function"):
+        return None
+    function = offered.get("function", offered)
+    return function.get("name") if isinstance(function, dict) else None
 
 
 def _run(handler: Callable[[ToolCallRequest], Result], request: ToolCallRequest) -> Result:

@@ -20,7 +20,7 @@ from agents.tool_context import ToolContext
 from .. import strict
 from ..action import Change, Proposal, Target
 from ..client import AsyncClient
-from ..errors import InvalidAction, NotSetUp, VidimusError
+from ..errors import InvalidAction, NotSetUp, ToolFailed, VidimusError
 from ..strict import Malformed
 
 
@@ -102,10 +102,6 @@ class Approvals:
         if self._client is None:
             self._client = AsyncClient()
         return self._client
-
-
-class ToolFailed(Exception):
-    """The tool ran and failed."""
 
 
 async def _run(made: FunctionTool, context: ToolContext[Any], arguments: str) -> Any:
