@@ -138,17 +138,15 @@ impl Base {
             None => agent_name(self.state(), &old.agent),
         };
         let both = read(old).zip(read(action));
-        // The gateway and whoever edited are not to be believed.
-        let wrong = both
-            .as_ref()
-            .and_then(|(before, after)| edit::check(before, after).err());
         Some(EditedFromView {
             action: old.id.to_string(),
             by: reviewer_name(self.state(), edit.by),
             me: Some(edit.by) == me,
             author,
+            wrong: both
+                .as_ref()
+                .and_then(|(before, after)| no_edit(before, after)),
             differences: both.map(|(before, after)| differences(&before, &after)),
-            wrong: wrong.map(|why| sentence(&why.to_string())),
         })
     }
 }
@@ -165,6 +163,13 @@ pub(super) fn edited_into(
         by: reviewer_name(state, edit.by),
         me: Some(edit.by) == me,
     })
+}
+
+/// Why one is no edit of the other, if so: neither the gateway nor whoever
+/// edited is to be believed.
+fn no_edit(before: &Action, after: &Action) -> Option<String> {
+    let why = edit::check(before, after).err()?;
+    Some(sentence(&why.to_string()))
 }
 
 /// What differs, as it is shown.
@@ -274,4 +279,27 @@ fn read(fields: &[Field], view: &FilledView) -> Result<Filled, Problem> {
 
 fn refused(why: &str) -> Problem {
     Problem::new("bad_edit", sentence(why), "Correct it, then try again.")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use vidimus_protocol::action::Payload;
+    use vidimus_verify::testkit::sample_action;
+
+    #[test]
+    fn what_differs_in_more_than_may_be_edited_is_no_edit() {
+        let before = sample_action(1);
+        let mut after = before.clone();
+        let Payload::Command(command) = &mut after.payload else {
+            unreachable!("the sample is a command");
+        };
+        command.argv.push("--dry-run".into());
+        assert_eq!(no_edit(&before, &after), None);
+        after.target.environment = "production".into();
+        let why = no_edit(&before, &after).unwrap();
+        assert!(why.ends_with("and nothing else."), "{why}");
+        assert_eq!(differences(&before, &after).len(), 1, "it is not listed");
+    }
 }

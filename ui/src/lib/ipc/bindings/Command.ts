@@ -64,15 +64,15 @@ reviewer: string | null, } | { "do": "joining" } | { "do": "register",
  */
 enrolment: string, 
 /**
- * How he is known outside. May be empty.
+ * How they are known outside. May be empty.
  */
 identity: string, 
 /**
- * What he may do, at least one.
+ * What they may do, at least one.
  */
 roles: Array<RoleView>, 
 /**
- * His groups.
+ * Their groups.
  */
 groups: Array<string>, } | { "do": "admit", 
 /**
@@ -96,15 +96,15 @@ id: string,
  */
 name: string, 
 /**
- * How he is known outside.
+ * How they are known outside.
  */
 identity: string, 
 /**
- * What he may do, at least one.
+ * What they may do, at least one.
  */
 roles: Array<RoleView>, 
 /**
- * His groups.
+ * Their groups.
  */
 groups: Array<string>, } | { "do": "remove_person", 
 /**

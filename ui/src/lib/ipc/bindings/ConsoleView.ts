@@ -40,8 +40,8 @@ ceremony: CeremonyView | null,
  */
 inbox: Array<ActionSummary>, 
 /**
- * Actions that wait for others: his own agent's, those he has decided, all
- * when he is no reviewer.
+ * Actions that wait for others: their own agent's, those they have decided, all
+ * when they are no reviewer.
  */
 waitsForOthers: Array<ActionSummary>, 
 /**

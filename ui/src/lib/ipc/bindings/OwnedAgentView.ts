@@ -14,11 +14,11 @@ id: string,
  */
 name: string, 
 /**
- * Whom it acts for: he does not decide on its actions.
+ * Whom it acts for: they do not decide on its actions.
  */
 owner: string, 
 /**
- * Who registered it: he does not decide either.
+ * Who registered it: they do not decide either.
  */
 registrar: string, 
 /**

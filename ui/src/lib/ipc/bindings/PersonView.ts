@@ -15,15 +15,15 @@ id: string,
  */
 name: string, 
 /**
- * How he is known outside, e.g. an e-mail address. May be empty.
+ * How they are known outside, e.g. an e-mail address. May be empty.
  */
 identity: string, 
 /**
- * What he may do.
+ * What they may do.
  */
 roles: Array<RoleView>, 
 /**
- * His groups.
+ * Their groups.
  */
 groups: Array<string>, 
 /**
@@ -31,10 +31,10 @@ groups: Array<string>,
  */
 me: boolean, 
 /**
- * Whether he was removed.
+ * Whether they were removed.
  */
 removed: boolean, 
 /**
- * His keys, the oldest first.
+ * Their keys, the oldest first.
  */
 keys: Array<KeyView>, };

@@ -11,7 +11,7 @@ export type ReviewerView = {
  */
 id: string, 
 /**
- * What he may do.
+ * What they may do.
  */
 roles: Array<RoleView>, 
 /**
