@@ -261,6 +261,20 @@ pub(crate) fn find(from: BorrowedFd<'_>, name: &str, search: &str) -> Option<Pat
     })
 }
 
+/// The path of a program of the system's own: `path` with its folder behind
+/// all links, where nobody but root can put another file, or change this one.
+pub(crate) fn of_system(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent()?.canonicalize().ok()?;
+    let path = folder.join(path.file_name()?);
+    let file = path.canonicalize().ok()?;
+    let guarded = |path: &Path| {
+        let found = path.metadata();
+        found.is_ok_and(|found| found.uid() == 0 && found.mode() & 0o022 == 0)
+    };
+    let both = folder.ancestors().chain(file.ancestors());
+    both.into_iter().all(guarded).then_some(path)
+}
+
 /// Size of the regular file at `path`, if there is one.
 pub(crate) fn regular_size(from: BorrowedFd<'_>, path: &Path) -> Option<u64> {
     let found = rustix::fs::statat(from, path, rustix::fs::AtFlags::empty()).ok()?;
@@ -436,6 +450,20 @@ mod tests {
             find(here.as_fd(), "a/tool", ""),
             Some(PathBuf::from("a/tool"))
         );
+    }
+
+    #[test]
+    fn a_program_of_the_systems_own_is_in_nobody_elses_reach() {
+        let sh = of_system(Path::new("/bin/sh")).unwrap();
+        assert!(sh.ends_with("sh") && sh.canonicalize().unwrap().is_file());
+        // Whoever may write to `/tmp` may put another folder there.
+        let folder = tempfile::tempdir_in("/tmp").unwrap();
+        symlink("/bin/sh", folder.path().join("git")).unwrap();
+        symlink("/bin", folder.path().join("bin")).unwrap();
+        assert_eq!(of_system(&folder.path().join("git")), None, "a link");
+        let behind = folder.path().join("bin/sh");
+        assert_eq!(of_system(&behind), Some(sh), "a link to a folder");
+        assert_eq!(of_system(Path::new("/bin/none")), None);
     }
 
     #[test]

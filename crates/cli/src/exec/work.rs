@@ -139,6 +139,7 @@ impl Work {
         let read = |name: &str| std::env::var_os(name);
         let environment = Environment::restore(command, &saved.secrets, read);
         let sealed = sealed(approved, command).map_err(|why| why.to_string())?;
+        let beside = Beside::restore(approved, saved.made.clone());
         let wanted = Wanted {
             argv: command.argv.clone(),
             cwd: command.cwd.clone().into(),
@@ -146,11 +147,12 @@ impl Work {
             stdin,
             script_by_name: saved.script_by_name,
             sealed,
+            not_bound: beside.not_bound(),
         };
         let plan = Plan::make(wanted).map_err(|why| why.to_string())?;
         Ok(Self::Program {
             plan: Box::new(plan),
-            beside: Beside::restore(approved, saved.made.clone()),
+            beside,
         })
     }
 

@@ -14,6 +14,7 @@ fn adapted(folder: &Path, argv: &[&str], input: Option<&str>) -> Result<Option<W
         stdin,
         script_by_name: false,
         sealed: None,
+        not_bound: Vec::new(),
     })
 }
 
