@@ -35,8 +35,8 @@ pub(crate) enum OpenError {
     Moved(PathBuf),
     #[error("`{}` is not a folder", .0.display())]
     NotFolder(PathBuf),
-    #[error("`{}` is longer than {MAX_SCRIPT} bytes, the most that is taken of a script", .0.display())]
-    ScriptTooLong(PathBuf),
+    #[error("`{}` is longer than {MAX_SCRIPT} bytes, the most that is copied of a file", .0.display())]
+    TooLong(PathBuf),
 }
 
 /// A regular file that is held open, with what its content was when hashed.
@@ -104,6 +104,17 @@ impl Held {
         Ok(self.file.metadata()?.mode() & 0o777)
     }
 
+    /// Whether it has extended attributes beyond a label that its folder gives.
+    pub(crate) fn has_attributes(&self) -> io::Result<bool> {
+        let mut names = [0; 64 << 10];
+        let length = match rustix::fs::flistxattr(&self.file, &mut names[..]) {
+            Err(rustix::io::Errno::NOTSUP) => 0,
+            other => other?,
+        };
+        let mut names = names[..length].split(|byte| *byte == 0);
+        Ok(names.any(|name| !matches!(name, b"" | b"security.selinux")))
+    }
+
     /// Its first bytes, at most `most`.
     pub(crate) fn head(&self, most: usize) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; most];
@@ -144,12 +155,12 @@ impl Sealed {
         let path = || PathBuf::from(&held.bound.path);
         let read = |why| OpenError::Read { path: path(), why };
         if held.bound.size > MAX_SCRIPT {
-            return Err(OpenError::ScriptTooLong(path()));
+            return Err(OpenError::TooLong(path()));
         }
         let most = usize::try_from(MAX_SCRIPT).expect("64 MiB fit") + 1;
         let bytes = held.head(most).map_err(read)?;
         if bytes.len() == most {
-            return Err(OpenError::ScriptTooLong(path()));
+            return Err(OpenError::TooLong(path()));
         }
         Self::new(held.bound.path.clone(), bytes).map_err(read)
     }

@@ -82,6 +82,7 @@ fn asks_for_a_password() -> String {
 fn what_a_repository_names_does_not_run_before_somebody_decides() {
     let gateway = Gateway::start(Decide::Nothing);
     let http = asks_for_a_password();
+    let mut ran = Vec::new();
     let of_url = format!("credential.{}.helper", http.trim_end_matches("/x.git"));
     for (what, url, name) in [
         (
@@ -124,10 +125,12 @@ fn what_a_repository_names_does_not_run_before_somebody_decides() {
             .unwrap()
             .into();
         let code = if url.is_some() { 2 } else { 115 };
-        assert_eq!(ended.code, code, "{what}: {}", ended.stderr);
-        let ran = place.exists("evil") || place.exists("here/evil");
-        assert!(!ran, "{what}: it ran");
+        ended.expect(code, "");
+        if place.exists("evil") || place.exists("here/evil") {
+            ran.push(what);
+        }
     }
+    assert!(ran.is_empty(), "{ran:?}");
     assert!(gateway.world().proposals.len() == 3, "only what answered");
 }
 
@@ -222,16 +225,19 @@ fn commits_are_shown_that_the_folder_would_hide() {
             std::fs::write(&graph, bytes).unwrap();
         }),
     ];
+    let mut hidden = Vec::new();
     for (what, hide) in hides {
         let place = Place::connected(&gateway);
         let (first, second) = repository(&place);
         let third = commit(&place.work().join("here"), "third");
         hide(&place, [&first, &second, &third]);
         propose(&place, &["main"]).expect(115, "is proposed");
-        assert_eq!(subjects(&gateway), ["third", "second"], "{what}");
         let one = &push(&gateway).refs[0];
-        assert_eq!((one.lost, one.more), (0, 0), "{what}");
+        if subjects(&gateway) != ["third", "second"] || (one.lost, one.more) != (0, 0) {
+            hidden.push(what);
+        }
     }
+    assert!(hidden.is_empty(), "{hidden:?}");
     // A new branch: whatever this folder says of other remotes.
     let place = Place::connected(&gateway);
     repository(&place);

@@ -1,6 +1,6 @@
 //! The command line of a `git push`.
 
-use vidimus_protocol::action::RefUpdate;
+use vidimus_protocol::action::{PUSH_OPTIONS, RefUpdate, push_words};
 
 use crate::out::visible;
 
@@ -31,18 +31,7 @@ const CHOOSE: &[&str] = &[
     "--set-upstream",
     "--tags",
 ];
-/// Options that change how it moves.
-const KEEP: &[&str] = &[
-    "--atomic",
-    "--no-progress",
-    "--no-verify",
-    "--porcelain",
-    "--progress",
-    "--quiet",
-    "--verbose",
-];
-
-/// What the configuration would add to a push: nothing.
+/// What stands in what runs.
 const NO_MORE: [&str; 2] = ["--no-follow-tags", "--no-recurse-submodules"];
 const NO_OPTIONS: &str = "push.pushOption=";
 
@@ -102,7 +91,7 @@ impl Line {
         if NO_MORE.contains(&word) {
             return Ok(());
         }
-        if KEEP.contains(&word) {
+        if PUSH_OPTIONS.contains(&word) {
             self.kept.push(word.to_owned());
             return Ok(());
         }
@@ -113,19 +102,7 @@ impl Line {
     pub(super) fn exact(&self, git: &str, url: &str, refs: &[RefUpdate]) -> Vec<String> {
         let mut argv = vec![git.to_owned()];
         argv.extend(self.global.iter().cloned());
-        argv.extend(["-c", NO_OPTIONS, "push"].map(String::from));
-        argv.extend(self.kept.iter().cloned());
-        argv.extend(NO_MORE.map(String::from));
-        argv.extend(refs.iter().map(|one| {
-            let old = one.old.as_deref().unwrap_or_default();
-            format!("--force-with-lease={}:{old}", one.name)
-        }));
-        argv.push("--".into());
-        argv.push(url.to_owned());
-        argv.extend(refs.iter().map(|one| {
-            let new = one.new.as_deref().unwrap_or_default();
-            format!("{new}:{}", one.name)
-        }));
+        argv.extend(push_words(&self.kept, url, refs));
         argv
     }
 }
