@@ -208,6 +208,42 @@ def _push_rules(action):
             raise Wrong("a reference goes from nothing to nothing")
         if len(ref["commits"]) > 200:
             raise Wrong("more than 200 commits are listed")
+    names = [ref["name"] for ref in push["refs"]]
+    if len(set(names)) != len(names) or any(":" in name for name in names):
+        raise Wrong("a reference is named twice, or with `:`")
+    _push_line(push["command"], push["remote"], push["refs"])
+
+
+_HOW = {"--atomic", "--no-progress", "--no-verify", "--porcelain", "--progress", "--quiet", "--verbose"}
+
+
+def _push_line(command, remote, refs):
+    """`argv` moves these references there, and nothing else."""
+    if any(variable["name"].startswith("GIT_") for variable in command["env"]):
+        raise Wrong("a variable changes what git does")
+    argv = command["argv"]
+    if argv[0] != "git" and not argv[0].endswith("/git"):
+        raise Wrong("a push by another program than git")
+    start = ["-c", "push.pushOption=", "push"]
+    at = next((at for at in range(1, len(argv)) if argv[at : at + 3] == start), None)
+    if at is None:
+        raise Wrong("no push in the command line")
+    own = argv[1:at]
+    while own:
+        word = own.pop(0)
+        if word == "-C" and own:
+            own.pop(0)
+        elif word not in ("--no-pager", "--literal-pathspecs") and not word.startswith(
+            ("--git-dir=", "--work-tree=")
+        ):
+            raise Wrong("an option of git that a push does not take")
+    rest = argv[at + 3 :]
+    while rest and rest[0] in _HOW:
+        rest.pop(0)
+    leases = [f"--force-with-lease={ref['name']}:{ref.get('old', '')}" for ref in refs]
+    moved = [f"{ref.get('new', '')}:{ref['name']}" for ref in refs]
+    if rest != ["--no-follow-tags", "--no-recurse-submodules", *leases, "--", remote, *moved]:
+        raise Wrong("the command line pushes something else")
 
 
 _CLASSES = ("read", "session", "write", "delete", "schema", "permission", "unknown")
@@ -231,6 +267,101 @@ def _sql_rules(action):
     _not_empty(action["payload"]["statements"])
     for statement in action["payload"]["statements"]:
         _sorted_once(statement["tables"])
+    statements = [statement["text"] for statement in action["payload"]["statements"]]
+    for source in _sources(action["payload"]["command"]):
+        rest = source.lstrip(_BLANKS)
+        while rest:
+            if not statements or not statements[0] or not rest.startswith(statements[0]):
+                raise Wrong("the statements are not the SQL that runs")
+            rest = rest[len(statements.pop(0)) :].lstrip(_BLANKS)
+    if statements:
+        raise Wrong("a statement that does not run")
+
+
+_BLANKS = "\t\n\v\f\r ;"
+_FLAGS = {
+    "-1": "--single-transaction",
+    "-a": "--echo-all",
+    "-A": "--no-align",
+    "-b": "--echo-errors",
+    "-e": "--echo-queries",
+    "-H": "--html",
+    "-n": "--no-readline",
+    "-q": "--quiet",
+    "-t": "--tuples-only",
+    "-w": "--no-password",
+    "-x": "--expanded",
+    "-X": "--no-psqlrc",
+    "": "--csv",
+}
+_VALUED = {
+    "--command": "-c",
+    "--dbname": "-d",
+    "--file": "-f",
+    "--field-separator": "-F",
+    "--host": "-h",
+    "--port": "-p",
+    "--pset": "-P",
+    "--username": "-U",
+    "--set": "-v",
+}
+
+
+def _options(argv):
+    """The options of `psql` that have a value: `(letter, value, position of the value)`."""
+    at = 1
+    while at < len(argv):
+        word = argv[at]
+        if word.startswith("--"):
+            name, equals, value = word.partition("=")
+            value = value if equals else None
+        elif word.startswith("-"):
+            name, value = word[:2], word[2:] or None
+        else:
+            at += 1
+            continue
+        if value is None and (name in _FLAGS or name in _FLAGS.values()):
+            at += 1
+            continue
+        name = _VALUED.get(name, name)
+        if name not in _VALUED.values():
+            raise Wrong("an option of `psql` that is not known")
+        if value is None:
+            at += 1
+            if at == len(argv):
+                raise Wrong("an option of `psql` without its value")
+            value = argv[at]
+        yield name, value, at
+        at += 1
+
+
+def _sources(command):
+    """The texts of SQL that a command line of `psql` runs."""
+    texts, files = [], []
+    for name, value, at in _options(command["argv"]):
+        if name == "-c":
+            texts.append(value)
+        elif name == "-f":
+            files.append((value, at))
+        elif name == "-v" and value != "ON_ERROR_STOP=1":
+            raise Wrong("a variable of `psql`")
+    script = command.get("script", {"argument": 0})
+    script = None if script["argument"] == 0 else script
+    if len(files) > 1 or (texts and (files or script)):
+        raise Wrong("more than one source of SQL")
+    if texts:
+        return texts
+    if script:
+        source = script
+        if not files or files[0][1] != script["argument"]:
+            raise Wrong("a script that is not the file of SQL")
+    elif command["stdin"] not in ("null", "inherited") and all(value == "-" for value, _ in files):
+        source = command["stdin"]["bound"]
+    else:
+        raise Wrong("no SQL that is bound")
+    if "text" not in source:
+        raise Wrong("the SQL has no text")
+    return [source["text"]]
 
 
 _RESOURCE = record(
@@ -257,6 +388,9 @@ def _plan_rules(action):
     _rules_of_command(plan["command"])
     for change in plan["changes"] + plan["outputs"]:
         _not_empty(change["actions"])
+    last = len(plan["command"]["argv"]) - 1
+    if last == 0 or all(bound["argument"] != last for bound in plan["command"]["files"]):
+        raise Wrong("the plan is not bound")
 
 
 # -- A file, a tool ---------------------------------------------------------------------------------------
@@ -301,6 +435,8 @@ _CALL = record(
 def _call_rules(action):
     call = action["payload"]
     _not_empty(call["tool"])
+    if len(call["secrets"]) > 100:
+        raise Wrong("more than 100 secrets")
     _sorted_once([secret["pointer"] for secret in call["secrets"]])
     arguments = _json_text(call["arguments"])
     for secret in call["secrets"]:

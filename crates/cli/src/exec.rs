@@ -44,6 +44,7 @@ use crate::stop::{Stop, code};
 use ask::Asking;
 use env::Environment;
 use input::Input;
+pub(crate) use open::of_system;
 use plan::Wanted;
 use release::Release;
 use saved::{Saved, SavedError, SavedFile};
@@ -333,6 +334,7 @@ fn wanted(args: &ExecArgs) -> Result<Wanted, Stop> {
         },
         script_by_name: args.script_by_name,
         sealed: None,
+        not_bound: Vec::new(),
     })
 }
 

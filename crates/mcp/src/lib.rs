@@ -11,7 +11,7 @@
 //! ```
 //!
 //! It works on the JSON-RPC level and depends on no session, so that every
-//! version of the protocol passes: `docs/adr/0008-mcp-as-text.md`. What
+//! version of the protocol passes: `docs/adr/0009-mcp-as-text.md`. What
 //! clients get and what is not governed: `docs/MCP.md`.
 //!
 //! Out of scope: the decision; what a tool does.

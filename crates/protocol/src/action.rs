@@ -6,6 +6,7 @@
 
 mod adapted;
 mod file_change;
+mod tied;
 mod tool_call;
 
 pub use adapted::{
@@ -13,7 +14,8 @@ pub use adapted::{
     Sql, Statement, StatementClass, TerraformPlan,
 };
 pub use file_change::{FileChange, FileState};
-pub use tool_call::{SECRET_ARGUMENT, SecretArgument, ToolCall};
+pub use tied::{PUSH_OPTIONS, push_words};
+pub use tool_call::{MAX_SECRETS, SECRET_ARGUMENT, SecretArgument, ToolCall};
 
 use serde::de::Error as _;
 use serde::ser::SerializeStruct as _;

@@ -33,7 +33,24 @@ pub fn of_actions(before: &Action, after: &Action) -> Vec<Difference> {
             });
             found.collect()
         }
-        _ => Vec::new(),
+        // Of these nothing can be edited, so that any difference is a new action.
+        (
+            Payload::Command(_)
+            | Payload::FileChange(_)
+            | Payload::GitPush(_)
+            | Payload::Json(_)
+            | Payload::McpToolCall(_)
+            | Payload::Sql(_)
+            | Payload::TerraformPlan(_),
+            _,
+        ) => {
+            let whole = (before.payload != after.payload).then(|| Difference {
+                what: "the whole action".into(),
+                before: Some(before.kind().as_str().into()),
+                after: Some(after.kind().as_str().into()),
+            });
+            whole.into_iter().collect()
+        }
     }
 }
 

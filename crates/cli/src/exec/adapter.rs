@@ -9,11 +9,13 @@ pub(crate) mod push;
 pub(crate) mod sql;
 pub(crate) mod terraform;
 
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use vidimus_protocol::action::{Action, Command, Payload, Target};
 
 use super::asker::Asker;
+use super::open::{self, Folder};
 use super::plan::{Plan, Wanted};
 use super::saved::Made;
 
@@ -32,14 +34,38 @@ pub(crate) enum Beside {
 
 /// Makes of a command line what runs, and looks at what it would do. `folder`
 /// takes files that it needs; errors are words for who started it.
+///
+/// Programs are asked before anybody has decided, so only those of the system's
+/// own are, under the path at which they were found.
 pub(crate) async fn adapt(wanted: &mut Wanted, folder: &Path) -> Result<Beside, String> {
-    let program = wanted.argv.first().map_or("", String::as_str);
-    match program.rsplit('/').next().unwrap_or_default() {
+    let Some(name) = wanted.argv.first().cloned() else {
+        return Ok(Beside::Nothing);
+    };
+    if !matches!(name.as_str(), "git" | "psql" | "terraform" | "tofu") {
+        return Ok(Beside::Nothing);
+    }
+    let Some(path) = of_system(wanted, &name)? else {
+        return Ok(Beside::Nothing);
+    };
+    wanted.argv[0] = path;
+    let beside = match name.as_str() {
         "git" => push::adapt(wanted).await,
         "psql" => sql::adapt(wanted).await,
-        "terraform" | "tofu" => terraform::adapt(wanted, folder).await,
-        _ => Ok(Beside::Nothing),
+        _ => terraform::adapt(wanted, folder).await,
+    }?;
+    match beside {
+        Beside::Nothing => wanted.argv[0] = name,
+        _ => wanted.not_bound = beside.not_bound(),
     }
+    Ok(beside)
+}
+
+fn of_system(wanted: &Wanted, name: &str) -> Result<Option<String>, String> {
+    let folder = Folder::open(&wanted.cwd).map_err(|why| why.to_string())?;
+    let search = wanted.environment.path().unwrap_or_default();
+    let found = open::find(folder.as_fd(), name, search);
+    let path = found.and_then(|path| open::of_system(&wanted.cwd.join(path)));
+    Ok(path.and_then(|path| path.to_str().map(str::to_owned)))
 }
 
 impl Beside {
@@ -58,6 +84,14 @@ impl Beside {
         match self {
             Self::Terraform(facts) => facts.made.as_ref(),
             _ => None,
+        }
+    }
+
+    /// What it leaves unbound, beyond what no command binds.
+    pub(crate) fn not_bound(&self) -> Vec<String> {
+        match self {
+            Self::Push(_) => vec![push::NOT_BOUND.into()],
+            Self::Nothing | Self::Sql(_) | Self::Terraform(_) => Vec::new(),
         }
     }
 

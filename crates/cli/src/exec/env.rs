@@ -150,6 +150,17 @@ impl Environment {
         })
     }
 
+    /// The same without the secrets.
+    pub(crate) fn in_clear(&self) -> Self {
+        let clear = self.vars.iter().filter_map(|(name, value)| match value {
+            Value::Clear(value) => Some((name.clone(), Value::Clear(value.clone()))),
+            Value::Secret { .. } => None,
+        });
+        Self {
+            vars: clear.collect(),
+        }
+    }
+
     /// Salts of the secrets, to be kept for a resume.
     pub(crate) fn salts(&self) -> BTreeMap<String, Digest> {
         self.vars
@@ -209,6 +220,9 @@ mod tests {
     fn a_secret_is_given_and_not_shown() {
         let picked = pick(&[], &["TOKEN"]).unwrap();
         assert!(picked.values().any(|var| var == ("TOKEN", "s3cret")));
+        let clear = picked.in_clear();
+        let names: Vec<_> = clear.values().map(|(name, _)| name).collect();
+        assert_eq!(names, ["PATH", "USER"]);
         let shown = picked.bound();
         let token = shown.iter().find(|var| var.name == "TOKEN").unwrap();
         assert_eq!(token.value, None);

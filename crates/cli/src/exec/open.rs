@@ -35,8 +35,8 @@ pub(crate) enum OpenError {
     Moved(PathBuf),
     #[error("`{}` is not a folder", .0.display())]
     NotFolder(PathBuf),
-    #[error("`{}` is longer than {MAX_SCRIPT} bytes, the most that is taken of a script", .0.display())]
-    ScriptTooLong(PathBuf),
+    #[error("`{}` is longer than {MAX_SCRIPT} bytes, the most that is copied of a file", .0.display())]
+    TooLong(PathBuf),
 }
 
 /// A regular file that is held open, with what its content was when hashed.
@@ -104,6 +104,17 @@ impl Held {
         Ok(self.file.metadata()?.mode() & 0o777)
     }
 
+    /// Whether it has extended attributes beyond a label that its folder gives.
+    pub(crate) fn has_attributes(&self) -> io::Result<bool> {
+        let mut names = [0; 64 << 10];
+        let length = match rustix::fs::flistxattr(&self.file, &mut names[..]) {
+            Err(rustix::io::Errno::NOTSUP) => 0,
+            other => other?,
+        };
+        let mut names = names[..length].split(|byte| *byte == 0);
+        Ok(names.any(|name| !matches!(name, b"" | b"security.selinux")))
+    }
+
     /// Its first bytes, at most `most`.
     pub(crate) fn head(&self, most: usize) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; most];
@@ -144,12 +155,12 @@ impl Sealed {
         let path = || PathBuf::from(&held.bound.path);
         let read = |why| OpenError::Read { path: path(), why };
         if held.bound.size > MAX_SCRIPT {
-            return Err(OpenError::ScriptTooLong(path()));
+            return Err(OpenError::TooLong(path()));
         }
         let most = usize::try_from(MAX_SCRIPT).expect("64 MiB fit") + 1;
         let bytes = held.head(most).map_err(read)?;
         if bytes.len() == most {
-            return Err(OpenError::ScriptTooLong(path()));
+            return Err(OpenError::TooLong(path()));
         }
         Self::new(held.bound.path.clone(), bytes).map_err(read)
     }
@@ -259,6 +270,20 @@ pub(crate) fn find(from: BorrowedFd<'_>, name: &str, search: &str) -> Option<Pat
                 .is_ok();
         (regular && allowed).then_some(path)
     })
+}
+
+/// The path of a program of the system's own: `path` with its folder behind
+/// all links, where nobody but root can put another file, or change this one.
+pub(crate) fn of_system(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent()?.canonicalize().ok()?;
+    let path = folder.join(path.file_name()?);
+    let file = path.canonicalize().ok()?;
+    let guarded = |path: &Path| {
+        let found = path.metadata();
+        found.is_ok_and(|found| found.uid() == 0 && found.mode() & 0o022 == 0)
+    };
+    let both = folder.ancestors().chain(file.ancestors());
+    both.into_iter().all(guarded).then_some(path)
 }
 
 /// Size of the regular file at `path`, if there is one.
@@ -436,6 +461,20 @@ mod tests {
             find(here.as_fd(), "a/tool", ""),
             Some(PathBuf::from("a/tool"))
         );
+    }
+
+    #[test]
+    fn a_program_of_the_systems_own_is_in_nobody_elses_reach() {
+        let sh = of_system(Path::new("/bin/sh")).unwrap();
+        assert!(sh.ends_with("sh") && sh.canonicalize().unwrap().is_file());
+        // Whoever may write to `/tmp` may put another folder there.
+        let folder = tempfile::tempdir_in("/tmp").unwrap();
+        symlink("/bin/sh", folder.path().join("git")).unwrap();
+        symlink("/bin", folder.path().join("bin")).unwrap();
+        assert_eq!(of_system(&folder.path().join("git")), None, "a link");
+        let behind = folder.path().join("bin/sh");
+        assert_eq!(of_system(&behind), Some(sh), "a link to a folder");
+        assert_eq!(of_system(Path::new("/bin/none")), None);
     }
 
     #[test]

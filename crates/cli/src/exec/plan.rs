@@ -43,6 +43,8 @@ pub(crate) struct Wanted {
     pub(crate) script_by_name: bool,
     /// A file that an adapter has looked at.
     pub(crate) sealed: Option<Handed>,
+    /// What an adapter leaves unbound, in words.
+    pub(crate) not_bound: Vec<String>,
 }
 
 /// A file that an argument names, opened and copied once: what was looked at is
@@ -417,7 +419,7 @@ fn describe(
     script: Option<&BoundScript>,
     handed: Option<&Handed>,
 ) -> Result<(Command, Target), PlanError> {
-    let mut loose = Vec::new();
+    let mut loose = wanted.not_bound.clone();
     let mut files = Vec::new();
     let mut by_name = false;
     for (position, argument) in wanted.argv.iter().enumerate().skip(1) {

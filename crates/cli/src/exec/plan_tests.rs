@@ -50,6 +50,7 @@ impl Place {
             stdin: Input::Null,
             script_by_name: false,
             sealed: None,
+            not_bound: Vec::new(),
         }
     }
 

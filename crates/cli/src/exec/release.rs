@@ -68,9 +68,9 @@ impl Release<'_> {
         let Work::Writing(writing) = self.work else {
             return Err(Stop::internal("there is nothing to write"));
         };
-        let (report, result) = Work::write(writing);
+        let (report, result) = writing.run();
         self.report(&report).await;
-        result.map_err(Stop::internal)?;
+        result.map_err(|why| Stop::from(Held::internal(why).over()))?;
         say("the file is written");
         Ok(code::DONE)
     }

@@ -173,14 +173,18 @@ impl Saved {
                 .create(folder)
                 .map_err(io)?;
         }
+        if path.exists() {
+            return Err(io(io::ErrorKind::AlreadyExists.into()));
+        }
         let mut options = File::options();
-        options.write(true).create_new(true).mode(0o600);
+        options.write(true).create(true).truncate(true).mode(0o600);
         if let Some(input) = input {
+            // Alone it belongs to nobody: whoever wrote it came no further.
             let mut file = options.open(input_path(path)).map_err(io)?;
             file.write_all(input).map_err(io)?;
             file.sync_all().map_err(io)?;
         }
-        let mut file = options.open(path).map_err(io)?;
+        let mut file = options.create_new(true).open(path).map_err(io)?;
         let locked = self.lock(path, &file);
         file.write_all(&strict::canonical(self)).map_err(io)?;
         file.sync_all().map_err(io)?;
@@ -288,8 +292,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state/exec/x.json");
         let saved = sample();
-        let kept = saved.write(&path, Some(b"y\n")).unwrap();
         let input = input_path(&path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::set_permissions(path.parent().unwrap(), fs::Permissions::from_mode(0o700)).unwrap();
+        // An earlier one came no further than this.
+        let mut options = File::options();
+        let mut half = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&input)
+            .unwrap();
+        half.write_all(b"a half of something").unwrap();
+        let kept = saved.write(&path, Some(b"y\n")).unwrap();
         assert_eq!(fs::read(&input).unwrap(), b"y\n");
         let mode = fs::metadata(&input).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);

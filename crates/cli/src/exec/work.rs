@@ -2,11 +2,9 @@
 
 use std::io::{self, Read as _};
 use std::path::Path;
-use std::time::Instant;
 
-use vidimus_executor::{Report, Subject};
+use vidimus_executor::Subject;
 use vidimus_protocol::action::{Action, Command, Payload, Stdin};
-use vidimus_protocol::entry::Outcome;
 use vidimus_protocol::{ActionId, Digest};
 
 use super::adapter::{self, Beside};
@@ -35,15 +33,26 @@ impl Work {
         let mut beside = Beside::Nothing;
         if !plain {
             if let Some(writing) = writing::adapt(&wanted)? {
-                return Ok(Self::Writing(Box::new(writing)));
+                return Self::Writing(Box::new(writing)).checked();
             }
             beside = adapter::adapt(&mut wanted, folder).await?;
         }
         let plan = Plan::make(wanted).map_err(|why| why.to_string())?;
-        Ok(Self::Program {
+        Self::Program {
             plan: Box::new(plan),
             beside,
-        })
+        }
+        .checked()
+    }
+
+    /// What is proposed has the form that its readers demand.
+    fn checked(self) -> Result<Self, String> {
+        match Action::parse(&self.action().to_bytes()) {
+            Ok(_) => Ok(self),
+            Err(why) => Err(format!(
+                "it cannot be proposed as what it is ({why}): hold it as a plain command with `--plain`"
+            )),
+        }
     }
 
     /// What is proposed.
@@ -139,6 +148,7 @@ impl Work {
         let read = |name: &str| std::env::var_os(name);
         let environment = Environment::restore(command, &saved.secrets, read);
         let sealed = sealed(approved, command).map_err(|why| why.to_string())?;
+        let beside = Beside::restore(approved, saved.made.clone());
         let wanted = Wanted {
             argv: command.argv.clone(),
             cwd: command.cwd.clone().into(),
@@ -146,24 +156,13 @@ impl Work {
             stdin,
             script_by_name: saved.script_by_name,
             sealed,
+            not_bound: beside.not_bound(),
         };
         let plan = Plan::make(wanted).map_err(|why| why.to_string())?;
         Ok(Self::Program {
             plan: Box::new(plan),
-            beside: Beside::restore(approved, saved.made.clone()),
+            beside,
         })
-    }
-
-    /// Does what needs no program, and says how it went.
-    pub(crate) fn write(writing: &Writing) -> (Report, Result<(), String>) {
-        let begun = Instant::now();
-        match writing.write() {
-            Ok(()) => (Report::of(Outcome::Succeeded {}, begun.elapsed()), Ok(())),
-            Err(why) => {
-                let words = format!("the file could not be written: {why}");
-                (Report::failed(&words, begun.elapsed()), Err(words))
-            }
-        }
     }
 }
 

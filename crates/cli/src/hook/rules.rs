@@ -2,7 +2,6 @@
 //! read, and what the settings name. Everything else is asked for.
 
 use std::ffi::OsString;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +10,7 @@ use vidimus_client::home::Home;
 
 use super::event::Event;
 use super::{read_only, shell};
+use crate::exec::of_system;
 use crate::hosts::Host;
 use crate::out::visible;
 
@@ -226,11 +226,8 @@ impl Around {
                 visible(variable)
             ));
         }
-        let systems = self.find(name).is_some_and(|path| {
-            let folder = path.parent().and_then(|folder| folder.metadata().ok());
-            folder.is_some_and(|folder| folder.uid() == 0 && folder.mode() & 0o022 == 0)
-        });
-        if systems {
+        let systems = self.find(name).and_then(|path| of_system(&path));
+        if systems.is_some() {
             Ok(())
         } else {
             Err(format!("`{name}` is not the system's own"))

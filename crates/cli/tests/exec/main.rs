@@ -7,6 +7,7 @@ mod gateway;
 mod place;
 mod plans;
 mod postgres;
+mod pushes;
 mod queries;
 mod waiting;
 

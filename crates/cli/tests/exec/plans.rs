@@ -137,7 +137,7 @@ fn what_fails_after_the_redemption_tells_no_secret() {
     let here = Terraform::init(&place);
     let main = place.work().join("main.tf");
     gateway.world().meanwhile = Some(Box::new(move || std::fs::write(main, "nonsense").unwrap()));
-    here.exec(&APPLY).expect(116, "`terraform` failed");
+    here.exec(&APPLY).expect(116, "terraform` failed");
     let world = gateway.world();
     let [report] = world.reports.as_slice() else {
         panic!("one report: {:?}", world.reports);
@@ -165,7 +165,7 @@ fn what_a_plan_does_not_say_is_refused_and_leaves_nothing() {
     here.exec(&APPLY)
         .expect(2, "`terraform_data.p` has a provisioner");
     place.write("more.tf", "nonsense");
-    here.exec(&APPLY).expect(2, "`terraform` failed");
+    here.exec(&APPLY).expect(2, "terraform` failed");
     assert_eq!(here.plans(), 0);
     assert!(gateway.world().proposals.is_empty());
     assert!(!place.exists("evil"));

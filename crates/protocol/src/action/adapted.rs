@@ -2,8 +2,11 @@
 //! runs stands beside the command that runs it.
 //!
 //! The command is bound like any other. What stands beside it was computed by
-//! the executor before the proposal; that it is true, its reader takes from the
-//! executor, as with every file's digest.
+//! the executor before the proposal; that it is what the command does is checked
+//! where the bytes show it, and taken from the executor where they do not, as
+//! with every file's digest.
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -182,6 +185,10 @@ impl GitPush {
                 "a reference is not named in full",
             ),
             (
+                refs.iter().all(|one| !one.name.contains(':')) && is_distinct(refs),
+                "a name holds `:`, or stands there twice",
+            ),
+            (
                 refs.iter()
                     .all(|one| one.old.is_some() || one.new.is_some()),
                 "a reference has neither `old` nor `new`",
@@ -199,6 +206,7 @@ impl GitPush {
                 ids().all(|id| is_object_id(id)),
                 "an object id is malformed",
             ),
+            (self.is_tied(), "`command` pushes something else"),
         ])
     }
 }
@@ -214,6 +222,7 @@ impl Sql {
                     .all(|one| one.tables.is_sorted_by(|one, next| one < next)),
                 "`tables` is not sorted, each once",
             ),
+            (self.is_tied(), "`command` runs something else"),
         ])
     }
 }
@@ -235,8 +244,14 @@ impl TerraformPlan {
                 actions.all(|actions| !actions.is_empty()),
                 "`actions` is empty",
             ),
+            (self.is_tied(), "the plan is not bound"),
         ])
     }
+}
+
+fn is_distinct(refs: &[RefUpdate]) -> bool {
+    let names: BTreeSet<_> = refs.iter().map(|one| &one.name).collect();
+    names.len() == refs.len()
 }
 
 /// Whether a text is JSON that every reader takes for the same: no key twice,

@@ -1,6 +1,7 @@
 //! A call of an MCP tool, as the proxy passes it on.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::adapted::is_json_text;
 use super::broken;
@@ -8,6 +9,9 @@ use crate::bytes::Digest;
 
 /// What stands in `arguments` in place of a secret.
 pub const SECRET_ARGUMENT: &str = "(bound, not shown)";
+
+/// Most values of one call that are not shown.
+pub const MAX_SECRETS: usize = 100;
 
 /// One `tools/call`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,27 +46,27 @@ pub struct SecretArgument {
 impl ToolCall {
     pub(super) fn check(&self) -> Result<(), &'static str> {
         let object = |text: &str| is_json_text(text) && text.starts_with('{');
+        let arguments = serde_json::from_str::<Value>(&self.arguments).unwrap_or_default();
+        let hides = |secret: &SecretArgument| {
+            let value = arguments.pointer(&secret.pointer);
+            value.and_then(Value::as_str) == Some(SECRET_ARGUMENT)
+        };
         broken(&[
             (object(&self.arguments), "`arguments` is no JSON object"),
             (object(&self.definition), "`definition` is no JSON object"),
             (!self.tool.is_empty(), "`tool` is empty"),
             (
+                self.secrets.len() <= MAX_SECRETS,
+                "`secrets` names more than 100 values",
+            ),
+            (
                 (self.secrets).is_sorted_by(|one, next| one.pointer < next.pointer),
                 "`secrets` is not sorted by pointer, each once",
             ),
             (
-                self.secrets
-                    .iter()
-                    .all(|secret| self.hides(&secret.pointer)),
+                self.secrets.iter().all(hides),
                 "`secrets` names a value that is not hidden",
             ),
         ])
-    }
-
-    fn hides(&self, pointer: &str) -> bool {
-        let arguments = serde_json::from_str::<serde_json::Value>(&self.arguments);
-        arguments.is_ok_and(|arguments| {
-            arguments.pointer(pointer).and_then(|value| value.as_str()) == Some(SECRET_ARGUMENT)
-        })
     }
 }

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 use super::*;
-use crate::action::{ArgFile, EnvVar, File, Input, Script, Target};
+use crate::action::{ArgFile, EnvVar, File, FileChange, FileState, Input, Script, Target};
 use crate::bytes::Digest;
 use crate::diff::{self, Difference};
 use serde_json::json;
@@ -123,6 +123,34 @@ fn what_may_be_changed_is_listed_with_what_stays() {
     assert_eq!(
         fields(&change(None))[0].content,
         Content::Json(String::new())
+    );
+}
+
+#[test]
+fn what_cannot_be_edited_differs_as_a_whole() {
+    let whole = said(&sample(), &change(None));
+    assert_eq!(whole, [row("the whole action", "command", "json")]);
+    let state = |text: &str| FileState {
+        mode: "0644".into(),
+        sha256: crate::sha256(&[text.as_bytes()]),
+        size: 1,
+        text: None,
+    };
+    let file = |text: &str| Action {
+        payload: Payload::FileChange(Box::new(FileChange {
+            after: state(text),
+            before: None,
+            path: "/x".into(),
+            uid: 0,
+            user: "root".into(),
+        })),
+        target: sample().target,
+    };
+    assert_eq!(said(&file("a"), &file("a")), []);
+    let whole = said(&file("a"), &file("b"));
+    assert_eq!(
+        whole,
+        [row("the whole action", "file.change", "file.change")]
     );
 }
 

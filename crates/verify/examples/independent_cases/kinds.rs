@@ -47,7 +47,7 @@ pub(crate) fn write(cases: &mut Cases) {
             .position(|part| part["name"] == json!("payload"));
         let payload = payload.expect("a proposal has a payload");
         let plain = read(&blob(&forge.content.parts[payload]["bytes"]).expect("base64url"));
-        for (name, changed) in actions(&plain) {
+        for (name, changed) in actions(&plain).into_iter().chain(tied(&plain)) {
             change(cases, &forge, &format!("{kind}: {name}"), |content| {
                 content.parts[payload]["bytes"] = json!(Blob(written(&changed)).to_string());
             });
@@ -123,13 +123,27 @@ fn actions(plain: &Value) -> Vec<(String, Value)> {
     }
     if plain["kind"] == json!("git.push") {
         let one = plain["payload"]["refs"][0].clone();
-        for number in [0, 100, 101] {
+        for number in [0, 1, 100, 101] {
+            let numbered = |at| {
+                let mut one = one.clone();
+                one["name"] = json!(format!("refs/heads/{at}"));
+                one
+            };
+            let refs: Vec<_> = (0..number).map(numbered).collect();
+            let name = format!("{number} references");
+            set("/payload", &name, Some(moving(plain, &refs)));
+        }
+        for name in ["main", "refs/", "refs/heads/a:refs/heads/b", "refs/a b"] {
+            let mut one = one.clone();
+            one["name"] = json!(name);
             set(
-                "/payload/refs",
-                &format!("{number}"),
-                Some(json!(vec![one.clone(); number])),
+                "/payload",
+                &format!("`{name}`"),
+                Some(moving(plain, &[one])),
             );
         }
+        let twice = [one.clone(), one.clone()];
+        set("/payload", "a reference twice", Some(moving(plain, &twice)));
         let commit = one["commits"][0].clone();
         for number in [0, 200, 201] {
             let many = json!(vec![commit.clone(); number]);
@@ -140,14 +154,25 @@ fn actions(plain: &Value) -> Vec<(String, Value)> {
             for name in missing {
                 one.as_object_mut().expect("a reference").remove(*name);
             }
-            set(
-                "/payload/refs/0",
-                &format!("without {missing:?}"),
-                Some(one),
-            );
+            let name = format!("without {missing:?}");
+            let both = Some(moving(plain, std::slice::from_ref(&one)));
+            set("/payload", &name, both);
+            set("/payload/refs/0", &name, Some(one));
         }
     }
     if plain["kind"] == json!("mcp.tool_call") {
+        for number in [100, 101] {
+            let names: Vec<_> = (0..number).map(|at| format!("{at:03}")).collect();
+            let mut payload = plain["payload"].clone();
+            let arguments = names
+                .iter()
+                .map(|name| format!("\"{name}\":\"(bound, not shown)\""));
+            let arguments = arguments.collect::<Vec<_>>().join(",");
+            payload["arguments"] = json!(format!("{{{arguments}}}"));
+            let secret = |name| json!({"commit": "09".repeat(32), "pointer": format!("/{name}")});
+            payload["secrets"] = json!(names.iter().map(secret).collect::<Vec<_>>());
+            set("/payload", &format!("{number} secrets"), Some(payload));
+        }
         let secret = |pointer: &str| json!({"commit": "09".repeat(32), "pointer": pointer});
         let hidden = "(bound, not shown)";
         let arguments = json!({"": hidden, "a/b": [0, hidden], "c~d": {"01": hidden}, "e": hidden});
@@ -192,6 +217,170 @@ fn actions(plain: &Value) -> Vec<(String, Value)> {
     }
     actions
 }
+
+/// A push with these references and the command line that moves them.
+fn moving(plain: &Value, refs: &[Value]) -> Value {
+    let mut payload = plain["payload"].clone();
+    let text = |one: &Value, name: &str| one[name].as_str().unwrap_or_default().to_owned();
+    let mut words = vec![
+        "git".to_owned(),
+        "-c".into(),
+        "push.pushOption=".into(),
+        "push".into(),
+        "--no-follow-tags".into(),
+        "--no-recurse-submodules".into(),
+    ];
+    let lease = |one| {
+        format!(
+            "--force-with-lease={}:{}",
+            text(one, "name"),
+            text(one, "old")
+        )
+    };
+    words.extend(refs.iter().map(lease));
+    words.extend(["--".into(), text(&payload, "remote")]);
+    words.extend(
+        refs.iter()
+            .map(|one| format!("{}:{}", text(one, "new"), text(one, "name"))),
+    );
+    payload["command"]["argv"] = json!(words);
+    payload["refs"] = json!(refs);
+    payload
+}
+
+/// A command line, and what it is to be tied to: changed words, and SQL that stands elsewhere.
+fn tied(plain: &Value) -> Vec<(String, Value)> {
+    let mut actions = Vec::new();
+    let mut set = |name: &str, changes: &[(&str, Value)]| {
+        let mut action = plain.clone();
+        for (place, new) in changes {
+            put(&mut action, place, Some(new.clone()));
+        }
+        actions.push((format!("tied: {name}"), action));
+    };
+    let argv = "/payload/command/argv";
+    let Some(words) = plain.pointer(argv).and_then(Value::as_array).cloned() else {
+        return actions;
+    };
+    for at in 0..=words.len() {
+        for word in MORE_WORDS {
+            let more = json!([&words[..at], &[json!(word)], &words[at..]].concat());
+            set(&format!("`{word}` at {at}"), &[(argv, more)]);
+        }
+    }
+    for at in 0..words.len() {
+        let mut less = words.clone();
+        let word = less.remove(at);
+        set(&format!("without word {at}"), &[(argv, json!(less))]);
+        less.insert((at + 1).min(less.len()), word.clone());
+        set(&format!("word {at} later"), &[(argv, json!(less))]);
+        let mut other = words.clone();
+        other[at] = json!(format!("{}x", word.as_str().expect("a word")));
+        set(&format!("word {at} longer"), &[(argv, json!(other))]);
+    }
+    for name in ["GIT_DIR", "GIT", "git_dir"] {
+        let env = json!([{"name": name, "value": "x"}]);
+        set(
+            &format!("variable {name}"),
+            &[("/payload/command/env", env)],
+        );
+    }
+    if plain["kind"] == json!("sql") {
+        for (name, changes) in sources(plain) {
+            set(&name, &changes);
+        }
+    }
+    actions
+}
+
+/// Where `psql` may have its SQL from, and where not.
+fn sources(plain: &Value) -> Vec<(String, Vec<(&'static str, Value)>)> {
+    let statements = plain["payload"]["statements"].as_array().expect("a list");
+    let texts = statements
+        .iter()
+        .map(|one| one["text"].as_str().expect("a text"));
+    let text = texts.collect::<Vec<_>>().join(";\u{b}");
+    let sha256 = vidimus_protocol::sha256(&[text.as_bytes()]);
+    let bound = json!({"sha256": sha256, "size": text.len()});
+    let mut with_text = bound.clone();
+    with_text["text"] = json!(text);
+    let mut file = bound.clone();
+    file["path"] = json!("/srv/x.sql");
+    let mut cases = Vec::new();
+    for line in [
+        "psql|-f|x.sql",
+        "psql|-fx.sql",
+        "psql|--file|x.sql",
+        "psql|--file=x.sql|-1",
+        "psql|x|-fx.sql",
+        "psql|-f|-",
+        "psql|-f-",
+        "psql|-f|-|-f|-",
+        "psql|shop|ada",
+        "psql|-c|SQL",
+        "psql|-c|SQL|-f|-",
+        "psql|-c|;|--command= SQL\t",
+        "psql|-c|SQL|-c|SQL",
+        "psql|-d|-c|SQL",
+        "psql|-1c|SQL",
+        "psql|--comm|SQL",
+        "psql|--command|SQL|--csv|-v|ON_ERROR_STOP=1",
+        "psql|-cSQL\u{a0}",
+        "psql|-cSQLx",
+        "psql|-cxSQL",
+        "psql|-c",
+        "psql|-c=SQL",
+        "psql",
+    ] {
+        let words: Vec<_> = line
+            .split('|')
+            .map(|word| word.replace("SQL", &text))
+            .collect();
+        for stdin in [
+            json!("inherited"),
+            json!({"bound": bound}),
+            json!({"bound": with_text}),
+        ] {
+            let changes = vec![
+                ("/payload/command/argv", json!(words)),
+                ("/payload/command/stdin", stdin.clone()),
+            ];
+            let name = format!("{line}, input {}", stdin.pointer("/bound/text").is_some());
+            for argument in 0..words.len().min(3) {
+                let script = json!({"argument": argument, "file": file, "text": text});
+                let script = [("/payload/command/script", script)];
+                let changes = [changes.as_slice(), &script].concat();
+                cases.push((format!("{name}, script {argument}"), changes));
+            }
+            cases.push((name, changes));
+        }
+    }
+    cases
+}
+
+/// Words that change what a command does, or where one thing ends.
+const MORE_WORDS: &[&str] = &[
+    "",
+    "-",
+    "--",
+    "-c",
+    "-C",
+    "-x",
+    "-t",
+    "--csv",
+    "-csv",
+    "-\u{e9}x",
+    "-v",
+    "-vx=1",
+    "-fx",
+    "--atomic",
+    "--mirror",
+    "--git-dir=x",
+    "--git-dir",
+    "push",
+    "git",
+    "x",
+];
 
 /// What may stand in one string and not in another.
 const TEXTS: &[&str] = &[

@@ -1,9 +1,9 @@
 //! An action of each kind beside `command` and `json`.
 
 use vidimus_protocol::action::{
-    Action, Command, Commit, FileChange, FileState, GitPush, OutputChange, Payload, RefUpdate,
-    ResourceChange, SECRET_ARGUMENT, SecretArgument, Sql, Statement, StatementClass, TerraformPlan,
-    ToolCall,
+    Action, ArgFile, Command, Commit, FileChange, FileState, GitPush, OutputChange, Payload,
+    RefUpdate, ResourceChange, SECRET_ARGUMENT, SecretArgument, Sql, Statement, StatementClass,
+    TerraformPlan, ToolCall, push_words,
 };
 use vidimus_protocol::{Digest, sha256};
 
@@ -46,23 +46,35 @@ fn file_change() -> FileChange {
     }
 }
 
+/// The command with another line.
+fn running(command: &Command, words: &[String]) -> Command {
+    Command {
+        argv: words.to_vec(),
+        ..command.clone()
+    }
+}
+
 fn push(command: &Command) -> GitPush {
     let id = |digit: &str| digit.repeat(40);
-    GitPush {
-        command: command.clone(),
-        refs: vec![RefUpdate {
-            commits: vec![Commit {
-                author: "Ada".into(),
-                id: id("a"),
-                subject: "Say what is meant".into(),
-            }],
-            lost: 2,
-            more: 1,
-            name: "refs/heads/main".into(),
-            new: Some(id("a")),
-            old: Some(id("b")),
+    let refs = vec![RefUpdate {
+        commits: vec![Commit {
+            author: "Ada".into(),
+            id: id("a"),
+            subject: "Say what is meant".into(),
         }],
-        remote: "ssh://git.example/shop.git".into(),
+        lost: 2,
+        more: 1,
+        name: "refs/heads/main".into(),
+        new: Some(id("a")),
+        old: Some(id("b")),
+    }];
+    let remote = "ssh://git.example/shop.git";
+    let git = ["git", "-C", "shop", "--no-pager"].map(String::from);
+    let words = push_words(&["--atomic".into()], remote, &refs);
+    GitPush {
+        command: running(command, &[&git[..], &words].concat()),
+        refs,
+        remote: remote.into(),
     }
 }
 
@@ -87,8 +99,11 @@ fn sql(command: &Command) -> Sql {
         text: text.into(),
         whole_table,
     };
+    let orders = "UPDATE orders SET paid = true FROM customers WHERE orders.id = 7";
+    let line = ["psql", "-X", "--set=ON_ERROR_STOP=1", "-dshop", "-c"].map(String::from);
+    let texts = [format!(" {orders}; \n;DELETE FROM carts;")];
     Sql {
-        command: command.clone(),
+        command: running(command, &[&line[..], &texts].concat()),
         database: Some("ada@db.example:5432/shop".into()),
         statements: vec![
             Statement {
@@ -96,7 +111,7 @@ fn sql(command: &Command) -> Sql {
                 ..statement(
                     StatementClass::Write,
                     &["customers", "orders"],
-                    "UPDATE orders SET paid = true FROM customers WHERE orders.id = 7",
+                    orders,
                     false,
                 )
             },
@@ -129,7 +144,16 @@ fn plan(command: &Command) -> TerraformPlan {
                 unknown: Some(r#"{"id":true}"#.into()),
             },
         ],
-        command: command.clone(),
+        command: Command {
+            files: vec![ArgFile {
+                argument: 2,
+                file: command.program.clone(),
+            }],
+            ..running(
+                command,
+                &["terraform", "apply", "x.tfplan"].map(String::from),
+            )
+        },
         outputs: vec![OutputChange {
             actions: words(&["create"]),
             after: Some("\"https://shop\"".into()),

@@ -15,36 +15,68 @@ fn action(payload: Payload) -> Action {
     }
 }
 
-fn push() -> GitPush {
-    GitPush {
-        command: bound(),
-        refs: vec![RefUpdate {
-            commits: vec![Commit {
-                author: "Ada".into(),
-                id: ID.into(),
-                subject: "Say what is meant".into(),
-            }],
-            lost: 0,
-            more: 0,
-            name: "refs/heads/main".into(),
-            new: Some(ID.into()),
-            old: None,
-        }],
-        remote: "ssh://git.example/x".into(),
+fn running(words: &[&str]) -> Command {
+    Command {
+        argv: words.iter().map(ToString::to_string).collect(),
+        script: None,
+        ..bound()
     }
 }
 
+fn push() -> GitPush {
+    let update = |name: &str, new: Option<&str>, old: Option<&str>| RefUpdate {
+        commits: vec![],
+        lost: 0,
+        more: 0,
+        name: name.into(),
+        new: new.map(Into::into),
+        old: old.map(Into::into),
+    };
+    let mut refs = vec![
+        update("refs/heads/main", Some(ID), None),
+        update("refs/heads/gone", None, Some(ID)),
+    ];
+    refs[0].commits.push(Commit {
+        author: "Ada".into(),
+        id: ID.into(),
+        subject: "Say what is meant".into(),
+    });
+    let mut push = GitPush {
+        command: running(&["/usr/bin/git", "-C", "x"]),
+        refs,
+        remote: "ssh://git.example/x".into(),
+    };
+    rewritten(&mut push);
+    push
+}
+
+/// Gives a push the command line of its references.
+fn rewritten(push: &mut GitPush) {
+    push.command.argv.truncate(3);
+    let words = push_words(&["--atomic".into()], &push.remote, &push.refs);
+    push.command.argv.extend(words);
+}
+
 fn sql() -> Sql {
+    let statement = |text: &str| Statement {
+        class: StatementClass::Delete,
+        plan: None,
+        tables: vec!["a".into(), "b".into()],
+        text: text.into(),
+        whole_table: true,
+    };
+    let texts = [
+        "-c",
+        " DELETE FROM a USING b ;;",
+        "--command=/* ; */ SELECT ';'\t",
+    ];
     Sql {
-        command: bound(),
+        command: running(&[&["psql", "-X", "-dx"], &texts[..]].concat()),
         database: Some("ada@db:5432/shop".into()),
-        statements: vec![Statement {
-            class: StatementClass::Delete,
-            plan: None,
-            tables: vec!["a".into(), "b".into()],
-            text: "DELETE FROM a USING b".into(),
-            whole_table: true,
-        }],
+        statements: vec![
+            statement("DELETE FROM a USING b"),
+            statement("/* ; */ SELECT ';'"),
+        ],
     }
 }
 
@@ -57,7 +89,13 @@ fn plan() -> TerraformPlan {
             before: Some("{}".into()),
             unknown: Some(r#"{"id":true}"#.into()),
         }],
-        command: bound(),
+        command: Command {
+            files: vec![ArgFile {
+                argument: 2,
+                file: bound().program,
+            }],
+            ..running(&["terraform", "apply", "x.tfplan"])
+        },
         outputs: vec![OutputChange {
             actions: vec!["create".into()],
             after: Some("1".into()),
@@ -118,6 +156,10 @@ fn each_kind_has_one_spelling_and_its_name() {
             false,
         ),
     ];
+    for sql in sources() {
+        let action = action(Payload::Sql(Box::new(sql)));
+        assert_eq!(Action::parse(&action.to_bytes()), Ok(action));
+    }
     for (action, name, runs_a_program) in kinds {
         let bytes = action.to_bytes();
         assert_eq!(Action::parse(&bytes), Ok(action.clone()), "{name}");
@@ -136,17 +178,17 @@ fn each_kind_has_one_spelling_and_its_name() {
 /// What a case breaks, and how.
 type Case<T> = (&'static str, fn(&mut T));
 
-/// Breaks one rule in a copy and hopes for a refusal.
+/// Breaks one rule in a copy, for each case, and hopes for a refusal.
 fn refuses<T: Clone>(good: &T, wrap: fn(Box<T>) -> Payload, cases: &[Case<T>]) {
-    for (what, break_it) in cases {
+    let refused = |break_it: &fn(&mut T)| {
         let mut broken = good.clone();
         break_it(&mut broken);
         let bytes = action(wrap(Box::new(broken))).to_bytes();
-        assert!(
-            matches!(Action::parse(&bytes), Err(ActionError::Rule(_))),
-            "{what}"
-        );
-    }
+        matches!(Action::parse(&bytes), Err(ActionError::Rule(_)))
+    };
+    let taken = cases.iter().filter(|(_, break_it)| !refused(break_it));
+    let taken: Vec<_> = taken.map(|(what, _)| what).collect();
+    assert!(taken.is_empty(), "{taken:?}");
 }
 
 #[test]
@@ -158,20 +200,94 @@ fn each_rule_of_a_push_refuses() {
             ("command", |p| p.command.argv.clear()),
             ("no refs", |p| p.refs.clear()),
             ("many refs", |p| {
-                p.refs = vec![p.refs[0].clone(); MAX_REFS + 1]
+                let numbered = |number| RefUpdate {
+                    name: format!("refs/heads/{number}"),
+                    ..p.refs[0].clone()
+                };
+                p.refs = (0..=MAX_REFS).map(numbered).collect();
+                rewritten(p);
             }),
-            ("short name", |p| p.refs[0].name = "main".into()),
-            ("neither", |p| p.refs[0].new = None),
-            ("upper case", |p| p.refs[0].new = Some(ID.to_uppercase())),
-            ("short id", |p| p.refs[0].old = Some(ID[1..].into())),
+            ("short name", |p| {
+                p.refs[0].name = "main".into();
+                rewritten(p);
+            }),
+            ("name with a colon", |p| {
+                p.refs[0].name = "refs/heads/a:refs/heads/b".into();
+                rewritten(p);
+            }),
+            ("twice", |p| {
+                p.refs[1].name = p.refs[0].name.clone();
+                rewritten(p);
+            }),
+            ("neither", |p| {
+                p.refs[0].new = None;
+                rewritten(p);
+            }),
+            ("upper case", |p| {
+                p.refs[0].new = Some(ID.to_uppercase());
+                rewritten(p);
+            }),
+            ("short id", |p| {
+                p.refs[0].old = Some(ID[1..].into());
+                rewritten(p);
+            }),
             ("commit id", |p| p.refs[0].commits[0].id = "x".into()),
             ("many commits", |p| {
                 p.refs[0].commits = vec![p.refs[0].commits[0].clone(); MAX_COMMITS + 1];
             }),
             ("more", |p| p.refs[0].more = strict::MAX_SAFE + 1),
             ("lost", |p| p.refs[0].lost = strict::MAX_SAFE + 1),
+            ("another remote", |p| p.remote.push('y')),
+            ("another object", |p| p.refs[0].new = Some("a".repeat(40))),
+            ("another lease", |p| p.refs[1].old = Some("a".repeat(40))),
+            ("another name", |p| p.refs[0].name.push('y')),
+            ("a reference more", |p| {
+                p.command.argv.push("a:refs/b".into())
+            }),
+            ("a reference less", |p| drop(p.refs.pop())),
+            ("another program", |p| {
+                p.command.argv[0] = "/usr/bin/gitx".into()
+            }),
+            ("a setting", |p| {
+                p.command.argv.splice(1..3, ["-c".into(), "a.b=c".into()]);
+            }),
+            ("an option of git's", |p| {
+                p.command.argv[1] = "--exec-path=x".into()
+            }),
+            ("a folder that is none", |p| {
+                p.command.argv.insert(3, "-C".into())
+            }),
+            ("an option", |p| p.command.argv.insert(6, "--mirror".into())),
+            ("without its end", |p| p.command.argv.truncate(6)),
+            ("without a push", |p| p.command.argv.truncate(1)),
+            ("a variable", |p| p.command.env[0].name = "GIT_DIR".into()),
         ],
     );
+}
+
+/// The same statements from a file, and from standard input.
+fn sources() -> [Sql; 2] {
+    let text = "DELETE FROM a USING b;\n/* ; */ SELECT ';'";
+    let sha256 = crate::sha256(&[text.as_bytes()]);
+    let size = text.len().try_into().unwrap();
+    let (mut file, mut input) = (sql(), sql());
+    file.command = running(&["psql", "-X", "-f", "x.sql", "shop"]);
+    file.command.script = Some(Script {
+        argument: 3,
+        file: File {
+            path: "/srv/x.sql".into(),
+            sha256,
+            size,
+        },
+        text: Some(text.into()),
+    });
+    input.command = running(&["psql", "-X", "-1", "-v", "ON_ERROR_STOP=1", "-f-"]);
+    input.command.stdin = Stdin::Bound(Box::new(Input {
+        sha256,
+        size,
+        text: Some(text.into()),
+    }));
+    [file, input]
 }
 
 #[test]
@@ -184,6 +300,59 @@ fn each_rule_of_sql_and_of_a_plan_refuses() {
             ("nothing", |s| s.statements.clear()),
             ("order", |s| s.statements[0].tables.reverse()),
             ("twice", |s| s.statements[0].tables[1] = "a".into()),
+            ("another statement", |s| s.statements[0].text.push('x')),
+            ("one less", |s| drop(s.statements.pop())),
+            ("one more", |s| s.statements.push(s.statements[1].clone())),
+            ("an empty one", |s| {
+                s.statements[0].text.clear();
+                s.command.argv[4] = ";".into();
+            }),
+            ("another order", |s| s.statements.reverse()),
+            ("a source more", |s| {
+                s.command.argv.push("-cDROP TABLE a".into())
+            }),
+            ("an unknown option", |s| s.command.argv[1] = "-Xc".into()),
+            ("a long one", |s| s.command.argv[1] = "--no-psqlrc=x".into()),
+            ("a shortened one", |s| {
+                s.command.argv.push("--comm=DROP TABLE a".into())
+            }),
+            ("a dash", |s| s.command.argv.push("-".into())),
+            ("no value", |s| s.command.argv.push("-c".into())),
+            ("a variable", |s| s.command.argv.push("-vx=1".into())),
+            ("a file too", |s| s.command.argv.push("-fx".into())),
+            ("a script too", |s| {
+                s.command.script.clone_from(&sources()[0].command.script)
+            }),
+        ],
+    );
+    let [file, input] = sources();
+    refuses(
+        &file,
+        Payload::Sql,
+        &[
+            ("text", |s| s.command.script.as_mut().unwrap().text = None),
+            ("another file", |s| {
+                s.command.argv.extend(["-f".into(), "y".into()])
+            }),
+            ("another place", |s| {
+                s.command.script.as_mut().unwrap().argument = 4
+            }),
+            ("no script", |s| s.command.script = None),
+            ("another text", |s| {
+                s.statements[1].text = "SELECT ''".into()
+            }),
+        ],
+    );
+    refuses(
+        &input,
+        Payload::Sql,
+        &[
+            ("text", |s| match &mut s.command.stdin {
+                Stdin::Bound(input) => input.text = None,
+                Stdin::Null | Stdin::Inherited => panic!("it is bound"),
+            }),
+            ("no input", |s| s.command.stdin = Stdin::Inherited),
+            ("a file", |s| s.command.argv[5] = "-fx".into()),
         ],
     );
     refuses(
@@ -199,6 +368,12 @@ fn each_rule_of_sql_and_of_a_plan_refuses() {
             ("output", |p| p.outputs[0].after = Some("NaN".into())),
             ("actions", |p| p.changes[0].actions.clear()),
             ("output's actions", |p| p.outputs[0].actions.clear()),
+            ("no file", |p| p.command.files.clear()),
+            ("another file", |p| p.command.files[0].argument = 1),
+            ("no argument", |p| {
+                p.command.argv.truncate(1);
+                p.command.files[0].argument = 0;
+            }),
         ],
     );
 }
@@ -234,6 +409,16 @@ fn each_rule_of_a_file_and_of_a_call_refuses() {
             ("shown", |c| c.secrets[0].pointer = "/n".into()),
             ("not there", |c| c.secrets[0].pointer = "/x".into()),
             ("order", |c| c.secrets.push(c.secrets[0].clone())),
+            ("many", |c| {
+                let hidden = |at| format!(r#""{at:03}":"{SECRET_ARGUMENT}""#);
+                let all: Vec<_> = (0..=MAX_SECRETS).map(hidden).collect();
+                c.arguments = format!("{{{}}}", all.join(","));
+                let secret = |at| SecretArgument {
+                    commit: Digest([7; 32]),
+                    pointer: format!("/{at:03}"),
+                };
+                c.secrets = (0..=MAX_SECRETS).map(secret).collect();
+            }),
         ],
     );
 }

@@ -1,6 +1,6 @@
 //! The command line of a `git push`.
 
-use vidimus_protocol::action::RefUpdate;
+use vidimus_protocol::action::{PUSH_OPTIONS, RefUpdate, push_words};
 
 use crate::out::visible;
 
@@ -31,16 +31,9 @@ const CHOOSE: &[&str] = &[
     "--set-upstream",
     "--tags",
 ];
-/// Options that change how it moves.
-const KEEP: &[&str] = &[
-    "--atomic",
-    "--no-progress",
-    "--no-verify",
-    "--porcelain",
-    "--progress",
-    "--quiet",
-    "--verbose",
-];
+/// What stands in what runs.
+const NO_MORE: [&str; 2] = ["--no-follow-tags", "--no-recurse-submodules"];
+const NO_OPTIONS: &str = "push.pushOption=";
 
 impl Line {
     /// `None` when it is no push.
@@ -53,10 +46,15 @@ impl Line {
             };
             match word.as_str() {
                 "push" => break,
-                "-C" | "-c" => {
+                "-C" => {
                     global.push(word.clone());
                     global.extend(words.next().cloned());
                 }
+                "-c" => match words.next() {
+                    // As in what runs.
+                    Some(setting) if setting == NO_OPTIONS => {}
+                    _ => return Err(unknown(word)),
+                },
                 "--no-pager" | "--literal-pathspecs" => global.push(word.clone()),
                 _ if word.starts_with("--git-dir=") || word.starts_with("--work-tree=") => {
                     global.push(word.clone());
@@ -90,34 +88,30 @@ impl Line {
         if CHOOSE.contains(&name) || is_short(word) {
             return Ok(());
         }
-        if KEEP.contains(&word) {
+        if NO_MORE.contains(&word) {
+            return Ok(());
+        }
+        if PUSH_OPTIONS.contains(&word) {
             self.kept.push(word.to_owned());
             return Ok(());
         }
-        Err(format!(
-            "what `{}` does to a push is not known here: leave it out, or hold the push as a plain command with `--plain`",
-            visible(word)
-        ))
+        Err(unknown(word))
     }
 
     /// The command line that pushes exactly these.
     pub(super) fn exact(&self, git: &str, url: &str, refs: &[RefUpdate]) -> Vec<String> {
         let mut argv = vec![git.to_owned()];
         argv.extend(self.global.iter().cloned());
-        argv.push("push".into());
-        argv.extend(self.kept.iter().cloned());
-        argv.extend(refs.iter().map(|one| {
-            let old = one.old.as_deref().unwrap_or_default();
-            format!("--force-with-lease={}:{old}", one.name)
-        }));
-        argv.push("--".into());
-        argv.push(url.to_owned());
-        argv.extend(refs.iter().map(|one| {
-            let new = one.new.as_deref().unwrap_or_default();
-            format!("{new}:{}", one.name)
-        }));
+        argv.extend(push_words(&self.kept, url, refs));
         argv
     }
+}
+
+fn unknown(word: &str) -> String {
+    format!(
+        "what `{}` does to a push is not known here: leave it out, or hold the push as a plain command with `--plain`",
+        visible(word)
+    )
 }
 
 /// Short options that only choose what moves or how much is said.
@@ -138,9 +132,9 @@ mod tests {
 
     #[test]
     fn only_a_push_that_is_known_in_full_is_adapted() {
-        let line = read("git -C /srv -c a.b=c push -fu --atomic origin main:x");
+        let line = read("git -C /srv push -fu --atomic origin main:x");
         let line = line.unwrap().unwrap();
-        assert_eq!(line.global, ["-C", "/srv", "-c", "a.b=c"]);
+        assert_eq!(line.global, ["-C", "/srv"]);
         assert_eq!(line.kept, ["--atomic"]);
         assert_eq!(line.remote.as_deref(), Some("origin"));
         assert_eq!(line.push, ["-fu", "--atomic", "origin", "main:x"]);
@@ -154,6 +148,8 @@ mod tests {
             assert_eq!(read(plain), Ok(None), "{plain}");
         }
         for unknown in [
+            "git -c a.b=c push",
+            "git -c",
             "git push --receive-pack=/x o",
             "git push -o x o",
             "git push --repo=x",
@@ -183,11 +179,11 @@ mod tests {
         let exact = line.unwrap().exact("git", "/srv/x.git", &refs);
         assert_eq!(
             exact.join(" "),
-            "git -C /srv push --atomic --force-with-lease=refs/heads/a:o1 --force-with-lease=refs/heads/gone:o2 --force-with-lease=refs/heads/new: -- /srv/x.git n1:refs/heads/a :refs/heads/gone n3:refs/heads/new"
+            "git -C /srv -c push.pushOption= push --atomic --no-follow-tags --no-recurse-submodules --force-with-lease=refs/heads/a:o1 --force-with-lease=refs/heads/gone:o2 --force-with-lease=refs/heads/new: -- /srv/x.git n1:refs/heads/a :refs/heads/gone n3:refs/heads/new"
         );
         // What runs can be read again: that is how it is looked at anew.
         let again = Line::read(&exact).unwrap().unwrap();
         assert_eq!(again.remote.as_deref(), Some("/srv/x.git"));
-        assert_eq!(again.global, ["-C", "/srv"]);
+        assert_eq!(again.exact("git", "/srv/x.git", &refs), exact);
     }
 }
