@@ -4,7 +4,7 @@ use vidimus_client::ClientError;
 use vidimus_protocol::ActionId;
 use vidimus_protocol::action::Action;
 use vidimus_protocol::api::Content;
-use vidimus_protocol::diff;
+use vidimus_protocol::{diff, edit};
 
 use crate::request::Request;
 use crate::setup::Executor;
@@ -47,11 +47,11 @@ impl Executor {
             Ok(edited) => edited,
             Err(stop) => return self.refuse_edit(to, stop.why, &stop.words).await,
         };
-        let changes = changes(&request.action, &edited);
-        let words = if changes.is_empty() {
+        let words = if edit::check(&request.action, &edited).is_err() {
             // Of a sort that nobody can edit.
             "a reviewer would approve something else; ask them what".into()
         } else {
+            let changes = changes(&request.action, &edited);
             let lines: String = changes.iter().map(|line| format!("\n  - {line}")).collect();
             format!(
                 "a reviewer would approve it otherwise; ask for that if it serves. They changed:{lines}"
