@@ -416,8 +416,8 @@ impl State {
         Ok(None)
     }
 
-    /// A statement about a working agent as it was registered: the key that signed
-    /// it, and the agent.
+    /// A statement about an agent that is not revoked, as it was registered: the
+    /// key that signed it, and the agent.
     pub(super) fn about_agent<I>(
         &self,
         entry: &Entry,
@@ -427,7 +427,11 @@ impl State {
         registration: Digest,
     ) -> Result<(&Credential, &Agent), Violation> {
         let key = self.signing_key(entry, signed)?;
-        let agent = self.working_agent(&agent)?;
+        let agent = self.agents.get(&agent).ok_or(Violation::UnknownAgent)?;
+        // Also when its owner has left: somebody has to be able to end it.
+        if agent.revoked {
+            return Err(Violation::AgentIsRevoked);
+        }
         let pinned_at_least = key.entry.index.max(agent.entry.index) + 1;
         self.check_act(entry, signed, act, pinned_at_least)?;
         expect_refs(&entry.leaf, &[key.entry, agent.entry])?;
