@@ -95,6 +95,10 @@ async fn an_agent_hears_of_its_own_and_waits_for_no_more_than_a_bound() {
     let news = wait(&world, &other, vec![known(mine.action, "pending", 0)], 30).await;
     assert_eq!(news.unknown, [mine.action], "it is another agent's");
 
+    let none = wait(&world, &agent, vec![], 30);
+    let none = tokio::time::timeout(Duration::from_secs(20), none).await;
+    assert!(none.is_ok(), "there is nothing to wait for");
+
     let many = vec![known(mine.action, "pending", 0); MAX_WAITED + 1];
     let body = json!({ "actions": many, "wait_s": 0 });
     let refused = world.post("/v1/actions/wait", &agent.token, &body).await;

@@ -136,7 +136,8 @@ pub(super) async fn wait(
     let wait = Wait { wait: asked.wait_s };
     let news = || news(&gateway, agent.id, &asked.actions);
     let mut seen = news();
-    if is_nothing(&seen) && !wait.duration().is_zero() {
+    let waits = !asked.actions.is_empty() && !wait.duration().is_zero();
+    if is_nothing(&seen) && waits {
         let actions = asked.actions.iter().map(|known| known.action).collect();
         let waiter = gateway.0.shared.presence.arrive(actions);
         let over = over(&gateway, wait.duration());
