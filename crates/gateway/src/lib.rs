@@ -15,6 +15,7 @@
 mod backup;
 mod ceremonies;
 mod clock;
+mod config;
 mod door;
 mod edit;
 mod enrolment;
@@ -47,7 +48,6 @@ use axum::Router;
 use tokio::sync::{Semaphore, oneshot};
 use vidimus_ledger::note::SigningKey;
 use vidimus_ledger::tree::MemoryTree;
-use vidimus_policy::{Personal, Policy, Team};
 use vidimus_protocol::api::{Ack, CeremonyState, CeremonyView, FeedMessage};
 use vidimus_protocol::entry::Profile;
 use vidimus_protocol::id::CeremonyId;
@@ -59,6 +59,7 @@ use webauthn_rs::prelude::CreationChallengeResponse;
 
 pub use backup::{BackupError, Copied, backup};
 pub use clock::{BOUND as CLOCK_BOUND, Clock, SystemClock};
+pub use config::{Config, OpenError};
 pub use door::DoorError;
 pub use founding::{NewSession, Registration, SoftwareKey};
 pub use guard::GuardError;
@@ -87,100 +88,6 @@ use webhooks::Webhooks;
 
 /// Most requests that wait for the sequencer at a time.
 const MOST_IN_FLIGHT: usize = 4096;
-
-/// How a gateway is set up.
-pub struct Config {
-    /// Its folder: ledger, keys, port. Made (0700) when missing.
-    pub dir: PathBuf,
-    /// Its clocks.
-    pub clock: Arc<dyn Clock>,
-    /// Its rules.
-    pub policy: Arc<dyn Policy>,
-    /// Where several people reach it; else only this computer does, at
-    /// `http://localhost` and the port that its folder records.
-    pub public: Option<Public>,
-    /// The models of authenticators that it knows.
-    pub metadata: Metadata,
-}
-
-impl Config {
-    /// The personal profile in `dir`, with the machine's clocks.
-    #[must_use]
-    pub fn personal(dir: PathBuf) -> Self {
-        Self {
-            dir,
-            clock: Arc::new(SystemClock),
-            policy: Arc::new(Personal),
-            public: None,
-            metadata: Metadata::default(),
-        }
-    }
-
-    /// A team's profile in `dir`, with the machine's clocks.
-    #[must_use]
-    pub fn team(dir: PathBuf, public: Public) -> Self {
-        Self {
-            policy: Arc::new(Team),
-            public: Some(public),
-            ..Self::personal(dir)
-        }
-    }
-}
-
-/// Why a gateway does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Its folder cannot be used.
-    #[error("`{path}` cannot be used: {why}")]
-    Folder {
-        /// The folder.
-        path: String,
-        /// What the system said.
-        why: String,
-    },
-    /// Another gateway uses the folder.
-    #[error("another Vidimus is running on `{path}`: use its window, or stop it first")]
-    InUse {
-        /// The folder.
-        path: String,
-    },
-    /// It cannot listen.
-    #[error(transparent)]
-    Port(#[from] PortError),
-    /// It cannot be reached.
-    #[error(transparent)]
-    Door(#[from] DoorError),
-    /// Its log was opened at another address.
-    #[error(
-        "this log was opened at {founded} and stays there, not at {asked}: its keys are bound to that address. Start it with that address, or begin a new log in an empty folder"
-    )]
-    Moved {
-        /// The address in the log.
-        founded: String,
-        /// The address that was asked for.
-        asked: String,
-    },
-    /// A log keeps its profile.
-    #[error("the log in this folder is {0}; a log never changes that")]
-    OtherProfile(&'static str),
-    /// Its keys cannot be used.
-    #[error(transparent)]
-    Keys(#[from] KeysError),
-    /// Its ledger cannot be used.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Its ledger is not the newest.
-    #[error(transparent)]
-    Guard(#[from] GuardError),
-    /// Its ledger breaks a rule.
-    #[error("the ledger is damaged at entry {entry}: {why}. Restore the newest copy")]
-    Ledger {
-        /// First wrong entry.
-        entry: u64,
-        /// What is wrong.
-        why: String,
-    },
-}
 
 /// A running gateway. Clones are handles to the same one.
 #[derive(Clone)]

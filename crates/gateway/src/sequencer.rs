@@ -10,10 +10,12 @@ mod acts;
 mod edits;
 mod notes;
 mod part;
+mod request;
 
 pub(crate) use actions::ReadProposal;
 pub(crate) use acts::may_last;
 pub(crate) use part::{Part, part_ref};
+pub(crate) use request::{Answer, Job, Request};
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -21,23 +23,17 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
 use vidimus_ledger::checkpoint::Checkpoint;
 use vidimus_policy::Policy;
-use vidimus_protocol::api::{
-    Ack, Content, NonceReply, Redeem, ReportOutcome, StartCeremony, WriteAnswer,
-};
+use vidimus_protocol::api::NonceReply;
 use vidimus_protocol::entry::{Data, Entry, Leaf, Ref};
-use vidimus_protocol::envelope::Assertion;
-use vidimus_protocol::id::{ActionId, Actor, AgentId, ReviewerId};
+use vidimus_protocol::id::{ActionId, Actor};
 use vidimus_protocol::state::{Due, Effect};
 use vidimus_protocol::{Digest, Time, entry};
 use vidimus_verify::permit::PermitSigner;
 use vidimus_verify::replay::{Replay, ReplayError};
 
 use crate::clock::{ClockFault, Timekeeper};
-use crate::enrolment::Claim;
-use crate::founding::FoundingDraft;
 use crate::keys::random;
 use crate::problem::Refusal;
 use crate::shared::{News, Shared};
@@ -56,94 +52,12 @@ const NONCE_LIFE_S: u64 = 300;
 /// Most nonces at a time, with a session and without one.
 const MOST_NONCES: usize = 1000;
 
-/// What can be asked of the sequencer.
-pub(crate) enum Request {
-    Found {
-        draft: Box<FoundingDraft>,
-        assertion: Assertion,
-    },
-    Enrol {
-        claim: Box<Claim>,
-        assertion: Assertion,
-    },
-    Propose {
-        agent: AgentId,
-        read: Box<ReadProposal>,
-    },
-    Withdraw {
-        agent: AgentId,
-        action: ActionId,
-    },
-    Permit {
-        agent: AgentId,
-        action: ActionId,
-    },
-    Redeem {
-        agent: AgentId,
-        action: ActionId,
-        redeem: Box<Redeem>,
-    },
-    Report {
-        agent: AgentId,
-        action: ActionId,
-        report: Box<ReportOutcome>,
-    },
-    Take {
-        reviewer: ReviewerId,
-        action: ActionId,
-    },
-    Ask {
-        reviewer: ReviewerId,
-        action: ActionId,
-        text: Box<Content>,
-    },
-    Answer {
-        agent: AgentId,
-        action: ActionId,
-        answer: Box<WriteAnswer>,
-    },
-    Flag {
-        reviewer: ReviewerId,
-        action: ActionId,
-        text: Box<Content>,
-    },
-    Act {
-        start: Box<StartCeremony>,
-        assertion: Assertion,
-    },
-    EndSession(Digest),
-    /// A nonce; sessions have a share of their own.
-    Nonce {
-        session: bool,
-    },
-}
-
-/// What it answers, after the commit.
-pub(crate) enum Answer {
-    /// Entries, proven.
-    Ack(Ack),
-    /// A permit in force.
-    Permit(String),
-    /// A nonce.
-    Nonce(NonceReply),
-    /// Done; nothing was logged.
-    Done,
-}
-
 /// What a judged request wants to hear once it is durable.
 enum Wanted {
     Entries(Vec<u64>),
     Permit(ActionId),
     Nonce(NonceReply),
     Nothing,
-}
-
-/// A request and where its answer goes.
-pub(crate) struct Job {
-    pub(crate) request: Request,
-    pub(crate) reply: oneshot::Sender<Result<Answer, Refusal>>,
-    /// The request that it came with, for traces.
-    pub(crate) span: tracing::Span,
 }
 
 /// A nonce that nobody used yet.

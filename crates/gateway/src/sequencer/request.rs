@@ -1,0 +1,96 @@
+//! What can be asked of the sequencer, and what it answers.
+
+use tokio::sync::oneshot;
+use vidimus_protocol::Digest;
+use vidimus_protocol::api::{
+    Ack, Content, NonceReply, Redeem, ReportOutcome, StartCeremony, WriteAnswer,
+};
+use vidimus_protocol::envelope::Assertion;
+use vidimus_protocol::id::{ActionId, AgentId, ReviewerId};
+
+use super::ReadProposal;
+use crate::enrolment::Claim;
+use crate::founding::FoundingDraft;
+use crate::problem::Refusal;
+
+/// What can be asked of the sequencer.
+pub(crate) enum Request {
+    Found {
+        draft: Box<FoundingDraft>,
+        assertion: Assertion,
+    },
+    Enrol {
+        claim: Box<Claim>,
+        assertion: Assertion,
+    },
+    Propose {
+        agent: AgentId,
+        read: Box<ReadProposal>,
+    },
+    Withdraw {
+        agent: AgentId,
+        action: ActionId,
+    },
+    Permit {
+        agent: AgentId,
+        action: ActionId,
+    },
+    Redeem {
+        agent: AgentId,
+        action: ActionId,
+        redeem: Box<Redeem>,
+    },
+    Report {
+        agent: AgentId,
+        action: ActionId,
+        report: Box<ReportOutcome>,
+    },
+    Take {
+        reviewer: ReviewerId,
+        action: ActionId,
+    },
+    Ask {
+        reviewer: ReviewerId,
+        action: ActionId,
+        text: Box<Content>,
+    },
+    Answer {
+        agent: AgentId,
+        action: ActionId,
+        answer: Box<WriteAnswer>,
+    },
+    Flag {
+        reviewer: ReviewerId,
+        action: ActionId,
+        text: Box<Content>,
+    },
+    Act {
+        start: Box<StartCeremony>,
+        assertion: Assertion,
+    },
+    EndSession(Digest),
+    /// A nonce; sessions have a share of their own.
+    Nonce {
+        session: bool,
+    },
+}
+
+/// What it answers, after the commit.
+pub(crate) enum Answer {
+    /// Entries, proven.
+    Ack(Ack),
+    /// A permit in force.
+    Permit(String),
+    /// A nonce.
+    Nonce(NonceReply),
+    /// Done; nothing was logged.
+    Done,
+}
+
+/// A request and where its answer goes.
+pub(crate) struct Job {
+    pub(crate) request: Request,
+    pub(crate) reply: oneshot::Sender<Result<Answer, Refusal>>,
+    /// The request that it came with, for traces.
+    pub(crate) span: tracing::Span,
+}
