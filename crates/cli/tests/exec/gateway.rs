@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use vidimus_protocol::api::{ActionStatus, ActionView, PermitReply, Problem, Propose, Redeem, ReportOutcome, WaitFor, WaitNews};
+use vidimus_protocol::api::{
+    ActionStatus, ActionView, PermitReply, Problem, Propose, Redeem, ReportOutcome, WaitFor,
+    WaitNews,
+};
 use vidimus_protocol::entry::Resolution;
 use vidimus_protocol::state::Life;
 use vidimus_protocol::{ActionId, strict};

@@ -3,7 +3,9 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use vidimus_protocol::action::{Action, Payload, Stdin};
-use vidimus_protocol::api::{Ack, ActionStatus, ActionView, Content, Propose, Question, ReportOutcome};
+use vidimus_protocol::api::{
+    Ack, ActionStatus, ActionView, Content, Propose, Question, ReportOutcome,
+};
 use vidimus_protocol::entry::{Data, PartRef, Ref, Resolution};
 use vidimus_protocol::envelope::Verdict;
 use vidimus_protocol::state::Life;
