@@ -13,7 +13,8 @@ use vidimus_ledger::checkpoint::Checkpoint;
 use vidimus_ledger::note::Note;
 use vidimus_ledger::tree;
 use vidimus_protocol::api::{
-    Ack, CeremonyStarted, CeremonyState, EditExtras, StartCeremony, SubmitAssertion, VerdictExtras,
+    Ack, CeremonyStarted, CeremonyState, EditExtras, PolicyExtras, StartCeremony, SubmitAssertion,
+    VerdictExtras,
 };
 use vidimus_protocol::envelope::{ActType, Decimal, Envelope};
 use vidimus_protocol::id::{CeremonyId, ReviewerId};
@@ -54,6 +55,7 @@ pub(crate) enum Extras {
     Nothing,
     Verdict(VerdictExtras),
     Edit(EditExtras),
+    Policy(PolicyExtras),
 }
 
 /// A size of the log and its root.
@@ -144,17 +146,19 @@ async fn carry(draft: Draft, key: Key, tools: &Tools) -> Result<End, End> {
     let envelope = draft.envelope(pinned, nonce, crate::core::now());
     let challenge = envelope.challenge();
     journal(tools, challenge, draft.r#type).await?;
-    let (verdict, edit) = match draft.extras {
-        Extras::Nothing => (None, None),
-        Extras::Verdict(verdict) => (Some(verdict), None),
-        Extras::Edit(edit) => (None, Some(edit)),
-    };
-    let start = StartCeremony {
-        edit,
+    let mut start = StartCeremony {
+        edit: None,
         envelope,
         items: draft.items,
-        verdict,
+        policy: None,
+        verdict: None,
     };
+    match draft.extras {
+        Extras::Nothing => {}
+        Extras::Verdict(verdict) => start.verdict = Some(verdict),
+        Extras::Edit(edit) => start.edit = Some(edit),
+        Extras::Policy(policy) => start.policy = Some(policy),
+    }
     let started = tools
         .gateway
         .start_ceremony(&start)

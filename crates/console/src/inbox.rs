@@ -154,7 +154,9 @@ pub(crate) fn status(state: &State, action: &ActionState, hints: Hints) -> Actio
             _ => ActionStatus::Withdrawn,
         },
         Life::Over(Resolution::Superseded) => ActionStatus::Superseded,
-        Life::Over(Resolution::Refused | Resolution::Approved) => ActionStatus::Refused,
+        Life::Over(Resolution::Refused | Resolution::Approved | Resolution::Released) => {
+            ActionStatus::Refused
+        }
         Life::Redeemed => {
             let redeemed_at = action.redeemed.map_or(Time::default(), |(_, time)| time);
             let silent_since = hints.silent_since.unwrap_or(redeemed_at).max(redeemed_at);

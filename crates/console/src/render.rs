@@ -269,6 +269,7 @@ pub fn policy(evaluation: &Evaluation) -> Vec<Fact> {
         Decision::Ask if evaluation.quorum == 1 => "One person must approve it.".to_owned(),
         Decision::Ask => format!("{} people must approve it.", evaluation.quorum),
         Decision::Refuse => "It may not run.".to_owned(),
+        Decision::Release => "It may run without a person.".to_owned(),
     };
     let mut facts = vec![fact("Decision", safe_text::prose(&decision), false)];
     facts.extend(

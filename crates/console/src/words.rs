@@ -92,6 +92,14 @@ pub(crate) fn step(leaf: &Leaf, state: &State) -> String {
             actor_name(state, leaf),
             data.signed.item.quorum
         ),
+        Data::PolicyChanged(data) => {
+            let who = actor_name(state, leaf);
+            let policy = data.signed.item.policy;
+            match state.policy() {
+                Some(now) if now.digest == policy => format!("{who} signed the policy in force."),
+                _ => format!("{who} signed another policy."),
+            }
+        }
         Data::ActionProposed(data) => match editor(state, data) {
             Some(editor) => format!("It took the place of an action that {editor} edited."),
             None => format!("{} proposed it.", agent_name(state, &data.agent)),
@@ -123,6 +131,7 @@ pub(crate) fn step(leaf: &Leaf, state: &State) -> String {
                 format!("Approved. It may start until {}.", time_words(last))
             }
             (Resolution::Approved, None) => "Approved.".into(),
+            (Resolution::Released, _) => "Released by the policy: nobody was asked.".into(),
             (Resolution::Denied, _) => "Denied. It does not run.".into(),
             (Resolution::Expired, _) => "Expired: nobody decided in time.".into(),
             (Resolution::Withdrawn, _) if leaf.actor == Actor::Gateway => {

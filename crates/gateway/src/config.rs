@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use vidimus_policy::{Personal, Policy, Team};
-
 use crate::clock::{Clock, SystemClock};
 use crate::door::DoorError;
 use crate::guard::GuardError;
@@ -20,8 +18,6 @@ pub struct Config {
     pub dir: PathBuf,
     /// Its clocks.
     pub clock: Arc<dyn Clock>,
-    /// Its rules.
-    pub policy: Arc<dyn Policy>,
     /// Where several people reach it; else only this computer does, at
     /// `http://localhost` and the port that its folder records.
     pub public: Option<Public>,
@@ -36,7 +32,6 @@ impl Config {
         Self {
             dir,
             clock: Arc::new(SystemClock),
-            policy: Arc::new(Personal),
             public: None,
             metadata: Metadata::default(),
         }
@@ -46,7 +41,6 @@ impl Config {
     #[must_use]
     pub fn team(dir: PathBuf, public: Public) -> Self {
         Self {
-            policy: Arc::new(Team),
             public: Some(public),
             ..Self::personal(dir)
         }

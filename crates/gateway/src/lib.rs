@@ -25,6 +25,7 @@ mod health;
 mod keys;
 mod metadata;
 mod metrics;
+mod policies;
 mod port;
 mod presence;
 mod problem;
@@ -138,7 +139,6 @@ impl Gateway {
         let Config {
             dir,
             clock,
-            policy,
             public,
             metadata,
         } = config;
@@ -209,15 +209,7 @@ impl Gateway {
         let reader = Store::open_reader(&ledger)?;
         let shared = Arc::new(Shared::new(committed, reader, log_key, origin));
         let keeper = Timekeeper::new(clock.clone());
-        let sequencer = Sequencer::new(
-            replay,
-            store,
-            shared.clone(),
-            keeper,
-            policy,
-            permit_key,
-            guard,
-        );
+        let sequencer = Sequencer::new(replay, store, shared.clone(), keeper, permit_key, guard);
         let (jobs, queue) = mpsc::channel();
         let sequencer = std::thread::Builder::new()
             .name("sequencer".to_owned())

@@ -210,6 +210,7 @@ impl Metrics {
             Data::ActionResolved(resolved) => {
                 let resolution = match resolved.resolution {
                     Resolution::Approved => "approved",
+                    Resolution::Released => "released",
                     Resolution::Denied => "denied",
                     Resolution::Expired => "expired",
                     Resolution::Withdrawn => "withdrawn",

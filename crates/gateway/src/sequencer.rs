@@ -24,7 +24,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use vidimus_ledger::checkpoint::Checkpoint;
-use vidimus_policy::Policy;
 use vidimus_protocol::api::NonceReply;
 use vidimus_protocol::entry::{Data, Entry, Leaf, Ref};
 use vidimus_protocol::id::{ActionId, Actor};
@@ -35,6 +34,7 @@ use vidimus_verify::replay::{Replay, ReplayError};
 
 use crate::clock::{ClockFault, Timekeeper};
 use crate::keys::random;
+use crate::policies::Policies;
 use crate::problem::Refusal;
 use crate::shared::{News, Shared};
 use crate::store::{Batch, Leaves, Store, StoreError, StoredPart};
@@ -72,7 +72,7 @@ pub(crate) struct Sequencer {
     store: Store,
     shared: Arc<Shared>,
     keeper: Timekeeper,
-    policy: Arc<dyn Policy>,
+    policies: Policies,
     permit_key: PermitSigner,
     nonces: HashMap<Digest, Nonce>,
     batch: Batch,
@@ -98,7 +98,6 @@ impl Sequencer {
         store: Store,
         shared: Arc<Shared>,
         keeper: Timekeeper,
-        policy: Arc<dyn Policy>,
         permit_key: PermitSigner,
         guard: PathBuf,
     ) -> Self {
@@ -107,7 +106,7 @@ impl Sequencer {
             store,
             shared,
             keeper,
-            policy,
+            policies: Policies::default(),
             permit_key,
             nonces: HashMap::new(),
             batch: Batch::default(),
@@ -469,6 +468,7 @@ impl Sequencer {
     fn start_over(&mut self) -> Result<(), Stop> {
         self.batch = Batch::default();
         self.entries.clear();
+        self.policies.forget();
         match crate::rebuild(&self.store) {
             Ok(replay) => {
                 self.replay = replay;

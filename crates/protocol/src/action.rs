@@ -32,6 +32,10 @@ pub const CONTEXT_TYPE: &str = "application/vidimus-context+json";
 /// Content type of what people and agents write: `reason`, `question`,
 /// `answer`, `remark`.
 pub const TEXT_TYPE: &str = "text/plain;charset=utf-8";
+/// Content type of a `policy` part.
+pub const POLICY_TYPE: &str = "application/vidimus-policy+json";
+/// Content type of an `inputs` part: what the policy looked at.
+pub const INPUTS_TYPE: &str = "application/vidimus-inputs+json";
 /// Content type of an `output` part.
 pub const OUTPUT_TYPE: &str = "application/octet-stream";
 /// Content type under which a secret value is committed to.
@@ -43,6 +47,10 @@ pub const MAX_PAYLOAD: usize = 1 << 20;
 pub const MAX_CONTEXT: usize = 64 << 10;
 /// Most bytes of such a text.
 pub const MAX_TEXT: usize = 4 << 10;
+/// Most bytes of a `policy` part.
+pub const MAX_POLICY: usize = 1 << 20;
+/// Most bytes of an `inputs` part.
+pub const MAX_INPUTS: usize = 1 << 20;
 /// Most bytes of an `output` part.
 pub const MAX_OUTPUT: usize = 256 << 10;
 

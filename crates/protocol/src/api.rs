@@ -295,9 +295,21 @@ pub struct StartCeremony {
     pub envelope: Envelope,
     /// The items, as the canonical JSON text of each.
     pub items: Vec<String>,
+    /// The policy that a change of it brings.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub policy: Option<PolicyExtras>,
     /// What else the entry of a verdict holds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub verdict: Option<VerdictExtras>,
+}
+
+/// What a `policy.changed` brings: the policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PolicyExtras {
+    /// Its text.
+    pub policy: Content,
 }
 
 /// What an `action.edited` brings: the payload of the new action.

@@ -9,11 +9,12 @@ mod kinds;
 mod leaf;
 
 pub use kinds::{
-    AgentPaused, AgentRegistered, AgentResumed, AgentRevoked, Answered, Asked, Completed,
-    CredentialAdmitted, CredentialEnrolled, CredentialRevoked, Data, Decision, Edited, Evaluation,
-    Flagged, Founder, Kind, LogOpened, MAX_WHY, Outcome, PermitIssued, PermitKey, PermitLapsed,
-    PermitRedeemed, Profile, Proposed, Resolution, Resolved, ReviewerChanged, ReviewerRegistered,
-    ReviewerRemoved, RulesChanged, Taken, VerdictGiven, VerdictRecognised,
+    AgentPaused, AgentRegistered, AgentResumed, AgentRevoked, Answered, Asked, Assurance,
+    Completed, CredentialAdmitted, CredentialEnrolled, CredentialRevoked, Data, Decision, Edited,
+    Evaluation, Flagged, Founder, FromGroup, Kind, LogOpened, MAX_WHY, Outcome, PermitIssued,
+    PermitKey, PermitLapsed, PermitRedeemed, PolicyChanged, Profile, Proposed, Resolution,
+    Resolved, ReviewerChanged, ReviewerRegistered, ReviewerRemoved, RulesChanged, Taken,
+    VerdictGiven, VerdictRecognised,
 };
 pub use leaf::{Leaf, LeafError, MAX_LEAF, Parsed, PartRef, Ref};
 

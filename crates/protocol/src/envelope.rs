@@ -102,6 +102,8 @@ acts! {
     ReviewerRemoved = "reviewer.removed",
     /// Changes what keys and approvals must be like.
     RulesChanged = "rules.changed",
+    /// Changes the policy.
+    PolicyChanged = "policy.changed",
     /// Opens a session.
     SessionOpened = "session.opened",
     /// Registers an agent.
@@ -383,6 +385,17 @@ pub struct RulesItem {
     pub quorum: u64,
     /// Leaf hash of the `rules.changed` that held until now, or of
     /// `log.opened`.
+    pub replaces: Digest,
+}
+
+/// Puts another policy in the place of the one in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyItem {
+    /// Commit of the entry's `policy` part.
+    pub policy: Digest,
+    /// Leaf hash of the `policy.changed` that brought the present one in force,
+    /// or of `log.opened`.
     pub replaces: Digest,
 }
 

@@ -15,9 +15,12 @@ mod notes;
 mod pauses;
 mod people;
 mod permits;
+mod policy;
+mod recent;
 mod violation;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 pub use actions::{ActionState, Life, PermitRecord, PermitStatus, Resolved, VerdictRecord};
 pub use edits::{Edit, MAX_EDITS};
@@ -28,6 +31,8 @@ pub use people::{
     Agent, Log, MAX_GROUPS, MAX_MODELS, MAX_QUORUM, Reviewer, Route, Rules, group_is_fit,
     identity_is_fit, name_is_fit, software_origin,
 };
+pub use policy::{ActivePolicy, MAX_DEMANDS, PolicyWord};
+pub use recent::Recent;
 pub use violation::Violation;
 
 use crate::bytes::{Blob, Digest};
@@ -43,6 +48,8 @@ pub struct State {
     last_time: Time,
     log: Option<Log>,
     rules: Option<Rules>,
+    policy: Option<Arc<ActivePolicy>>,
+    policy_words: Vec<PolicyWord>,
     reviewers: HashMap<ReviewerId, Reviewer>,
     credentials: HashMap<Blob, Credential>,
     agents: HashMap<AgentId, Agent>,
@@ -116,6 +123,7 @@ impl State {
             Data::ReviewerChanged(data) => self.change_reviewer(entry, data)?,
             Data::ReviewerRemoved(data) => self.remove_reviewer(entry, data)?,
             Data::RulesChanged(data) => self.change_rules(entry, data)?,
+            Data::PolicyChanged(data) => self.change_policy(entry, data)?,
             Data::AgentRegistered(data) => self.register(entry, data)?,
             Data::AgentRevoked(data) => self.revoke_agent(entry, data)?,
             Data::AgentPaused(data) => self.pause(entry, data)?,

@@ -85,6 +85,7 @@ pub struct Story {
     credential: Option<Ref>,
     registered: Option<Ref>,
     rules: Option<Ref>,
+    policy: Option<Ref>,
     records: HashMap<ReviewerId, Ref>,
     actions: HashMap<ActionId, Told>,
 }
@@ -187,6 +188,7 @@ impl Story {
             credential: None,
             registered: None,
             rules: None,
+            policy: None,
             records: HashMap::new(),
             actions: HashMap::new(),
         };
@@ -454,6 +456,7 @@ impl Story {
                 self.credential.get_or_insert(entry);
             }
             Data::RulesChanged(_) => self.rules = Some(entry),
+            Data::PolicyChanged(_) => self.policy = Some(entry),
             Data::ReviewerRegistered(data) => {
                 self.records.insert(data.signed.item.reviewer, entry);
             }

@@ -293,7 +293,9 @@ impl World {
             Life::Over(Resolution::Expired) => ActionStatus::Expired,
             Life::Over(Resolution::Withdrawn) => ActionStatus::Withdrawn,
             Life::Over(Resolution::Superseded) => ActionStatus::Superseded,
-            Life::Over(Resolution::Refused | Resolution::Approved) => ActionStatus::Refused,
+            Life::Over(Resolution::Refused | Resolution::Approved | Resolution::Released) => {
+                ActionStatus::Refused
+            }
         };
         let reason = match self.decide {
             Decide::Deny(reason) => Some(Content {

@@ -11,9 +11,9 @@ use vidimus_protocol::api::{
     SubmitAssertion,
 };
 use vidimus_protocol::envelope::{
-    ActType, AdmissionItem, AgentItem, AgentRevocationItem, EditItem, PauseItem, RecognitionItem,
-    RemovalItem, ResumptionItem, ReviewerChangeItem, ReviewerItem, RevocationItem, RulesItem,
-    SessionItem, VerdictItem,
+    ActType, AdmissionItem, AgentItem, AgentRevocationItem, EditItem, PauseItem, PolicyItem,
+    RecognitionItem, RemovalItem, ResumptionItem, ReviewerChangeItem, ReviewerItem, RevocationItem,
+    RulesItem, SessionItem, VerdictItem,
 };
 use vidimus_protocol::id::CeremonyId;
 use vidimus_protocol::state::check_envelope;
@@ -26,6 +26,7 @@ use super::feed::off_the_async_threads;
 use super::standing::Wait;
 use crate::ceremonies::Step;
 use crate::edit::{EditedAction, no_edit};
+use crate::policies;
 use crate::problem::Refusal;
 use crate::sequencer::{Answer, Request};
 use crate::store::Session;
@@ -169,7 +170,7 @@ pub(super) async fn end_one_session(
     extensions(("x-refusals" = json!([
         "unauthorised", "forbidden", "foreign_credential", "unknown_action", "not_pending", "envelope_expired",
         "too_many_ceremonies", "item_count", "wrong_items", "wrong_proposal", "wrong_reason", "wrong_seen",
-        "wrong_parts", "other_log", "wrong_act_type", "clock_skew", "refused", "bad_edit", "wrong_digest", "not_found", "store"
+        "wrong_parts", "other_log", "wrong_act_type", "clock_skew", "refused", "bad_edit", "wrong_digest", "not_found", "store", "bad_policy"
     ]))),
 )]
 pub(super) async fn start(
@@ -202,12 +203,30 @@ pub(super) async fn start(
     if start.envelope.r#type == ActType::ActionEdited {
         read_edit(gateway.clone(), start.clone()).await?;
     }
+    if start.envelope.r#type == ActType::PolicyChanged {
+        read_policy(gateway.clone(), start.clone()).await?;
+    }
     let step = Step::Act(Box::new(start));
     let (ceremony, code) = gateway.0.ceremonies.start(step, has_session)?;
     Ok((
         StatusCode::CREATED,
         Json(CeremonyStarted { code, ceremony }),
     ))
+}
+
+/// A policy is right before anybody is asked for a key.
+async fn read_policy(gateway: Gateway, start: StartCeremony) -> Result<(), Refusal> {
+    off_the_async_threads(move || {
+        let text = start.items.first().map(String::as_str).unwrap_or_default();
+        let item: PolicyItem = item(text)?;
+        let (profile, size) = {
+            let state = &gateway.0.shared.read().state;
+            let log = state.log().ok_or(Violation::NotOpened)?;
+            (log.opened.profile, state.size())
+        };
+        policies::read(start.policy.as_ref(), &item, profile, size).map(|_| ())
+    })
+    .await
 }
 
 /// Both ends of an edit.
@@ -238,6 +257,7 @@ fn check(state: &Log, start: &StartCeremony, now: vidimus_protocol::Time) -> Res
         items,
         verdict,
         edit,
+        policy,
     } = start;
     let log = state.log().ok_or(Violation::NotOpened)?;
     check_envelope(envelope, envelope.r#type, log.id, now)?;
@@ -278,6 +298,10 @@ fn check(state: &Log, start: &StartCeremony, now: vidimus_protocol::Time) -> Res
             if action.resolved.is_some() {
                 return Err(Violation::NotPending.into());
             }
+        }
+        ActType::PolicyChanged => {
+            policy.as_ref().ok_or_else(policies::no_policy)?;
+            is::<PolicyItem>(text)?;
         }
         ActType::AgentRegistered => is::<AgentItem>(text)?,
         ActType::AgentRevoked => is::<AgentRevocationItem>(text)?,
@@ -374,7 +398,7 @@ pub(super) async fn cancel(
         "key_not_admitted", "key_too_old", "key_not_device_bound", "key_model_not_allowed", "agent_revoked",
         "unknown_reviewer", "reviewer_exists", "own_record", "last_administrator", "overtaken", "not_your_verdict", "team_only",
         "bad_roles", "bad_rules", "agent_paused", "paused_already", "not_your_pause", "own_edit", "bad_edit", "wrong_digest", "too_many_edits",
-        "action_exists", "store"
+        "action_exists", "store", "bad_policy", "policy_lost", "own_policy", "not_permitted", "key_not_assured", "reason_missing"
     ]))),
 )]
 pub(super) async fn assertion(

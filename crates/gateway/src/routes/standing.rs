@@ -311,7 +311,9 @@ fn status(action: &ActionState) -> ActionStatus {
         Life::Over(Resolution::Expired) => ActionStatus::Expired,
         Life::Over(Resolution::Withdrawn) => ActionStatus::Withdrawn,
         Life::Over(Resolution::Superseded) => ActionStatus::Superseded,
-        Life::Over(Resolution::Refused | Resolution::Approved) => ActionStatus::Refused,
+        Life::Over(Resolution::Refused | Resolution::Approved | Resolution::Released) => {
+            ActionStatus::Refused
+        }
     }
 }
 

@@ -3,20 +3,20 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use vidimus_policy::Proposal;
-use vidimus_protocol::Violation;
-use vidimus_protocol::action::{Action, Context, OUTPUT_TYPE};
-use vidimus_protocol::api::{Propose, Redeem, ReportOutcome};
+use vidimus_policy::{Inputs, builtin};
+use vidimus_protocol::action::{Action, Context, INPUTS_TYPE, OUTPUT_TYPE};
+use vidimus_protocol::api::{Content, Propose, Redeem, ReportOutcome};
 use vidimus_protocol::entry::{
-    Completed, Data, Leaf, MAX_WHY, Parsed, PermitIssued, PermitLapsed, PermitRedeemed, Proposed,
-    Ref, Resolution, Resolved,
+    Completed, Data, Evaluation, Leaf, MAX_WHY, Parsed, PermitIssued, PermitLapsed, PermitRedeemed,
+    Proposed, Ref, Resolution, Resolved,
 };
 use vidimus_protocol::id::{ActionId, Actor, AgentId, PermitId, RunId};
 use vidimus_protocol::permit::MAX_LIFE_S;
 use vidimus_protocol::state::{ActionState, Effect};
+use vidimus_protocol::{Blob, Violation};
 
 use super::{Part, Refusal, Sequencer, Wanted, edits};
-use crate::keys::random_id;
+use crate::keys::{random, random_id};
 
 /// Most actions of one agent that wait at a time.
 const MOST_PENDING: usize = 1000;
@@ -91,15 +91,11 @@ impl Sequencer {
         read: ReadProposal,
         of: Option<(ActionId, Ref)>,
     ) -> Result<(Ref, Option<Effect>), Refusal> {
+        let (evaluation, inputs) = self.evaluate(&agent, &read)?;
         let state = self.replay.state();
         let registered = state.agent(&agent).ok_or(Violation::UnknownAgent)?.entry;
-        let rules = state.rules().ok_or(Violation::NotOpened)?;
-        let (least, newest) = (rules.quorum, rules.entry);
-        let evaluation = self.policy.evaluate(&Proposal {
-            action: &read.action,
-            wait: read.wait,
-            quorum: least,
-        });
+        let newest = state.rules().ok_or(Violation::NotOpened)?.entry;
+        let policy = state.policy().map(|policy| policy.entry);
         let expires_at = self.now()?.plus_seconds(evaluation.ttl_s);
         let data = Proposed {
             action: read.id,
@@ -117,11 +113,40 @@ impl Sequencer {
         };
         let refs = std::iter::once(registered)
             .chain((newest.index > 0).then_some(newest))
+            .chain(policy)
             .chain(of.map(|(_, edit)| edit));
         // In the order of their names.
-        let parts = read.context.into_iter().chain([read.payload]);
+        let parts = read.context.into_iter().chain(inputs);
+        let parts = parts.chain([read.payload]);
         let data = Data::ActionProposed(Box::new(data));
         self.write(actor, refs.collect(), data, parts.collect())
+    }
+
+    /// What the policy in force says of a proposal, with the inputs that it
+    /// looked at; without one, what the built-in rules say.
+    fn evaluate(
+        &mut self,
+        agent: &AgentId,
+        read: &ReadProposal,
+    ) -> Result<(Evaluation, Option<Part>), Refusal> {
+        let time = self.now()?;
+        let state = self.replay.state();
+        let profile = state.log().ok_or(Violation::NotOpened)?.opened.profile;
+        let Some(policy) = state.policy().map(|policy| policy.entry.index) else {
+            let least = state.rules().ok_or(Violation::NotOpened)?.quorum;
+            let evaluation = builtin::evaluate(profile, &read.action, read.wait, least);
+            return Ok((evaluation, None));
+        };
+        let set = self.policies.get(policy, profile, &self.shared)?;
+        let (run, wait) = (read.run.clone(), read.wait.map(|wait| wait.as_secs()));
+        let inputs = Inputs::new(state, agent, &read.action, run, wait, time)
+            .ok_or(Violation::UnknownAgent)?;
+        let content = Content {
+            bytes: Blob(inputs.to_bytes()),
+            salt: random(),
+            r#type: INPUTS_TYPE.to_owned(),
+        };
+        Ok((set.evaluate(&inputs), Some(Part::new("inputs", content)?)))
     }
 
     pub(super) fn withdraw(&mut self, agent: AgentId, action: ActionId) -> Result<Wanted, Refusal> {
@@ -291,10 +316,7 @@ impl Sequencer {
             .chain(successor)
             .collect();
         let use_s = action.evaluation.use_s;
-        let use_before = match resolution {
-            Resolution::Approved => Some(now.plus_seconds(use_s)),
-            _ => None,
-        };
+        let use_before = resolution.runs().then(|| now.plus_seconds(use_s));
         let data = Data::ActionResolved(Box::new(Resolved {
             action: id,
             resolution,

@@ -7,16 +7,17 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use vidimus_ledger::tree;
+use vidimus_policy::{Inputs, PersonInput};
 use vidimus_protocol::api::StartCeremony;
 use vidimus_protocol::entry::{
     AgentPaused, AgentRegistered, AgentResumed, AgentRevoked, CredentialAdmitted,
-    CredentialEnrolled, CredentialRevoked, Data, Leaf, Ref, ReviewerChanged, ReviewerRegistered,
-    ReviewerRemoved, RulesChanged, VerdictGiven, VerdictRecognised,
+    CredentialEnrolled, CredentialRevoked, Data, Leaf, PolicyChanged, Ref, ReviewerChanged,
+    ReviewerRegistered, ReviewerRemoved, RulesChanged, VerdictGiven, VerdictRecognised,
 };
 use vidimus_protocol::envelope::{
-    ActType, AdmissionItem, AgentItem, AgentRevocationItem, Assertion, PauseItem, RecognitionItem,
-    RemovalItem, ResumptionItem, ReviewerChangeItem, ReviewerItem, RevocationItem, RulesItem,
-    SessionItem, Signed, VerdictItem,
+    ActType, AdmissionItem, AgentItem, AgentRevocationItem, Assertion, PauseItem, PolicyItem,
+    RecognitionItem, RemovalItem, ResumptionItem, ReviewerChangeItem, ReviewerItem, RevocationItem,
+    RulesItem, SessionItem, Signed, Verdict, VerdictItem,
 };
 use vidimus_protocol::id::Actor;
 use vidimus_protocol::state::check_envelope;
@@ -27,6 +28,7 @@ use vidimus_verify::act;
 use super::{Part, Refusal, Sequencer, Wanted};
 use crate::enrolment::{Claim, used_invitation};
 use crate::founding::FoundingDraft;
+use crate::policies;
 use crate::store::Session;
 
 /// Longest session.
@@ -166,6 +168,7 @@ impl Sequencer {
                 |state, _: &RulesItem| Some(state.rules()?.entry),
                 |signed| Data::RulesChanged(Box::new(RulesChanged { signed })),
             ),
+            ActType::PolicyChanged => self.change_policy(start, &assertion),
             ActType::VerdictRecognised => self.statement(
                 &start,
                 &assertion,
@@ -202,6 +205,34 @@ impl Sequencer {
         let refs = refs.into_iter().flatten().collect();
         let (entry, effect) = self.write(actor, refs, wrap(signed), Vec::new())?;
         self.follow(effect)?;
+        Ok(Wanted::Entries(vec![entry.index]))
+    }
+
+    /// Logs an administrator's word for a policy, after every part of it was
+    /// read and found right.
+    fn change_policy(
+        &mut self,
+        start: StartCeremony,
+        assertion: &Assertion,
+    ) -> Result<Wanted, Refusal> {
+        let signed: Signed<PolicyItem> = only(signed_items(&start, assertion)?)?;
+        let time = self.now()?;
+        let state = self.replay.state();
+        let profile = state.log().ok_or(Violation::NotOpened)?.opened.profile;
+        let set = policies::read(start.policy.as_ref(), &signed.item, profile, state.size())?;
+        let key = state
+            .credential(&assertion.credential_id)
+            .ok_or(Violation::UnknownCredential)?
+            .entry;
+        let base = state.policy_base().ok_or(Violation::NotOpened)?;
+        let words = state.words_for(signed.item.policy, time);
+        let refs = [key, base].into_iter().chain(words.map(|word| word.entry));
+        let refs = refs.collect();
+        let content = start.policy.ok_or_else(policies::no_policy)?.policy;
+        let actor = Actor::Reviewer(signed.envelope.signer);
+        let data = Data::PolicyChanged(Box::new(PolicyChanged { signed }));
+        let (entry, _) = self.write(actor, refs, data, vec![Part::new("policy", content)?])?;
+        self.policies.keep(entry.index, set);
         Ok(Wanted::Entries(vec![entry.index]))
     }
 
@@ -264,7 +295,9 @@ impl Sequencer {
                 "the reason is not UTF-8 text",
             ));
         }
+        let policies = self.permitting(&signed)?;
         let data = Data::VerdictGiven(Box::new(VerdictGiven {
+            policies,
             seen: extras.seen,
             signed,
         }));
@@ -277,6 +310,34 @@ impl Sequencer {
         ))
     }
 }
+
+impl Sequencer {
+    /// The policies that let the signer approve it: of the policy under which it
+    /// was proposed, for them as they are now.
+    fn permitting(&mut self, signed: &Signed<VerdictItem>) -> Result<Vec<String>, Refusal> {
+        let time = self.now()?;
+        let state = self.replay.state();
+        let action = self.known(signed.item.action)?;
+        let policy = action.policy.as_ref().map(|policy| policy.entry.index);
+        let (Some(policy), Verdict::Approve) = (policy, signed.item.verdict) else {
+            return Ok(Vec::new());
+        };
+        let profile = state.log().ok_or(Violation::NotOpened)?.opened.profile;
+        let person = state
+            .reviewer(&signed.envelope.signer)
+            .ok_or(Violation::UnknownReviewer)?;
+        let person = PersonInput::of(person);
+        let inputs = self.shared.store().part(action.proposal.index, "inputs")?;
+        let inputs = inputs.ok_or_else(|| Refusal::not_found("part"))?;
+        let inputs = Inputs::parse(&inputs.bytes.0).map_err(|_| crate::unexpected())?;
+        let set = self.policies.get(policy, profile, &self.shared)?;
+        set.may_approve(&person, &inputs, time)
+            .map_err(|why| Refusal::new(403, "not_permitted", format!("{why}: {ELSE}")))
+    }
+}
+
+/// What somebody may do whom a policy does not let approve.
+const ELSE: &str = "you can deny it, or leave it to others";
 
 /// Whether a session may last until then.
 pub(crate) fn may_last(expires_at: Time, now: Time) -> Result<(), Refusal> {

@@ -122,7 +122,7 @@ fn stands(data: &Data) -> Option<(ActionId, ActionStatus)> {
         Data::VerdictGiven(given) => (given.signed.item.action, ActionStatus::Pending),
         Data::ActionResolved(resolved) => {
             let status = match resolved.resolution {
-                Resolution::Approved => ActionStatus::Approved,
+                Resolution::Approved | Resolution::Released => ActionStatus::Approved,
                 Resolution::Denied => ActionStatus::Denied,
                 Resolution::Expired => ActionStatus::Expired,
                 Resolution::Withdrawn => ActionStatus::Withdrawn,

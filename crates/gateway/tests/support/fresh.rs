@@ -29,7 +29,6 @@ pub fn reopened(config: &Config) -> Result<Gateway, OpenError> {
         let again = Config {
             dir: config.dir.clone(),
             clock: config.clock.clone(),
-            policy: config.policy.clone(),
             public: config.public.clone(),
             metadata: config.metadata.clone(),
         };

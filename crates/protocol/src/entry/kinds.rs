@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::ActionKind;
 use crate::bytes::{Blob, Digest};
 use crate::envelope::{
-    AdmissionItem, AgentItem, AgentRevocationItem, EditItem, EnrolmentItem, PauseItem,
+    AdmissionItem, AgentItem, AgentRevocationItem, EditItem, EnrolmentItem, PauseItem, PolicyItem,
     RecognitionItem, RemovalItem, ResumptionItem, ReviewerChangeItem, ReviewerItem, RevocationItem,
     RulesItem, Seen, Signed, VerdictItem,
 };
@@ -75,6 +75,8 @@ kinds! {
     ReviewerRemoved(ReviewerRemoved) = "reviewer.removed",
     /// What keys and approvals must be like.
     RulesChanged(RulesChanged) = "rules.changed",
+    /// Another policy, or an administrator's word for one.
+    PolicyChanged(PolicyChanged) = "policy.changed",
     /// An agent, signed for by its owner or by an administrator.
     AgentRegistered(AgentRegistered) = "agent.registered",
     /// An agent that may do nothing more.
@@ -125,6 +127,7 @@ impl Data {
             | Self::ReviewerChanged(_)
             | Self::ReviewerRemoved(_)
             | Self::RulesChanged(_)
+            | Self::PolicyChanged(_)
             | Self::AgentRegistered(_)
             | Self::AgentRevoked(_)
             | Self::AgentPaused(_)
@@ -248,6 +251,9 @@ acts! {
     ReviewerRemoved(RemovalItem);
     /// `rules.changed`: by an administrator.
     RulesChanged(RulesItem);
+    /// `policy.changed`: by administrators, of whom two are needed where there
+    /// are several. Part: `policy`.
+    PolicyChanged(PolicyItem);
     /// `agent.registered`: by its owner in a personal log, by an administrator
     /// in a team's.
     AgentRegistered(AgentItem);
@@ -265,7 +271,8 @@ acts! {
     VerdictRecognised(RecognitionItem);
 }
 
-/// `action.proposed`. Parts: `payload`, and `context` when the agent gave one.
+/// `action.proposed`. Parts: `payload`, `context` when the agent gave one, and
+/// `inputs` when a policy was evaluated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proposed {
@@ -291,18 +298,82 @@ pub struct Proposed {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evaluation {
+    /// What the keys must be like that approve it, sorted, each once.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub assurance: Vec<Assurance>,
     /// The answer.
     pub decision: Decision,
+    /// Of which groups some of those who approve must be, sorted by group.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub groups: Vec<FromGroup>,
+    /// The policies that asked for this, by id, sorted, each once.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub policies: Vec<String>,
     /// The rules that were evaluated, by name and version.
     pub policy: String,
     /// Distinct reviewers that must approve.
     pub quorum: u64,
+    /// Whether an approval must say why.
+    #[serde(skip_serializing_if = "is_default", default)]
+    pub reason_required: bool,
     /// Why, in words.
     pub reasons: Vec<String>,
+    /// For how many seconds from then on those who changed the policy do not
+    /// approve under it.
+    #[serde(skip_serializing_if = "is_default", default)]
+    pub separate_s: u64,
     /// Longest wait for a decision, seconds.
     pub ttl_s: u64,
     /// How long after the approval it may start, seconds.
     pub use_s: u64,
+    /// How many people must deny it to end it. Absent: one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub veto: Option<u64>,
+}
+
+impl Evaluation {
+    /// One that refuses and asks for nothing: what the others begin with.
+    #[must_use]
+    pub fn refusing(policy: impl Into<String>) -> Self {
+        Self {
+            assurance: Vec::new(),
+            decision: Decision::Refuse,
+            groups: Vec::new(),
+            policies: Vec::new(),
+            policy: policy.into(),
+            quorum: 0,
+            reason_required: false,
+            reasons: Vec::new(),
+            separate_s: 0,
+            ttl_s: 1,
+            use_s: 1,
+            veto: None,
+        }
+    }
+}
+
+/// People of one group who must be among those who approve.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FromGroup {
+    /// The group.
+    pub group: String,
+    /// How many of it.
+    pub people: u64,
+}
+
+/// What a key can prove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Assurance {
+    /// It cannot leave the device that made it.
+    DeviceBound,
+    /// An attestation proved its authenticator's model.
+    ProvenModel,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// The policy's answer.
@@ -313,6 +384,8 @@ pub enum Decision {
     Ask,
     /// It may not run.
     Refuse,
+    /// It may run without a person.
+    Release,
 }
 
 /// `action.taken`: a person says that they look after it. Not signed by them and
@@ -353,6 +426,10 @@ pub struct Flagged {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerdictGiven {
+    /// The policies that let this person approve it, by id, sorted, each once.
+    /// None for a denial, and where none but the built-in rules hold.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub policies: Vec<String>,
     /// What was on screen.
     pub seen: Seen,
     /// The decision, signed by the reviewer.
@@ -367,7 +444,7 @@ pub struct Resolved {
     pub action: ActionId,
     /// How.
     pub resolution: Resolution,
-    /// Last moment to redeem a permit; there when approved.
+    /// Last moment to redeem a permit; there when approved or released.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub use_before: Option<Time>,
 }
@@ -388,6 +465,16 @@ pub enum Resolution {
     Refused,
     /// A reviewer edited it: another action took its place.
     Superseded,
+    /// The policy released it: nobody was asked.
+    Released,
+}
+
+impl Resolution {
+    /// Whether the action may run.
+    #[must_use]
+    pub fn runs(self) -> bool {
+        matches!(self, Self::Approved | Self::Released)
+    }
 }
 
 /// `permit.issued`. Its claims follow from this entry and those it refers to.

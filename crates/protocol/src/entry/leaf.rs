@@ -165,20 +165,32 @@ impl Leaf {
     /// Numbers that are no positions of the log itself stay below 2^53 here;
     /// positions are bounded by the log's size, which the reducer checks.
     fn numbers_are_safe(&self) -> bool {
-        fn act<I>(signed: &Signed<I>) -> [u64; 4] {
-            [signed.count, signed.index, 0, 0]
+        fn act<I>(signed: &Signed<I>) -> [u64; 5] {
+            [signed.count, signed.index, 0, 0, 0]
         }
+        let groups = match &self.data {
+            Data::ActionProposed(data) => data.evaluation.groups.as_slice(),
+            _ => &[],
+        };
         let data = match &self.data {
             Data::ActionProposed(data) => {
                 let asked = &data.evaluation;
-                [asked.quorum, asked.ttl_s, asked.use_s, 0]
+                let veto = asked.veto.unwrap_or_default();
+                [
+                    asked.quorum,
+                    asked.ttl_s,
+                    asked.use_s,
+                    asked.separate_s,
+                    veto,
+                ]
             }
-            Data::ActionCompleted(data) => [data.duration_ms, data.output_omitted, 0, 0],
+            Data::ActionCompleted(data) => [data.duration_ms, data.output_omitted, 0, 0, 0],
             Data::RulesChanged(data) => {
                 let [count, index, ..] = act(&data.signed);
                 let rules = &data.signed.item;
-                [count, index, rules.max_age_days, rules.quorum]
+                [count, index, rules.max_age_days, rules.quorum, 0]
             }
+            Data::PolicyChanged(data) => act(&data.signed),
             Data::VerdictGiven(data) => act(&data.signed),
             Data::VerdictRecognised(data) => act(&data.signed),
             Data::AgentRegistered(data) => act(&data.signed),
@@ -200,11 +212,12 @@ impl Leaf {
             | Data::ActionResolved(_)
             | Data::PermitIssued(_)
             | Data::PermitLapsed(_)
-            | Data::PermitRedeemed(_) => [0; 4],
+            | Data::PermitRedeemed(_) => [0; 5],
         };
         data.into_iter()
             .chain(self.parts.iter().map(|part| part.size))
             .chain(self.refs.iter().map(|known| known.index))
+            .chain(groups.iter().map(|group| group.people))
             .all(|number| number <= strict::MAX_SAFE)
     }
 

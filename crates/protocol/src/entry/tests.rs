@@ -163,7 +163,7 @@ fn refuses_duplicate_keys_and_unknown_members() {
         (r#","v":1}"#, r#","v":1,"w":1}"#),
         (r#""quorum":1"#, r#""quorum":1,"quota":1"#),
         (r#""use_s":900}"#, r#""use_s":900,"zeal":1}"#),
-        (r#""decision":"ask""#, r#""decision":"release""#),
+        (r#""decision":"ask""#, r#""decision":"allow""#),
         (r#""quorum":1"#, r#""quorum":"1""#),
         (r#""quorum":1,"#, ""),
     ] {

@@ -1,10 +1,11 @@
 //! The life of an action: proposed, decided, permitted, redeemed, completed.
 
 use std::collections::{HashSet, hash_map};
+use std::sync::Arc;
 
 use super::{
-    Edit, Effect, MAX_QUORUM, Note, PartRule, Reviewer, State, Violation, expect_actor,
-    expect_parts, expect_refs,
+    ActivePolicy, Credential, Edit, Effect, Note, PartRule, Reviewer, State, Violation,
+    expect_actor, expect_parts, expect_refs,
 };
 use crate::action::{self, ActionKind};
 use crate::bytes::{Blob, Digest};
@@ -27,6 +28,13 @@ const CONTEXT: PartRule = PartRule {
     content_type: action::CONTEXT_TYPE,
     most: action::MAX_CONTEXT,
     required: false,
+};
+/// There exactly when a policy was evaluated.
+const INPUTS: PartRule = PartRule {
+    name: "inputs",
+    content_type: action::INPUTS_TYPE,
+    most: action::MAX_INPUTS,
+    required: true,
 };
 const REASON: PartRule = PartRule {
     name: "reason",
@@ -64,6 +72,9 @@ pub struct ActionState {
     pub expires_at: Time,
     /// What the policy asked for.
     pub evaluation: Evaluation,
+    /// The policy that was evaluated, which governs it to its end; none: the
+    /// built-in rules.
+    pub policy: Option<Arc<ActivePolicy>>,
     /// What was said beside deciding, in order.
     pub notes: Vec<Note>,
     /// The action that it is an edit of.
@@ -147,7 +158,7 @@ pub enum PermitStatus {
 pub enum Life {
     /// Waits for people.
     Pending,
-    /// Approved; a permit may be in force.
+    /// Approved, or released; a permit may be in force.
     Approved,
     /// Denied, expired, withdrawn or refused.
     Over(Resolution),
@@ -166,7 +177,7 @@ impl ActionState {
             (_, Some(_), None) => Life::Redeemed,
             (
                 Some(Resolved {
-                    resolution: Resolution::Approved,
+                    resolution: Resolution::Approved | Resolution::Released,
                     ..
                 }),
                 None,
@@ -175,6 +186,16 @@ impl ActionState {
             (Some(resolved), None, None) => Life::Over(resolved.resolution),
             (None, None, None) => Life::Pending,
         }
+    }
+
+    /// Whether as many people denied it as end it. A denial stays, whatever
+    /// becomes of its key.
+    #[must_use]
+    pub fn vetoed(&self) -> bool {
+        let denials = self.verdicts.iter();
+        let denials = denials.filter(|given| given.verdict == Verdict::Deny);
+        let enough = self.evaluation.veto.unwrap_or(1);
+        u64::try_from(denials.count()).is_ok_and(|denials| denials >= enough)
     }
 
     /// The permit that may be redeemed.
@@ -226,12 +247,17 @@ impl State {
         // The first rules stand in `log.opened`, on which everything builds.
         let changed = (rules.entry.index > 0).then_some(rules.entry);
         let edit = edited.map(|(_, edit)| edit.entry);
+        let policy = self.policy.clone();
         let refs: Vec<Ref> = std::iter::once(agent.entry)
             .chain(changed)
+            .chain(policy.as_ref().map(|policy| policy.entry))
             .chain(edit)
             .collect();
         expect_refs(leaf, &refs)?;
-        expect_parts(&leaf.parts, &[PAYLOAD, CONTEXT])?;
+        match policy {
+            Some(_) => expect_parts(&leaf.parts, &[PAYLOAD, CONTEXT, INPUTS])?,
+            None => expect_parts(&leaf.parts, &[PAYLOAD, CONTEXT])?,
+        }
         if agent.paused(data.run.as_ref()).next().is_some() {
             return Err(Violation::AgentIsPaused);
         }
@@ -241,13 +267,8 @@ impl State {
         let evaluation = &data.evaluation;
         let in_time = data.expires_at > leaf.time
             && data.expires_at <= leaf.time.plus_seconds(evaluation.ttl_s);
-        // In a personal log there is one person to ask.
-        let enough = match self.opened()?.opened.profile {
-            Profile::Personal => evaluation.quorum == 1,
-            Profile::Team => (rules.quorum..=MAX_QUORUM).contains(&evaluation.quorum),
-        };
-        let asks_for_somebody = evaluation.decision == Decision::Refuse || enough;
-        if !in_time || !asks_for_somebody {
+        self.check_evaluation(evaluation, rules)?;
+        if !in_time {
             return Err(Violation::BadEvaluation);
         }
         let digest = leaf.part("payload").ok_or(Violation::WrongParts)?.commit;
@@ -272,6 +293,7 @@ impl State {
             proposed_at: leaf.time,
             expires_at: data.expires_at,
             evaluation: evaluation.clone(),
+            policy,
             notes: Vec::new(),
             edits: data.edits,
             editors,
@@ -285,9 +307,15 @@ impl State {
         let effect = match evaluation.decision {
             Decision::Ask => None,
             Decision::Refuse => Some(Effect::Resolve(data.action, Resolution::Refused)),
+            Decision::Release => Some(Effect::Resolve(data.action, Resolution::Released)),
         };
         self.deadlines.insert((action.expires_at, action.id));
         *self.pending.entry(action.agent).or_default() += 1;
+        if data.edits.is_none()
+            && let Some(agent) = self.agents.get_mut(&data.agent)
+        {
+            agent.recent.note(leaf.time, data.action_kind);
+        }
         self.actions.insert(action.id, Box::new(action));
         Ok(effect)
     }
@@ -335,6 +363,7 @@ impl State {
             return Err(Violation::WrongSeen);
         }
         self.may_decide(action, reviewer)?;
+        self.keeps_policy(action, entry, data, key)?;
         // An approval with a key that counts no more is none.
         let given = |given: &&VerdictRecord| given.reviewer == reviewer;
         let stands = |given: &VerdictRecord| {
@@ -353,13 +382,49 @@ impl State {
         self.use_key(entry, signed);
         self.change(item.action, |action| action.verdicts.push(record));
         let action = &self.actions[&item.action];
-        Ok(if item.verdict == Verdict::Deny {
+        Ok(if action.vetoed() {
             Some(Effect::Resolve(item.action, Resolution::Denied))
         } else if self.has_quorum(action, leaf.time) {
             Some(Effect::Resolve(item.action, Resolution::Approved))
         } else {
             None
         })
+    }
+
+    /// What the policy asks of an approval, beside how many there are.
+    fn keeps_policy(
+        &self,
+        action: &ActionState,
+        entry: &Entry,
+        data: &VerdictGiven,
+        key: &Credential,
+    ) -> Result<(), Violation> {
+        let (asked, leaf) = (&action.evaluation, &entry.leaf);
+        let approves = data.signed.item.verdict == Verdict::Approve;
+        let names_policies = !data.policies.is_empty();
+        let in_order = data.policies.is_sorted_by(|one, next| one < next);
+        if names_policies != (approves && action.policy.is_some()) || !in_order {
+            return Err(Violation::BadEvaluation);
+        }
+        if !approves {
+            return Ok(());
+        }
+        let says_why = leaf.part(REASON.name).is_some_and(|part| part.size > 0);
+        if asked.reason_required && !says_why {
+            return Err(Violation::ReasonMissing);
+        }
+        if !key.assures(&asked.assurance) {
+            return Err(Violation::AssuranceMissing);
+        }
+        let team = self.opened()?.opened.profile == Profile::Team;
+        let too_soon = action.policy.as_ref().is_some_and(|policy| {
+            policy.signers.contains(&key.reviewer)
+                && leaf.time < policy.since.plus_seconds(asked.separate_s)
+        });
+        if team && too_soon {
+            return Err(Violation::OwnPolicy);
+        }
+        Ok(())
     }
 
     /// Whether this person may decide on it: who may edit it, but in a team's
@@ -444,10 +509,7 @@ impl State {
             None => self.pending(data.action)?,
         };
         let expired = leaf.time >= action.expires_at;
-        let denied = action
-            .verdicts
-            .iter()
-            .any(|given| given.verdict == Verdict::Deny);
+        let denied = action.vetoed();
         let stopped = self.stopped_by(action).map(|pause| pause.entry);
         let (actor, founded) = match data.resolution {
             Resolution::Approved => {
@@ -457,6 +519,12 @@ impl State {
                     return Err(Violation::NoQuorum);
                 }
                 (Actor::Gateway, !expired)
+            }
+            Resolution::Released => {
+                self.working_agent(&action.agent)?;
+                self.unstopped(action)?;
+                let released = action.evaluation.decision == Decision::Release;
+                (Actor::Gateway, released && !expired)
             }
             Resolution::Denied => (Actor::Gateway, denied),
             Resolution::Expired => (Actor::Gateway, expired),
@@ -483,8 +551,8 @@ impl State {
         let refs: Vec<Ref> = refs.chain(pause).chain(successor).collect();
         expect_refs(leaf, &refs)?;
         expect_parts(&leaf.parts, &[])?;
-        let approved = data.resolution == Resolution::Approved;
-        let use_before = approved.then(|| leaf.time.plus_seconds(action.evaluation.use_s));
+        let runs = data.resolution.runs();
+        let use_before = runs.then(|| leaf.time.plus_seconds(action.evaluation.use_s));
         if data.use_before != use_before {
             return Err(Violation::BadEvaluation);
         }
@@ -495,7 +563,7 @@ impl State {
             use_before,
         };
         self.change(data.action, |action| action.resolved = Some(resolved));
-        Ok(approved.then_some(Effect::IssuePermit(data.action)))
+        Ok(runs.then_some(Effect::IssuePermit(data.action)))
     }
 
     pub(super) fn known(&self, id: ActionId) -> Result<&ActionState, Violation> {
@@ -512,12 +580,19 @@ impl State {
     }
 
     /// Whether enough distinct people approved who may decide on it, with keys
-    /// that count. Counted anew at resolution, permit and redemption.
+    /// that count, and enough of each group that is asked. Counted anew at resolution, permit and redemption.
     pub(super) fn has_quorum(&self, action: &ActionState, now: Time) -> bool {
-        let approved = self.approved_by(action, now);
-        action.evaluation.decision == Decision::Ask
-            && u64::try_from(approved.len())
-                .is_ok_and(|approved| approved >= action.evaluation.quorum)
+        let asked = &action.evaluation;
+        match asked.decision {
+            Decision::Refuse => false,
+            Decision::Release => true,
+            Decision::Ask => {
+                let approved = self.approved_by(action, now);
+                let enough =
+                    u64::try_from(approved.len()).is_ok_and(|people| people >= asked.quorum);
+                enough && self.groups_are_met(asked, &approved)
+            }
+        }
     }
 
     /// Whose approvals count as things stand.

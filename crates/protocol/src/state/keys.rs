@@ -94,7 +94,11 @@ impl State {
         let speaks_for_itself = signed.assertion.credential_id == item.credential_id
             && signed.envelope.signer == item.reviewer;
         let attested = sha256(&[&data.attestation_object.0]) == item.attestation;
-        let known = self.credentials.contains_key(&item.credential_id);
+        // Whoever decides twice under two ids would do it with one key.
+        let known = self
+            .credentials
+            .values()
+            .any(|known| known.id == item.credential_id || known.public_key == item.public_key);
         if !speaks_for_itself || !attested || known {
             return Err(Violation::NotItsOwnKey);
         }

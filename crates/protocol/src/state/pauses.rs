@@ -4,7 +4,7 @@
 
 use super::{ActionState, Agent, Effect, Life, State, Violation, expect_parts, expect_refs};
 use crate::entry::{AgentPaused, AgentResumed, Entry, Ref};
-use crate::envelope::{ActType, Role, Verdict};
+use crate::envelope::{ActType, Role};
 use crate::id::{ActionId, AgentId, ReviewerId, RunId};
 use crate::time::Time;
 
@@ -142,13 +142,9 @@ impl State {
     /// What a pause of that agent withdraws at `now`, what ends first on top.
     #[must_use]
     pub fn to_withdraw(&self, agent: AgentId, now: Time) -> Vec<ActionId> {
-        let denied = |action: &ActionState| {
-            let mut given = action.verdicts.iter();
-            given.any(|given| given.verdict == Verdict::Deny)
-        };
         self.waiting()
             .filter(|action| action.agent == agent && action.life() == Life::Pending)
-            .filter(|action| now < action.expires_at && !denied(action))
+            .filter(|action| now < action.expires_at && !action.vetoed())
             .filter(|action| self.stopped_by(action).is_some())
             .map(|action| action.id)
             .collect()

@@ -1,7 +1,8 @@
 //! The log itself, its people and its rules.
 
 use super::{
-    Credential, Effect, Pause, Standing, State, Violation, expect_actor, expect_parts, expect_refs,
+    Credential, Effect, Pause, Recent, Standing, State, Violation, expect_actor, expect_parts,
+    expect_refs,
 };
 use crate::bytes::Digest;
 use crate::entry::{
@@ -66,6 +67,8 @@ pub struct Agent {
     pub entry: Ref,
     /// Whether it may do nothing more.
     pub revoked: bool,
+    /// What it has proposed lately.
+    pub recent: Recent,
     /// When it, or a run of it, was paused, in order, also what was lifted.
     pub pauses: Vec<Pause>,
 }
@@ -389,6 +392,7 @@ impl State {
             token_hash: item.token_hash,
             entry: entry.reference(),
             revoked: false,
+            recent: Recent::default(),
             pauses: Vec::new(),
         };
         self.use_key(entry, signed);

@@ -163,6 +163,15 @@ pub enum Violation {
     /// The evaluation contradicts itself or the proposal.
     #[error("the evaluation and the proposal do not agree")]
     BadEvaluation,
+    /// Approved without the reason that the policy asks for.
+    #[error("the policy asks whoever approves it to say why: give a reason")]
+    ReasonMissing,
+    /// Approved with a key that cannot prove what the policy asks for.
+    #[error("the policy asks for another sort of key to approve it")]
+    AssuranceMissing,
+    /// Approved by who changed the policy not long ago.
+    #[error("whoever changed the policy does not approve under it so soon")]
+    OwnPolicy,
     /// The verdict is about another proposal, digest or expiry.
     #[error("the signed verdict is not about this proposal")]
     WrongProposal,

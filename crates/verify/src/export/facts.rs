@@ -17,7 +17,9 @@ pub(super) fn actions(state: &State) -> Actions {
         actions.proposed += 1;
         *match action.life() {
             Life::Pending => &mut actions.pending,
-            Life::Approved | Life::Over(Resolution::Approved) => &mut actions.approved,
+            Life::Approved | Life::Over(Resolution::Approved | Resolution::Released) => {
+                &mut actions.approved
+            }
             Life::Over(Resolution::Denied) => &mut actions.denied,
             Life::Over(Resolution::Expired) => &mut actions.expired,
             Life::Over(Resolution::Withdrawn) => &mut actions.withdrawn,

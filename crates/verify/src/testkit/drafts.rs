@@ -103,16 +103,17 @@ impl Story {
             edits: None,
             evaluation: Evaluation {
                 decision: Decision::Ask,
-                policy: "builtin/personal/1".into(),
                 quorum: 1,
                 reasons: vec!["every command waits for its owner".into()],
                 ttl_s: 900,
                 use_s: 900,
+                ..Evaluation::refusing("builtin/personal/1")
             },
             expires_at: self.now.plus_seconds(900),
             run: None,
         };
-        let refs: Vec<Ref> = self.registered.into_iter().chain(self.rules).collect();
+        let before = self.registered.into_iter().chain(self.rules);
+        let refs: Vec<Ref> = before.chain(self.policy).collect();
         let mut draft = self.by_agent(&refs, Data::ActionProposed(Box::new(data)));
         if let Some(context) = context {
             let context_type = vidimus_protocol::action::CONTEXT_TYPE;
@@ -200,7 +201,11 @@ impl Story {
             .into_iter()
             .flatten()
             .collect();
-        let data = VerdictGiven { seen, signed };
+        let data = VerdictGiven {
+            policies: Vec::new(),
+            seen,
+            signed,
+        };
         let mut draft = self.by_reviewer(&refs, Data::VerdictGiven(Box::new(data)));
         draft.leaf.parts.push(part);
         draft.parts.push(("reason".into(), content));
@@ -214,11 +219,12 @@ impl Story {
         let refs: Vec<Ref> = std::iter::once(told.proposal)
             .chain(told.verdicts.iter().copied())
             .collect();
-        let approved = resolution == Resolution::Approved;
         let data = Resolved {
             action,
             resolution,
-            use_before: approved.then(|| self.now.plus_seconds(told.proposed.evaluation.use_s)),
+            use_before: resolution
+                .runs()
+                .then(|| self.now.plus_seconds(told.proposed.evaluation.use_s)),
         };
         let actor = match resolution {
             Resolution::Withdrawn => Actor::Agent(self.agent),

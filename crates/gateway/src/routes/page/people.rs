@@ -1,7 +1,7 @@
 //! What people sign about each other, in words.
 
 use vidimus_protocol::envelope::{
-    ActType, AdmissionItem, AgentItem, AgentRevocationItem, PauseItem, RecognitionItem,
+    ActType, AdmissionItem, AgentItem, AgentRevocationItem, PauseItem, PolicyItem, RecognitionItem,
     RemovalItem, ResumptionItem, ReviewerChangeItem, ReviewerItem, Revocation, RevocationItem,
     Role, RulesItem, SessionItem,
 };
@@ -114,6 +114,14 @@ pub(super) fn lines(state: &State, act: ActType, text: &str) -> Result<Vec<Line>
                 let text = format!("{}, proven by {}", model.aaguid, model.anchor);
                 Line::new("Only keys of the model", &text)
             }));
+            lines
+        }
+        ActType::PolicyChanged => {
+            let item: PolicyItem = item(text)?;
+            let now = state.last_time();
+            let words = state.words_for(item.policy, now);
+            let mut lines = vec![Line::new("Change the policy to", &item.policy.to_string())];
+            lines.extend(words.map(|word| Line::new("Already for it", &name(state, word.by))));
             lines
         }
         ActType::VerdictRecognised => {

@@ -194,7 +194,8 @@ fn subject(data: &mut Data) -> Option<&mut ActionId> {
         | Data::ReviewerChanged(_)
         | Data::ReviewerRegistered(_)
         | Data::ReviewerRemoved(_)
-        | Data::RulesChanged(_) => return None,
+        | Data::RulesChanged(_)
+        | Data::PolicyChanged(_) => return None,
     })
 }
 

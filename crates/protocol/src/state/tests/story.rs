@@ -5,7 +5,7 @@ mod team;
 
 use serde::Serialize;
 
-use crate::action::{ActionKind, CONTEXT_TYPE, OUTPUT_TYPE, PAYLOAD_TYPE, TEXT_TYPE};
+use crate::action::{ActionKind, CONTEXT_TYPE, INPUTS_TYPE, OUTPUT_TYPE, PAYLOAD_TYPE, TEXT_TYPE};
 use crate::bytes::{Blob, Digest, sha256};
 use crate::entry::{
     AgentRegistered, Answered, Asked, Completed, CredentialEnrolled, Data, Decision, Entry,
@@ -169,6 +169,7 @@ impl Story {
             Kind::ReviewerChanged => self.person_changed(ben()),
             Kind::ReviewerRemoved => self.person_removed(ben()),
             Kind::RulesChanged => self.ruled(1),
+            Kind::PolicyChanged => self.policy_changed("permit"),
             Kind::AgentRegistered => self.registered(),
             Kind::AgentRevoked => self.agent_revoked(),
             Kind::AgentPaused => self.paused(Some(run())),
@@ -238,7 +239,7 @@ impl Story {
             founders: vec![Founder {
                 credential_id: key_id(),
                 name: ada().name.into(),
-                public_key: Blob(b"cose key".to_vec()),
+                public_key: key_id(),
                 reviewer: founder(),
             }],
             log_key: "vidimus/0707070707070707+00000000+AQ".into(),
@@ -265,7 +266,7 @@ impl Story {
             label: person.key.into(),
             model: certified.then(model),
             name: person.name.into(),
-            public_key: Blob(b"cose key".to_vec()),
+            public_key: person.key_id(),
             reviewer: person.id,
         };
         let data = CredentialEnrolled {
@@ -311,17 +312,19 @@ impl Story {
     }
 
     pub(crate) fn proposed_as(&self, id: ActionId, decision: Decision) -> Leaf {
+        let policy = self.state.policy().map(|policy| policy.entry);
         let data = Proposed {
             action: id,
             action_kind: ActionKind::Command,
             agent: agent(),
             evaluation: Evaluation {
                 decision,
-                policy: "builtin/personal/1".into(),
-                quorum: 1,
+                policies: policy.map(|_| "everything".into()).into_iter().collect(),
+                quorum: u64::from(decision != Decision::Release),
                 reasons: vec!["every command waits for its owner".into()],
                 ttl_s: TTL_S,
                 use_s: USE_S,
+                ..Evaluation::refusing("builtin/personal/1")
             },
             edits: None,
             expires_at: self.now.plus_seconds(TTL_S),
@@ -332,13 +335,17 @@ impl Story {
         let rules = rules.filter(|entry| entry.index > 0);
         let mut leaf = self.by(
             Actor::Agent(agent()),
-            registered.into_iter().chain(rules).collect(),
+            registered.into_iter().chain(rules).chain(policy).collect(),
             Data::ActionProposed(Box::new(data)),
         );
         leaf.parts = vec![
             part("context", CONTEXT_TYPE, "why"),
             part("payload", PAYLOAD_TYPE, "what"),
         ];
+        if policy.is_some() {
+            leaf.parts
+                .insert(1, part("inputs", INPUTS_TYPE, "all of it"));
+        }
         leaf
     }
 
@@ -412,7 +419,11 @@ impl Story {
             seen: seen.digest(),
             verdict,
         };
+        let under_policy = self.state.action(&id);
+        let under_policy = under_policy.is_some_and(|known| known.policy.is_some());
+        let named = under_policy && verdict == Verdict::Approve;
         let data = VerdictGiven {
+            policies: named.then(|| "everybody".into()).into_iter().collect(),
             seen,
             signed: self.signed(ActType::VerdictGiven, item),
         };
@@ -424,11 +435,10 @@ impl Story {
     }
 
     pub(crate) fn resolved(&self, id: ActionId, resolution: Resolution) -> Leaf {
-        let approved = resolution == Resolution::Approved;
         let data = Resolved {
             action: id,
             resolution,
-            use_before: approved.then(|| self.now.plus_seconds(USE_S)),
+            use_before: resolution.runs().then(|| self.now.plus_seconds(USE_S)),
         };
         let actor = match resolution {
             Resolution::Withdrawn => Actor::Agent(agent()),

@@ -33,7 +33,7 @@ names! {
     NotDeviceBound, ModelNotAllowed, WrongStatement, NotAllowed, TeamOnly, ReviewerExists, OwnRecord,
     LastAdministrator, BadRoles, BadRules, AgentIsRevoked, OwnAction, NotHisVerdict,
     AgentIsPaused, StoppedByPause, PausedAlready, NotTheirPause,
-    OwnEdit, UnfoundedEdit, TooManyEdits,
+    OwnEdit, UnfoundedEdit, TooManyEdits, ReasonMissing, AssuranceMissing, OwnPolicy,
 }
 
 /// What breaks the rule, how, and at which step of the happy path.
@@ -69,6 +69,7 @@ mod notes;
 mod pauses;
 mod people;
 mod permits;
+mod policy;
 mod proposals;
 
 fn later(entry: &mut Entry, seconds: u64) {
@@ -113,6 +114,9 @@ fn tables() -> impl Iterator<Item = &'static Case> {
         people::KEYS,
         people::PEOPLE,
         people::TEAM,
+        policy::POLICIES,
+        policy::EVALUATIONS,
+        policy::APPROVALS,
         permits::RESOLUTIONS,
         permits::PERMITS,
     ]
@@ -213,6 +217,7 @@ fn every_signed_kind_is_checked_as_its_own_act() {
             Data::ReviewerRegistered(data) => of(&mut data.signed),
             Data::ReviewerRemoved(data) => of(&mut data.signed),
             Data::RulesChanged(data) => of(&mut data.signed),
+            Data::PolicyChanged(data) => of(&mut data.signed),
             Data::VerdictRecognised(data) => of(&mut data.signed),
             _ => None,
         }

@@ -1,22 +1,23 @@
 //! The story of a team: who signs what.
 
 use super::{Story, action, agent, part};
-use crate::action::PAYLOAD_TYPE;
+use crate::action::{PAYLOAD_TYPE, POLICY_TYPE};
 use crate::bytes::{Blob, Digest, sha256};
 use crate::entry::{
     AgentPaused, AgentResumed, AgentRevoked, CredentialAdmitted, CredentialRevoked, Data, Edited,
-    Kind, Leaf, PartRef, Profile, Ref, Resolution, ReviewerChanged, ReviewerRegistered,
-    ReviewerRemoved, RulesChanged, VerdictRecognised,
+    Kind, Leaf, PartRef, PolicyChanged, Profile, Ref, Resolution, ReviewerChanged,
+    ReviewerRegistered, ReviewerRemoved, RulesChanged, VerdictRecognised,
 };
 use crate::envelope::{
-    ActType, AdmissionItem, AgentRevocationItem, EditItem, PauseItem, RecognitionItem, RemovalItem,
-    ResumptionItem, ReviewerChangeItem, ReviewerItem, Revocation, RevocationItem, Role, RulesItem,
+    ActType, AdmissionItem, AgentRevocationItem, EditItem, PauseItem, PolicyItem, RecognitionItem,
+    RemovalItem, ResumptionItem, ReviewerChangeItem, ReviewerItem, Revocation, RevocationItem,
+    Role, RulesItem,
 };
 use crate::id::{ActionId, Actor, AgentId, ReviewerId, RunId};
 use crate::model::{Aaguid, Model};
 
 /// The happy path of a team: every kind that there is nowhere else.
-pub(super) const PATH: [Kind; 25] = [
+pub(super) const PATH: [Kind; 26] = [
     Kind::LogOpened,
     Kind::CredentialEnrolled,
     Kind::CredentialEnrolled,
@@ -42,6 +43,7 @@ pub(super) const PATH: [Kind; 25] = [
     Kind::AgentRevoked,
     Kind::CredentialRevoked,
     Kind::ReviewerRemoved,
+    Kind::PolicyChanged,
 ];
 
 /// What a reviewer makes of a proposal.
@@ -237,6 +239,24 @@ impl Story {
         let signed = self.signed(ActType::RulesChanged, item);
         let data = Data::RulesChanged(Box::new(RulesChanged { signed }));
         self.by_person(vec![self.key_entry(), before], data)
+    }
+
+    /// A policy with that text; the first words for it are referred to.
+    pub(crate) fn policy_changed(&mut self, text: &str) -> Leaf {
+        let before = self.state.policy_base().unwrap_or(super::NOWHERE);
+        let policy = part("policy", POLICY_TYPE, text);
+        let item = PolicyItem {
+            policy: policy.commit,
+            replaces: before.leaf,
+        };
+        let words = self.state.words_for(policy.commit, self.now);
+        let words: Vec<Ref> = words.map(|word| word.entry).collect();
+        let signed = self.signed(ActType::PolicyChanged, item);
+        let data = Data::PolicyChanged(Box::new(PolicyChanged { signed }));
+        let refs = [self.key_entry(), before].into_iter().chain(words);
+        let mut leaf = self.by_person(refs.collect(), data);
+        leaf.parts = vec![policy];
+        leaf
     }
 
     pub(crate) fn admitted(&mut self, person: Person) -> Leaf {

@@ -1,0 +1,217 @@
+//! The three questions.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use cedar_policy::{Authorizer, Decision as Answer, PolicyId, Response};
+use vidimus_protocol::Time;
+use vidimus_protocol::entry::{Decision, Evaluation};
+
+use crate::builtin::{plain, wait_of};
+use crate::demands::Demands;
+use crate::inputs::{Inputs, PersonInput};
+use crate::request::{Asked, BadInputs};
+use crate::set::{Rule, Set};
+use crate::slices::Slices;
+
+/// What a policy is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Question {
+    /// May this agent propose it?
+    Propose,
+    /// May it run without a person?
+    Release,
+    /// May this person approve it?
+    Decide,
+}
+
+impl Question {
+    /// Every question.
+    pub const ALL: &[Self] = &[Self::Propose, Self::Release, Self::Decide];
+
+    /// Its action in Cedar.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Propose => "propose",
+            Self::Release => "release",
+            Self::Decide => "decide",
+        }
+    }
+}
+
+/// Why a person may not approve an action, in words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotPermitted(pub String);
+
+/// Cedar's answer, by the ids of the policies that gave it.
+enum Found {
+    /// Permitted by these.
+    Permitted(Vec<String>),
+    /// Forbidden by these, or by none: nothing permits it.
+    Forbidden(Vec<String>),
+    /// These could not be evaluated, so nothing can be said.
+    Failed(Vec<String>),
+}
+
+static AUTHORIZER: LazyLock<Authorizer> = LazyLock::new(Authorizer::new);
+
+impl Set {
+    /// Judges a proposal. A pure function of set and inputs.
+    #[must_use]
+    pub fn evaluate(&self, inputs: &Inputs) -> Evaluation {
+        let refused = |policies: Vec<String>, reason: String| Evaluation {
+            policies,
+            reasons: vec![reason],
+            ..plain(self.name())
+        };
+        let Some(wait) = wait_of(inputs.wait_s.map(Duration::from_secs)) else {
+            return refused(Vec::new(), "It leaves no time to decide.".to_owned());
+        };
+        let asked = |question| Asked::of_agent(question, inputs);
+        let permitting = match self.ask(&self.propose, asked(Question::Propose)) {
+            Ok(Found::Permitted(ids)) => ids,
+            Ok(Found::Forbidden(ids)) if ids.is_empty() => {
+                let why = "No policy permits this agent to propose it.".to_owned();
+                return refused(ids, why);
+            }
+            Ok(Found::Forbidden(ids)) => {
+                let why = format!("Forbidden: {}", self.words(&ids));
+                return refused(ids, why);
+            }
+            Ok(Found::Failed(ids)) => {
+                let why = failed(&ids);
+                return refused(ids, why);
+            }
+            Err(error) => return refused(Vec::new(), format!("Refused: {error}.")),
+        };
+        let released = self.ask(&self.release, asked(Question::Release));
+        let mut reasons: Vec<String> = permitting
+            .iter()
+            .filter_map(|id| Some(asks(self.rule(id)?)))
+            .collect();
+        let demands = permitting
+            .iter()
+            .filter_map(|id| Some(self.rule(id)?.demands.clone()))
+            .reduce(Demands::and)
+            .unwrap_or_default();
+        let ttl = demands.ttl.map_or(wait, |ttl| ttl.min(wait));
+        let evaluation = Evaluation {
+            ttl_s: ttl.as_secs().max(1),
+            use_s: demands.use_within().as_secs(),
+            ..plain(self.name())
+        };
+        match released {
+            Ok(Found::Permitted(ids)) => {
+                let why = format!("Released without a person: {}", self.words(&ids));
+                return Evaluation {
+                    decision: Decision::Release,
+                    policies: ids,
+                    reasons: vec![why],
+                    ..evaluation
+                };
+            }
+            Ok(Found::Forbidden(_)) => {}
+            Ok(Found::Failed(ids)) => reasons.push(failed(&ids)),
+            Err(error) => reasons.push(format!("Not released: {error}.")),
+        }
+        Evaluation {
+            assurance: demands.assurance,
+            decision: Decision::Ask,
+            groups: demands.people.groups(),
+            policies: permitting,
+            quorum: demands.people.all.max(inputs.quorum),
+            reason_required: demands.reason,
+            reasons,
+            separate_s: demands.separate.as_secs(),
+            veto: demands.veto.filter(|veto| *veto > 1),
+            ..evaluation
+        }
+    }
+
+    /// The policies that let this person approve what was proposed with these
+    /// inputs, at that time. A pure function.
+    ///
+    /// # Errors
+    /// [`NotPermitted`] when none does, or one forbids it.
+    pub fn may_approve(
+        &self,
+        person: &PersonInput,
+        inputs: &Inputs,
+        time: Time,
+    ) -> Result<Vec<String>, NotPermitted> {
+        let who = &person.name;
+        let why = match self.ask(&self.decide, Asked::of_person(person, inputs, time)) {
+            Ok(Found::Permitted(ids)) => return Ok(ids),
+            Ok(Found::Forbidden(ids)) if ids.is_empty() => {
+                format!("no policy lets {who} approve it")
+            }
+            Ok(Found::Forbidden(ids)) => {
+                format!(
+                    "a policy forbids that {who} approves it: {}",
+                    self.words(&ids)
+                )
+            }
+            Ok(Found::Failed(ids)) => failed(&ids),
+            Err(error) => error.to_string(),
+        };
+        Err(NotPermitted(why))
+    }
+
+    fn ask(&self, slices: &Slices, asked: Result<Asked, BadInputs>) -> Result<Found, BadInputs> {
+        let asked = asked?;
+        let policies = slices.slice(&asked.principals, &asked.resources);
+        let response = AUTHORIZER.is_authorized(&asked.request, &policies, &asked.entities);
+        Ok(found(&response))
+    }
+
+    /// These policies, each with what it says of itself.
+    fn words(&self, ids: &[String]) -> String {
+        let rules = ids.iter().filter_map(|id| self.rule(id));
+        let words: Vec<String> = rules
+            .map(|rule| match &rule.why {
+                Some(why) => format!("{why} ({})", rule.id),
+                None => rule.id.clone(),
+            })
+            .collect();
+        words.join("; ")
+    }
+}
+
+fn found(response: &Response) -> Found {
+    fn sorted<'a>(ids: impl Iterator<Item = &'a PolicyId>) -> Vec<String> {
+        let mut ids: Vec<String> = ids.map(ToString::to_string).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+    let diagnostics = response.diagnostics();
+    // Cedar skips what fails; here it means no.
+    let failed = diagnostics.errors().map(|error| match error {
+        cedar_policy::AuthorizationError::PolicyEvaluationError(error) => error.policy_id(),
+    });
+    let failed = sorted(failed);
+    if !failed.is_empty() {
+        return Found::Failed(failed);
+    }
+    let determining = sorted(diagnostics.reason());
+    match response.decision() {
+        Answer::Allow => Found::Permitted(determining),
+        Answer::Deny => Found::Forbidden(determining),
+    }
+}
+
+fn failed(ids: &[String]) -> String {
+    format!(
+        "Could not be evaluated, which means no: {}.",
+        ids.join(", ")
+    )
+}
+
+/// What a policy asks for, in words.
+fn asks(rule: &Rule) -> String {
+    let words = rule.demands.words();
+    let why = rule.why.as_deref().map(|why| format!(": {why}"));
+    format!("{} asks for {words}{}", rule.id, why.unwrap_or_default())
+}

@@ -1,0 +1,132 @@
+//! Everything that a policy looks at, as it stands in the `inputs` part of a
+//! proposal.
+
+use serde::{Deserialize, Serialize};
+use vidimus_protocol::action::{Action, ActionKind, MAX_INPUTS, Target};
+use vidimus_protocol::envelope::Role;
+use vidimus_protocol::id::{AgentId, ReviewerId, RunId};
+use vidimus_protocol::state::Reviewer;
+use vidimus_protocol::strict::{self, StrictError};
+use vidimus_protocol::{State, Time};
+
+use crate::facts::Facts;
+
+/// What a policy looks at when an action is proposed: RFC 8785 JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inputs {
+    /// Who proposes.
+    pub agent: AgentInput,
+    /// What can be told of the action.
+    pub facts: Facts,
+    /// Whether this agent has never proposed one of this kind.
+    pub first_of_kind: bool,
+    /// Sort of action.
+    pub kind: ActionKind,
+    /// Proposals of this agent in the hour before, this one not.
+    pub last_hour: u64,
+    /// Those of this kind.
+    pub last_hour_of_kind: u64,
+    /// People whom the log's rules ask for, at least.
+    pub quorum: u64,
+    /// The run that it belongs to, as the agent says.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub run: Option<RunId>,
+    /// Where it runs.
+    pub target: Target,
+    /// When it was proposed.
+    pub time: Time,
+    /// How long the agent would wait, seconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub wait_s: Option<u64>,
+}
+
+/// An agent, as a policy sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentInput {
+    /// The agent.
+    pub id: AgentId,
+    /// Its name.
+    pub name: String,
+    /// Whom it acts for.
+    pub owner: PersonInput,
+}
+
+/// A person, as a policy sees them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PersonInput {
+    /// Their groups, sorted.
+    pub groups: Vec<String>,
+    /// The person.
+    pub id: ReviewerId,
+    /// How they are known outside.
+    pub identity: String,
+    /// Their name.
+    pub name: String,
+    /// What they may do, sorted.
+    pub roles: Vec<Role>,
+}
+
+impl PersonInput {
+    /// That person, as the log has them.
+    #[must_use]
+    pub fn of(person: &Reviewer) -> Self {
+        Self {
+            groups: person.groups.clone(),
+            id: person.id,
+            identity: person.identity.clone(),
+            name: person.name.clone(),
+            roles: person.roles.clone(),
+        }
+    }
+}
+
+impl Inputs {
+    /// What a policy sees of a proposal by `agent` at `time`, right after the
+    /// entries that made `state`. `None` when the log does not know the agent.
+    #[must_use]
+    pub fn new(
+        state: &State,
+        agent: &AgentId,
+        action: &Action,
+        run: Option<RunId>,
+        wait_s: Option<u64>,
+        time: Time,
+    ) -> Option<Self> {
+        let agent = state.agent(agent)?;
+        let kind = action.kind();
+        Some(Self {
+            agent: AgentInput {
+                id: agent.id,
+                name: agent.name.clone(),
+                owner: PersonInput::of(state.reviewer(&agent.owner)?),
+            },
+            facts: Facts::of(action),
+            first_of_kind: !agent.recent.knows(kind),
+            kind,
+            last_hour: agent.recent.in_the_hour_before(time, None),
+            last_hour_of_kind: agent.recent.in_the_hour_before(time, Some(kind)),
+            quorum: state.rules()?.quorum,
+            run,
+            target: action.target.clone(),
+            time,
+            wait_s,
+        })
+    }
+
+    /// Reads the content of an `inputs` part.
+    ///
+    /// # Errors
+    /// [`StrictError`] unless it is canonical and of this form.
+    pub fn parse(bytes: &[u8]) -> Result<Self, StrictError> {
+        strict::parse_canonical(bytes, MAX_INPUTS)
+    }
+
+    /// The canonical bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        strict::canonical(self)
+    }
+}

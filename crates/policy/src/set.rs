@@ -1,0 +1,400 @@
+//! A set of policies: read, validated, indexed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::LazyLock;
+
+use cedar_policy::{
+    ActionConstraint, Effect, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator,
+};
+use vidimus_protocol::entry::Profile;
+
+use crate::SCHEMA;
+use crate::demands::{Demands, People};
+use crate::evaluate::Question;
+use crate::request::action_uid;
+use crate::slices::Slices;
+use crate::text::{PolicyFile, PolicyText};
+
+/// Most policies of a set.
+pub const MAX_POLICIES: usize = 5000;
+/// Most characters of what a policy says of itself.
+const MAX_WHY: usize = 300;
+
+/// A set of policies that can be evaluated.
+#[derive(Debug)]
+pub struct Set {
+    name: String,
+    rules: BTreeMap<String, Rule>,
+    pub(crate) propose: Slices,
+    pub(crate) release: Slices,
+    pub(crate) decide: Slices,
+}
+
+/// What Vidimus knows of one policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// `@id`.
+    pub id: String,
+    /// The file that holds it.
+    pub file: String,
+    /// Its first line there, from 1.
+    pub line: usize,
+    /// Whether it permits; else it forbids.
+    pub permits: bool,
+    /// The questions that it answers.
+    pub questions: Vec<Question>,
+    /// `@why`: itself in words.
+    pub why: Option<String>,
+    /// What it asks for, where it permits to propose.
+    pub demands: Demands,
+    /// Its own text.
+    pub text: String,
+}
+
+/// What is wrong with a policy text, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, in characters from 1.
+    pub column: usize,
+    /// The policy, where it is known.
+    pub policy: Option<String>,
+    /// What is wrong, and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: ", self.file, self.line, self.column)?;
+        if let Some(policy) = &self.policy {
+            write!(f, "{policy}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
+    #[expect(clippy::expect_used, reason = "a constant that the tests read")]
+    let (schema, _warnings) =
+        Schema::from_cedarschema_str(SCHEMA).expect("the schema of this crate");
+    Validator::new(schema)
+});
+
+impl Set {
+    /// Reads a policy text for a log of that profile. `name` is how evaluations
+    /// call it.
+    ///
+    /// # Errors
+    /// Every [`Problem`] that is found, in the order of files and lines.
+    pub fn parse(text: &PolicyText, profile: Profile, name: &str) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut rules = BTreeMap::new();
+        let mut all = PolicySet::new();
+        for file in text.policies() {
+            for policy in read(file, &mut problems) {
+                let rule = rule(file, &policy, profile, &mut problems);
+                let Some(rule) = rule else { continue };
+                if rules.contains_key(&rule.id) {
+                    let why = format!("another policy is called `{}` too", rule.id);
+                    problems.push(problem(file, &policy, why));
+                    continue;
+                }
+                let policy = policy.new_id(PolicyId::new(&rule.id));
+                // The ids are distinct, which is all that could be wrong.
+                let _distinct = all.add(policy);
+                rules.insert(rule.id.clone(), rule);
+            }
+        }
+        if problems.is_empty() {
+            problems.extend(lacking(text, &rules));
+        }
+        if problems.is_empty() {
+            problems.extend(validate(&all, &rules));
+        }
+        if !problems.is_empty() {
+            problems.sort_by(|one, next| {
+                (&one.file, one.line, one.column).cmp(&(&next.file, next.line, next.column))
+            });
+            return Err(problems);
+        }
+        let mut set = Self {
+            name: name.to_owned(),
+            rules,
+            propose: Slices::default(),
+            release: Slices::default(),
+            decide: Slices::default(),
+        };
+        for policy in all.policies() {
+            let id: &str = policy.id().as_ref();
+            let questions = set.rules.get(id).map(|rule| rule.questions.clone());
+            for question in questions.unwrap_or_default() {
+                set.slices(question).add(policy);
+            }
+        }
+        Ok(set)
+    }
+
+    /// How evaluations call it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its policies, by id.
+    pub fn rules(&self) -> impl ExactSizeIterator<Item = &Rule> {
+        self.rules.values()
+    }
+
+    /// The policy of that id.
+    #[must_use]
+    pub fn rule(&self, id: &str) -> Option<&Rule> {
+        self.rules.get(id)
+    }
+
+    fn slices(&mut self, question: Question) -> &mut Slices {
+        match question {
+            Question::Propose => &mut self.propose,
+            Question::Release => &mut self.release,
+            Question::Decide => &mut self.decide,
+        }
+    }
+}
+
+/// The policies of a file.
+fn read(file: &PolicyFile, problems: &mut Vec<Problem>) -> Vec<Policy> {
+    let parsed: PolicySet = match file.text.parse() {
+        Ok(parsed) => parsed,
+        Err(errors) => {
+            for error in cedar_problems(&errors) {
+                problems.push(at(file, error.0, error.1));
+            }
+            return Vec::new();
+        }
+    };
+    if let Some(template) = parsed.templates().next() {
+        let offset = file.text.find(&template.to_string()).unwrap_or_default();
+        let why = "it is a template: write `?principal` and `?resource` out";
+        problems.push(at(file, offset, why.to_owned()));
+    }
+    let mut policies: Vec<Policy> = parsed.policies().cloned().collect();
+    policies.sort_by_key(|policy| number(policy.id()));
+    policies
+}
+
+/// Cedar numbers the policies of a text: `policy12`.
+fn number(id: &PolicyId) -> usize {
+    let id: &str = id.as_ref();
+    let digits = id.trim_start_matches(|c: char| !c.is_ascii_digit());
+    digits.parse().unwrap_or_default()
+}
+
+/// What Cedar found, with the byte where it found it.
+fn cedar_problems(errors: &cedar_policy::ParseErrors) -> Vec<(usize, String)> {
+    errors
+        .iter()
+        .map(|error| {
+            let diagnostic: &dyn miette::Diagnostic = error;
+            let offset = diagnostic
+                .labels()
+                .and_then(|mut labels| labels.next())
+                .map_or(0, |label| label.offset());
+            let help = diagnostic.help().map(|help| format!(". {help}"));
+            (offset, format!("{error}{}", help.unwrap_or_default()))
+        })
+        .collect()
+}
+
+fn at(file: &PolicyFile, offset: usize, message: String) -> Problem {
+    let (line, column) = place(&file.text, offset);
+    Problem {
+        file: file.name.clone(),
+        line,
+        column,
+        policy: None,
+        message,
+    }
+}
+
+fn place(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    (line, before[start..].chars().count() + 1)
+}
+
+/// A policy's own place: Cedar keeps the text of each as it was written.
+fn offset_of(file: &PolicyFile, policy: &Policy) -> usize {
+    let text = policy.to_string();
+    file.text.find(text.trim()).unwrap_or_default()
+}
+
+fn problem(file: &PolicyFile, policy: &Policy, message: String) -> Problem {
+    Problem {
+        policy: policy.annotation("id").map(str::to_owned),
+        ..at(file, offset_of(file, policy), message)
+    }
+}
+
+fn rule(
+    file: &PolicyFile,
+    policy: &Policy,
+    profile: Profile,
+    problems: &mut Vec<Problem>,
+) -> Option<Rule> {
+    let before = problems.len();
+    let mut wrong = |why: String| problems.push(problem(file, policy, why));
+    let permits = policy.effect() == Effect::Permit;
+    let questions = questions(policy, permits).unwrap_or_else(|why| {
+        wrong(why);
+        Vec::new()
+    });
+    let mut demands = Demands {
+        people: People::anybody(1),
+        ..Demands::default()
+    };
+    let (mut id, mut why, mut asks) = (None, None, false);
+    for (name, value) in policy.annotations() {
+        match name {
+            "id" if id_is_fit(value) => id = Some(value.to_owned()),
+            "id" => wrong(format!(
+                "`{value}` is no id: use 1 to 64 of a-z, 0-9, `-`, `_` and `.`"
+            )),
+            "why" if why_is_fit(value) => why = Some(value.to_owned()),
+            "why" => wrong(format!("`@why` is one line of 1 to {MAX_WHY} characters")),
+            _ => match demands.read(name, value) {
+                Ok(true) => asks = true,
+                Ok(false) => wrong(format!(
+                    "`@{name}` is unknown: use id, why, people, reason, assurance, separate, ttl, use or veto"
+                )),
+                Err(why) => wrong(format!("`@{name}`: {why}")),
+            },
+        }
+    }
+    if asks && (!permits || questions != [Question::Propose]) {
+        wrong("only a policy that permits to propose asks for people, times or reasons".to_owned());
+    }
+    let one_person = demands.people == People::anybody(1) && demands.veto.is_none();
+    if profile == Profile::Personal && !one_person {
+        wrong("a personal log has one person: leave `@people` and `@veto` out".to_owned());
+    }
+    if id.is_none() && problems.len() == before {
+        problems.push(problem(
+            file,
+            policy,
+            "it has no id: put `@id(\"its-name\")` before it".to_owned(),
+        ));
+    }
+    if problems.len() > before {
+        return None;
+    }
+    Some(Rule {
+        id: id?,
+        file: file.name.clone(),
+        line: place(&file.text, offset_of(file, policy)).0,
+        permits,
+        questions,
+        why,
+        demands,
+        text: policy.to_string(),
+    })
+}
+
+/// The questions that a policy answers. What permits names its one: a policy
+/// for everything would release what it lets somebody propose.
+fn questions(policy: &Policy, permits: bool) -> Result<Vec<Question>, String> {
+    let named = |uids: &[cedar_policy::EntityUid]| {
+        let mut questions = Vec::new();
+        for uid in uids {
+            let question = Question::ALL.iter().find(|one| action_uid(**one) == *uid);
+            let unknown = || {
+                format!(
+                    "`{uid}` is no question: use Vidimus::Action::\"propose\", \"release\" or \"decide\""
+                )
+            };
+            questions.push(*question.ok_or_else(unknown)?);
+        }
+        Ok(questions)
+    };
+    match policy.action_constraint() {
+        ActionConstraint::Eq(uid) => named(&[uid]),
+        ActionConstraint::In(_) | ActionConstraint::Any if permits => Err(
+            "what permits names one question: `action == Vidimus::Action::\"propose\"`, \"release\" or \"decide\""
+                .to_owned(),
+        ),
+        ActionConstraint::In(uids) => named(&uids),
+        ActionConstraint::Any => Ok(Question::ALL.to_vec()),
+    }
+}
+
+/// What a set needs so that anything can happen under it.
+fn lacking(text: &PolicyText, rules: &BTreeMap<String, Rule>) -> Option<Problem> {
+    let permits = |question| {
+        rules
+            .values()
+            .any(|rule| rule.permits && rule.questions.contains(&question))
+    };
+    let message = if rules.len() > MAX_POLICIES {
+        format!("it has {} policies, more than {MAX_POLICIES}", rules.len())
+    } else if !permits(Question::Propose) {
+        "no policy permits to propose anything: everything would be refused".to_owned()
+    } else if !permits(Question::Decide) {
+        "no policy permits anybody to decide: nothing could be approved. `permit (principal, action == Vidimus::Action::\"decide\", resource);` lets every reviewer".to_owned()
+    } else {
+        return None;
+    };
+    let file = text.policies().next().or(text.files.first());
+    Some(Problem {
+        file: file.map(|file| file.name.clone()).unwrap_or_default(),
+        line: 1,
+        column: 1,
+        policy: None,
+        message,
+    })
+}
+
+fn validate(all: &PolicySet, rules: &BTreeMap<String, Rule>) -> Vec<Problem> {
+    let found = VALIDATOR.validate(all, ValidationMode::Strict);
+    let errors = found
+        .validation_errors()
+        .map(|error| (error.policy_id(), error.to_string(), help(error)));
+    let warnings = found
+        .validation_warnings()
+        .map(|warning| (warning.policy_id(), warning.to_string(), help(warning)));
+    errors
+        .chain(warnings)
+        .map(|(policy, message, help)| {
+            let id: &str = policy.as_ref();
+            let rule = rules.get(id);
+            // Cedar names the policy at the beginning, as we do.
+            let named = format!("for policy `{id}`, ");
+            let message = message.strip_prefix(&named).unwrap_or(&message);
+            Problem {
+                file: rule.map(|rule| rule.file.clone()).unwrap_or_default(),
+                line: rule.map_or(1, |rule| rule.line),
+                column: 1,
+                policy: Some(id.to_owned()),
+                message: format!("{message}{help}"),
+            }
+        })
+        .collect()
+}
+
+fn help(diagnostic: &dyn miette::Diagnostic) -> String {
+    let help = diagnostic.help().map(|help| format!(". {help}"));
+    help.unwrap_or_default()
+}
+
+fn id_is_fit(id: &str) -> bool {
+    let allowed =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+    (1..=64).contains(&id.len()) && id.bytes().all(allowed)
+}
+
+fn why_is_fit(why: &str) -> bool {
+    let length = why.chars().count();
+    (1..=MAX_WHY).contains(&length) && !why.chars().any(char::is_control)
+}

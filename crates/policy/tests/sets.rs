@@ -1,0 +1,325 @@
+//! Sets of policies, from text to evaluation.
+
+#![allow(clippy::unwrap_used)]
+
+use vidimus_policy::{Effect, Inputs, PersonInput, PolicyFile, PolicyText, Set, starter};
+use vidimus_protocol::Time;
+use vidimus_protocol::entry::{Decision, Evaluation, FromGroup, Profile};
+
+fn set_of(policies: &str, profile: Profile) -> Result<Set, Vec<String>> {
+    let text = PolicyText::new(vec![PolicyFile {
+        name: "a.cedar".into(),
+        text: policies.into(),
+    }])
+    .unwrap();
+    Set::parse(&text, profile, "set").map_err(|problems| {
+        let problems = problems.iter();
+        problems.map(ToString::to_string).collect()
+    })
+}
+
+fn team(policies: &str) -> Set {
+    set_of(policies, Profile::Team).unwrap()
+}
+
+fn wrong(policies: &str) -> String {
+    set_of(policies, Profile::Team).unwrap_err().join("\n")
+}
+
+const ANYTHING: &str = r#"
+@id("anything") permit (principal, action == Vidimus::Action::"propose", resource);
+@id("anybody") permit (principal, action == Vidimus::Action::"decide", resource);
+"#;
+
+fn with(policies: &str) -> Set {
+    team(&format!("{ANYTHING}{policies}"))
+}
+
+/// Inputs as their part holds them, of an agent that deletes rows.
+fn inputs(change: impl FnOnce(&mut serde_json::Value)) -> Inputs {
+    let mut json = serde_json::json!({
+        "agent": {
+            "id": "agt_01040g2081040g2081040g2081",
+            "name": "nightly",
+            "owner": {
+                "groups": ["data"], "id": "rev_01040g2081040g2081040g2081",
+                "identity": "ada@example.com", "name": "Ada", "roles": ["reviewer"]
+            }
+        },
+        "facts": {
+            "effects": ["destructive"],
+            "sql": {"classes": ["delete"], "tables": ["orders"], "whole_table": false}
+        },
+        "first_of_kind": false,
+        "kind": "sql",
+        "last_hour": 3,
+        "last_hour_of_kind": 2,
+        "quorum": 1,
+        "target": {"environment": "production", "resource": "shop", "system": "db1"},
+        "time": "2026-11-21T09:30:00.000Z"
+    });
+    change(&mut json);
+    serde_json::from_value(json).unwrap()
+}
+
+fn evaluate(set: &Set) -> Evaluation {
+    set.evaluate(&inputs(|_| {}))
+}
+
+fn person(groups: &[&str]) -> PersonInput {
+    serde_json::from_value(serde_json::json!({
+        "groups": groups, "id": "rev_01040g2081040g2081040g2082",
+        "identity": "bob@example.com", "name": "Bob", "roles": ["reviewer"]
+    }))
+    .unwrap()
+}
+
+fn now() -> Time {
+    "2026-11-21T09:31:00.000Z".parse().unwrap()
+}
+
+#[test]
+fn what_nothing_permits_is_refused() {
+    let set = team(
+        r#"
+        @id("reads") permit (principal, action == Vidimus::Action::"propose", resource)
+            when { context.effects == ["read"] };
+        @id("anybody") permit (principal, action == Vidimus::Action::"decide", resource);"#,
+    );
+    let refused = evaluate(&set);
+    assert_eq!(refused.decision, Decision::Refuse);
+    assert!(
+        refused.reasons[0].contains("No policy permits"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn what_is_forbidden_is_refused_whatever_permits_it() {
+    let set = with(
+        r#"@id("never") @why("Orders stay.") forbid (principal, action, resource)
+            when { context has sql && context.sql.tables.contains("orders") };"#,
+    );
+    let refused = evaluate(&set);
+    assert_eq!(refused.decision, Decision::Refuse);
+    assert_eq!(refused.policies, ["never"]);
+    assert!(refused.reasons[0].contains("Orders stay."), "{refused:?}");
+}
+
+#[test]
+fn demands_of_all_that_permit_add_up() {
+    let set = with(
+        r#"
+        @id("two") @people("1 from sre and 1 from security") @ttl("10m")
+        permit (principal, action == Vidimus::Action::"propose", resource in Vidimus::Environment::"production");
+        @id("why") @reason("required") @people("1 from sre") @assurance("device-bound")
+        permit (principal, action == Vidimus::Action::"propose", resource in Vidimus::System::"db1");
+        @id("elsewhere") @people("9")
+        permit (principal, action == Vidimus::Action::"propose", resource in Vidimus::System::"db2");"#,
+    );
+    let asked = evaluate(&set);
+    assert_eq!(asked.decision, Decision::Ask);
+    assert_eq!((asked.quorum, asked.ttl_s), (2, 600));
+    let group = |group: &str| FromGroup {
+        group: group.into(),
+        people: 1,
+    };
+    assert_eq!(asked.groups, [group("security"), group("sre")]);
+    assert!(asked.reason_required && asked.assurance.len() == 1);
+    assert_eq!(asked.policies, ["anything", "two", "why"]);
+    assert_eq!(asked.reasons.len(), 3);
+}
+
+#[test]
+fn the_log_s_rules_are_a_floor() {
+    let asked = with("").evaluate(&inputs(|json| json["quorum"] = 4.into()));
+    assert_eq!(asked.quorum, 4);
+}
+
+#[test]
+fn a_release_is_asked_for_by_itself() {
+    let set = with(
+        r#"@id("nightly-deletes") permit (principal, action == Vidimus::Action::"release", resource)
+            when { principal.name == "nightly" && context.time.toTime() >= duration("9h") };"#,
+    );
+    let released = evaluate(&set);
+    assert_eq!(released.decision, Decision::Release);
+    assert_eq!(
+        (released.quorum, released.policies),
+        (0, vec!["nightly-deletes".to_owned()])
+    );
+    let early = inputs(|json| json["time"] = "2026-11-21T08:59:59.999Z".into());
+    assert_eq!(set.evaluate(&early).decision, Decision::Ask);
+}
+
+#[test]
+fn whatever_cannot_be_evaluated_means_no() {
+    let overflow = |action: &str| {
+        format!(
+            r#"@id("broken") {action}
+               when {{ context.last_hour + 9223372036854775807 > 0 }};"#
+        )
+    };
+    let forbid = with(&overflow(
+        r#"forbid (principal, action == Vidimus::Action::"propose", resource)"#,
+    ));
+    let refused = evaluate(&forbid);
+    assert_eq!(refused.decision, Decision::Refuse, "{refused:?}");
+    assert!(refused.reasons[0].contains("broken"), "{refused:?}");
+
+    let release = with(&format!(
+        r#"{} @id("all") permit (principal, action == Vidimus::Action::"release", resource);"#,
+        overflow(r#"forbid (principal, action == Vidimus::Action::"release", resource)"#)
+    ));
+    let asked = evaluate(&release);
+    assert_eq!(asked.decision, Decision::Ask, "{asked:?}");
+    assert!(asked.reasons.iter().any(|why| why.contains("broken")));
+
+    let decide = with(&overflow(
+        r#"forbid (principal, action == Vidimus::Action::"decide", resource)"#,
+    ));
+    let why = decide.may_approve(&person(&[]), &inputs(|_| {}), now());
+    assert!(why.unwrap_err().to_string().contains("broken"));
+}
+
+#[test]
+fn who_may_decide_hangs_on_groups_of_that_time() {
+    let set = team(
+        r#"
+        @id("anything") permit (principal, action == Vidimus::Action::"propose", resource);
+        @id("dba") @why("Only the database team.")
+        permit (principal in Vidimus::Group::"dba", action == Vidimus::Action::"decide", resource);
+        @id("not-own") @why("Not the team of the agent's owner.")
+        forbid (principal, action == Vidimus::Action::"decide", resource)
+            when { principal in Vidimus::Group::"data" && context.agent in Vidimus::Group::"data" };"#,
+    );
+    let may = |groups: &[&str]| set.may_approve(&person(groups), &inputs(|_| {}), now());
+    assert_eq!(may(&["dba"]), Ok(vec!["dba".to_owned()]));
+    assert!(
+        may(&["sre"])
+            .unwrap_err()
+            .to_string()
+            .contains("no policy lets Bob")
+    );
+    let both = may(&["data", "dba"]).unwrap_err().to_string();
+    assert!(both.contains("Not the team"), "{both}");
+}
+
+#[test]
+fn every_mistake_is_named_with_its_place() {
+    for (policies, place, words) in [
+        ("permit (principal", "a.cedar:1", "unexpected"),
+        (
+            r#"permit (principal, action == Vidimus::Action::"propose", resource);"#,
+            "a.cedar:1:1",
+            "no id",
+        ),
+        (
+            "\n\n@id(\"a b\") permit (principal, action == Vidimus::Action::\"propose\", resource);",
+            "a.cedar:3:1",
+            "no id",
+        ),
+        (
+            r#"@id("a") @peple("2") permit (principal, action == Vidimus::Action::"propose", resource);"#,
+            "a.cedar:1:1: a",
+            "`@peple` is unknown",
+        ),
+        (
+            r#"@id("a") @people("2") permit (principal, action == Vidimus::Action::"release", resource);"#,
+            "a.cedar:1:1: a",
+            "only a policy that permits to propose",
+        ),
+        (
+            r#"@id("a") @people("2") forbid (principal, action == Vidimus::Action::"propose", resource);"#,
+            "a.cedar:1:1: a",
+            "only a policy that permits to propose",
+        ),
+        (
+            r#"@id("a") permit (principal, action, resource);"#,
+            "a.cedar:1:1: a",
+            "names one question",
+        ),
+        (
+            r#"@id("a") permit (principal, action == Vidimus::Action::"delete", resource);"#,
+            "a.cedar:1:1: a",
+            "no question",
+        ),
+        (
+            r#"@id("a") permit (principal == ?principal, action == Vidimus::Action::"propose", resource);"#,
+            "a.cedar:1:1",
+            "template",
+        ),
+        (
+            &format!("{ANYTHING}{ANYTHING}"),
+            "a.cedar:2:1: anything",
+            "called `anything` too",
+        ),
+        (
+            &format!(
+                r#"{ANYTHING}@id("a") forbid (principal, action, resource) when {{ context.nothing }};"#
+            ),
+            "a.cedar:4:1: a",
+            "nothing",
+        ),
+        (
+            &format!(
+                r#"{ANYTHING}@id("a") forbid (principal, action, resource) when {{ context.sql.whole_table }};"#
+            ),
+            "a.cedar:4:1: a",
+            "has",
+        ),
+        (
+            r#"@id("a") permit (principal, action == Vidimus::Action::"propose", resource);"#,
+            "a.cedar:1:1",
+            "nothing could be approved",
+        ),
+        (
+            r#"@id("a") permit (principal, action == Vidimus::Action::"decide", resource);"#,
+            "a.cedar:1:1",
+            "everything would be refused",
+        ),
+    ] {
+        let found = wrong(policies);
+        assert!(found.contains(place), "{place}: {found}");
+        assert!(found.contains(words), "{words}: {found}");
+    }
+}
+
+#[test]
+fn a_personal_log_has_one_person_to_ask() {
+    let two = format!(
+        r#"{ANYTHING}@id("two") @people("2") permit (principal, action == Vidimus::Action::"propose", resource);"#
+    );
+    let problems = set_of(&two, Profile::Personal).unwrap_err().join("\n");
+    assert!(problems.contains("one person"), "{problems}");
+}
+
+#[test]
+fn the_policies_to_begin_with_are_right() {
+    for profile in [Profile::Team, Profile::Personal] {
+        let text = PolicyText::new(starter(profile)).unwrap();
+        let set = Set::parse(&text, profile, "starter").unwrap();
+        assert!(set.rules().all(|rule| rule.why.is_some()));
+        let asked = set.evaluate(&inputs(|_| {}));
+        assert_eq!(asked.decision, Decision::Ask, "{asked:?}");
+        assert!(asked.reason_required);
+        let read = set.evaluate(&inputs(|json| json["facts"]["effects"] = ["read"].into()));
+        assert_eq!(read.decision, Decision::Release, "{read:?}");
+        let flood = set.evaluate(&inputs(|json| json["last_hour"] = 200.into()));
+        assert_eq!(flood.decision, Decision::Refuse, "{flood:?}");
+    }
+}
+
+#[test]
+fn an_effect_has_its_word() {
+    for effect in [
+        Effect::Destructive,
+        Effect::Permission,
+        Effect::Read,
+        Effect::Unknown,
+        Effect::Write,
+    ] {
+        let json = serde_json::to_value(effect).unwrap();
+        assert_eq!(json, effect.as_str());
+    }
+}
