@@ -233,12 +233,12 @@ mod tests {
             expires_at: at(1000),
             evaluation: Evaluation {
                 decision: Decision::Ask,
-                policy: "p".into(),
                 quorum: 1,
-                reasons: vec![],
                 ttl_s: 900,
                 use_s: 600,
+                ..Evaluation::refusing("p")
             },
+            policy: None,
             notes: vec![],
             edits: None,
             editors: vec![],

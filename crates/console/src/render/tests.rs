@@ -205,11 +205,11 @@ fn words_for_times_and_durations() {
 fn the_policy_speaks_in_sentences() {
     let evaluation = Evaluation {
         decision: Decision::Ask,
-        policy: "builtin/personal@1".into(),
         quorum: 1,
         reasons: vec!["Every action is asked for.".into()],
         ttl_s: 900,
         use_s: 600,
+        ..Evaluation::refusing("builtin/personal@1")
     };
     let facts = policy(&evaluation);
     assert_eq!(plain(&facts[0].value), "One person must approve it.");
