@@ -3,150 +3,29 @@
 
 #[path = "../../client/tests/support/authority.rs"]
 mod authority;
+#[path = "support/people.rs"]
+mod people;
 mod support;
 
 use authority::Authority;
+use people::{Person, ack, act, claim, enrol, founded, hash, invited, joined, swap, take_in, team};
 use reqwest::Method;
 use serde_json::{Value, json};
 use support::{Forgery, assert_with};
 use support::{Held, World, config, now, registered, serve, token};
 use vidimus_gateway::{Config, Entrance, Public, TlsFiles};
 use vidimus_protocol::action::PAYLOAD_TYPE;
-use vidimus_protocol::api::{Ack, Bundle, CeremonyStarted, Invited, Propose, Sessions};
+use vidimus_protocol::api::{Ack, Bundle, CeremonyStarted, Propose, Sessions};
 use vidimus_protocol::entry::{Data, Leaf, Parsed, Profile};
 use vidimus_protocol::envelope::{
     ActType, AdmissionItem, AgentItem, PauseItem, RecognitionItem, RemovalItem, ResumptionItem,
-    ReviewerItem, Revocation, RevocationItem, Role, RulesItem, SessionItem, Verdict, token_hash,
+    Revocation, RevocationItem, Role, RulesItem, SessionItem, Verdict, token_hash,
 };
 use vidimus_protocol::id::{AgentId, ExecutorId, ReviewerId};
 use vidimus_protocol::trust::TrustFile;
 use vidimus_protocol::{Blob, Digest};
 use vidimus_verify::bundle::{self, Wanted};
 use vidimus_verify::replay::Replay;
-
-/// Somebody else at the same gateway.
-struct Person {
-    key: ::passkey::types::Passkey,
-    reviewer: ReviewerId,
-    session: String,
-    /// Leaf hash of the enrolment of his key.
-    enrolment: Digest,
-}
-
-fn team(dir: &std::path::Path) -> Config {
-    let personal = config(dir);
-    let port: u16 = std::fs::read_to_string(dir.join("port"))
-        .unwrap()
-        .trim()
-        .parse()
-        .unwrap();
-    let public = Public {
-        url: format!("http://localhost:{port}").parse().unwrap(),
-        listen: None,
-        entrance: Entrance::Loopback,
-    };
-    Config::team(personal.dir, public)
-}
-
-async fn founded(dir: &std::path::Path) -> World {
-    serve(team(dir)).found_team(now()).await
-}
-
-fn hash(ack: &Ack, at: usize) -> Digest {
-    Digest(vidimus_ledger::tree::leaf_hash(
-        ack.entries[at].leaf.as_bytes(),
-    ))
-}
-
-/// The other person's key signs next.
-fn swap(world: &mut World, person: &mut Person) {
-    std::mem::swap(&mut world.key, &mut person.key);
-    std::mem::swap(&mut world.reviewer, &mut person.reviewer);
-    std::mem::swap(&mut world.session, &mut person.session);
-}
-
-async fn enrol(world: &World, token: Option<&str>, body: &Value) -> support::Reply {
-    world
-        .call(Method::POST, "/v1/enrolments", token, Some(body))
-        .await
-}
-
-/// Makes a key on the page that an enrolment began, and signs with it.
-async fn claim(world: &World, started: support::Reply) -> (::passkey::types::Passkey, Ack) {
-    let CeremonyStarted { ceremony, .. } = started.json();
-    let base = format!("/v1/ceremonies/{ceremony}");
-    let (key, request) = registered(&world.http, &world.gateway.url(), &base).await;
-    let challenge: Blob = serde_json::from_value(request["challenge"].clone()).unwrap();
-    let challenge = Digest(challenge.0.try_into().unwrap());
-    let assertion = assert_with(&key, &world.gateway.url(), challenge, &Forgery::default()).await;
-    let view: Value = world
-        .call(
-            Method::POST,
-            &format!("{base}/assertion"),
-            None,
-            Some(&json!({ "assertion": assertion })),
-        )
-        .await
-        .json();
-    let ack: Ack = serde_json::from_value(view["ack"].clone()).unwrap();
-    world.proven(&ack);
-    (key, ack)
-}
-
-async fn invited(world: &World, name: &str) -> Invited {
-    world
-        .post("/v1/invitations", &world.session, &json!({ "name": name }))
-        .await
-        .json()
-}
-
-/// Invited, enrolled, and not taken in yet.
-async fn newcomer(world: &World, name: &str) -> Person {
-    let invited = invited(world, name).await;
-    let body = json!({ "invitation": invited.invitation, "label": "Phone" });
-    let (key, ack) = claim(world, enrol(world, None, &body).await).await;
-    Person {
-        key,
-        reviewer: invited.reviewer,
-        session: String::new(),
-        enrolment: hash(&ack, 0),
-    }
-}
-
-async fn act<I: serde::Serialize>(world: &World, act: ActType, item: &I) -> support::Reply {
-    let start = world.one(act, item).await;
-    world
-        .act(Some(&world.session), &start, &Forgery::default())
-        .await
-}
-
-fn ack(reply: &support::Reply) -> Ack {
-    let view: Value = reply.json();
-    serde_json::from_value(view["ack"].clone()).unwrap()
-}
-
-async fn take_in(world: &World, person: &Person, name: &str, roles: &[Role]) {
-    let item = ReviewerItem {
-        credential: person.enrolment,
-        groups: vec!["sre".into()],
-        identity: format!("{}@example.com", name.to_lowercase()),
-        name: name.into(),
-        reviewer: person.reviewer,
-        roles: roles.to_vec(),
-    };
-    let taken = act(world, ActType::ReviewerRegistered, &item).await;
-    world.proven(&ack(&taken));
-}
-
-/// A reviewer who is signed in.
-async fn joined(world: &mut World, name: &str, roles: &[Role]) -> Person {
-    let mut person = newcomer(world, name).await;
-    take_in(world, &person, name, roles).await;
-    swap(world, &mut person);
-    world.session = world.sign_in().await;
-    swap(world, &mut person);
-    person
-}
 
 async fn try_to_sign_in(world: &World) -> support::Reply {
     let item = SessionItem {

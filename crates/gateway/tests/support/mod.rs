@@ -392,6 +392,8 @@ impl World {
             panic!("no proposal")
         };
         let digest = proposal.part("payload").unwrap().commit;
+        // What a policy looked at is nothing to be shown.
+        let shown = proposal.parts.iter().filter(|part| part.name != "inputs");
         let seen = |part: &PartRef| SeenPart {
             commit: part.commit,
             name: part.name.clone(),
@@ -410,7 +412,7 @@ impl World {
             extras: VerdictExtras {
                 reason: content(vidimus_protocol::action::TEXT_TYPE, reason.as_bytes()),
                 seen: Seen {
-                    parts: proposal.parts.iter().map(seen).collect(),
+                    parts: shown.map(seen).collect(),
                     renderer: "test/1".into(),
                 },
             },

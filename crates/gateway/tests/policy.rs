@@ -1,0 +1,257 @@
+//! Policies at a real gateway: who brings one in force, what it then asks for.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "support/people.rs"]
+mod people;
+mod support;
+
+use people::{Person, ack, founded, joined, swap};
+use serde_json::Value;
+use support::{Forgery, Held, Reply, World, commit, content};
+use vidimus_policy::{PolicyFile, PolicyText};
+use vidimus_protocol::Digest;
+use vidimus_protocol::action::{Action, Change, PAYLOAD_TYPE, POLICY_TYPE, Payload, Target};
+use vidimus_protocol::api::{Ack, PolicyExtras, Propose, StartCeremony};
+use vidimus_protocol::entry::{Data, Decision, Evaluation};
+use vidimus_protocol::envelope::{ActType, PolicyItem, Role, Verdict};
+use vidimus_protocol::id::ActionId;
+
+const BOTH: &[Role] = &[Role::Administrator, Role::Reviewer];
+
+const POLICY: &str = r#"
+@id("anything") permit (principal, action == Vidimus::Action::"propose", resource);
+@id("production") @people("1 from sre") @reason("required") @ttl("5m")
+permit (principal, action == Vidimus::Action::"propose", resource in Vidimus::Environment::"production");
+@id("reads") @why("Reading hurts nobody.")
+permit (principal, action == Vidimus::Action::"release", resource)
+when { context has json && context.json.operation == "read" };
+@id("never") @why("The vault stays shut.")
+forbid (principal, action == Vidimus::Action::"propose", resource in Vidimus::System::"vault");
+@id("reviewers") permit (principal, action == Vidimus::Action::"decide", resource)
+when { principal.reviewer && principal.name != "Cleo" };
+"#;
+
+fn text(policy: &str) -> PolicyText {
+    let file = PolicyFile {
+        name: "policy.cedar".into(),
+        text: policy.into(),
+    };
+    PolicyText::new(vec![file]).unwrap()
+}
+
+/// A change of the policy to this text, ready for a key.
+async fn change(world: &World, policy: &str, replaces: Digest) -> StartCeremony {
+    let content = content(POLICY_TYPE, &text(policy).to_bytes());
+    change_to(world, PolicyExtras { policy: content }, replaces).await
+}
+
+async fn change_to(world: &World, extras: PolicyExtras, replaces: Digest) -> StartCeremony {
+    let item = PolicyItem {
+        policy: commit(&extras.policy),
+        replaces,
+    };
+    let start = world.one(ActType::PolicyChanged, &item).await;
+    StartCeremony {
+        policy: Some(extras),
+        ..start
+    }
+}
+
+async fn sign(world: &World, start: &StartCeremony) -> Reply {
+    world
+        .act(Some(&world.session), start, &Forgery::default())
+        .await
+}
+
+async fn in_force(world: &World, policy: &str) -> Ack {
+    let start = change(world, policy, world.log).await;
+    let reply = sign(world, &start).await;
+    let ack = ack(&reply);
+    world.proven(&ack);
+    ack
+}
+
+/// A change in JSON that an agent proposes.
+async fn proposed(
+    world: &World,
+    agent: &Held,
+    operation: &str,
+    target: [&str; 2],
+) -> (Propose, Ack) {
+    let action = Action {
+        payload: Payload::Json(Box::new(Change {
+            after: Some(true.into()),
+            before: None,
+            operation: operation.into(),
+        })),
+        target: Target {
+            environment: target[0].into(),
+            resource: "r".into(),
+            system: target[1].into(),
+        },
+    };
+    let propose = Propose {
+        action: ActionId::from_random(support::random16()),
+        context: None,
+        payload: content(PAYLOAD_TYPE, &action.to_bytes()),
+        run: None,
+        ttl_s: None,
+    };
+    let reply = world.post("/v1/actions", &agent.token, &propose).await;
+    let ack: Ack = reply.json();
+    world.proven(&ack);
+    (propose, ack)
+}
+
+fn evaluation(ack: &Ack) -> Evaluation {
+    match support::leaf(ack, 0).data {
+        Data::ActionProposed(data) => data.evaluation,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn decided(world: &mut World, person: &mut Person, ack: &Ack, reason: &str) -> Reply {
+    swap(world, person);
+    let draft = world.draft(ack, Verdict::Approve, reason).await;
+    let reply = sign(world, &draft.start()).await;
+    swap(world, person);
+    reply
+}
+
+fn status(view: &Value) -> &str {
+    view["status"].as_str().unwrap()
+}
+
+#[tokio::test]
+async fn a_policy_says_what_each_action_needs() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = founded(dir.path()).await;
+    let mut ben = joined(&mut world, "Ben", &[Role::Reviewer]).await;
+    let mut cleo = joined(&mut world, "Cleo", &[Role::Reviewer]).await;
+    in_force(&world, POLICY).await;
+    let agent = world.connect().await;
+
+    let (vault, refused) = proposed(&world, &agent, "open", ["production", "vault"]).await;
+    let said = evaluation(&refused);
+    assert_eq!(said.decision, Decision::Refuse);
+    assert!(
+        said.reasons[0].contains("The vault stays shut."),
+        "{said:?}"
+    );
+    assert_eq!(status(&world.status(&agent, vault.action).await), "refused");
+
+    let (read, released) = proposed(&world, &agent, "read", ["production", "db"]).await;
+    assert_eq!(evaluation(&released).decision, Decision::Release);
+    assert_eq!(status(&world.status(&agent, read.action).await), "approved");
+    let permit = world.permit(&agent, read.action).await;
+    assert_eq!(permit.status, 200);
+
+    let (write, asked) = proposed(&world, &agent, "write", ["production", "db"]).await;
+    let said = evaluation(&asked);
+    assert_eq!(
+        (said.decision, said.quorum, said.ttl_s),
+        (Decision::Ask, 1, 300)
+    );
+    assert_eq!(said.groups[0].group, "sre");
+    assert!(said.policy.starts_with("policy/"), "{said:?}");
+    let nobody = decided(&mut world, &mut cleo, &asked, "because").await;
+    assert_eq!(nobody.refused(), "not_permitted");
+    assert_eq!(
+        decided(&mut world, &mut ben, &asked, "").await.refused(),
+        "reason_missing"
+    );
+    let approved = ack(&decided(&mut world, &mut ben, &asked, "because").await);
+    match support::leaf(&approved, 0).data {
+        Data::VerdictGiven(data) => assert_eq!(data.policies, ["reviewers"]),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(
+        status(&world.status(&agent, write.action).await),
+        "approved"
+    );
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_may_not_approve_may_deny() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = founded(dir.path()).await;
+    let mut cleo = joined(&mut world, "Cleo", &[Role::Reviewer]).await;
+    in_force(&world, POLICY).await;
+    let agent = world.connect().await;
+    let (write, asked) = proposed(&world, &agent, "write", ["staging", "db"]).await;
+    swap(&mut world, &mut cleo);
+    world.decide(&asked, Verdict::Deny, "no").await;
+    assert_eq!(status(&world.status(&agent, write.action).await), "denied");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn two_administrators_bring_a_policy_in_force() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = founded(dir.path()).await;
+    let mut ben = joined(&mut world, "Ben", BOTH).await;
+    let first = change(&world, POLICY, world.log).await;
+    let extras = first.policy.clone().unwrap();
+    ack(&sign(&world, &first).await);
+    let agent = world.connect().await;
+    let (_, asked) = proposed(&world, &agent, "read", ["a", "b"]).await;
+    assert_eq!(evaluation(&asked).policy, "builtin/team/1");
+    let again = change_to(&world, extras.clone(), world.log).await;
+    assert_eq!(sign(&world, &again).await.refused(), "decided_already");
+    swap(&mut world, &mut ben);
+    let second = change_to(&world, extras, world.log).await;
+    let active = ack(&sign(&world, &second).await);
+    swap(&mut world, &mut ben);
+    let (_, asked) = proposed(&world, &agent, "read", ["a", "b"]).await;
+    let said = evaluation(&asked);
+    assert_eq!(said.policy, format!("policy/{}", active.entries[0].index));
+    // What it replaced is no base any more.
+    let stale = change(&world, POLICY, world.log).await;
+    assert_eq!(sign(&world, &stale).await.refused(), "overtaken");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_policy_that_is_wrong_gets_no_key_prompt() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = founded(dir.path()).await;
+    let mut ben = joined(&mut world, "Ben", &[Role::Reviewer]).await;
+    let wrong = change(&world, "permit (principal, action, resource);", world.log).await;
+    let refused = world.begin(Some(&world.session), &wrong).await.unwrap_err();
+    assert_eq!(refused.refused(), "bad_policy");
+    let said = String::from_utf8(refused.body).unwrap();
+    assert!(said.contains("policy.cedar:1:1"), "{said}");
+    let mut other = change(&world, POLICY, world.log).await;
+    other.policy = Some(PolicyExtras {
+        policy: content(POLICY_TYPE, &text("// nothing").to_bytes()),
+    });
+    let refused = world.begin(Some(&world.session), &other).await.unwrap_err();
+    assert_eq!(refused.refused(), "wrong_digest");
+    let none = StartCeremony {
+        policy: None,
+        ..change(&world, POLICY, world.log).await
+    };
+    let refused = world.begin(Some(&world.session), &none).await.unwrap_err();
+    assert_eq!(refused.refused(), "malformed");
+    swap(&mut world, &mut ben);
+    let not_his = change(&world, POLICY, world.log).await;
+    assert_eq!(sign(&world, &not_his).await.refused(), "not_allowed");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_policy_is_there_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = founded(dir.path()).await;
+    let mut ben = joined(&mut world, "Ben", &[Role::Reviewer]).await;
+    in_force(&world, POLICY).await;
+    let agent = world.connect().await;
+    let (_, before) = proposed(&world, &agent, "write", ["production", "db"]).await;
+    let mut world = world.restart(people::team(dir.path())).await;
+    let (_, after) = proposed(&world, &agent, "write", ["production", "db"]).await;
+    assert_eq!(evaluation(&before), evaluation(&after));
+    // Its inputs were stored with it.
+    ack(&decided(&mut world, &mut ben, &before, "because").await);
+    world.stop().await;
+}
