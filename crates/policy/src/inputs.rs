@@ -83,6 +83,49 @@ impl PersonInput {
     }
 }
 
+/// The part of [`Inputs`] that follows from the entries before a proposal and
+/// from the proposal itself, without its payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    agent: AgentInput,
+    first_of_kind: bool,
+    kind: ActionKind,
+    last_hour: u64,
+    last_hour_of_kind: u64,
+    quorum: u64,
+    run: Option<RunId>,
+    time: Time,
+}
+
+impl Known {
+    /// What is known of a proposal by `agent` at `time`, right after the entries
+    /// that made `state`. `None` when the log does not know the agent.
+    #[must_use]
+    pub fn new(
+        state: &State,
+        agent: &AgentId,
+        kind: ActionKind,
+        run: Option<RunId>,
+        time: Time,
+    ) -> Option<Self> {
+        let agent = state.agent(agent)?;
+        Some(Self {
+            agent: AgentInput {
+                id: agent.id,
+                name: agent.name.clone(),
+                owner: PersonInput::of(state.reviewer(&agent.owner)?),
+            },
+            first_of_kind: !agent.recent.knows(kind),
+            kind,
+            last_hour: agent.recent.in_the_hour_before(time, None),
+            last_hour_of_kind: agent.recent.in_the_hour_before(time, Some(kind)),
+            quorum: state.rules()?.quorum,
+            run,
+            time,
+        })
+    }
+}
+
 impl Inputs {
     /// What a policy sees of a proposal by `agent` at `time`, right after the
     /// entries that made `state`. `None` when the log does not know the agent.
@@ -95,25 +138,35 @@ impl Inputs {
         wait_s: Option<u64>,
         time: Time,
     ) -> Option<Self> {
-        let agent = state.agent(agent)?;
-        let kind = action.kind();
+        let known = Known::new(state, agent, action.kind(), run, time)?;
         Some(Self {
-            agent: AgentInput {
-                id: agent.id,
-                name: agent.name.clone(),
-                owner: PersonInput::of(state.reviewer(&agent.owner)?),
-            },
+            agent: known.agent,
             facts: Facts::of(action),
-            first_of_kind: !agent.recent.knows(kind),
-            kind,
-            last_hour: agent.recent.in_the_hour_before(time, None),
-            last_hour_of_kind: agent.recent.in_the_hour_before(time, Some(kind)),
-            quorum: state.rules()?.quorum,
-            run,
+            first_of_kind: known.first_of_kind,
+            kind: known.kind,
+            last_hour: known.last_hour,
+            last_hour_of_kind: known.last_hour_of_kind,
+            quorum: known.quorum,
+            run: known.run,
             target: action.target.clone(),
-            time,
+            time: known.time,
             wait_s,
         })
+    }
+
+    /// The part of it that the log alone says.
+    #[must_use]
+    pub fn known(&self) -> Known {
+        Known {
+            agent: self.agent.clone(),
+            first_of_kind: self.first_of_kind,
+            kind: self.kind,
+            last_hour: self.last_hour,
+            last_hour_of_kind: self.last_hour_of_kind,
+            quorum: self.quorum,
+            run: self.run.clone(),
+            time: self.time,
+        }
     }
 
     /// Reads the content of an `inputs` part.

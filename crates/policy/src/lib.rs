@@ -29,7 +29,7 @@ pub use facts::{
     CommandFacts, Effect, Facts, FileFacts, GitFacts, JsonFacts, SqlFacts, TerraformFacts,
     ToolFacts,
 };
-pub use inputs::{AgentInput, Inputs, PersonInput};
+pub use inputs::{AgentInput, Inputs, Known, PersonInput};
 pub use set::{MAX_POLICIES, Problem, Rule, Set};
 pub use starter::starter;
 pub use text::{MAX_FILES, PolicyFile, PolicyText, TextError};

@@ -5,6 +5,7 @@
 //! Spec: `docs/spec/export.md`.
 
 mod at_least;
+mod evaluations;
 mod facts;
 mod hashes;
 mod leaves;

@@ -102,6 +102,16 @@ pub(crate) enum Judged {
     Unknown,
 }
 
+impl Read {
+    /// What it says, if this version knows its kind.
+    pub(crate) fn leaf(&self) -> Option<&Leaf> {
+        match &self.parsed {
+            Ok(Parsed::Known(leaf)) => Some(leaf),
+            _ => None,
+        }
+    }
+}
+
 impl Judge {
     /// The keys so far.
     pub(crate) fn keys(&self) -> Arc<Keys> {

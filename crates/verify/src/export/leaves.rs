@@ -10,6 +10,7 @@ use vidimus_protocol::entry::{Data, LogOpened, MAX_LEAF};
 use vidimus_protocol::state::Route;
 use vidimus_protocol::trust::TrustFile;
 
+use super::evaluations::{Claim as Evaluated, Claims};
 use super::hashes::Hashes;
 use super::lines::{Lines, ReadError, Window};
 use super::parts::Expected;
@@ -25,6 +26,8 @@ const PROGRESS: u64 = 1024;
 #[derive(Default)]
 pub(super) struct Leaves {
     pub(super) replay: Replay,
+    /// What the entries say about evaluations.
+    pub(super) claims: Claims,
     /// Parts that the entries commit to, in the order of the export.
     pub(super) expected: Vec<Expected>,
     pub(super) routes: [u64; 2],
@@ -123,8 +126,17 @@ impl Leaves {
             return None;
         }
         let mut trouble = if fits {
+            let (index, state) = (replay.tree().size(), replay.state());
+            let claim = read
+                .leaf()
+                .and_then(|leaf| Evaluated::of(leaf, index, state));
             match replay.take(read) {
-                Ok(pushed) => return Some(pushed),
+                Ok(pushed) => {
+                    if pushed.leaf.is_some() {
+                        self.claims.keep(index, claim, replay.state());
+                    }
+                    return Some(pushed);
+                }
                 Err(error) => Trouble::new(replay, Kind::Breaks(error)),
             }
         } else {

@@ -8,6 +8,7 @@ use vidimus_protocol::action::{Action, ActionKind, Context};
 use vidimus_protocol::entry::PartRef;
 use vidimus_protocol::strict::{self, StrictError};
 
+use super::evaluations::{Claims, Content};
 use super::report::{Bytes, Check, Section, Wrong};
 use super::{MAX_PART_LINE, MAX_TRAILER, PartLine, Trailer};
 
@@ -53,11 +54,13 @@ pub(super) struct ReadPart {
     /// What sort of action it is, if it is one.
     action_kind: Option<ActionKind>,
     malformed: Option<String>,
+    /// What an evaluation hangs on.
+    content: Option<Content>,
 }
 
 /// Reads a line: any number of them at a time.
-pub(super) fn read(line: &[u8]) -> PartsLine {
-    match read_part(line) {
+pub(super) fn read(line: &[u8], claims: &Claims) -> PartsLine {
+    match read_part(line, claims) {
         Ok(part) => PartsLine::Part(part),
         Err(_) if strict::parse_canonical::<Trailer>(line, MAX_TRAILER).is_ok() => {
             PartsLine::Trailer
@@ -66,17 +69,17 @@ pub(super) fn read(line: &[u8]) -> PartsLine {
     }
 }
 
-fn read_part(line: &[u8]) -> Result<ReadPart, StrictError> {
+fn read_part(line: &[u8], claims: &Claims) -> Result<ReadPart, StrictError> {
     let part: PartLine = strict::parse_ordered(line, MAX_PART_LINE)?;
     if part.index > strict::MAX_SAFE {
         return Err(StrictError::UnsafeNumber(part.index.to_string()));
     }
     let bytes = &part.bytes.0;
     let commit = part::commit(&part.salt.0, &part.r#type, bytes);
-    let mut action_kind = None;
-    let malformed = match part.name.as_str() {
+    let mut action = None;
+    let mut malformed = match part.name.as_str() {
         "payload" => Action::parse(bytes)
-            .map(|action| action_kind = Some(action.kind()))
+            .map(|read| action = Some(read))
             .err()
             .map(|error| error.to_string()),
         "context" => Context::parse(bytes).err().map(|error| error.to_string()),
@@ -86,14 +89,22 @@ fn read_part(line: &[u8]) -> Result<ReadPart, StrictError> {
             .err()
             .map(|error| error.to_string()),
     };
+    let mut content = None;
+    if malformed.is_none() && claims.need(part.index, &part.name) {
+        match Content::read(&part.name, bytes, action.as_ref()) {
+            Ok(read) => content = Some(read),
+            Err(why) => malformed = Some(why),
+        }
+    }
     Ok(ReadPart {
         index: part.index,
         size: bytes.len().try_into().unwrap_or(u64::MAX),
         name: part.name,
         r#type: part.r#type,
         commit: commit.ok().map(Digest),
-        action_kind,
+        action_kind: action.map(|action| action.kind()),
         malformed,
+        content,
     })
 }
 
@@ -111,11 +122,12 @@ impl ReadPart {
 /// Checks the next line against the next expected part. `surplus` says how many
 /// more parts the header announces than the entries commit to: when it is as
 /// many, a line that names another part is the expected one with a wrong label.
+/// What an evaluation hangs on is handed back.
 pub(super) fn check(
     line: PartsLine,
     expected: Option<&Expected>,
     surplus: Ordering,
-) -> Result<(), Wrong> {
+) -> Result<Option<(u64, Content)>, Wrong> {
     let Some(expected) = expected else {
         return match line {
             PartsLine::Part(part) => Err(part.surplus()),
@@ -171,5 +183,5 @@ pub(super) fn check(
             ..expected.wrong("is an action of another kind than it says")
         });
     }
-    Ok(())
+    Ok(part.content.map(|content| (part.index, content)))
 }

@@ -86,6 +86,8 @@ pub enum Check {
     Checkpoint,
     /// Each part is there and is the one committed to.
     Parts,
+    /// Each evaluation is what its policy gives for what the log says.
+    Policy,
     /// The log is the trusted one.
     Anchor,
     /// The log is that of an earlier checkpoint and lost nothing since.
@@ -100,6 +102,7 @@ impl fmt::Display for Check {
             Self::Signatures => "signatures",
             Self::Checkpoint => "checkpoint",
             Self::Parts => "parts",
+            Self::Policy => "policy",
             Self::Anchor => "anchor",
             Self::AtLeast => "at least",
         })

@@ -11,6 +11,7 @@ use vidimus_protocol::trust::TrustFile;
 use vidimus_protocol::{Blob, Digest, sha256, strict};
 
 mod at_least;
+mod evaluations;
 mod places;
 
 use super::*;
@@ -110,7 +111,7 @@ fn a_good_export_verifies_and_says_who_anchors_it() {
     assert!(asked.iter().all(|row| row.finding == Finding::Passed));
     assert_eq!(last.finding, Finding::NotChecked, "no earlier checkpoint");
     let counts: Vec<u64> = report.rows.iter().map(|row| row.checked).collect();
-    assert_eq!(counts, [12 + 12 + 7 + 2, 12, 4, 1, 7, 1, 0]);
+    assert_eq!(counts, [12 + 12 + 7 + 2, 12, 4, 1, 7, 0, 1, 0]);
     assert_eq!(report.deciders.len(), 1);
     assert_eq!(report.deciders[0].to_string(), "Ada: 1 approved, 1 denied");
     let remarked = |what: &str| report.remarks.iter().any(|remark| remark.starts_with(what));
@@ -121,7 +122,7 @@ fn a_good_export_verifies_and_says_who_anchors_it() {
     let report = check(&export, None);
     assert_eq!(report.conclusion, Conclusion::Unanchored);
     assert_eq!(report.conclusion.exit_code(), 3);
-    assert_eq!(report.rows[5].finding, Finding::NotChecked);
+    assert_eq!(report.rows[6].finding, Finding::NotChecked);
 
     let mut running = Story::new(1, Algorithm::EdDsa);
     let action = running.propose();
@@ -520,7 +521,7 @@ fn reports_are_readable_and_survive_json() {
         "entries     passed              12"
     );
     assert_eq!(
-        report.rows[5].to_string(),
+        report.rows[6].to_string(),
         "anchor      not checked          0  no trust file was given"
     );
 }

@@ -6,11 +6,12 @@ use std::io::{self, BufRead};
 use vidimus_ledger::checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
 use vidimus_ledger::note::Note;
 use vidimus_ledger::tree::leaf_hash;
-use vidimus_protocol::entry::{Data, LogOpened, MAX_LEAF, Parsed};
+use vidimus_protocol::entry::{Data, LogOpened, MAX_LEAF, Parsed, Profile};
 use vidimus_protocol::trust::TrustFile;
 use vidimus_protocol::{Digest, Leaf, strict};
 
 use super::at_least::AtLeast;
+use super::evaluations::{Claims, Evaluations};
 use super::hashes::Hashes;
 use super::leaves::{Claim, Leaves, open};
 use super::lines::{Lines, ReadError, Window};
@@ -107,6 +108,7 @@ struct Run<'a, R> {
     leaves: Leaves,
     passed: Vec<Check>,
     parts: u64,
+    evaluations: u64,
     checkpoint: Option<SignedCheckpoint>,
     /// Whether the digest alone covers some lines.
     unjudged: bool,
@@ -120,6 +122,7 @@ impl<'a, R: BufRead + Send> Run<'a, R> {
             leaves: Leaves::default(),
             passed: Vec::new(),
             parts: 0,
+            evaluations: 0,
             checkpoint: None,
             unjudged: false,
         }
@@ -276,6 +279,10 @@ impl<'a, R: BufRead + Send> Run<'a, R> {
             None => committed,
         };
         let surplus = header.parts.cmp(&committed);
+        let claims = std::mem::take(&mut self.leaves.claims);
+        let log = self.leaves.replay.state().log();
+        let profile = log.map_or(Profile::Personal, |log| log.opened.profile);
+        let mut evaluations = Evaluations::new(&claims, profile);
         let (lines, checked) = (&mut self.lines, &mut self.parts);
         let mut expecting = expected.iter();
         let mut unjudged = false;
@@ -285,7 +292,10 @@ impl<'a, R: BufRead + Send> Run<'a, R> {
                     .fill(window, &mut left, MAX_PART_LINE)
                     .map_err(End::Read)
             },
-            |window| window.lines().map(parts::read).collect(),
+            |window| {
+                let read = |line| parts::read(line, &claims);
+                window.lines().map(read).collect()
+            },
             |line| {
                 match (&line, first_unknown) {
                     (PartsLine::Part(part), Some(first)) if part.index >= first => {
@@ -294,12 +304,17 @@ impl<'a, R: BufRead + Send> Run<'a, R> {
                     }
                     _ => {}
                 }
-                parts::check(line, expecting.next(), surplus).map_err(End::Wrong)?;
+                let needed = parts::check(line, expecting.next(), surplus).map_err(End::Wrong)?;
                 *checked += 1;
-                Ok(())
+                let Some((index, content)) = needed else {
+                    return Ok(());
+                };
+                let taken = evaluations.take(index, content);
+                taken.map_err(|(entry, why)| End::Wrong(misjudged(entry, why)))
             },
         );
         self.unjudged |= unjudged;
+        self.evaluations = evaluations.reproduced;
         match (read, expecting.next()) {
             (Err(End::Wrong(wrong)), _) => return Err(wrong.into()),
             (Err(End::Read(error)), next) => {
@@ -314,7 +329,7 @@ impl<'a, R: BufRead + Send> Run<'a, R> {
         if first_unknown.is_none() && surplus != Ordering::Equal {
             return Err(self.miscounted(header, committed)?.into());
         }
-        self.passed.push(Check::Parts);
+        self.passed.extend([Check::Parts, Check::Policy]);
         Ok(())
     }
 
@@ -323,7 +338,7 @@ impl<'a, R: BufRead + Send> Run<'a, R> {
     fn miscounted(&mut self, header: &Header, committed: u64) -> Result<Wrong, Stop> {
         let line = self.lines.next(MAX_PART_LINE);
         let line = line.map_err(|error| Stop::read(error, trailer_wrong))?;
-        if let PartsLine::Part(part) = parts::read(&line) {
+        if let PartsLine::Part(part) = parts::read(&line, &Claims::default()) {
             return Ok(part.surplus());
         }
         let why = format!(
@@ -432,6 +447,7 @@ impl<'a, R: BufRead + Send> Run<'a, R> {
             (Check::Signatures, replay.signatures()),
             (Check::Checkpoint, once(Check::Checkpoint)),
             (Check::Parts, self.parts),
+            (Check::Policy, self.evaluations),
             (Check::Anchor, once(Check::Anchor)),
             (Check::AtLeast, covered),
         ];
@@ -459,6 +475,11 @@ impl<'a, R: BufRead + Send> Run<'a, R> {
         };
         Some(what.to_owned())
     }
+}
+
+/// The gateway said something else than its policy says.
+fn misjudged(entry: u64, why: String) -> Wrong {
+    Wrong::at(Check::Policy, Section::Parts, Bytes::AsSigned, why).of(entry)
 }
 
 /// Why the parts end early.

@@ -300,7 +300,7 @@ impl Story {
     }
 
     /// An act refers to the key that signs it and to what it is about.
-    fn with_key(&self, about: Ref, data: Data) -> Draft {
+    pub(super) fn with_key(&self, about: Ref, data: Data) -> Draft {
         let refs: Vec<Ref> = self.credential.into_iter().chain([about]).collect();
         self.by_reviewer(&refs, data)
     }
