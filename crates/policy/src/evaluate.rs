@@ -12,7 +12,6 @@ use crate::demands::Demands;
 use crate::inputs::{Inputs, PersonInput};
 use crate::request::{Asked, BadInputs};
 use crate::set::{Rule, Set};
-use crate::slices::Slices;
 
 /// What a policy is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,8 +68,11 @@ impl Set {
         let Some(wait) = wait_of(inputs.wait_s.map(Duration::from_secs)) else {
             return refused(Vec::new(), "It leaves no time to decide.".to_owned());
         };
-        let asked = |question| Asked::of_agent(question, inputs);
-        let permitting = match self.ask(&self.propose, asked(Question::Propose)) {
+        let asked = match Asked::of_agent(inputs) {
+            Ok(asked) => asked,
+            Err(error) => return refused(Vec::new(), format!("Refused: {error}.")),
+        };
+        let permitting = match self.ask(Question::Propose, &asked) {
             Ok(Found::Permitted(ids)) => ids,
             Ok(Found::Forbidden(ids)) if ids.is_empty() => {
                 let why = "No policy permits this agent to propose it.".to_owned();
@@ -86,7 +88,7 @@ impl Set {
             }
             Err(error) => return refused(Vec::new(), format!("Refused: {error}.")),
         };
-        let released = self.ask(&self.release, asked(Question::Release));
+        let released = self.ask(Question::Release, &asked);
         let mut reasons: Vec<String> = permitting
             .iter()
             .filter_map(|id| Some(asks(self.rule(id)?)))
@@ -142,7 +144,8 @@ impl Set {
         time: Time,
     ) -> Result<Vec<String>, NotPermitted> {
         let who = &person.name;
-        let why = match self.ask(&self.decide, Asked::of_person(person, inputs, time)) {
+        let asked = Asked::of_person(person, inputs, time);
+        let why = match asked.and_then(|asked| self.ask(Question::Decide, &asked)) {
             Ok(Found::Permitted(ids)) => return Ok(ids),
             Ok(Found::Forbidden(ids)) if ids.is_empty() => {
                 format!("no policy lets {who} approve it")
@@ -159,10 +162,16 @@ impl Set {
         Err(NotPermitted(why))
     }
 
-    fn ask(&self, slices: &Slices, asked: Result<Asked, BadInputs>) -> Result<Found, BadInputs> {
-        let asked = asked?;
-        let policies = slices.slice(&asked.principals, &asked.resources);
-        let response = AUTHORIZER.is_authorized(&asked.request, &policies, &asked.entities);
+    fn ask(&self, question: Question, asked: &Asked) -> Result<Found, BadInputs> {
+        let slice = self
+            .slices(question)
+            .slice(&asked.principals, &asked.resources);
+        // Nothing permits it, whatever forbids it. Who forbids to propose is told.
+        if question != Question::Propose && !slice.permits {
+            return Ok(Found::Forbidden(Vec::new()));
+        }
+        let request = asked.request(question)?;
+        let response = AUTHORIZER.is_authorized(&request, &slice.policies, &asked.entities);
         Ok(found(&response))
     }
 

@@ -19,14 +19,14 @@ use crate::inputs::{AgentInput, Inputs, PersonInput};
 type Value = RestrictedExpression;
 type Fields = Vec<(String, Value)>;
 
-/// What Cedar is asked: with the entities that the answer may hang on, and no
-/// others.
+/// What Cedar is asked about: with the entities that the answer may hang on, and
+/// no others.
 pub(crate) struct Asked {
-    pub(crate) request: Request,
+    context: Context,
     pub(crate) entities: Entities,
-    /// The principal and what it is in.
+    /// The principal, then what it is in.
     pub(crate) principals: Vec<EntityUid>,
-    /// The resource and what it is in.
+    /// The resource, then what it is in.
     pub(crate) resources: Vec<EntityUid>,
 }
 
@@ -68,9 +68,9 @@ pub(crate) fn action_uid(question: Question) -> EntityUid {
 
 impl Asked {
     /// May this agent propose it; may it go without a person?
-    pub(crate) fn of_agent(question: Question, inputs: &Inputs) -> Result<Self, BadInputs> {
+    pub(crate) fn of_agent(inputs: &Inputs) -> Result<Self, BadInputs> {
         let agent = uid(&AGENT, inputs.agent.id.to_string());
-        Self::new(question, agent, None, inputs, inputs.time)
+        Self::new(agent, None, inputs, inputs.time)
     }
 
     /// May this person approve it, at that time?
@@ -80,11 +80,23 @@ impl Asked {
         time: Time,
     ) -> Result<Self, BadInputs> {
         let principal = uid(&PERSON, person.id.to_string());
-        Self::new(Question::Decide, principal, Some(person), inputs, time)
+        Self::new(principal, Some(person), inputs, time)
+    }
+
+    /// The request that asks this question.
+    pub(crate) fn request(&self, question: Question) -> Result<Request, BadInputs> {
+        let [principal, ..] = self.principals.as_slice() else {
+            return Err(bad("nobody asks"));
+        };
+        let [resource, ..] = self.resources.as_slice() else {
+            return Err(bad("nothing is asked about"));
+        };
+        let (principal, resource) = (principal.clone(), resource.clone());
+        let context = self.context.clone();
+        Request::new(principal, action_uid(question), resource, context, None).map_err(bad)
     }
 
     fn new(
-        question: Question,
         principal: EntityUid,
         decider: Option<&PersonInput>,
         inputs: &Inputs,
@@ -95,7 +107,7 @@ impl Asked {
         let owner = decider.filter(|who| who.id == owner.id).unwrap_or(owner);
         let (target, around) = target(&inputs.target);
         let groups = decider.unwrap_or(owner).groups.iter();
-        let principals = std::iter::once(principal.clone())
+        let principals = std::iter::once(principal)
             .chain(groups.map(|group| uid(&GROUP, group)))
             .collect();
         let resources = std::iter::once(target.clone()).chain(around.clone());
@@ -104,14 +116,12 @@ impl Asked {
         let entities = [
             agent(&inputs.agent, owner)?,
             person(owner)?,
-            Entity::new(target.clone(), attributes(&inputs.target), around).map_err(bad)?,
+            Entity::new(target, attributes(&inputs.target), around).map_err(bad)?,
         ];
         let other = other.map(person).transpose()?;
         let entities = Entities::from_entities(entities.into_iter().chain(other), None);
-        let context = Context::from_pairs(context(inputs, time)).map_err(bad)?;
-        let action = action_uid(question);
         Ok(Self {
-            request: Request::new(principal, action, target, context, None).map_err(bad)?,
+            context: Context::from_pairs(context(inputs, time)).map_err(bad)?,
             entities: entities.map_err(bad)?,
             principals,
             resources,

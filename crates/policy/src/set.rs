@@ -26,9 +26,9 @@ const MAX_WHY: usize = 300;
 pub struct Set {
     name: String,
     rules: BTreeMap<String, Rule>,
-    pub(crate) propose: Slices,
-    pub(crate) release: Slices,
-    pub(crate) decide: Slices,
+    propose: Slices,
+    release: Slices,
+    decide: Slices,
 }
 
 /// What Vidimus knows of one policy.
@@ -132,7 +132,7 @@ impl Set {
             let id: &str = policy.id().as_ref();
             let questions = set.rules.get(id).map(|rule| rule.questions.clone());
             for question in questions.unwrap_or_default() {
-                set.slices(question).add(policy);
+                set.slices_mut(question).add(policy);
             }
         }
         Ok(set)
@@ -155,7 +155,15 @@ impl Set {
         self.rules.get(id)
     }
 
-    fn slices(&mut self, question: Question) -> &mut Slices {
+    pub(crate) fn slices(&self, question: Question) -> &Slices {
+        match question {
+            Question::Propose => &self.propose,
+            Question::Release => &self.release,
+            Question::Decide => &self.decide,
+        }
+    }
+
+    fn slices_mut(&mut self, question: Question) -> &mut Slices {
         match question {
             Question::Propose => &mut self.propose,
             Question::Release => &mut self.release,

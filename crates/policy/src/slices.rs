@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cedar_policy::{EntityUid, Policy, PolicySet, PrincipalConstraint, ResourceConstraint};
+use cedar_policy::{Effect, EntityUid, Policy, PolicySet, PrincipalConstraint, ResourceConstraint};
 
 /// What a policy's scope names, if it names something.
 type Key = (Option<EntityUid>, Option<EntityUid>);
@@ -16,7 +16,15 @@ const MOST_KEPT: usize = 256;
 #[derive(Debug, Default)]
 pub(crate) struct Slices {
     policies: HashMap<Key, Vec<Policy>>,
-    kept: Mutex<HashMap<Vec<Key>, Arc<PolicySet>>>,
+    kept: Mutex<HashMap<Vec<Key>, Arc<Slice>>>,
+}
+
+/// Some of the policies of one question.
+#[derive(Debug)]
+pub(crate) struct Slice {
+    pub(crate) policies: PolicySet,
+    /// Whether one of them permits.
+    pub(crate) permits: bool,
 }
 
 impl Slices {
@@ -39,11 +47,7 @@ impl Slices {
 
     /// Every policy whose scope can hold for one of these principals and one of
     /// these resources: a request's own and what they are in.
-    pub(crate) fn slice(
-        &self,
-        principals: &[EntityUid],
-        resources: &[EntityUid],
-    ) -> Arc<PolicySet> {
+    pub(crate) fn slice(&self, principals: &[EntityUid], resources: &[EntityUid]) -> Arc<Slice> {
         fn or_none(uids: &[EntityUid]) -> impl Iterator<Item = Option<&EntityUid>> {
             std::iter::once(None).chain(uids.iter().map(Some))
         }
@@ -57,10 +61,14 @@ impl Slices {
             return Arc::clone(slice);
         }
         let policies = keys.iter().filter_map(|key| self.policies.get(key));
-        let mut slice = PolicySet::new();
+        let mut slice = Slice {
+            policies: PolicySet::new(),
+            permits: false,
+        };
         for policy in policies.flatten() {
+            slice.permits |= policy.effect() == Effect::Permit;
             // Ids are distinct in a set, which is all that could be wrong.
-            let _distinct = slice.add(policy.clone());
+            let _distinct = slice.policies.add(policy.clone());
         }
         let slice = Arc::new(slice);
         if kept.len() >= MOST_KEPT {

@@ -9,6 +9,7 @@ mod agents;
 mod concurrent;
 mod feed;
 mod footprint;
+mod policy;
 mod proposals;
 mod raw;
 mod release;
@@ -72,6 +73,9 @@ async fn main() {
     if wanted("agents") {
         rows.extend(agents::passing_calls(folder, vidimus));
         rows.extend(agents::held_calls(folder, vidimus).await);
+    }
+    if wanted("policy") {
+        rows.extend(policy::evaluations(folder));
     }
     if wanted("feed") {
         rows.push(feed::one_client(folder));
