@@ -137,7 +137,7 @@ impl Executor {
         proof: &Proof<'_>,
         subject: &impl Subject,
     ) -> Result<Released, Stop> {
-        let report = self.prove(request.id(), proof)?;
+        let report = self.prove(request, proof)?;
         expect_approved(request, subject).await?;
         Ok(Released {
             action: request.id(),
@@ -181,7 +181,7 @@ impl Executor {
 
     /// The log that the trust file names must hold the approval of exactly
     /// this, by somebody whose key chains to its founder.
-    fn prove(&self, action: ActionId, proof: &Proof<'_>) -> Result<BundleReport, Stop> {
+    fn prove(&self, request: &Request, proof: &Proof<'_>) -> Result<BundleReport, Stop> {
         let Proof {
             permit,
             bundle,
@@ -189,12 +189,13 @@ impl Executor {
         } = *proof;
         let claims = self.claims(&permit.jws, bundle).map_err(unproven)?;
         let [detail] = &claims.authorization_details;
-        if detail.digest != permit.digest || claims.approval.id != action {
+        if detail.digest != permit.digest || claims.approval.id != request.id() {
             return Err(unproven("the permit is for another action".into()));
         }
         let wanted = Wanted {
-            action,
+            action: request.id(),
             action_digest: permit.digest,
+            content: &request.action,
             permit: claims.jti,
             newest,
         };

@@ -108,6 +108,7 @@ async fn approve(world: &World, agent: AgentId, index: usize, leaf: &str) {
         return;
     }
     let ack = Ack {
+        parts: Vec::new(),
         checkpoint: String::new(),
         entries: vec![Proven {
             index: index.try_into().unwrap(),

@@ -209,6 +209,7 @@ fn proposal(dir: &Path, action: ActionId) -> Ack {
         .position(|leaf| proposed(leaf) == Some(action))
         .unwrap();
     Ack {
+        parts: Vec::new(),
         checkpoint: String::new(),
         entries: vec![Proven {
             index: index.try_into().unwrap(),

@@ -55,6 +55,8 @@ const MOST_NONCES: usize = 1000;
 /// What a judged request wants to hear once it is durable.
 enum Wanted {
     Entries(Vec<u64>),
+    /// Everything that the run of this action rests on.
+    Bundle(ActionId, Vec<u64>),
     Permit(ActionId),
     Nonce(NonceReply),
     Nothing,
@@ -296,6 +298,11 @@ impl Sequencer {
     fn answer(&self, wanted: Wanted, fresh: &Leaves) -> Result<Answer, Refusal> {
         match wanted {
             Wanted::Entries(indexes) => self.shared.acknowledge(&indexes, fresh).map(Answer::Ack),
+            Wanted::Bundle(action, indexes) => {
+                let mut bundle = self.shared.acknowledge(&indexes, fresh)?;
+                bundle.parts = self.evaluated_with(action)?;
+                Ok(Answer::Ack(bundle))
+            }
             Wanted::Permit(action) => self.signed_permit(action).map(Answer::Permit),
             Wanted::Nonce(nonce) => Ok(Answer::Nonce(nonce)),
             Wanted::Nothing => Ok(Answer::Done),

@@ -182,6 +182,7 @@ impl Shared {
             })
             .collect::<Result<_, Refusal>>()?;
         Ok(Ack {
+            parts: Vec::new(),
             checkpoint,
             entries,
         })

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use support::{Forgery, Held, World, action, commit, content, leaf, proposal};
 use vidimus_protocol::ActionId;
-use vidimus_protocol::action::PAYLOAD_TYPE;
+use vidimus_protocol::action::{Action, PAYLOAD_TYPE};
 use vidimus_protocol::api::{Ack, Content, EditExtras, Propose, StartCeremony};
 use vidimus_protocol::entry::Data;
 use vidimus_protocol::envelope::Verdict;
@@ -39,6 +39,7 @@ fn edited(reply: &support::Reply) -> (Ack, ActionId) {
 /// The part of an ack that proposes.
 fn proposal_of(ack: &Ack) -> Ack {
     Ack {
+        parts: Vec::new(),
         checkpoint: ack.checkpoint.clone(),
         entries: vec![ack.entries[1].clone()],
     }
@@ -116,9 +117,11 @@ async fn an_edited_action_takes_the_place_and_runs_with_its_proof() {
     let Data::PermitRedeemed(redeemed) = released.data else {
         panic!("no redemption");
     };
+    let content = Action::parse(&new.bytes.0).unwrap();
     let wanted = Wanted {
         action: to,
         action_digest: commit(&new),
+        content: &content,
         permit: redeemed.permit,
         newest: None,
     };

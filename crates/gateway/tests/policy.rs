@@ -6,7 +6,7 @@ mod people;
 mod support;
 
 use people::{Person, ack, founded, joined, swap};
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::{Forgery, Held, Reply, World, commit, content};
 use vidimus_policy::{PolicyFile, PolicyText};
 use vidimus_protocol::Digest;
@@ -15,6 +15,8 @@ use vidimus_protocol::api::{Ack, PolicyExtras, Propose, StartCeremony};
 use vidimus_protocol::entry::{Data, Decision, Evaluation};
 use vidimus_protocol::envelope::{ActType, PolicyItem, Role, Verdict};
 use vidimus_protocol::id::ActionId;
+use vidimus_protocol::trust::TrustFile;
+use vidimus_verify::bundle::{self, BundleError, BundleReport, Wanted};
 
 const BOTH: &[Role] = &[Role::Administrator, Role::Reviewer];
 
@@ -118,6 +120,30 @@ async fn decided(world: &mut World, person: &mut Person, ack: &Ack, reason: &str
     reply
 }
 
+async fn redeemed(world: &World, agent: &Held, propose: &Propose) -> Ack {
+    let permit: Value = world.permit(agent, propose.action).await.json();
+    let body = json!({ "action_digest": commit(&propose.payload), "permit": permit["permit"] });
+    let path = format!("/v1/actions/{}/redeem", propose.action);
+    world.post(&path, &agent.token, &body).await.json()
+}
+
+/// What an executor with a trust file finds.
+fn proves(world: &World, propose: &Propose, bundle: &Ack) -> Result<BundleReport, BundleError> {
+    let last = support::leaf(bundle, bundle.entries.len() - 1);
+    let Data::PermitRedeemed(redeemed) = last.data else {
+        panic!("no redemption");
+    };
+    let content = Action::parse(&propose.payload.bytes.0).unwrap();
+    let wanted = Wanted {
+        action: propose.action,
+        action_digest: commit(&propose.payload),
+        content: &content,
+        permit: redeemed.permit,
+        newest: None,
+    };
+    bundle::check(bundle, &TrustFile::new(world.log), &wanted)
+}
+
 fn status(view: &Value) -> &str {
     view["status"].as_str().unwrap()
 }
@@ -143,8 +169,14 @@ async fn a_policy_says_what_each_action_needs() {
     let (read, released) = proposed(&world, &agent, "read", ["production", "db"]).await;
     assert_eq!(evaluation(&released).decision, Decision::Release);
     assert_eq!(status(&world.status(&agent, read.action).await), "approved");
-    let permit = world.permit(&agent, read.action).await;
-    assert_eq!(permit.status, 200);
+    let bundle = redeemed(&world, &agent, &read).await;
+    let proven = proves(&world, &read, &bundle);
+    assert!(proven.unwrap().reviewers.is_empty());
+    let bare = Ack {
+        parts: Vec::new(),
+        ..bundle
+    };
+    assert!(proves(&world, &read, &bare).is_err());
 
     let (write, asked) = proposed(&world, &agent, "write", ["production", "db"]).await;
     let said = evaluation(&asked);
@@ -169,6 +201,9 @@ async fn a_policy_says_what_each_action_needs() {
         status(&world.status(&agent, write.action).await),
         "approved"
     );
+    let bundle = redeemed(&world, &agent, &write).await;
+    let proven = proves(&world, &write, &bundle).unwrap();
+    assert_eq!(proven.reviewers[0].name, "Ben");
     world.stop().await;
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use support::{Forgery, assert_with};
 use support::{Held, World, config, now, registered, serve, token};
 use vidimus_gateway::{Config, Entrance, Public, TlsFiles};
-use vidimus_protocol::action::PAYLOAD_TYPE;
+use vidimus_protocol::action::{Action, PAYLOAD_TYPE};
 use vidimus_protocol::api::{Ack, Bundle, CeremonyStarted, Propose, Sessions};
 use vidimus_protocol::entry::{Data, Leaf, Parsed, Profile};
 use vidimus_protocol::envelope::{
@@ -219,9 +219,11 @@ async fn redeemed(world: &World, agent: &Held, propose: &Propose) -> bundle::Bun
             _ => None,
         })
         .unwrap();
+    let content = Action::parse(&propose.payload.bytes.0).unwrap();
     let wanted = Wanted {
         action: propose.action,
         action_digest,
+        content: &content,
         permit,
         newest: None,
     };
@@ -490,6 +492,7 @@ async fn nobody_decides_on_their_edit_or_lifts_anothers_pause_of_their_agent() {
         .act(Some(&world.session), &edit, &Forgery::default())
         .await);
     let successor = Ack {
+        parts: Vec::new(),
         checkpoint: edited.checkpoint,
         entries: vec![edited.entries[1].clone()],
     };

@@ -126,6 +126,20 @@ impl Known {
     }
 }
 
+impl Known {
+    /// The same with the counts of these inputs: for whoever does not have all
+    /// proposals of the agent.
+    #[must_use]
+    pub fn counted_as(self, inputs: &Inputs) -> Self {
+        Self {
+            first_of_kind: inputs.first_of_kind,
+            last_hour: inputs.last_hour,
+            last_hour_of_kind: inputs.last_hour_of_kind,
+            ..self
+        }
+    }
+}
+
 impl Inputs {
     /// What a policy sees of a proposal by `agent` at `time`, right after the
     /// entries that made `state`. `None` when the log does not know the agent.

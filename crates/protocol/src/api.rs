@@ -94,6 +94,23 @@ pub struct Ack {
     pub checkpoint: String,
     /// The entries, in order.
     pub entries: Vec<Proven>,
+    /// Of a redemption: what the evaluation hangs on, where a policy was
+    /// evaluated.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub parts: Vec<PartOfEntry>,
+}
+
+/// A part of an entry, with its salt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PartOfEntry {
+    /// Content and salt.
+    pub content: Content,
+    /// Position of the entry.
+    pub index: u64,
+    /// Name of the part.
+    pub name: String,
 }
 
 /// `GET /v1/actions/{id}?wait=SECONDS` (its agent, or a session).

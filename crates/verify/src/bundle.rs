@@ -12,13 +12,15 @@ use vidimus_ledger::checkpoint::{self, Checkpoint, CheckpointError, SignedCheckp
 use vidimus_ledger::note::{KeyError, VerifierKey};
 use vidimus_ledger::proof::{self, ProofError};
 use vidimus_ledger::tree::Hash;
+use vidimus_protocol::action::Action;
 use vidimus_protocol::api::{Bundle, Proven};
-use vidimus_protocol::entry::Profile;
+use vidimus_protocol::entry::{Leaf, Parsed, Profile};
 use vidimus_protocol::envelope::Verdict;
 use vidimus_protocol::state::{ActionState, Life, PermitStatus, Route};
 use vidimus_protocol::trust::TrustFile;
 use vidimus_protocol::{ActionId, AgentId, Digest, ExecutorId, PermitId, ReviewerId, State};
 
+use crate::evaluations::{Claim, Claims, Content, Evaluations, Reach};
 use crate::judge::{Judge, Judged, ReplayError};
 
 /// Most entries of a bundle.
@@ -31,6 +33,8 @@ pub struct Wanted<'a> {
     pub action: ActionId,
     /// Digest of what is about to run, computed by the executor.
     pub action_digest: Digest,
+    /// The action itself.
+    pub content: &'a Action,
     /// The permit that was redeemed.
     pub permit: PermitId,
     /// The newest checkpoint of this log that the executor has seen.
@@ -119,6 +123,22 @@ pub enum BundleError {
     /// The action is not in the bundle.
     #[error("the proof bundle is about another action")]
     OtherAction,
+    /// A part is not what its entry commits to, or is not there.
+    #[error("entry {index}: the part `{name}` is not the one that it commits to, or is missing")]
+    Part {
+        /// Position of the entry.
+        index: u64,
+        /// Name of the part.
+        name: String,
+    },
+    /// The policy gives another evaluation, or lets somebody else approve.
+    #[error("entry {index}: {why}")]
+    Misjudged {
+        /// Position of the entry that says so.
+        index: u64,
+        /// What is wrong.
+        why: String,
+    },
     /// Something else was approved.
     #[error("another digest was approved: `{0}`")]
     OtherDigest(Digest),
@@ -152,6 +172,7 @@ pub fn check(
     let state = &excerpt.judge.state;
     let action = redeemed_action(state, wanted)?;
     let agent = state.agent(&action.agent).ok_or(BundleError::OtherAction)?;
+    excerpt.check_evaluation(action, bundle, wanted.content)?;
     let personal = |opened: Profile| match opened {
         Profile::Personal => true,
         Profile::Team => false,
@@ -205,6 +226,7 @@ struct Excerpt {
     judge: Judge,
     /// Position, leaf hash and route of each entry.
     entries: Vec<(u64, Hash, Option<Route>)>,
+    claims: Claims,
 }
 
 impl Excerpt {
@@ -223,6 +245,9 @@ impl Excerpt {
             _ => {}
         }
         self.judge.state.skip_to(index);
+        let claim = read
+            .leaf()
+            .and_then(|leaf| Claim::of(leaf, index, &self.judge.state));
         let judged = self
             .judge
             .judge(index, read, |_| Ok(()))
@@ -231,7 +256,42 @@ impl Excerpt {
             return Err(BundleError::Upgrade(index));
         };
         self.entries.push((index, leaf_hash, route));
+        self.claims.keep(index, claim, &self.judge.state);
         Ok(())
+    }
+
+    /// Where a policy was evaluated: its text and the inputs give this very
+    /// evaluation for what is about to run.
+    fn check_evaluation(
+        &self,
+        action: &ActionState,
+        bundle: &Bundle,
+        content: &Action,
+    ) -> Result<(), BundleError> {
+        let Some(policy) = &action.policy else {
+            return Ok(());
+        };
+        let log = self.judge.state.log().ok_or(BundleError::OtherAction)?;
+        let profile = log.opened.profile;
+        let mut evaluations = Evaluations::new(&self.claims, profile, Reach::Excerpt);
+        let needed = [
+            (policy.entry.index, "policy"),
+            (action.proposal.index, "inputs"),
+        ];
+        for (index, name) in needed {
+            let missing = || BundleError::Part {
+                index,
+                name: name.to_owned(),
+            };
+            let bytes = part(bundle, index, name).ok_or_else(missing)?;
+            let read = Content::read(name, bytes, None);
+            let read = read.map_err(|why| BundleError::Misjudged { index, why })?;
+            evaluations.take(index, read).map_err(misjudged)?;
+        }
+        let facts = Content::of(content);
+        evaluations
+            .take(action.proposal.index, facts)
+            .map_err(misjudged)
     }
 
     fn check_inclusion(&self, bundle: &Bundle) -> Result<SignedCheckpoint, BundleError> {
@@ -273,6 +333,27 @@ impl Excerpt {
         approvers.reverse();
         approvers
     }
+}
+
+fn misjudged((index, why): (u64, String)) -> BundleError {
+    BundleError::Misjudged { index, why }
+}
+
+/// The bytes of a part, if they are those that the bundle's entry commits to.
+fn part<'a>(bundle: &'a Bundle, index: u64, name: &str) -> Option<&'a [u8]> {
+    let content = bundle
+        .parts
+        .iter()
+        .find(|part| part.index == index && part.name == name)
+        .map(|part| &part.content)?;
+    let proven = bundle.entries.iter().find(|proven| proven.index == index)?;
+    let Ok(Parsed::Known(leaf)) = Leaf::parse(proven.leaf.as_bytes()) else {
+        return None;
+    };
+    let told = leaf.part(name)?;
+    let bytes = &content.bytes.0;
+    let commit = vidimus_ledger::part::commit(&content.salt.0, &content.r#type, bytes).ok()?;
+    (Digest(commit) == told.commit && content.r#type == told.r#type).then_some(bytes)
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 //! Spec: `docs/spec/export.md`.
 
 mod at_least;
-mod evaluations;
 mod facts;
 mod hashes;
 mod leaves;

@@ -16,6 +16,7 @@ mod cbor;
 pub mod certificate;
 mod client_data;
 pub mod cose;
+mod evaluations;
 pub mod export;
 mod judge;
 mod opening;

@@ -155,6 +155,7 @@ pub(crate) async fn wait_for_proposal(folder: &Path, known: usize) -> Ack {
                 proof: Vec::new(),
             }];
             return Ack {
+                parts: Vec::new(),
                 checkpoint: String::new(),
                 entries,
             };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use vidimus_policy::{Inputs, builtin};
 use vidimus_protocol::action::{Action, Context, INPUTS_TYPE, OUTPUT_TYPE};
-use vidimus_protocol::api::{Content, Propose, Redeem, ReportOutcome};
+use vidimus_protocol::api::{Content, PartOfEntry, Propose, Redeem, ReportOutcome};
 use vidimus_protocol::entry::{
     Completed, Data, Evaluation, Leaf, MAX_WHY, Parsed, PermitIssued, PermitLapsed, PermitRedeemed,
     Proposed, Ref, Resolution, Resolved,
@@ -220,12 +220,8 @@ impl Sequencer {
             })),
             Vec::new(),
         )?;
-        Ok(Wanted::Entries(
-            chain
-                .into_iter()
-                .chain([issued.index, redeemed.index])
-                .collect(),
-        ))
+        let chain = chain.into_iter().chain([issued.index, redeemed.index]);
+        Ok(Wanted::Bundle(action, chain.collect()))
     }
 
     pub(super) fn report(
@@ -409,6 +405,26 @@ impl Sequencer {
         self.grounds(chain.collect())
     }
 
+    /// What the evaluation of an action hangs on, where a policy gave it: so that
+    /// its executor makes it again.
+    pub(super) fn evaluated_with(&self, action: ActionId) -> Result<Vec<PartOfEntry>, Refusal> {
+        let action = self.known(action)?;
+        let Some(policy) = &action.policy else {
+            return Ok(Vec::new());
+        };
+        let part = |index, name: &str| {
+            let content = self.shared.store().part(index, name)?;
+            let content = content.ok_or_else(|| Refusal::not_found("part"))?;
+            Ok::<_, Refusal>(PartOfEntry {
+                content,
+                index,
+                name: name.to_owned(),
+            })
+        };
+        let (policy, proposal) = (policy.entry.index, action.proposal.index);
+        Ok(vec![part(policy, "policy")?, part(proposal, "inputs")?])
+    }
+
     /// These entries and all that they build on, down to the founder's key.
     fn grounds(&self, mut open: Vec<u64>) -> Result<Vec<u64>, Refusal> {
         let state = self.replay.state();
@@ -432,6 +448,9 @@ impl Sequencer {
                 Data::CredentialAdmitted(data)
                     if data.signed.envelope.signer != data.signed.item.reviewer =>
                 {
+                    open.extend(state.reviewers().map(|person| person.entry.index));
+                }
+                Data::PolicyChanged(_) => {
                     open.extend(state.reviewers().map(|person| person.entry.index));
                 }
                 _ => {}

@@ -123,6 +123,7 @@ impl Log {
             })
             .collect();
         Ack {
+            parts: Vec::new(),
             checkpoint: self.note(size),
             entries,
         }

@@ -4,9 +4,16 @@
 use vidimus_protocol::Violation;
 use vidimus_protocol::entry::Resolution;
 
+mod policy;
+
+use std::sync::LazyLock;
+
 use super::*;
 use crate::cose::Algorithm;
-use crate::testkit::{SoftKey, Story};
+use crate::testkit::{SoftKey, Story, sample_action};
+
+/// What is about to run. Nobody looks at it where no policy was evaluated.
+static CONTENT: LazyLock<Action> = LazyLock::new(|| sample_action(1));
 
 struct Case {
     story: Story,
@@ -32,6 +39,7 @@ impl Case {
         Wanted {
             action: self.action,
             action_digest: self.story.digest(self.action),
+            content: &CONTENT,
             permit,
             newest: None,
         }

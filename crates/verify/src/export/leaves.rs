@@ -10,12 +10,12 @@ use vidimus_protocol::entry::{Data, LogOpened, MAX_LEAF};
 use vidimus_protocol::state::Route;
 use vidimus_protocol::trust::TrustFile;
 
-use super::evaluations::{Claim as Evaluated, Claims};
 use super::hashes::Hashes;
 use super::lines::{Lines, ReadError, Window};
 use super::parts::Expected;
 use super::report::{Bytes, Check, Section, TimeRange, Wrong};
 use super::verify::Progress;
+use crate::evaluations::{Claim as Evaluated, Claims};
 use crate::judge::{Read, envelope_of};
 use crate::replay::{Pushed, Replay, ReplayError};
 

@@ -8,9 +8,9 @@ use vidimus_protocol::action::{Action, ActionKind, Context};
 use vidimus_protocol::entry::PartRef;
 use vidimus_protocol::strict::{self, StrictError};
 
-use super::evaluations::{Claims, Content};
 use super::report::{Bytes, Check, Section, Wrong};
 use super::{MAX_PART_LINE, MAX_TRAILER, PartLine, Trailer};
+use crate::evaluations::{Claims, Content};
 
 /// A part that an entry commits to.
 #[derive(Debug)]

@@ -11,13 +11,13 @@ use vidimus_protocol::trust::TrustFile;
 use vidimus_protocol::{Digest, Leaf, strict};
 
 use super::at_least::AtLeast;
-use super::evaluations::{Claims, Evaluations};
 use super::hashes::Hashes;
 use super::leaves::{Claim, Leaves, open};
 use super::lines::{Lines, ReadError, Window};
 use super::parts::{self, PartsLine};
 use super::report::{Bytes, Check, Conclusion, Finding, Report, Row, Section, Wrong};
 use super::{Header, MAX_HEADER, MAX_PART_LINE, MAX_TRAILER, TYPE, Trailer, VERSION, facts};
+use crate::evaluations::{Claims, Evaluations, Reach};
 use crate::{opening, parallel};
 
 /// How far a verification is.
@@ -282,7 +282,7 @@ impl<'a, R: BufRead + Send> Run<'a, R> {
         let claims = std::mem::take(&mut self.leaves.claims);
         let log = self.leaves.replay.state().log();
         let profile = log.map_or(Profile::Personal, |log| log.opened.profile);
-        let mut evaluations = Evaluations::new(&claims, profile);
+        let mut evaluations = Evaluations::new(&claims, profile, Reach::Whole);
         let (lines, checked) = (&mut self.lines, &mut self.parts);
         let mut expecting = expected.iter();
         let mut unjudged = false;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use vidimus_ledger::checkpoint::{self, Checkpoint};
 use vidimus_ledger::tree::leaf_hash;
-use vidimus_protocol::api::{Ack, Proven};
+use vidimus_protocol::api::{Ack, Content, PartOfEntry, Proven};
 use vidimus_protocol::trust::TrustFile;
 use vidimus_protocol::{ActionId, Digest};
 
@@ -56,6 +56,7 @@ impl Story {
         Ack {
             checkpoint: self.checkpoint(),
             entries: indexes.iter().map(proven).collect(),
+            parts: Vec::new(),
         }
     }
 
@@ -63,7 +64,12 @@ impl Story {
     #[must_use]
     pub fn bundle(&self, action: ActionId) -> Ack {
         let told = &self.actions[&action];
-        let people = [Some(self.opened()), self.credential, self.registered];
+        let people = [
+            Some(self.opened()),
+            self.credential,
+            self.registered,
+            self.policy,
+        ];
         let after = [
             told.resolution,
             told.permit.map(|(entry, _)| entry),
@@ -84,7 +90,19 @@ impl Story {
             .chain(after.into_iter().flatten())
             .map(|entry| entry.index)
             .collect();
-        self.ack(&Vec::from_iter(indexes))
+        let needed = |(index, name, content): &(u64, String, Content)| {
+            let part = PartOfEntry {
+                content: content.clone(),
+                index: *index,
+                name: name.clone(),
+            };
+            let wanted = name == "policy" || (*index == told.proposal.index && name == "inputs");
+            wanted.then_some(part)
+        };
+        Ack {
+            parts: self.parts.iter().filter_map(needed).collect(),
+            ..self.ack(&Vec::from_iter(indexes))
+        }
     }
 
     /// The whole log with its parts in one file.

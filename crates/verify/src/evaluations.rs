@@ -12,14 +12,14 @@ use vidimus_protocol::{State, Time};
 
 /// What the entries say about evaluations.
 #[derive(Default)]
-pub(super) struct Claims {
+pub(crate) struct Claims {
     proposals: HashMap<u64, Proposal>,
     /// Entries that brought a policy in force.
     in_force: BTreeSet<u64>,
 }
 
 /// What one entry says about an evaluation.
-pub(super) enum Claim {
+pub(crate) enum Claim {
     /// A proposal under a policy.
     Proposal(Box<Proposal>),
     /// An approval of the proposal at that position.
@@ -27,7 +27,7 @@ pub(super) enum Claim {
 }
 
 /// A proposal under a policy, and what came of it.
-pub(super) struct Proposal {
+pub(crate) struct Proposal {
     policy: u64,
     known: Known,
     evaluation: Evaluation,
@@ -35,7 +35,7 @@ pub(super) struct Proposal {
 }
 
 /// An approval, which names the policies that allow it.
-pub(super) struct Approval {
+pub(crate) struct Approval {
     index: u64,
     person: PersonInput,
     time: Time,
@@ -45,7 +45,7 @@ pub(super) struct Approval {
 impl Claim {
     /// What this leaf says, if it stands at `index` right behind the entries
     /// that made `state`.
-    pub(super) fn of(leaf: &Leaf, index: u64, state: &State) -> Option<Self> {
+    pub(crate) fn of(leaf: &Leaf, index: u64, state: &State) -> Option<Self> {
         match &leaf.data {
             Data::ActionProposed(data) => {
                 let policy = state.policy()?.entry.index;
@@ -77,7 +77,7 @@ impl Claim {
 
 impl Claims {
     /// Keeps what an entry says that the state has taken.
-    pub(super) fn keep(&mut self, index: u64, claim: Option<Claim>, state: &State) {
+    pub(crate) fn keep(&mut self, index: u64, claim: Option<Claim>, state: &State) {
         match claim {
             Some(Claim::Proposal(proposal)) => {
                 self.proposals.insert(index, *proposal);
@@ -95,7 +95,7 @@ impl Claims {
     }
 
     /// Whether the part of that name hangs together with an evaluation.
-    pub(super) fn need(&self, index: u64, name: &str) -> bool {
+    pub(crate) fn need(&self, index: u64, name: &str) -> bool {
         match name {
             "policy" => self.in_force.contains(&index),
             "inputs" | "payload" => self.proposals.contains_key(&index),
@@ -105,7 +105,7 @@ impl Claims {
 }
 
 /// The content of a part that an evaluation hangs on.
-pub(super) enum Content {
+pub(crate) enum Content {
     /// Of `policy`.
     Policy(PolicyText),
     /// Of `inputs`.
@@ -115,16 +115,18 @@ pub(super) enum Content {
 }
 
 impl Content {
+    /// What an evaluation sees of an action.
+    pub(crate) fn of(action: &Action) -> Self {
+        Self::Action(action.target.clone(), Box::new(Facts::of(action)))
+    }
+
     /// Reads it. What is wrong with its form is said in words.
-    pub(super) fn read(name: &str, bytes: &[u8], action: Option<&Action>) -> Result<Self, String> {
+    pub(crate) fn read(name: &str, bytes: &[u8], action: Option<&Action>) -> Result<Self, String> {
         match (name, action) {
             ("policy", _) => PolicyText::parse(bytes)
                 .map(Self::Policy)
                 .map_err(|error| error.to_string()),
-            ("payload", Some(action)) => {
-                let facts = Box::new(Facts::of(action));
-                Ok(Self::Action(action.target.clone(), facts))
-            }
+            ("payload", Some(action)) => Ok(Self::of(action)),
             _ => Inputs::parse(bytes)
                 .map(|inputs| Self::Inputs(Box::new(inputs)))
                 .map_err(|error| error.to_string()),
@@ -132,22 +134,33 @@ impl Content {
     }
 }
 
+/// What is known of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// All of it.
+    Whole,
+    /// Some entries: an agent's other proposals are not counted.
+    Excerpt,
+}
+
 /// Makes the evaluations again while the parts are read, in their order.
-pub(super) struct Evaluations<'a> {
+pub(crate) struct Evaluations<'a> {
     claims: &'a Claims,
     profile: Profile,
+    reach: Reach,
     sets: HashMap<u64, Set>,
     /// The inputs of the proposal whose payload comes next.
     inputs: Option<(u64, Inputs)>,
     /// Evaluations that came out as they are recorded.
-    pub(super) reproduced: u64,
+    pub(crate) reproduced: u64,
 }
 
 impl<'a> Evaluations<'a> {
-    pub(super) fn new(claims: &'a Claims, profile: Profile) -> Self {
+    pub(crate) fn new(claims: &'a Claims, profile: Profile, reach: Reach) -> Self {
         Self {
             claims,
             profile,
+            reach,
             sets: HashMap::new(),
             inputs: None,
             reproduced: 0,
@@ -158,7 +171,7 @@ impl<'a> Evaluations<'a> {
     ///
     /// # Errors
     /// What does not come out as it is recorded, with the entry that says so.
-    pub(super) fn take(&mut self, index: u64, content: Content) -> Result<(), (u64, String)> {
+    pub(crate) fn take(&mut self, index: u64, content: Content) -> Result<(), (u64, String)> {
         match content {
             Content::Policy(text) => {
                 let set = Set::parse(&text, self.profile, &set_name(index));
@@ -193,7 +206,11 @@ impl<'a> Evaluations<'a> {
         let (Some((_, inputs)), Some(set)) = (inputs, self.sets.get(&proposal.policy)) else {
             return wrong("what it was evaluated with is not there");
         };
-        if inputs.known() != proposal.known {
+        let known = match self.reach {
+            Reach::Whole => proposal.known.clone(),
+            Reach::Excerpt => proposal.known.clone().counted_as(&inputs),
+        };
+        if inputs.known() != known {
             return wrong("its inputs are not what the log says of its agent and the time");
         }
         if inputs.target != *target || inputs.facts != *facts {
