@@ -75,6 +75,24 @@ fn a_word_of_who_has_left_counts_no_more() {
 }
 
 #[test]
+fn two_words_of_one_person_are_one() {
+    // With a key that did not count for a while, and with another meanwhile.
+    let mut story = Story::team_at_work();
+    story.joins(cleo(), &[Role::Administrator]);
+    change(&mut story, ada(), "permit");
+    let word = story.state.policy_words()[0].clone();
+    story.state.policy_words.push(word);
+    story.person = ada();
+    let again = story.policy_changed("permit");
+    assert_eq!(
+        story.try_take(again),
+        Err(crate::state::Violation::DecidedAlready)
+    );
+    change(&mut story, cleo(), "permit");
+    assert_eq!(in_force(&story), Some(2));
+}
+
+#[test]
 fn what_is_released_runs_without_a_verdict() {
     let (mut story, effect) = proposed(|asked| {
         asked.decision = Decision::Release;
