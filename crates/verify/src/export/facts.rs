@@ -75,6 +75,16 @@ pub(super) fn remarks(state: &State, [browser, software]: [u64; 2], unknown: u64
             "display trusts the gateway: {browser} signatures were asked for by a page in a browser"
         ));
     }
+    let released = state.actions().filter(|action| {
+        let resolved = action.resolved.as_ref();
+        resolved.is_some_and(|resolved| resolved.resolution == Resolution::Released)
+    });
+    let released = released.count();
+    if released > 0 {
+        remarks.push(format!(
+            "released by policy: nobody was asked about {released} of the actions"
+        ));
+    }
     if unknown > 0 {
         remarks.push(format!(
             "outcome unknown: {unknown} actions were started and nobody reported how they ended"

@@ -78,6 +78,8 @@ fn what_a_policy_gives_is_reproduced() {
     let row = report.rows.iter().find(|row| row.check == Check::Policy);
     let row = row.unwrap();
     assert_eq!((row.finding, row.checked), (Finding::Passed, 3));
+    let released = "released by policy: nobody was asked about 1 of the actions";
+    assert!(report.remarks.iter().any(|remark| remark == released));
 }
 
 #[test]
