@@ -383,8 +383,7 @@ impl Sequencer {
     }
 
     fn append(&mut self, leaf: &Leaf, parts: Vec<Part>) -> Result<(Ref, Option<Effect>), Refusal> {
-        let bytes = leaf.to_bytes();
-        let pushed = self.replay.push(&bytes).map_err(refused)?;
+        let (bytes, pushed) = self.replay.push_new(leaf).map_err(refused)?;
         let Some(leaf) = pushed.leaf else {
             return Err(Refusal::unavailable(
                 "inconsistent",
