@@ -15,7 +15,7 @@ mod request;
 pub(crate) use actions::ReadProposal;
 pub(crate) use acts::may_last;
 pub(crate) use part::{Part, part_ref};
-pub(crate) use request::{Answer, Job, Request};
+pub(crate) use request::{Answer, Job, Logged, Request};
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -294,9 +294,12 @@ impl Sequencer {
         }
     }
 
-    fn answer(&self, wanted: Wanted, fresh: &Leaves) -> Result<Answer, Refusal> {
+    fn answer(&self, wanted: Wanted, fresh: &Arc<Leaves>) -> Result<Answer, Refusal> {
         match wanted {
-            Wanted::Entries(indexes) => self.shared.acknowledge(&indexes, fresh).map(Answer::Ack),
+            Wanted::Entries(indexes) => {
+                let fresh = fresh.clone();
+                Ok(Answer::Logged(Logged { indexes, fresh }))
+            }
             Wanted::Permit(action) => self.signed_permit(action).map(Answer::Permit),
             Wanted::Nonce(nonce) => Ok(Answer::Nonce(nonce)),
             Wanted::Nothing => Ok(Answer::Done),
