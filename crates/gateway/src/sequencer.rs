@@ -41,6 +41,11 @@ use crate::store::{Batch, Leaves, Store, StoreError, StoredPart};
 
 /// Most requests in one commit.
 const GROUP: usize = 256;
+/// So many requests at a time are a crowd.
+const SEVERAL: usize = 8;
+/// How long the rest of a crowd is waited for, at a time and in all.
+const PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(4);
 /// A checkpoint is signed anew before it is 30 s old.
 const SIGN_AGAIN_MS: u64 = 25_000;
 /// How often deadlines and the clock are looked at.
@@ -130,8 +135,7 @@ impl Sequencer {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            let more = jobs.try_iter().take(GROUP - 1);
-            let group: Vec<Job> = first.into_iter().chain(more).collect();
+            let group = gather(first, jobs);
             let began = Instant::now();
             if let Err(Stop) = self.group(group) {
                 return;
@@ -496,6 +500,23 @@ impl Sequencer {
     }
 }
 
+/// What is committed together. A commit costs few about as much as many, and
+/// where several come at a time, more are on their way: they are let come. One
+/// that comes alone never waits.
+fn gather(first: Option<Job>, jobs: &Receiver<Job>) -> Vec<Job> {
+    let began = Instant::now();
+    let mut group: Vec<Job> = first.into_iter().collect();
+    loop {
+        let before = group.len();
+        group.extend(jobs.try_iter().take(GROUP - before));
+        let crowd = group.len() - before >= SEVERAL;
+        if !crowd || group.len() >= GROUP / 2 || began.elapsed() >= LONGEST_PAUSE {
+            return group;
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
 /// What to say when the disk refused a write.
 fn disk(error: &StoreError) -> Refusal {
     if error.is_full() {
@@ -526,5 +547,40 @@ fn refused(error: ReplayError) -> Refusal {
     match error {
         ReplayError::Violation(violation) => violation.into(),
         error => Refusal::not_acceptable("unverifiable", error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_crowd_is_let_come_and_groups_stay_small_enough() {
+        let (jobs, queue) = std::sync::mpsc::channel();
+        let come = |how_many: usize| {
+            for _ in 0..how_many {
+                let job = Job {
+                    request: Request::Nonce { session: false },
+                    reply: tokio::sync::oneshot::channel().0,
+                    span: tracing::Span::none(),
+                };
+                jobs.send(job).unwrap();
+            }
+        };
+        assert!(gather(None, &queue).is_empty());
+        let groups = [(1, 1), (SEVERAL, SEVERAL), (GROUP + 1, GROUP), (0, 1)];
+        for (more, together) in groups {
+            come(more);
+            assert_eq!(gather(None, &queue).len(), together);
+        }
+        std::thread::scope(|scope| {
+            come(SEVERAL);
+            let gathering = scope.spawn(move || (gather(None, &queue), queue));
+            while !gathering.is_finished() {
+                come(1);
+            }
+            assert!(gathering.join().unwrap().0.len() > SEVERAL);
+        });
     }
 }
