@@ -53,7 +53,7 @@ impl LastSigned {
             .create(true)
             .truncate(false)
             .open(path)?;
-        file.write_all_at(&strict::canonical(self), 0)
+        file.write_all_at(&strict::ordered(self), 0)
     }
 
     /// Holds the ledger against the guard. A missing or torn guard lags

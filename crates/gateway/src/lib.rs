@@ -82,7 +82,8 @@ use guard::LastSigned;
 use keys::Keys;
 use port::Loopback;
 use relying_party::RelyingParty;
-use sequencer::{Answer, Job, Request, Sequencer};
+use routes::feed::off_the_async_threads;
+use sequencer::{Answer, Job, Logged, Request, Sequencer};
 use shared::{Committed, Shared};
 use store::Store;
 use webhooks::Webhooks;
@@ -347,7 +348,7 @@ impl Gateway {
         let draft = Box::new(opening.enrol(registration, false, None, session, now));
         let assertion = key.assert(&premises.rp_id, &origin, draft.envelope.challenge());
         match self.ask(Request::Found { draft, assertion }).await? {
-            Answer::Ack(ack) => Ok(ack),
+            Answer::Logged(logged) => self.acknowledge(logged).await,
             _ => Err(unexpected()),
         }
     }
@@ -420,6 +421,16 @@ impl Gateway {
             return Err(vidimus_protocol::Violation::BadName.into());
         }
         Ok(())
+    }
+
+    /// Proves what the sequencer has logged.
+    async fn acknowledge(&self, logged: Logged) -> Result<Ack, Refusal> {
+        let at_hand = |index: &u64| logged.leaf(*index).is_some();
+        if logged.indexes.iter().all(at_hand) {
+            return self.0.shared.acknowledge(&logged);
+        }
+        let gateway = self.clone();
+        off_the_async_threads(move || gateway.0.shared.acknowledge(&logged)).await
     }
 
     /// Asks the sequencer and waits until its answer is durable.

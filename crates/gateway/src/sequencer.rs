@@ -15,7 +15,7 @@ mod request;
 pub(crate) use actions::ReadProposal;
 pub(crate) use acts::may_last;
 pub(crate) use part::{Part, part_ref};
-pub(crate) use request::{Answer, Job, Request};
+pub(crate) use request::{Answer, Job, Logged, Request};
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -41,6 +41,11 @@ use crate::store::{Batch, Leaves, Store, StoreError, StoredPart};
 
 /// Most requests in one commit.
 const GROUP: usize = 256;
+/// So many requests at a time are a crowd.
+const SEVERAL: usize = 8;
+/// How long the rest of a crowd is waited for, at a time and in all.
+const PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(4);
 /// A checkpoint is signed anew before it is 30 s old.
 const SIGN_AGAIN_MS: u64 = 25_000;
 /// How often deadlines and the clock are looked at.
@@ -131,8 +136,7 @@ impl Sequencer {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            let more = jobs.try_iter().take(GROUP - 1);
-            let group: Vec<Job> = first.into_iter().chain(more).collect();
+            let group = gather(first, jobs);
             let began = Instant::now();
             if let Err(Stop) = self.group(group) {
                 return;
@@ -295,14 +299,13 @@ impl Sequencer {
         }
     }
 
-    fn answer(&self, wanted: Wanted, fresh: &Leaves) -> Result<Answer, Refusal> {
+    fn answer(&self, wanted: Wanted, fresh: &Arc<Leaves>) -> Result<Answer, Refusal> {
         match wanted {
-            Wanted::Entries(indexes) => self.shared.acknowledge(&indexes, fresh).map(Answer::Ack),
-            Wanted::Bundle(action, indexes) => {
-                let mut bundle = self.shared.acknowledge(&indexes, fresh)?;
-                bundle.parts = self.evaluated_with(action)?;
-                Ok(Answer::Ack(bundle))
-            }
+            Wanted::Entries(indexes) => Ok(Answer::Logged(Logged::new(indexes, fresh))),
+            Wanted::Bundle(action, indexes) => Ok(Answer::Logged(Logged {
+                parts: self.evaluated_with(action)?,
+                ..Logged::new(indexes, fresh)
+            })),
             Wanted::Permit(action) => self.signed_permit(action).map(Answer::Permit),
             Wanted::Nonce(nonce) => Ok(Answer::Nonce(nonce)),
             Wanted::Nothing => Ok(Answer::Done),
@@ -389,8 +392,7 @@ impl Sequencer {
     }
 
     fn append(&mut self, leaf: &Leaf, parts: Vec<Part>) -> Result<(Ref, Option<Effect>), Refusal> {
-        let bytes = leaf.to_bytes();
-        let pushed = self.replay.push(&bytes).map_err(refused)?;
+        let (bytes, pushed) = self.replay.push_new(leaf).map_err(refused)?;
         let Some(leaf) = pushed.leaf else {
             return Err(Refusal::unavailable(
                 "inconsistent",
@@ -501,6 +503,23 @@ impl Sequencer {
     }
 }
 
+/// What is committed together. A commit costs few about as much as many, and
+/// where several come at a time, more are on their way: they are let come. One
+/// that comes alone never waits.
+fn gather(first: Option<Job>, jobs: &Receiver<Job>) -> Vec<Job> {
+    let began = Instant::now();
+    let mut group: Vec<Job> = first.into_iter().collect();
+    loop {
+        let before = group.len();
+        group.extend(jobs.try_iter().take(GROUP - before));
+        let crowd = group.len() - before >= SEVERAL;
+        if !crowd || group.len() >= GROUP / 2 || began.elapsed() >= LONGEST_PAUSE {
+            return group;
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
 /// What to say when the disk refused a write.
 fn disk(error: &StoreError) -> Refusal {
     if error.is_full() {
@@ -531,5 +550,40 @@ fn refused(error: ReplayError) -> Refusal {
     match error {
         ReplayError::Violation(violation) => violation.into(),
         error => Refusal::not_acceptable("unverifiable", error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_crowd_is_let_come_and_groups_stay_small_enough() {
+        let (jobs, queue) = std::sync::mpsc::channel();
+        let come = |how_many: usize| {
+            for _ in 0..how_many {
+                let job = Job {
+                    request: Request::Nonce { session: false },
+                    reply: tokio::sync::oneshot::channel().0,
+                    span: tracing::Span::none(),
+                };
+                jobs.send(job).unwrap();
+            }
+        };
+        assert!(gather(None, &queue).is_empty());
+        let groups = [(1, 1), (SEVERAL, SEVERAL), (GROUP + 1, GROUP), (0, 1)];
+        for (more, together) in groups {
+            come(more);
+            assert_eq!(gather(None, &queue).len(), together);
+        }
+        std::thread::scope(|scope| {
+            come(SEVERAL);
+            let gathering = scope.spawn(move || (gather(None, &queue), queue));
+            while !gathering.is_finished() {
+                come(1);
+            }
+            assert!(gathering.join().unwrap().0.len() > SEVERAL);
+        });
     }
 }

@@ -17,6 +17,7 @@ use crate::metrics::Metrics;
 use crate::presence::Presence;
 use crate::problem::Refusal;
 use crate::routes::feed::NewestMessage;
+use crate::sequencer::Logged;
 use crate::store::{Leaves, Session, Store, StoreError};
 
 /// The committed log in memory.
@@ -147,13 +148,9 @@ impl Shared {
         ))
     }
 
-    /// Proves committed entries; `fresh` are leaves that need not be read back,
-    /// sorted by position. Blocking.
-    pub(crate) fn acknowledge(
-        &self,
-        indexes: &[u64],
-        fresh: &[(u64, Vec<u8>)],
-    ) -> Result<Ack, Refusal> {
+    /// Proves committed entries. Blocking where leaves are read back.
+    pub(crate) fn acknowledge(&self, logged: &Logged) -> Result<Ack, Refusal> {
+        let indexes = &logged.indexes;
         let gone = || Refusal::unavailable("inconsistent", "the committed log cannot be read back");
         let (checkpoint, proofs) = {
             let committed = self.read();
@@ -165,9 +162,9 @@ impl Shared {
                 proofs.map_err(|_| gone())?,
             )
         };
-        let leaf = |index: u64| match fresh.binary_search_by_key(&index, |(at, _)| *at) {
-            Ok(at) => String::from_utf8(fresh[at].1.clone()).map_err(|_| gone()),
-            Err(_) => self.store().leaf(index)?.ok_or_else(gone),
+        let leaf = |index: u64| match logged.leaf(index) {
+            Some(leaf) => String::from_utf8(leaf.to_vec()).map_err(|_| gone()),
+            None => self.store().leaf(index)?.ok_or_else(gone),
         };
         let entries = indexes
             .iter()
@@ -182,7 +179,7 @@ impl Shared {
             })
             .collect::<Result<_, Refusal>>()?;
         Ok(Ack {
-            parts: Vec::new(),
+            parts: logged.parts.clone(),
             checkpoint,
             entries,
         })

@@ -164,7 +164,11 @@ impl Judge {
 
 impl Keys {
     pub(crate) fn read(&self, leaf: &[u8]) -> Read {
-        let parsed = Leaf::parse(leaf);
+        self.check(leaf, Leaf::parse(leaf))
+    }
+
+    /// Everything about a leaf, read as `parsed`, that needs no order.
+    pub(crate) fn check(&self, leaf: &[u8], parsed: Result<Parsed, LeafError>) -> Read {
         let act = match &parsed {
             Ok(Parsed::Known(leaf)) => match self.check_act(leaf) {
                 Err(ReplayError::Violation(_)) => None,

@@ -64,6 +64,17 @@ impl Replay {
         self.take(read)
     }
 
+    /// [`Replay::push`] for a leaf that is about to be made: judges what every
+    /// reader will read in its bytes, and returns them.
+    ///
+    /// # Errors
+    /// [`ReplayError`] names the first broken rule.
+    pub fn push_new(&mut self, leaf: &Leaf) -> Result<(Vec<u8>, Pushed), ReplayError> {
+        let (bytes, parsed) = leaf.written();
+        let read = self.judge.keys().check(&bytes, parsed);
+        Ok((bytes, self.take(read)?))
+    }
+
     /// Takes many leaves, with the signatures verified by all processors, and
     /// hands each to `each`. The result is that of one [`Replay::push`] after
     /// another.

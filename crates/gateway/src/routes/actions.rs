@@ -32,7 +32,7 @@ where
 
 pub(super) async fn acknowledged(gateway: &Gateway, request: Request) -> Result<Ack, Refusal> {
     match gateway.ask(request).await? {
-        Answer::Ack(ack) => Ok(ack),
+        Answer::Logged(logged) => gateway.acknowledge(logged).await,
         _ => Err(unexpected()),
     }
 }

@@ -417,7 +417,7 @@ pub(super) async fn assertion(
     // A page that goes away does not take the result with it.
     let carrying = async move {
         let result = match gateway.ask(request).await {
-            Ok(Answer::Ack(ack)) => Ok(Some(ack)),
+            Ok(Answer::Logged(logged)) => gateway.acknowledge(logged).await.map(Some),
             Ok(_) => Ok(None),
             Err(refusal) => Err(refusal),
         };

@@ -28,7 +28,7 @@ const MOST_BYTES: usize = 1 << 20;
 const PRESENCE: Duration = Duration::from_secs(1);
 
 /// Runs SQLite work where it may block.
-pub(super) async fn off_the_async_threads<T: Send + 'static>(
+pub(crate) async fn off_the_async_threads<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {

@@ -1,9 +1,11 @@
 //! What can be asked of the sequencer, and what it answers.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 use vidimus_protocol::Digest;
 use vidimus_protocol::api::{
-    Ack, Content, NonceReply, Redeem, ReportOutcome, StartCeremony, WriteAnswer,
+    Content, NonceReply, PartOfEntry, Redeem, ReportOutcome, StartCeremony, WriteAnswer,
 };
 use vidimus_protocol::envelope::Assertion;
 use vidimus_protocol::id::{ActionId, AgentId, ReviewerId};
@@ -12,6 +14,7 @@ use super::ReadProposal;
 use crate::enrolment::Claim;
 use crate::founding::FoundingDraft;
 use crate::problem::Refusal;
+use crate::store::Leaves;
 
 /// What can be asked of the sequencer.
 pub(crate) enum Request {
@@ -77,14 +80,40 @@ pub(crate) enum Request {
 
 /// What it answers, after the commit.
 pub(crate) enum Answer {
-    /// Entries, proven.
-    Ack(Ack),
+    /// Entries that are durable.
+    Logged(Logged),
     /// A permit in force.
     Permit(String),
     /// A nonce.
     Nonce(NonceReply),
     /// Done; nothing was logged.
     Done,
+}
+
+/// Entries that are durable. Proofs of them are made beside the one writer,
+/// for which everybody waits.
+pub(crate) struct Logged {
+    pub(crate) indexes: Vec<u64>,
+    /// What was committed with them, sorted by position.
+    pub(crate) fresh: Arc<Leaves>,
+    /// What the answer brings beside them.
+    pub(crate) parts: Vec<PartOfEntry>,
+}
+
+impl Logged {
+    pub(super) fn new(indexes: Vec<u64>, fresh: &Arc<Leaves>) -> Self {
+        Self {
+            indexes,
+            fresh: Arc::clone(fresh),
+            parts: Vec::new(),
+        }
+    }
+
+    /// The leaf at `index`, when it need not be read back.
+    pub(crate) fn leaf(&self, index: u64) -> Option<&[u8]> {
+        let at = self.fresh.binary_search_by_key(&index, |(at, _)| *at);
+        Some(&self.fresh[at.ok()?].1)
+    }
 }
 
 /// A request and where its answer goes.

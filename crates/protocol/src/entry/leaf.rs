@@ -129,6 +129,18 @@ impl Leaf {
     /// # Errors
     /// [`LeafError`] unless the bytes are the canonical form of a leaf.
     pub fn parse(bytes: &[u8]) -> Result<Parsed, LeafError> {
+        Self::parse_if(bytes, |leaf| strict::is_ordered(&leaf.frame(), bytes))
+    }
+
+    /// The canonical bytes, and what [`Leaf::parse`] reads in them.
+    pub fn written(&self) -> (Vec<u8>, Result<Parsed, LeafError>) {
+        let bytes = self.to_bytes();
+        // What is read back as the same leaf would be written the same again.
+        let parsed = Self::parse_if(&bytes, |leaf| leaf == self);
+        (bytes, parsed)
+    }
+
+    fn parse_if(bytes: &[u8], comes_back: impl FnOnce(&Self) -> bool) -> Result<Parsed, LeafError> {
         if bytes.len() > MAX_LEAF {
             return Err(StrictError::TooLong {
                 size: bytes.len(),
@@ -141,7 +153,7 @@ impl Leaf {
         // again slowly, to say why.
         if let Some(leaf) = Self::parse_known(bytes)
             && leaf.numbers_are_safe()
-            && strict::is_ordered(&leaf.frame(), bytes)
+            && comes_back(&leaf)
         {
             return Ok(Parsed::Known(leaf));
         }

@@ -79,7 +79,26 @@ fn every_kind_is_canonical_and_comes_back() {
     for leaf in samples {
         let bytes = leaf.to_bytes();
         assert!(is_canonical(&bytes), "{}", text(&leaf));
-        assert_eq!(Leaf::parse(&bytes), Ok(Parsed::Known(leaf)));
+        let read = Ok(Parsed::Known(leaf.clone()));
+        assert_eq!(Leaf::parse(&bytes), read);
+        assert_eq!(leaf.written(), (bytes, read));
+    }
+}
+
+#[test]
+fn what_nobody_may_read_is_refused_when_it_is_written() {
+    let mut numbers = sample(Kind::ActionProposed);
+    let mut length = numbers.clone();
+    if let (Data::ActionProposed(numbers), Data::ActionProposed(length)) =
+        (&mut numbers.data, &mut length.data)
+    {
+        numbers.evaluation.quorum = strict::MAX_SAFE + 1;
+        length.evaluation.reasons[0] = "x".repeat(MAX_LEAF);
+    }
+    for leaf in [numbers, length] {
+        let (bytes, read) = leaf.written();
+        assert!(read.is_err());
+        assert_eq!(read, Leaf::parse(&bytes));
     }
 }
 

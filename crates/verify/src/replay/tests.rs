@@ -100,7 +100,8 @@ fn a_browser_key_and_a_software_key_take_different_routes() {
     for (draft, route) in [(software, Route::Software), (browser, Route::Browser)] {
         let mut replay = Replay::new();
         replay.push(&story.leaves()[0]).unwrap();
-        let pushed = replay.push(&draft.leaf.to_bytes()).unwrap();
+        let (bytes, pushed) = replay.push_new(&draft.leaf).unwrap();
+        assert_eq!(bytes, draft.leaf.to_bytes());
         assert_eq!(pushed.route, Some(route));
     }
 }
