@@ -57,8 +57,22 @@ pub struct Permit {
 pub struct Released {
     /// The action.
     pub action: ActionId,
-    /// Names of those who approved it, as they are in the log.
+    /// Names of those who approved it, as they are in the log. None: the policy
+    /// released it.
     pub reviewers: Vec<String>,
+}
+
+impl Released {
+    /// By whom, in words for a terminal.
+    #[must_use]
+    pub fn by(&self) -> String {
+        let names: Vec<_> = self.reviewers.iter().map(|name| visible(name)).collect();
+        if names.is_empty() {
+            "released by the policy".to_owned()
+        } else {
+            format!("approved by {}", names.join(", "))
+        }
+    }
 }
 
 impl Executor {

@@ -42,7 +42,6 @@ fn bad(error: impl std::fmt::Display) -> BadInputs {
 macro_rules! types {
     ($($name:ident = $text:literal,)*) => {
         $(static $name: LazyLock<EntityTypeName> = LazyLock::new(|| {
-            #[expect(clippy::expect_used, reason = "a constant that the tests read")]
             $text.parse().expect("a type's name")
         });)*
     };

@@ -78,7 +78,6 @@ impl fmt::Display for Problem {
 }
 
 static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
-    #[expect(clippy::expect_used, reason = "a constant that the tests read")]
     let (schema, _warnings) =
         Schema::from_cedarschema_str(SCHEMA).expect("the schema of this crate");
     Validator::new(schema)

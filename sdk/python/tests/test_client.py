@@ -467,6 +467,24 @@ def test_a_trusted_log_that_tells_of_another_run_proves_nothing(client: Client, 
             replace(bundle, entries=entries).expect_run(permit, client.profile.executor)
 
 
+def test_what_the_policy_released_needs_no_verdict(client: Client, lab: Lab) -> None:
+    proposal = approved(client, lab)
+    redeemed = client._drive(flow._redeem(client.profile, proposal, lambda: CHANGE))
+    bundle = read_bundle(redeemed.reply.body, client.profile.log)
+    wanted: Any = {"audience": client.profile.executor, "action": proposal.action, "digest": proposal.digest}
+    permit = verify_permit(redeemed.token, bundle.opened.permit_keys, **wanted)
+    entries = tuple(copy.deepcopy(entry) for entry in bundle.entries if entry[1]["kind"] != "verdict.given")
+    of = {leaf["kind"]: leaf["data"] for _, leaf in entries}
+    of["action.resolved"]["resolution"] = "released"
+    unnamed = replace(permit, reviewers=())
+    with pytest.raises(Malformed, match="no approval"):
+        replace(bundle, entries=entries).expect_run(unnamed, client.profile.executor)
+    of["action.proposed"]["evaluation"]["decision"] = "release"
+    replace(bundle, entries=entries).expect_run(unnamed, client.profile.executor)
+    with pytest.raises(Malformed, match="lacks a verdict"):
+        replace(bundle, entries=entries).expect_run(permit, client.profile.executor)
+
+
 def test_an_unknown_status_runs_nothing(detoured: Client, lab: Lab) -> None:
     proposal = detoured.propose(detoured.prepare(CHANGE))
     lab.approve(lab.next())

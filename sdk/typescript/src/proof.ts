@@ -2,10 +2,10 @@
  * What this client checks of a proof bundle: that it is of the trusted log, and that the log holds this run.
  *
  * Checked: entry 0 hashes to the log id of the trust file; the checkpoint is signed by the key that entry 0 names;
- * every entry is included in it; the entries tell of this proposal, an approval, and the redemption of this permit by
- * this agent's executor. Not checked: the reviewers' own signatures (WebAuthn) and the rules of docs/spec/lifecycle.md.
- * So whoever holds the log's signing key could have made up the approval; `vidimus exec` and `vidimus verify` check
- * more.
+ * every entry is included in it; the entries tell of this proposal, an approval (or that the policy released it), and
+ * the redemption of this permit by this agent's executor. Not checked: the reviewers' own signatures (WebAuthn), the
+ * rules of docs/spec/lifecycle.md, and that the policy gives what the log says. So whoever holds the log's signing key
+ * could have made up the approval; `vidimus exec` and `vidimus verify` check more.
  */
 
 import { createHash, createPublicKey, verify } from 'node:crypto';
@@ -72,12 +72,15 @@ export function expectRun(bundle: Bundle, permit: Permit, executor: string): voi
     .filter((leaf) => item(leaf)['action'] === permit.action && item(leaf)['verdict'] === 'approve')
     .filter((leaf) => item(leaf)['action_digest'] === permit.digest)
     .map((leaf) => leaf['actor'] as Json);
+  const asked = strict.object(data(proposed)['evaluation'], 'evaluation')['decision'];
+  const resolution = data(only('action.resolved'))['resolution'];
+  const released = resolution === 'released' && asked === 'release';
   const named = permit.reviewers.every((reviewer) => approvals.includes(reviewer));
   const issued = about('permit.issued').map(data);
   const rules: [boolean, string][] = [
     [proposed['actor'] === permit.agent && payload === permit.digest, 'the log holds another proposal'],
-    [data(only('action.resolved'))['resolution'] === 'approved', 'the log holds no approval'],
-    [approvals.length > 0 && named, 'the log lacks a verdict that the permit names'],
+    [resolution === 'approved' || released, 'the log holds no approval'],
+    [(approvals.length > 0 || released) && named, 'the log lacks a verdict that the permit names'],
     [
       issued.some((one) => one['permit'] === permit.permit && one['audience'] === executor),
       'the log holds another permit',

@@ -328,6 +328,15 @@ describe('a gateway', () => {
       inner[path.at(-1) ?? ''] = 'another';
       assert.throws(() => expectRun({ ...read, leaves }, permit, executor), why);
     }
+    // What the policy released needs no verdict; what it did not release does.
+    const leaves = structuredClone(read.leaves.filter((leaf) => leaf['kind'] !== 'verdict.given'));
+    const data = (kind: string) => leaves.find((leaf) => leaf['kind'] === kind)?.['data'] as Record<string, unknown>;
+    const unnamed = { ...permit, reviewers: [] };
+    data('action.resolved')['resolution'] = 'released';
+    assert.throws(() => expectRun({ ...read, leaves }, unnamed, executor), /no approval/);
+    (data('action.proposed')['evaluation'] as Record<string, unknown>)['decision'] = 'release';
+    expectRun({ ...read, leaves }, unnamed, executor);
+    assert.throws(() => expectRun({ ...read, leaves }, permit, executor), /lacks a verdict/);
     const issued = read.leaves.filter((leaf) => leaf['kind'] === 'permit.issued');
     const ended = issued.map((leaf) => ({ ...leaf, kind: 'action.completed' }));
     assert.throws(() => expectRun({ ...read, leaves: [...read.leaves, ...ended] }, permit, executor), /has an outcome/);

@@ -48,12 +48,7 @@ impl Release<'_> {
         released: &Released,
         signals: &mut Forwarded<'_>,
     ) -> Result<Option<Running>, Held> {
-        let names: Vec<_> = released
-            .reviewers
-            .iter()
-            .map(|name| visible(name))
-            .collect();
-        say(&format!("approved by {}; starting", names.join(", ")));
+        say(&format!("{}; starting", released.by()));
         if signals.stop_came().await {
             let words = "stopped before the start; nothing has run, and the permit is used";
             return Err(Held::new(Why::Withdrawn, words));

@@ -57,7 +57,7 @@ enum Ended {
 pub(crate) async fn ask(call: &Call, settings: &Settings) -> Answer {
     let home = settings.home();
     match decide(call, settings, &home).await {
-        Ok(reviewers) => Answer::Allow(format!("approved by {reviewers}")),
+        Ok(words) => Answer::Allow(words),
         Err(No(why)) => Answer::Deny(why),
     }
 }
@@ -241,12 +241,7 @@ impl Asking<'_> {
             let stop = Stop::internal(format!("{why}. Nothing has run"));
             return Err(self.executor.not_started(request, stop).await.into());
         }
-        let names: Vec<_> = released
-            .reviewers
-            .iter()
-            .map(|name| visible(name))
-            .collect();
-        Ok(names.join(", "))
+        Ok(released.by())
     }
 }
 

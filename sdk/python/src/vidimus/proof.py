@@ -2,8 +2,9 @@
 
 Checked: entry 0 hashes to the log id of the trust file; the checkpoint is signed by the key that entry 0 names; every
 entry is included in it; the entries tell of this proposal, an approval, and the redemption of this permit by this
-agent's executor. Not checked: the reviewers' own signatures (WebAuthn) and the rules of docs/spec/lifecycle.md. So
-whoever holds the log's signing key could have made up the approval; `vidimus exec` and `vidimus verify` check more.
+agent's executor; an approval, or that the policy released it. Not checked: the reviewers' own signatures (WebAuthn), the
+rules of docs/spec/lifecycle.md, and that the policy gives what the log says. So whoever holds the log's signing key could
+have made up the approval; `vidimus exec` and `vidimus verify` check more.
 """
 
 from __future__ import annotations
@@ -62,11 +63,13 @@ class Bundle:
             and entry["data"]["signed"]["item"]["verdict"] == "approve"
             and entry["data"]["signed"]["item"]["action_digest"] == permit.digest
         ]
+        asked = proposed["data"]["evaluation"]["decision"]
+        released = (resolved["data"]["resolution"], asked) == ("released", "release")
         rules = [
             (proposed["actor"] == permit.agent and payload == permit.digest, "the log holds another proposal"),
-            (resolved["data"]["resolution"] == "approved", "the log holds no approval"),
+            (resolved["data"]["resolution"] == "approved" or released, "the log holds no approval"),
             (
-                set(permit.reviewers) <= set(approvals) and approvals != [],
+                set(permit.reviewers) <= set(approvals) and (approvals != [] or released),
                 "the log lacks a verdict that the permit names",
             ),
             (
