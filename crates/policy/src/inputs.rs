@@ -69,6 +69,69 @@ pub struct PersonInput {
     pub roles: Vec<Role>,
 }
 
+/// Inputs without what only the action itself tells, for whoever has the
+/// entries first and the payloads later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Situation {
+    agent: AgentInput,
+    first_of_kind: bool,
+    kind: ActionKind,
+    last_hour: u64,
+    last_hour_of_kind: u64,
+    quorum: u64,
+    run: Option<RunId>,
+    time: Time,
+    wait_s: Option<u64>,
+}
+
+impl Situation {
+    /// As [`Inputs::new`].
+    #[must_use]
+    pub fn of(
+        state: &State,
+        agent: &AgentId,
+        kind: ActionKind,
+        run: Option<RunId>,
+        wait_s: Option<u64>,
+        time: Time,
+    ) -> Option<Self> {
+        let agent = state.agent(agent)?;
+        Some(Self {
+            agent: AgentInput {
+                id: agent.id,
+                name: agent.name.clone(),
+                owner: PersonInput::of(state.reviewer(&agent.owner)?),
+            },
+            first_of_kind: !agent.recent.knows(kind),
+            kind,
+            last_hour: agent.recent.in_the_hour_before(time, None),
+            last_hour_of_kind: agent.recent.in_the_hour_before(time, Some(kind)),
+            quorum: state.rules()?.quorum,
+            run,
+            time,
+            wait_s,
+        })
+    }
+
+    /// The inputs, now that the action is there.
+    #[must_use]
+    pub fn with(self, action: &Action) -> Inputs {
+        Inputs {
+            agent: self.agent,
+            facts: Facts::of(action),
+            first_of_kind: self.first_of_kind,
+            kind: self.kind,
+            last_hour: self.last_hour,
+            last_hour_of_kind: self.last_hour_of_kind,
+            quorum: self.quorum,
+            run: self.run,
+            target: action.target.clone(),
+            time: self.time,
+            wait_s: self.wait_s,
+        }
+    }
+}
+
 impl PersonInput {
     /// That person, as the log has them.
     #[must_use]
@@ -95,25 +158,8 @@ impl Inputs {
         wait_s: Option<u64>,
         time: Time,
     ) -> Option<Self> {
-        let agent = state.agent(agent)?;
-        let kind = action.kind();
-        Some(Self {
-            agent: AgentInput {
-                id: agent.id,
-                name: agent.name.clone(),
-                owner: PersonInput::of(state.reviewer(&agent.owner)?),
-            },
-            facts: Facts::of(action),
-            first_of_kind: !agent.recent.knows(kind),
-            kind,
-            last_hour: agent.recent.in_the_hour_before(time, None),
-            last_hour_of_kind: agent.recent.in_the_hour_before(time, Some(kind)),
-            quorum: state.rules()?.quorum,
-            run,
-            target: action.target.clone(),
-            time,
-            wait_s,
-        })
+        let situation = Situation::of(state, agent, action.kind(), run, wait_s, time)?;
+        Some(situation.with(action))
     }
 
     /// Reads the content of an `inputs` part.
