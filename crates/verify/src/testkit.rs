@@ -8,6 +8,7 @@ mod drafts;
 mod edits;
 mod handover;
 mod kinds;
+mod policies;
 mod soft_key;
 mod team;
 mod vendor;
