@@ -2,6 +2,7 @@
 
 mod hosts;
 mod notes;
+mod policy;
 
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
@@ -21,6 +22,10 @@ pub(crate) use hosts::{
 use notes::COMPLETIONS_HELP;
 pub(crate) use notes::{
     BACKUP_NOTES, EXEC_NOTES, GATEWAY_NOTES, MCP_NOTES, VERIFY_NOTES, WAIT_NOTES, WEBHOOK_NOTES,
+};
+pub(crate) use policy::{
+    CheckArgs, DiffArgs, ExplainArgs, POLICY_NOTES, PolicyCommand, ReplayArgs, StarterArgs,
+    TestArgs,
 };
 
 /// Hold a command until a person has seen exactly what will run and signed it.
@@ -51,6 +56,7 @@ impl Command {
             Self::Export(args) => args.json,
             Self::Exec(args) => args.json,
             Self::Wait(args) => args.json,
+            Self::Policy { command } => command.json(),
             Self::Answer(_)
             | Self::Backup(_)
             | Self::Completions(_)
@@ -71,7 +77,10 @@ impl Command {
 pub(crate) fn asks_for_json(words: impl Iterator<Item = OsString>) -> bool {
     let words: Vec<_> = words.take_while(|word| word != "--").collect();
     let has = |wanted: &str| words.iter().any(|word| word == wanted);
-    has("--json") && ["exec", "wait", "verify", "export"].into_iter().any(has)
+    has("--json")
+        && ["exec", "wait", "verify", "export", "policy"]
+            .into_iter()
+            .any(has)
 }
 
 #[derive(Debug, Subcommand)]
@@ -112,6 +121,12 @@ pub(crate) enum Command {
     /// Write the console's copy of the ledger into one file that anybody can check.
     #[command(after_long_help = long_help(&[], stop::OF_OTHERS))]
     Export(ExportArgs),
+    /// Write, check and test policies; see what a change of them would do.
+    #[command(after_long_help = long_help(POLICY_NOTES, stop::OF_POLICY))]
+    Policy {
+        #[command(subcommand)]
+        command: PolicyCommand,
+    },
     /// Copy the gateway's ledger and keys into a new folder, while it runs.
     #[command(after_long_help = long_help(BACKUP_NOTES, stop::OF_OTHERS))]
     Backup(BackupArgs),

@@ -18,6 +18,7 @@ mod install;
 mod manual;
 mod mcp;
 mod out;
+mod policy;
 mod standing;
 mod stop;
 mod telemetry;
@@ -105,6 +106,7 @@ fn run(cli: Cli) -> Result<u8, Stop> {
         }
         Command::Verify(args) => verify::run(&args),
         Command::Export(args) => export::run(&args, &home()?),
+        Command::Policy { command } => policy::run(&command),
         Command::Backup(args) => backup::run(&args, &home()?),
         // The ledger has a thread of its own. For one person one more is enough
         // for requests; a team's wait for each other's handshakes otherwise.

@@ -9,8 +9,8 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::args::{
-    BACKUP_NOTES, Cli, EXEC_NOTES, HOOK_NOTES, INSTALL_NOTES, MCP_NOTES, ManualArgs, WAIT_NOTES,
-    WEBHOOK_NOTES,
+    BACKUP_NOTES, Cli, EXEC_NOTES, HOOK_NOTES, INSTALL_NOTES, MCP_NOTES, ManualArgs, POLICY_NOTES,
+    WAIT_NOTES, WEBHOOK_NOTES,
 };
 use crate::stop::{self, Meanings, Stop};
 
@@ -75,6 +75,7 @@ const PAGES: &[(&str, Extra)] = &[
                 "vidimus-install",
                 "vidimus-uninstall",
                 "vidimus-mcp",
+                "vidimus-policy",
                 "vidimus-verify",
                 "vidimus-wait",
                 "vidimus-webhook",
@@ -263,6 +264,38 @@ const PAGES: &[(&str, Extra)] = &[
             ],
             codes: stop::OF_WEBHOOK,
             see_also: &["vidimus", "vidimus-gateway"],
+            ..NOTHING
+        },
+    ),
+    (
+        "policy",
+        Extra {
+            notes: POLICY_NOTES,
+            examples: &[
+                (
+                    "Begin with policies that are known to work:",
+                    "vidimus policy starter policy && vidimus policy test policy",
+                ),
+                (
+                    "After a change, see mistakes and what is asked for:",
+                    "vidimus policy check policy",
+                ),
+                (
+                    "See what it changes, and what it would have changed in the last week:",
+                    "vidimus export --out audit.vidimus",
+                ),
+                ("", "vidimus policy diff --log audit.vidimus policy"),
+                (
+                    "",
+                    "vidimus policy replay policy --log audit.vidimus --last 7d",
+                ),
+                (
+                    "Ask why an action waits, or was refused:",
+                    "vidimus policy explain --log audit.vidimus act_2081040g2081040g2081040g20",
+                ),
+            ],
+            codes: stop::OF_POLICY,
+            see_also: &["vidimus", "vidimus-export", "vidimus-verify"],
             ..NOTHING
         },
     ),
@@ -487,6 +520,7 @@ mod tests {
                 "vidimus-hook.1",
                 "vidimus-verify.1",
                 "vidimus-export.1",
+                "vidimus-policy.1",
                 "vidimus-backup.1",
                 "vidimus-gateway.1",
                 "vidimus-webhook.1",

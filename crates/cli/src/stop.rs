@@ -86,6 +86,17 @@ pub(crate) const OF_VERIFY: Meanings = &[
     ("4", "made by a newer Vidimus: upgrade to judge all of it"),
 ];
 
+/// The codes of `vidimus policy`.
+pub(crate) const OF_POLICY: Meanings = &[
+    ("0", "done; every test passed"),
+    (
+        "1",
+        "the policies are wrong, a test failed, there are no tests, or the export is broken",
+    ),
+    ("2", "wrong usage, or no readable file"),
+    ("70", "it failed; the message says why"),
+];
+
 /// The codes of `vidimus answer`.
 pub(crate) const OF_ANSWER: Meanings = &[
     ("0", "answered"),

@@ -37,6 +37,7 @@ fn help_names_every_command_and_code() {
         "hook",
         "verify",
         "export",
+        "policy",
         "backup",
         "gateway",
         "webhook",

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use vidimus_protocol::entry::{Assurance, FromGroup};
+use vidimus_protocol::entry::{Assurance, Evaluation, FromGroup};
 use vidimus_protocol::state::{MAX_QUORUM, group_is_fit};
 
 use crate::builtin::{LONGEST_WAIT, USE_WITHIN};
@@ -100,6 +100,9 @@ impl Demands {
         if let Some(ttl) = self.ttl {
             words.push(format!("within {}", in_words(ttl)));
         }
+        if let Some(time) = self.use_within {
+            words.push(format!("started within {} after", in_words(time)));
+        }
         if !self.separate.is_zero() {
             let time = in_words(self.separate);
             words.push(format!(
@@ -152,6 +155,16 @@ impl People {
         Ok(people)
     }
 
+    /// Those that an evaluation asks for.
+    #[must_use]
+    pub fn of(evaluation: &Evaluation) -> Self {
+        let groups = evaluation.groups.iter();
+        Self {
+            all: evaluation.quorum,
+            of: groups.map(|one| (one.group.clone(), one.people)).collect(),
+        }
+    }
+
     /// Both at once. Who is in two groups counts for one of them, so people of
     /// different groups are different people.
     fn and(self, other: Self) -> Self {
@@ -183,6 +196,7 @@ impl People {
             .map(|(group, people)| format!("{people} from {group}"))
             .collect();
         match self.all.saturating_sub(named) {
+            0 if named == 0 => words.push("nobody".to_owned()),
             0 => {}
             1 if named == 0 => words.push("1 person".to_owned()),
             more if named == 0 => words.push(format!("{more} people")),

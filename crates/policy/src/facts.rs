@@ -252,7 +252,7 @@ impl GitFacts {
         }
     }
 
-    fn effects(&self) -> BTreeSet<Effect> {
+    pub(crate) fn effects(&self) -> BTreeSet<Effect> {
         let worse = (self.deletes || self.rewrites).then_some(Effect::Destructive);
         std::iter::once(Effect::Write).chain(worse).collect()
     }
@@ -280,7 +280,7 @@ impl SqlFacts {
         }
     }
 
-    fn effects(&self) -> BTreeSet<Effect> {
+    pub(crate) fn effects(&self) -> BTreeSet<Effect> {
         let of_class = |class: &StatementClass| match class {
             StatementClass::Read => Effect::Read,
             // A setting can change what the next statement means.

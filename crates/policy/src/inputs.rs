@@ -69,24 +69,10 @@ pub struct PersonInput {
     pub roles: Vec<Role>,
 }
 
-impl PersonInput {
-    /// That person, as the log has them.
-    #[must_use]
-    pub fn of(person: &Reviewer) -> Self {
-        Self {
-            groups: person.groups.clone(),
-            id: person.id,
-            identity: person.identity.clone(),
-            name: person.name.clone(),
-            roles: person.roles.clone(),
-        }
-    }
-}
-
-/// The part of [`Inputs`] that follows from the entries before a proposal and
-/// from the proposal itself, without its payload.
+/// Inputs without what only the action itself tells, for whoever has the
+/// entries first and the payloads later.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct Situation {
     agent: AgentInput,
     first_of_kind: bool,
     kind: ActionKind,
@@ -95,17 +81,18 @@ pub struct Known {
     quorum: u64,
     run: Option<RunId>,
     time: Time,
+    wait_s: Option<u64>,
 }
 
-impl Known {
-    /// What is known of a proposal by `agent` at `time`, right after the entries
-    /// that made `state`. `None` when the log does not know the agent.
+impl Situation {
+    /// As [`Inputs::new`].
     #[must_use]
-    pub fn new(
+    pub fn of(
         state: &State,
         agent: &AgentId,
         kind: ActionKind,
         run: Option<RunId>,
+        wait_s: Option<u64>,
         time: Time,
     ) -> Option<Self> {
         let agent = state.agent(agent)?;
@@ -122,11 +109,19 @@ impl Known {
             quorum: state.rules()?.quorum,
             run,
             time,
+            wait_s,
         })
     }
-}
 
-impl Known {
+    /// The same with the wish of these inputs, which only its proposer knows.
+    #[must_use]
+    pub fn wishing(self, inputs: &Inputs) -> Self {
+        Self {
+            wait_s: inputs.wait_s,
+            ..self
+        }
+    }
+
     /// The same with the counts of these inputs: for whoever does not have all
     /// proposals of the agent.
     #[must_use]
@@ -136,6 +131,38 @@ impl Known {
             last_hour: inputs.last_hour,
             last_hour_of_kind: inputs.last_hour_of_kind,
             ..self
+        }
+    }
+
+    /// The inputs, now that the action is there.
+    #[must_use]
+    pub fn with(self, action: &Action) -> Inputs {
+        Inputs {
+            agent: self.agent,
+            facts: Facts::of(action),
+            first_of_kind: self.first_of_kind,
+            kind: self.kind,
+            last_hour: self.last_hour,
+            last_hour_of_kind: self.last_hour_of_kind,
+            quorum: self.quorum,
+            run: self.run,
+            target: action.target.clone(),
+            time: self.time,
+            wait_s: self.wait_s,
+        }
+    }
+}
+
+impl PersonInput {
+    /// That person, as the log has them.
+    #[must_use]
+    pub fn of(person: &Reviewer) -> Self {
+        Self {
+            groups: person.groups.clone(),
+            id: person.id,
+            identity: person.identity.clone(),
+            name: person.name.clone(),
+            roles: person.roles.clone(),
         }
     }
 }
@@ -152,26 +179,14 @@ impl Inputs {
         wait_s: Option<u64>,
         time: Time,
     ) -> Option<Self> {
-        let known = Known::new(state, agent, action.kind(), run, time)?;
-        Some(Self {
-            agent: known.agent,
-            facts: Facts::of(action),
-            first_of_kind: known.first_of_kind,
-            kind: known.kind,
-            last_hour: known.last_hour,
-            last_hour_of_kind: known.last_hour_of_kind,
-            quorum: known.quorum,
-            run: known.run,
-            target: action.target.clone(),
-            time: known.time,
-            wait_s,
-        })
+        let situation = Situation::of(state, agent, action.kind(), run, wait_s, time)?;
+        Some(situation.with(action))
     }
 
-    /// The part of it that the log alone says.
+    /// All of it but what follows from the action.
     #[must_use]
-    pub fn known(&self) -> Known {
-        Known {
+    pub fn situation(&self) -> Situation {
+        Situation {
             agent: self.agent.clone(),
             first_of_kind: self.first_of_kind,
             kind: self.kind,
@@ -180,6 +195,7 @@ impl Inputs {
             quorum: self.quorum,
             run: self.run.clone(),
             time: self.time,
+            wait_s: self.wait_s,
         }
     }
 

@@ -13,23 +13,32 @@
 //! in `vidimus-protocol`). Spec: `docs/spec/policy.md`.
 
 pub mod builtin;
+mod compare;
 mod demands;
+mod diff;
 mod evaluate;
 mod facts;
+pub mod fixtures;
 mod inputs;
+mod missing;
+mod replay;
 mod request;
 mod set;
 mod slices;
 mod starter;
 mod text;
 
+pub use compare::{Difference, decision_words, demand_rows, differences};
 pub use demands::{Demands, People};
+pub use diff::{Change, FileChange, diff, diff_tests};
 pub use evaluate::{NotPermitted, Question};
 pub use facts::{
     CommandFacts, Effect, Facts, FileFacts, GitFacts, JsonFacts, SqlFacts, TerraformFacts,
     ToolFacts,
 };
-pub use inputs::{AgentInput, Inputs, Known, PersonInput};
+pub use inputs::{AgentInput, Inputs, PersonInput, Situation};
+pub use missing::missing;
+pub use replay::{Approval, Counts, Refused, Replayed, replay};
 pub use set::{MAX_POLICIES, Problem, Rule, Set};
 pub use starter::starter;
 pub use text::{MAX_FILES, PolicyFile, PolicyText, TextError};

@@ -52,6 +52,19 @@ pub struct Rule {
     pub text: String,
 }
 
+impl Rule {
+    /// What it does where it applies, in words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match (self.permits, self.questions.as_slice()) {
+            (true, [Question::Propose]) => format!("asks for {}", self.demands.words()),
+            (true, [Question::Release]) => "lets it run without a person".to_owned(),
+            (true, _) => "lets them approve".to_owned(),
+            (false, _) => "forbids it".to_owned(),
+        }
+    }
+}
+
 /// What is wrong with a policy text, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {

@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use vidimus_policy::{Effect, Inputs, PersonInput, PolicyFile, PolicyText, Set, starter};
+use std::collections::BTreeSet;
+
+use vidimus_policy::{
+    Approval, Counts, Effect, Inputs, PersonInput, PolicyFile, PolicyText, Question, Rule, Set,
+    fixtures, replay, starter,
+};
 use vidimus_protocol::Time;
 use vidimus_protocol::entry::{Decision, Evaluation, FromGroup, Profile};
 
@@ -307,6 +312,87 @@ fn the_policies_to_begin_with_are_right() {
         assert_eq!(read.decision, Decision::Release, "{read:?}");
         let flood = set.evaluate(&inputs(|json| json["last_hour"] = 200.into()));
         assert_eq!(flood.decision, Decision::Refuse, "{flood:?}");
+    }
+}
+
+#[test]
+fn the_policies_to_begin_with_pass_their_tests() {
+    for profile in [Profile::Team, Profile::Personal] {
+        let text = PolicyText::new(starter(profile)).unwrap();
+        let set = Set::parse(&text, profile, "starter").unwrap();
+        let cases = fixtures::cases(&text).unwrap();
+        let mut named = BTreeSet::new();
+        for case in &cases {
+            let outcome = case.run(&set);
+            assert!(outcome.passed(), "{outcome:?}");
+            named.extend(outcome.evaluation.policies);
+        }
+        let asked = |rule: &&Rule| rule.questions != [Question::Decide];
+        for rule in set.rules().filter(asked) {
+            assert!(named.contains(&rule.id), "{} has no test", rule.id);
+        }
+    }
+}
+
+#[test]
+fn a_replay_names_decisions_and_approvals_that_would_differ() {
+    let was = with("");
+    let inputs = inputs(|_| {});
+    let before = was.evaluate(&inputs);
+    let approval = Approval {
+        person: person(&["sre"]),
+        time: now(),
+    };
+    let given = std::slice::from_ref(&approval);
+    assert!(!replay(&was, &inputs, &before, given).differs());
+
+    let stricter = with(
+        r#"@id("not-sre") @why("Not those who run it.")
+        forbid (principal in Vidimus::Group::"sre", action == Vidimus::Action::"decide", resource);"#,
+    );
+    let replayed = replay(&stricter, &inputs, &before, given);
+    assert_eq!(replayed.differences, []);
+    assert_eq!(replayed.not_permitted[0].name, "Bob");
+    assert!(
+        replayed.not_permitted[0]
+            .why
+            .contains("Not those who run it.")
+    );
+
+    // Where nobody is asked, nobody's approval is missed.
+    let released = with(
+        r#"@id("all") permit (principal, action == Vidimus::Action::"release", resource);
+        @id("not-sre")
+        forbid (principal in Vidimus::Group::"sre", action == Vidimus::Action::"decide", resource);"#,
+    );
+    let replayed = replay(&released, &inputs, &before, given);
+    assert_eq!(replayed.not_permitted, []);
+    assert_eq!(replayed.differences[0].after, "release");
+    let mut counts = Counts::default();
+    counts.add(&before);
+    counts.add(&replayed.after);
+    assert_eq!((counts.asked, counts.released, counts.refused), (1, 1, 0));
+}
+
+#[test]
+fn a_policy_says_in_words_what_it_does() {
+    let set = with(
+        r#"
+        @id("two") @people("2") @ttl("1h") @use("5m")
+        permit (principal, action == Vidimus::Action::"propose", resource);
+        @id("reads") permit (principal, action == Vidimus::Action::"release", resource);
+        @id("never") forbid (principal, action, resource);"#,
+    );
+    for (id, words) in [
+        (
+            "two",
+            "asks for 2 people, within 1h, started within 5m after",
+        ),
+        ("reads", "lets it run without a person"),
+        ("anybody", "lets them approve"),
+        ("never", "forbids it"),
+    ] {
+        assert_eq!(set.rule(id).unwrap().words(), words);
     }
 }
 

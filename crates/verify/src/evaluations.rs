@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use vidimus_policy::{Facts, Inputs, Known, PersonInput, PolicyText, Set, set_name};
+use vidimus_policy::{Facts, Inputs, PersonInput, PolicyText, Set, Situation, set_name};
 use vidimus_protocol::action::{Action, Target};
 use vidimus_protocol::entry::{Data, Evaluation, Leaf, Profile};
 use vidimus_protocol::envelope::Verdict;
@@ -29,7 +29,7 @@ pub(crate) enum Claim {
 /// A proposal under a policy, and what came of it.
 pub(crate) struct Proposal {
     policy: u64,
-    known: Known,
+    known: Situation,
     evaluation: Evaluation,
     approvals: Vec<Approval>,
 }
@@ -50,7 +50,8 @@ impl Claim {
             Data::ActionProposed(data) => {
                 let policy = state.policy()?.entry.index;
                 let run = data.run.clone();
-                let known = Known::new(state, &data.agent, data.action_kind, run, leaf.time)?;
+                let kind = data.action_kind;
+                let known = Situation::of(state, &data.agent, kind, run, None, leaf.time)?;
                 Some(Self::Proposal(Box::new(Proposal {
                     policy,
                     known,
@@ -206,11 +207,12 @@ impl<'a> Evaluations<'a> {
         let (Some((_, inputs)), Some(set)) = (inputs, self.sets.get(&proposal.policy)) else {
             return wrong("what it was evaluated with is not there");
         };
+        let known = proposal.known.clone().wishing(&inputs);
         let known = match self.reach {
-            Reach::Whole => proposal.known.clone(),
-            Reach::Excerpt => proposal.known.clone().counted_as(&inputs),
+            Reach::Whole => known,
+            Reach::Excerpt => known.counted_as(&inputs),
         };
-        if inputs.known() != known {
+        if inputs.situation() != known {
             return wrong("its inputs are not what the log says of its agent and the time");
         }
         if inputs.target != *target || inputs.facts != *facts {

@@ -12,6 +12,7 @@ mod lines;
 mod parts;
 mod report;
 mod verify;
+mod walk;
 mod writer;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,7 @@ pub use report::{
     Actions, Bytes, Check, Conclusion, Decider, Finding, Report, Row, Section, TimeRange, Wrong,
 };
 pub use verify::{Given, Progress, verify};
+pub use walk::{WalkError, Walked, walk};
 pub use writer::{WriteError, Writer};
 
 /// Format version.

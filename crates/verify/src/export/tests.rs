@@ -13,6 +13,7 @@ use vidimus_protocol::{Blob, Digest, sha256, strict};
 mod at_least;
 mod evaluations;
 mod places;
+mod walk;
 
 use super::*;
 use crate::cose::Algorithm;

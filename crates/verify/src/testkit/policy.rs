@@ -3,7 +3,7 @@
 use vidimus_policy::{Inputs, PersonInput, PolicyText, Set, set_name};
 use vidimus_protocol::ActionId;
 use vidimus_protocol::action::{Action, INPUTS_TYPE, POLICY_TYPE};
-use vidimus_protocol::entry::{Data, PolicyChanged};
+use vidimus_protocol::entry::{Data, Evaluation, PolicyChanged};
 use vidimus_protocol::envelope::{ActType, PolicyItem, Verdict};
 
 use super::{Draft, Story};
@@ -50,16 +50,36 @@ impl Story {
         let inputs = Inputs::new(state, &self.agent, action, None, None, self.now);
         let mut inputs = inputs.expect("the agent is registered");
         change(&mut inputs);
-        let mut draft = self.proposal_of(action, None);
-        let (content, part) = self.part("inputs", INPUTS_TYPE, inputs.to_bytes());
-        // In the order of their names.
-        draft.leaf.parts.insert(0, part);
-        draft.parts.insert(0, ("inputs".into(), content));
-        if let Data::ActionProposed(data) = &mut draft.leaf.data {
-            data.evaluation = set.evaluate(&inputs);
-            data.expires_at = self.now.plus_seconds(data.evaluation.ttl_s);
-        }
+        let evaluation = set.evaluate(&inputs);
+        let (_, draft) = self.proposal_judged(action, Some(inputs.to_bytes()), evaluation);
         draft
+    }
+
+    /// `action.proposed` of any action, with what a policy is said to have given
+    /// for these inputs.
+    ///
+    /// # Panics
+    /// Never: a proposal proposes.
+    pub fn proposal_judged(
+        &mut self,
+        action: &Action,
+        inputs: Option<Vec<u8>>,
+        evaluation: Evaluation,
+    ) -> (ActionId, Draft) {
+        let mut draft = self.proposal_of(action, None);
+        let Data::ActionProposed(data) = &mut draft.leaf.data else {
+            unreachable!("a proposal proposes");
+        };
+        data.expires_at = self.now.plus_seconds(evaluation.ttl_s);
+        data.evaluation = evaluation;
+        let id = data.action;
+        if let Some(inputs) = inputs {
+            let (content, part) = self.part("inputs", INPUTS_TYPE, inputs);
+            // In the order of their names.
+            draft.leaf.parts.insert(0, part);
+            draft.parts.insert(0, ("inputs".into(), content));
+        }
+        (id, draft)
     }
 
     /// `verdict.given` of who approves, naming what lets them.

@@ -1,0 +1,6 @@
+//! The built command: `vidimus policy`.
+#![allow(clippy::unwrap_used)]
+
+mod files;
+mod logs;
+mod world;
