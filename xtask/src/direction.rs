@@ -35,6 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "vidimus-gateway",
             "vidimus-protocol",
             "vidimus-ledger",
+            "vidimus-policy",
         ],
     ),
     (

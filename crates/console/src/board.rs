@@ -167,6 +167,8 @@ impl Published {
                 inbox: Vec::new(),
                 waits_for_others: Vec::new(),
                 claims: 0,
+                policies: 0,
+                policies_missing: 0,
                 recent: Vec::new(),
                 agents: Vec::new(),
                 try_command: None,

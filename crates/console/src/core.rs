@@ -6,6 +6,7 @@
 //! the view is built anew and, when it differs, published.
 
 mod acts;
+mod approving;
 mod commands;
 mod deliveries;
 mod doubts;
@@ -16,11 +17,13 @@ mod freeze;
 mod history;
 mod lock;
 mod look_back;
+mod needed;
 mod notes;
 mod notify;
 mod open;
 mod pauses;
 mod people;
+mod policies;
 mod review;
 mod sessions;
 mod setup;
@@ -29,6 +32,7 @@ mod sync;
 mod verification;
 mod views;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -250,6 +254,10 @@ pub(crate) struct Base {
     /// How each credential was reached at its enrolment.
     routes: HashMap<Blob, Route>,
     fetching: HashSet<(u64, String)>,
+    /// Policies that were read, by the entry that brought each.
+    policies: RefCell<HashMap<u64, policies::Read>>,
+    /// Whether one may approve what waits, as it was said last.
+    given: RefCell<HashMap<ActionId, approving::Given>>,
 }
 
 /// The gateway that runs in this process, and its server.

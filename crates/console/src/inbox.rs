@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use vidimus_protocol::action::{Action, Context, Payload};
-use vidimus_protocol::entry::{Outcome, Resolution};
+use vidimus_protocol::entry::{Decision, Outcome, Resolution};
 use vidimus_protocol::id::{ActionId, AgentId, ReviewerId};
 use vidimus_protocol::state::{ActionState, Life, PermitStatus};
 use vidimus_protocol::{State, Time};
@@ -143,6 +143,8 @@ pub(crate) fn status(state: &State, action: &ActionState, hints: Hints) -> Actio
                 .is_some_and(|permit| permit.status == PermitStatus::Lapsed)
             {
                 ActionStatus::PermitLapsed
+            } else if action.evaluation.decision == Decision::Release {
+                ActionStatus::Released
             } else {
                 ActionStatus::Approved
             }

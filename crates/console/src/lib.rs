@@ -25,6 +25,8 @@ pub mod hooks;
 mod inbox;
 mod joining;
 mod link;
+mod policy_templates;
+mod policy_words;
 mod problem;
 pub mod render;
 pub mod safe_text;

@@ -8,9 +8,10 @@ mod artefact;
 mod change;
 
 use vidimus_protocol::action::{self, Action, Command, Context, Payload, Stdin};
-use vidimus_protocol::entry::{Decision, Evaluation};
+use vidimus_protocol::entry::{Assurance, Decision, Evaluation};
 use vidimus_protocol::{RunId, Time};
 
+use crate::act::sentence;
 use crate::safe_text;
 use crate::view::{
     CommandView, EnvView, Fact, FileView, InputView, SafeText, ScriptView, WhatView,
@@ -262,34 +263,121 @@ fn surroundings(command: &Command, action: &Action) -> [Fact; 4] {
     ]
 }
 
-/// What the policy says.
+/// What the policy says: the decision first, then what asked for it.
 #[must_use]
 pub fn policy(evaluation: &Evaluation) -> Vec<Fact> {
-    let decision = match evaluation.decision {
-        Decision::Ask if evaluation.quorum == 1 => "One person must approve it.".to_owned(),
-        Decision::Ask => format!("{} people must approve it.", evaluation.quorum),
-        Decision::Refuse => "It may not run.".to_owned(),
-        Decision::Release => "It may run without a person.".to_owned(),
+    let by = match evaluation.policies.as_slice() {
+        [] => String::new(),
+        ids => format!(", by {}", ids.join(", ")),
     };
-    let mut facts = vec![fact("Decision", safe_text::prose(&decision), false)];
-    facts.extend(
-        evaluation
-            .reasons
-            .iter()
-            .map(|reason| fact("Because", safe_text::prose(reason), false)),
-    );
-    facts.push(fact(
-        "Waits at most",
-        safe_text::prose(&duration_words(evaluation.ttl_s)),
-        false,
-    ));
-    facts.push(fact(
-        "Once approved, starts within",
-        safe_text::prose(&duration_words(evaluation.use_s)),
-        false,
-    ));
+    let decision = match evaluation.decision {
+        Decision::Ask => ask(evaluation),
+        Decision::Refuse => "It may not run.".to_owned(),
+        Decision::Release => format!("Released by the policy{by}: nobody was asked."),
+    };
+    let mut facts = vec![said("Decision", &decision)];
+    facts.extend(demands(evaluation));
+    facts.extend(because(evaluation));
+    if evaluation.decision == Decision::Ask {
+        facts.push(said("Waits at most", &duration_words(evaluation.ttl_s)));
+        facts.push(said(
+            "Once approved, starts within",
+            &duration_words(evaluation.use_s),
+        ));
+    }
     facts.push(fact("Policy", safe_text::code(&evaluation.policy), true));
     facts
+}
+
+fn ask(evaluation: &Evaluation) -> String {
+    let named: u64 = evaluation.groups.iter().map(|group| group.people).sum();
+    match (evaluation.quorum, evaluation.groups.as_slice()) {
+        (1, []) => "One person must approve it.".to_owned(),
+        (1, [one]) => format!("One person from {} must approve it.", one.group),
+        (several, []) => format!("{several} people must approve it."),
+        (several, [one]) if named == several => {
+            format!("{several} people from {} must approve it.", one.group)
+        }
+        (several, _) => format!("{several} people must approve it: {}.", people(evaluation)),
+    }
+}
+
+/// Who must approve it, in words.
+#[must_use]
+pub fn people(evaluation: &Evaluation) -> String {
+    let groups = &evaluation.groups;
+    let named: u64 = groups.iter().map(|group| group.people).sum();
+    let mut words: Vec<String> = groups
+        .iter()
+        .map(|group| format!("{} from {}", group.people, group.group))
+        .collect();
+    match (evaluation.quorum.saturating_sub(named), words.is_empty()) {
+        (0, _) => {}
+        (1, true) => words.push("1 person".to_owned()),
+        (more, true) => words.push(format!("{more} people")),
+        (more, false) => words.push(format!("{more} more")),
+    }
+    words.join(" and ")
+}
+
+/// What an approval must be like, beside who gives it.
+fn demands(evaluation: &Evaluation) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    if evaluation.decision != Decision::Ask {
+        return facts;
+    }
+    if evaluation.reason_required {
+        facts.push(said("Reason", "Whoever approves it must say why."));
+    }
+    if !evaluation.assurance.is_empty() {
+        let sort = assurance(&evaluation.assurance);
+        facts.push(said("Key", &format!("Only {sort} count for it.")));
+    }
+    if evaluation.separate_s > 0 {
+        facts.push(said(
+            "Separation",
+            &format!(
+                "Whoever signed its policy does not approve it in the first {} of that policy.",
+                duration_words(evaluation.separate_s)
+            ),
+        ));
+    }
+    if let Some(veto) = evaluation.veto {
+        facts.push(said("Denial", &format!("{veto} denials end it.")));
+    }
+    facts
+}
+
+/// Which keys count, in words.
+#[must_use]
+pub fn assurance(wanted: &[Assurance]) -> String {
+    let words: Vec<_> = wanted
+        .iter()
+        .map(|assurance| match assurance {
+            Assurance::DeviceBound => "cannot leave their device",
+            Assurance::ProvenModel => "prove which model they are",
+        })
+        .collect();
+    format!("keys that {}", words.join(" and "))
+}
+
+/// What each policy asked for, or why it is refused or released.
+fn because(evaluation: &Evaluation) -> Vec<Fact> {
+    let reason = |reason: &String| {
+        let by = evaluation.policies.iter().find_map(|id| {
+            let rest = reason
+                .strip_prefix(id.as_str())?
+                .strip_prefix(" asks for ")?;
+            Some(said(&format!("Policy {id} asks for"), &sentence(rest)))
+        });
+        by.unwrap_or_else(|| said("Because", reason))
+    };
+    evaluation.reasons.iter().map(reason).collect()
+}
+
+/// A fact in words.
+pub(crate) fn said(label: &str, text: &str) -> Fact {
+    fact(label, safe_text::prose(text), false)
 }
 
 /// What happens if nobody decides, for people who wonder whether to get up.

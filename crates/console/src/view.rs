@@ -14,6 +14,7 @@ mod commands;
 mod edits;
 mod gateways;
 mod people;
+mod policies;
 mod review;
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,12 @@ pub use people::{
     ClaimFor, ClaimView, DoubtView, FailsRuleView, JoiningView, KeyStanding, KeyView, ModelChoice,
     ModelView, OwnedAgentView, PeopleView, PersonView, RevocationWhy, RoleView, RulesView,
     SessionRow,
+};
+pub use policies::{
+    DiffLineView, DiffSort, FileDifferenceView, PolicyCheckView, PolicyDifferenceView,
+    PolicyFileText, PolicyInForceView, PolicyPreviewView, PolicyProblemView, PolicyQuestion,
+    PolicyRuleView, PolicyStanding, PolicyStartView, PolicyTemplateView, PolicyTextView,
+    PolicyView, PolicyWaitingView, PolicyWordView, RuleDifferenceView,
 };
 pub use review::{
     ArtefactView, ChangeView, CommandView, DeliveriesView, DeliveryState, DeliveryView, Difference,
@@ -69,6 +76,10 @@ pub struct ConsoleView {
     pub waits_for_others: Vec<ActionSummary>,
     /// How many new keys wait for this reviewer to take them in.
     pub claims: u32,
+    /// How many policies wait for this administrator to agree.
+    pub policies: u32,
+    /// Policies, in force or waiting, whose text is on its way to this computer.
+    pub policies_missing: u32,
     /// The newest actions that are no longer waiting, newest first, at most 20.
     pub recent: Vec<ActionSummary>,
     /// Connected agents.
@@ -294,6 +305,15 @@ pub enum CeremonyPurpose {
         /// What is signed, in words, one sentence.
         words: String,
     },
+    /// `policy.changed`.
+    Policy {
+        /// What is signed, in words, one sentence.
+        words: String,
+        /// What the signature covers.
+        digest: String,
+        /// Whether it holds; `None` until it is in the ledger.
+        standing: Option<PolicyStanding>,
+    },
     /// A verdict.
     Verdict {
         /// Action id.
@@ -371,6 +391,8 @@ pub struct ActionSummary {
 pub enum ActionStatus {
     /// Waits for a verdict.
     Pending,
+    /// The policy let it go without a person; not yet redeemed.
+    Released,
     /// Approved, inclusion proven; not yet redeemed.
     Approved,
     /// Approved, and its permit ran out unused. A new one may be issued.

@@ -31,6 +31,7 @@ describe('read', () => {
     expect(read(press('i'), free, first.pending, 1200).intent).toBe('go-inbox');
     expect(read(press('h'), free, first.pending, 1200).intent).toBe('go-history');
     expect(read(press('p'), free, first.pending, 1200).intent).toBe('go-people');
+    expect(read(press('y'), free, first.pending, 1200).intent).toBe('go-policy');
   });
 
   it('goes to a gateway by its number, and only after g', () => {

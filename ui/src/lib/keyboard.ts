@@ -8,6 +8,7 @@ export type Intent =
   | 'go-inbox'
   | 'go-history'
   | 'go-people'
+  | 'go-policy'
   | GatewayIntent
   | 'next'
   | 'previous'
@@ -56,6 +57,7 @@ export function read(press: Press, place: Place, pending: Pending, nowMs: number
     if (press.key === 'i') return { intent: 'go-inbox', pending: null };
     if (press.key === 'h') return { intent: 'go-history', pending: null };
     if (press.key === 'p') return { intent: 'go-people', pending: null };
+    if (press.key === 'y') return { intent: 'go-policy', pending: null };
     if (/^[1-9]$/.test(press.key)) return { intent: `go-gateway-${Number(press.key)}`, pending: null };
   }
   switch (press.key) {
@@ -96,6 +98,13 @@ export function gatewayAt(intent: Intent): number | null {
 /** Whether a press asks for the key in the confirmation: Ctrl+Enter, or ⌘ Enter. */
 export function asksForKey(press: Press): boolean {
   return press.key === 'Enter' && (press.ctrlKey || press.metaKey) && !press.altKey;
+}
+
+/** The element that has the focus, also inside an editor that stands in a tree of its own. */
+export function focused(): Element | null {
+  let element = document.activeElement;
+  while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
+  return element;
 }
 
 /** Whether typed letters go into this element. */

@@ -1,7 +1,7 @@
 // From the contract's codes to words and tone. Sentences that stand in one
 // place only are written in that place.
 
-import type { ActionStatus, CeremonyPurpose, Colour, ConsoleView, RevocationWhy, RoleView, Tone, VerdictChoice } from './ipc/types';
+import type { ActionStatus, CeremonyPurpose, Colour, ConsoleView, PolicyQuestion, RevocationWhy, RoleView, Tone, VerdictChoice } from './ipc/types';
 
 /** How a badge looks. A word always stands beside the colour. */
 export type BadgeTone = 'neutral' | 'ok' | 'warn' | 'danger' | 'info';
@@ -11,6 +11,8 @@ export function statusWords(status: ActionStatus): { label: string; tone: BadgeT
   switch (status.is) {
     case 'pending':
       return { label: 'Waiting', tone: 'warn', explain: 'Nobody has decided yet. It does not run.' };
+    case 'released':
+      return { label: 'Released', tone: 'ok', explain: 'Released by the policy: nobody was asked. It has not started yet.' };
     case 'approved':
       return { label: 'Approved', tone: 'ok', explain: 'The verdict is proven to be in the ledger. It has not started yet.' };
     case 'permit_lapsed':
@@ -56,6 +58,7 @@ export function statusWords(status: ActionStatus): { label: string; tone: BadgeT
 export function statementTitle(status: ActionStatus): string {
   switch (status.is) {
     case 'pending':
+    case 'released':
     case 'approved':
     case 'permit_lapsed':
       return 'What will run';
@@ -84,6 +87,8 @@ export function ceremonyTitle(purpose: CeremonyPurpose): string {
       return `Make the key “${purpose.label}”`;
     case 'statement':
       return 'Sign this statement';
+    case 'policy':
+      return 'Sign the policy';
     case 'sign_in':
       return 'Sign in with your key';
     case 'connect_agent':
@@ -104,6 +109,15 @@ export function ceremonyDone(purpose: CeremonyPurpose): string {
       return `The key “${purpose.label}” is made, and does not count yet.`;
     case 'statement':
       return 'It is in the ledger, and its inclusion is proven.';
+    case 'policy':
+      switch (purpose.standing) {
+        case 'in_force':
+          return 'It is in the ledger, and in force from now on.';
+        case 'waits':
+          return 'Your signature is in the ledger. It waits for a second administrator, and changes nothing yet.';
+        default:
+          return 'It is in the ledger, and its inclusion is proven.';
+      }
     case 'sign_in':
       return 'You are signed in.';
     case 'connect_agent':
@@ -167,6 +181,31 @@ export const revocationWords: Record<RevocationWhy, { label: string; means: stri
   lost: { label: 'It cannot be found.', means: 'Somebody may find it.' },
   stolen: { label: 'Somebody else may have it.', means: 'What it signed lately should be looked at.' },
 };
+
+/** What a policy answers, as headings. */
+export const questionWords: Record<PolicyQuestion | 'forbid', { heading: string; means: string }> = {
+  propose: { heading: 'What may be proposed', means: '— and for whom it waits. Where several hold, the strictest counts.' },
+  release: { heading: 'What runs without a person', means: '— only if it may be proposed as well.' },
+  decide: { heading: 'Who may approve', means: '— beside what the log’s rules say.' },
+  forbid: { heading: 'What is forbidden', means: '— whatever the others say.' },
+};
+
+/** What becomes of a policy in a change. */
+export const ruleChangeWords: Record<'comes' | 'goes' | 'changes', { label: string; tone: BadgeTone }> = {
+  comes: { label: 'Comes', tone: 'ok' },
+  goes: { label: 'Goes', tone: 'danger' },
+  changes: { label: 'Changes', tone: 'warn' },
+};
+
+/** What is said about policies as a whole. */
+export const policyWords = {
+  about: 'What agents may do, what runs without a person, and who must approve the rest.',
+  notAdministrator: 'Only administrators change the policy. You can read it.',
+  change: 'A change is signed with your key and stands in the ledger. You see what it changes before you sign.',
+  first:
+    'A policy says which actions agents may propose, which run without a person, and who must approve the others: how many people, of which groups, with a reason. It is written in Cedar, a language made for this. The starter asks a person about everything that does more than read; change it to what you need.',
+  nothingYet: 'Nothing changes before you sign.',
+} as const;
 
 /** How a gateway is followed: in words, and as a mark. */
 export type Line = { words: string; tone: 'good' | 'bad' | 'busy' | 'none' };

@@ -10,7 +10,7 @@ use vidimus_protocol::envelope::{
     ActType, AgentItem, SessionItem, Verdict, VerdictItem, token_hash,
 };
 use vidimus_protocol::id::{AgentId, ExecutorId};
-use vidimus_protocol::state::Route as KeyRoute;
+use vidimus_protocol::state::{ActionState, Route as KeyRoute};
 use vidimus_protocol::{Blob, Digest, Time};
 
 use super::setup::{KEY_FILE, SESSION_S};
@@ -134,6 +134,9 @@ impl Core {
         if let Some(problem) = self.blocked(state) {
             return Err(problem);
         }
+        if choice == VerdictChoice::Approve {
+            self.may_approve(base, state, reason)?;
+        }
         if reason.len() > MAX_TEXT {
             return Err(Problem::new(
                 "reason_too_long",
@@ -186,6 +189,21 @@ impl Core {
             VerdictChoice::Deny => format!("deny: {title}"),
         };
         self.act(purpose, draft, After::Nothing, &words, front)
+    }
+
+    /// What the policy asks of an approval is asked for before any key.
+    fn may_approve(&self, base: &Base, action: &ActionState, reason: &str) -> Result<(), Problem> {
+        if let Some(problem) = self.approve_blocked(base, action) {
+            return Err(problem);
+        }
+        if action.evaluation.reason_required && reason.trim().is_empty() {
+            return Err(Problem::new(
+                "reason_missing",
+                "The policy wants a reason with each approval of it.",
+                "Write down why you approve it.",
+            ));
+        }
+        Ok(())
     }
 
     /// Whether anything can be signed but a sign-in.

@@ -66,6 +66,12 @@ impl Core {
             | Command::RevokeAgent { .. }
             | Command::PauseAgent { .. }
             | Command::ResumeAgent { .. }) => self.state(command, front),
+            Command::Policy => self.policy(),
+            Command::PolicyStart => self.policy_start(),
+            Command::CheckPolicy { files } => return self.check_policy(files, reply),
+            Command::PreviewPolicy { files } => self.preview_policy(files),
+            Command::ChangePolicy { files } => self.change_policy(files, front),
+            Command::AgreePolicy { digest } => self.agree_policy(&digest, front),
             Command::CancelCeremony => self.cancel_ceremony(),
             Command::ReopenCeremony => self.reopen_ceremony(),
             Command::OpenAction { action } => return self.open_action(&action, front, reply),

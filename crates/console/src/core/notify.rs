@@ -4,6 +4,7 @@ use vidimus_protocol::action::ActionKind;
 use vidimus_protocol::id::ActionId;
 use vidimus_protocol::state::Life;
 
+use super::approving::ByPolicy;
 use super::{Core, now};
 use crate::hooks::{About, NotificationRequest, Offers, Urgency};
 use crate::inbox::agent_name;
@@ -44,7 +45,7 @@ impl Core {
                 continue;
             }
             // Whoever cannot decide it is not called for it.
-            if !self.waits_for_us(action) {
+            if !self.waits_for_us(action) || self.by_policy(base, action) == ByPolicy::NotKnown {
                 continue;
             }
             let left_ms = action.expires_at.unix_ms().saturating_sub(now().unix_ms());

@@ -1,5 +1,6 @@
 //! Opening and closing: mirror, gateway, keyring, session.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -66,6 +67,8 @@ impl Core {
             recent: VecDeque::new(),
             routes: HashMap::new(),
             fetching: HashSet::new(),
+            policies: RefCell::default(),
+            given: RefCell::default(),
         })
     }
 

@@ -5,12 +5,13 @@ use std::time::Instant;
 use vidimus_ledger::part;
 use vidimus_protocol::Violation;
 use vidimus_protocol::action::{Action, CONTEXT_TYPE, Context, PAYLOAD_TYPE};
-use vidimus_protocol::entry::Parsed;
+use vidimus_protocol::entry::{Decision, Parsed};
 use vidimus_protocol::envelope::{Seen, SeenPart};
 use vidimus_protocol::id::ActionId;
 use vidimus_protocol::state::{ActionState, Life};
 use vidimus_protocol::{Digest, Leaf};
 
+use super::approving::ByPolicy;
 use super::open::PART_PATIENCE;
 use super::{Answer, Base, Core, edits, now, pauses};
 use crate::act::sentence;
@@ -108,6 +109,7 @@ impl Core {
             base.state().action(&opened.action).is_some_and(|action| {
                 self.summary(base, action) != opened.shown.summary
                     || self.blocked(action) != opened.shown.blocked
+                    || self.approve_blocked(base, action) != opened.shown.approve_blocked
             })
         })
     }
@@ -177,7 +179,7 @@ impl Core {
             render::claims(context.as_ref(), action.run.as_ref()),
             render::computed(&what, &known),
         );
-        let policy = render::policy(&action.evaluation);
+        let policy = self.policy_facts(base, action);
         let view = ReviewView {
             summary: self.summary(base, action),
             marks: render::marks(&shown, &[&claims, &computed, &policy])
@@ -198,6 +200,12 @@ impl Core {
             digest: digest.to_string(),
             entry: action.proposal.index,
             blocked: self.blocked(action),
+            approve_blocked: self.approve_blocked(base, action),
+            reason_required: action.evaluation.reason_required,
+            released: action.evaluation.decision == Decision::Release,
+            still_needed: (action.life() == Life::Pending)
+                .then(|| base.still_needed(action))
+                .flatten(),
             on_expiry: render::on_expiry(action.expires_at, action.evaluation.quorum),
             approved_by: self.approved_by(base, action),
             quorum: u32::try_from(action.evaluation.quorum).unwrap_or(u32::MAX),
@@ -266,11 +274,13 @@ impl Core {
         verdicts.any(|given| Some(given.reviewer) == self.reviewer())
     }
 
-    /// Whether it is this reviewer's verdict that is wanted.
+    /// Whether it is this reviewer's verdict that is wanted: one whom the policy
+    /// does not let approve it may deny it, but is not called for that.
     pub(super) fn waits_for_us(&self, action: &ActionState) -> bool {
         action.life() == Life::Pending
             && self.not_ours_to_decide(action).is_none()
             && !self.have_decided(action)
+            && (self.base()).is_ok_and(|base| self.by_policy(base, action) != ByPolicy::MayNot)
     }
 
     /// Why this reviewer never decides it, if so: by their role, or since the
@@ -399,9 +409,9 @@ impl Base {
     }
 }
 
-const NOT_HERE: &str = "not_here_yet";
+pub(super) const NOT_HERE: &str = "not_here_yet";
 
-fn not_here() -> Problem {
+pub(super) fn not_here() -> Problem {
     Problem::new(
         NOT_HERE,
         "Its content has not arrived on this computer.",
@@ -409,7 +419,7 @@ fn not_here() -> Problem {
     )
 }
 
-fn unreadable(name: &str, why: impl std::fmt::Display) -> Problem {
+pub(super) fn unreadable(name: &str, why: impl std::fmt::Display) -> Problem {
     Problem::new(
         "unreadable",
         format!("Its {name} cannot be shown: {}", sentence(&why.to_string())),

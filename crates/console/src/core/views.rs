@@ -9,8 +9,8 @@ use crate::board::{FrontId, Published, Sent};
 use crate::inbox::{self, Hints, reviewer_name};
 use crate::safe_text;
 use crate::view::{
-    ActionSummary, AgentView, CeremonyView, CheckpointView, Colour, ConsoleView, Event, Front,
-    GatewayView, Phase, ReviewerView, Route,
+    ActionSummary, AgentView, CeremonyPurpose, CeremonyView, CheckpointView, Colour, ConsoleView,
+    Event, Front, GatewayView, Phase, ReviewerView, Route,
 };
 
 /// Most rows of the recent list.
@@ -49,7 +49,7 @@ impl Core {
             gateway: self.gateway_view(),
             reviewer: base.and_then(|base| self.reviewer_view(base)),
             ceremony: self.ceremony.as_ref().map(|ceremony| CeremonyView {
-                purpose: ceremony.purpose.clone(),
+                purpose: self.purpose(&ceremony.purpose),
                 route: route_view(ceremony.route),
                 url: ceremony.url.clone(),
                 code: ceremony.code.clone(),
@@ -58,6 +58,8 @@ impl Core {
             inbox: base.map_or_else(Vec::new, |base| self.pending(base, true)),
             waits_for_others: base.map_or_else(Vec::new, |base| self.pending(base, false)),
             claims: base.map_or(0, |base| self.claims_for_us(base)),
+            policies: base.map_or(0, |base| self.policies_for_us(base)),
+            policies_missing: base.map_or(0, |base| self.policies_missing(base)),
             recent: base.map_or_else(Vec::new, |base| self.recent(base)),
             agents: base.map_or_else(Vec::new, |base| self.agents(base)),
             try_command: base.and_then(|base| self.try_command(base)),
@@ -66,6 +68,18 @@ impl Core {
             verification: self.verification.clone(),
             desktop: self.desktop.clone(),
         })
+    }
+
+    /// What is signed; of a policy, with what came of it.
+    fn purpose(&self, purpose: &CeremonyPurpose) -> CeremonyPurpose {
+        match purpose {
+            CeremonyPurpose::Policy { words, digest, .. } => CeremonyPurpose::Policy {
+                words: words.clone(),
+                digest: digest.clone(),
+                standing: self.policy_standing(digest),
+            },
+            other => other.clone(),
+        }
     }
 
     pub(super) fn phase(&self) -> Phase {

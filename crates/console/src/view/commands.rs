@@ -5,8 +5,9 @@ use ts_rs::TS;
 
 use super::{
     Colour, ConsoleView, DeliveriesView, Difference, EntryView, FailsRuleView, FieldView,
-    FilledView, HistoryPage, JoiningRead, JoiningView, ModelView, PeopleView, ReviewView,
-    RevocationWhy, RoleView, Route, RulesView, SessionRow, VerdictChoice,
+    FilledView, HistoryPage, JoiningRead, JoiningView, ModelView, PeopleView, PolicyCheckView,
+    PolicyFileText, PolicyPreviewView, PolicyStartView, PolicyView, ReviewView, RevocationWhy,
+    RoleView, Route, RulesView, SessionRow, VerdictChoice,
 };
 
 /// What a front may ask the console to do.
@@ -130,6 +131,30 @@ pub enum Command {
     ChangeRules {
         /// The rules.
         rules: RulesView,
+    },
+    /// The policy in force, and what waits.
+    Policy,
+    /// Something to begin a policy with.
+    PolicyStart,
+    /// What is wrong with these files, or what they say. Changes nothing.
+    CheckPolicy {
+        /// The files.
+        files: Vec<PolicyFileText>,
+    },
+    /// What these files would change. Changes nothing.
+    PreviewPolicy {
+        /// The files.
+        files: Vec<PolicyFileText>,
+    },
+    /// Ask for the key to put these files in the place of the policy in force.
+    ChangePolicy {
+        /// The files.
+        files: Vec<PolicyFileText>,
+    },
+    /// Ask for the key to agree to a policy that waits.
+    AgreePolicy {
+        /// What its signatures cover.
+        digest: String,
     },
     /// End what an agent may do.
     RevokeAgent {
@@ -310,6 +335,14 @@ pub enum Reply {
     Models(Vec<ModelView>),
     /// To `TryRules`: the keys that would not count.
     FailsRules(Vec<FailsRuleView>),
+    /// To `Policy`.
+    Policy(Box<PolicyView>),
+    /// To `PolicyStart`.
+    PolicyStart(Box<PolicyStartView>),
+    /// To `CheckPolicy`.
+    PolicyChecked(PolicyCheckView),
+    /// To `PreviewPolicy`.
+    PolicyPreview(Box<PolicyPreviewView>),
     /// To `Follow` and `FollowNew`: the gateway's id.
     Followed {
         /// Id of the gateway.

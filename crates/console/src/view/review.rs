@@ -40,6 +40,14 @@ pub struct ReviewView {
     pub entry: u64,
     /// Why it cannot be decided here now, if so.
     pub blocked: Option<Problem>,
+    /// Why it cannot be approved here now, though it can be denied, if so.
+    pub approve_blocked: Option<Problem>,
+    /// Whether an approval must say why.
+    pub reason_required: bool,
+    /// Whether the policy released it: nobody was asked.
+    pub released: bool,
+    /// What is still needed beside who approved; `None` when nothing is.
+    pub still_needed: Option<String>,
     /// What happens if nobody decides.
     pub on_expiry: String,
     /// Who has approved it so far, with a key that counts.

@@ -1,6 +1,7 @@
 //! A team: a gateway elsewhere, two people, a console each.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod policy;
 mod seats;
 #[path = "../support/mod.rs"]
 mod support;

@@ -7,6 +7,7 @@ it('reads back what it writes, for any gateway', () => {
   const places: Place[] = [
     INBOX,
     { is: 'people' },
+    { is: 'policy' },
     { is: 'history', action: null },
     { is: 'history', action: 'act_01' },
     { is: 'action', action: 'act/with # and ?' },

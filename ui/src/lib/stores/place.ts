@@ -8,6 +8,7 @@ export type Place =
   | { is: 'inbox' }
   | { is: 'history'; action: string | null }
   | { is: 'people' }
+  | { is: 'policy' }
   | { is: 'action'; action: string };
 
 /** A place and the gateway it belongs to. */
@@ -36,7 +37,7 @@ function parsePlace(path: string): Place {
   const [head, ...rest] = path.split('/');
   const tail = decode(rest.join('/'));
   if (head === 'history') return { is: 'history', action: tail === '' ? null : tail };
-  if (head === 'people') return { is: 'people' };
+  if (head === 'people' || head === 'policy') return { is: head };
   if (head === 'action' && tail !== '') return { is: 'action', action: tail };
   return { is: 'inbox' };
 }
@@ -45,6 +46,7 @@ function formatPlace(place: Place): string {
   switch (place.is) {
     case 'inbox':
     case 'people':
+    case 'policy':
       return place.is;
     case 'history':
       return place.action === null ? 'history' : `history/${encodeURIComponent(place.action)}`;

@@ -4,7 +4,7 @@ import type { SafeText } from "./SafeText";
 /**
  * Where an action stands.
  */
-export type ActionStatus = { "is": "pending" } | { "is": "approved" } | { "is": "permit_lapsed" } | { "is": "running" } | { "is": "completed", 
+export type ActionStatus = { "is": "pending" } | { "is": "released" } | { "is": "approved" } | { "is": "permit_lapsed" } | { "is": "running" } | { "is": "completed", 
 /**
  * Exit code of the program, when it exited.
  */

@@ -49,6 +49,14 @@ waitsForOthers: Array<ActionSummary>,
  */
 claims: number, 
 /**
+ * How many policies wait for this administrator to agree.
+ */
+policies: number, 
+/**
+ * Policies, in force or waiting, whose text is on its way to this computer.
+ */
+policiesMissing: number, 
+/**
  * The newest actions that are no longer waiting, newest first, at most 20.
  */
 recent: Array<ActionSummary>, 

@@ -10,13 +10,17 @@ import type { JoiningRead } from "./JoiningRead";
 import type { JoiningView } from "./JoiningView";
 import type { ModelView } from "./ModelView";
 import type { PeopleView } from "./PeopleView";
+import type { PolicyCheckView } from "./PolicyCheckView";
+import type { PolicyPreviewView } from "./PolicyPreviewView";
+import type { PolicyStartView } from "./PolicyStartView";
+import type { PolicyView } from "./PolicyView";
 import type { ReviewView } from "./ReviewView";
 import type { SessionRow } from "./SessionRow";
 
 /**
  * The answer to a [`Command`].
  */
-export type Reply = { "is": "accepted" } | { "is": "view", "value": ConsoleView } | { "is": "review", "value": ReviewView } | { "is": "deliveries", "value": DeliveriesView } | { "is": "edit_fields", "value": Array<FieldView> } | { "is": "edit_preview", "value": Array<Difference> } | { "is": "history", "value": HistoryPage } | { "is": "entry", "value": EntryView } | { "is": "people", "value": PeopleView } | { "is": "sessions", "value": Array<SessionRow> } | { "is": "joining", "value": JoiningView } | { "is": "joining_read", "value": JoiningRead } | { "is": "models", "value": Array<ModelView> } | { "is": "fails_rules", "value": Array<FailsRuleView> } | { "is": "followed", "value": { 
+export type Reply = { "is": "accepted" } | { "is": "view", "value": ConsoleView } | { "is": "review", "value": ReviewView } | { "is": "deliveries", "value": DeliveriesView } | { "is": "edit_fields", "value": Array<FieldView> } | { "is": "edit_preview", "value": Array<Difference> } | { "is": "history", "value": HistoryPage } | { "is": "entry", "value": EntryView } | { "is": "people", "value": PeopleView } | { "is": "sessions", "value": Array<SessionRow> } | { "is": "joining", "value": JoiningView } | { "is": "joining_read", "value": JoiningRead } | { "is": "models", "value": Array<ModelView> } | { "is": "fails_rules", "value": Array<FailsRuleView> } | { "is": "policy", "value": PolicyView } | { "is": "policy_start", "value": PolicyStartView } | { "is": "policy_checked", "value": PolicyCheckView } | { "is": "policy_preview", "value": PolicyPreviewView } | { "is": "followed", "value": { 
 /**
  * Id of the gateway.
  */

@@ -78,6 +78,22 @@ entry: number,
  */
 blocked: Problem | null, 
 /**
+ * Why it cannot be approved here now, though it can be denied, if so.
+ */
+approveBlocked: Problem | null, 
+/**
+ * Whether an approval must say why.
+ */
+reasonRequired: boolean, 
+/**
+ * Whether the policy released it: nobody was asked.
+ */
+released: boolean, 
+/**
+ * What is still needed beside who approved; `None` when nothing is.
+ */
+stillNeeded: string | null, 
+/**
  * What happens if nobody decides.
  */
 onExpiry: string, 

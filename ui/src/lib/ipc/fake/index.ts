@@ -2,13 +2,14 @@
 // production build: `__FAKE__` is false there and this module falls away.
 
 import { LOCAL, ProblemError, type Backend, type Line } from '../backend';
-import type { CeremonyPurpose, Command, ConsoleView, Event, Reply, Route, Told } from '../types';
+import type { CeremonyPurpose, Command, ConsoleView, Event, PolicyView, Reply, Route, Told } from '../types';
 import { formatAddress, type Place } from '../../stores/place';
 import { followedView } from './gateways';
 import { FAKE_CONSOLE_MARKER } from './marker';
 import { edited, entry, fields, lockedView, problem } from './parts';
 import type { Scenario } from './scenario';
 import { scenarios } from './scenarios';
+import { checked, policy, previewed, signedPolicy, start } from './policies';
 import { failing, joining, joiningRead, MODELS, people, sessions, signedBy } from './teams';
 
 const PAGE_ROWS = 25;
@@ -86,6 +87,13 @@ export class FakeBackend implements Backend {
     this.change({ gateway: { ...world.view.gateway, checkpoint: { ...checkpoint, size: checkpoint.size + 1 } } }, gateway);
   }
 
+  /** The policy is another one by now. */
+  policied(change: Partial<PolicyView>, gateway: string = this.#first): void {
+    const world = this.#world(gateway);
+    world.policy = { ...(world.policy ?? policy()), ...change };
+    this.logged({}, gateway);
+  }
+
   line(line: Line): void {
     this.#onLine(line);
   }
@@ -141,6 +149,18 @@ export class FakeBackend implements Backend {
       }
       case 'people':
         return { is: 'people', value: (world.people ??= people({ team: view.gateway.team })) };
+      case 'policy':
+        return { is: 'policy', value: (world.policy ??= policy()) };
+      case 'policy_start':
+        return { is: 'policy_start', value: start() };
+      case 'check_policy':
+        return { is: 'policy_checked', value: checked(command.files) };
+      case 'preview_policy':
+        return { is: 'policy_preview', value: previewed() };
+      case 'change_policy':
+      case 'agree_policy':
+        this.#begin(gateway, signedPolicy(command.do === 'agree_policy'), 'browser');
+        break;
       case 'sessions':
         return { is: 'sessions', value: (world.sessions ??= sessions()) };
       case 'end_session':
@@ -244,7 +264,7 @@ export class FakeBackend implements Backend {
 function startsAt(scenario: Scenario, world: Scenario): Place | null {
   const opened = world.reviews[0]?.summary.id;
   if (scenario.at === 'history') return { is: 'history', action: null };
-  if (scenario.at === 'people') return { is: 'people' };
+  if (scenario.at === 'people' || scenario.at === 'policy') return { is: scenario.at };
   if (scenario.at === 'action' && opened !== undefined) return { is: 'action', action: opened };
   return scenario.current === undefined ? null : { is: 'inbox' };
 }

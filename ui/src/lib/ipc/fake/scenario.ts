@@ -1,6 +1,6 @@
 // What a situation is made of, and the usual one.
 
-import type { ConsoleView, DeliveriesView, HistoryRow, PeopleView, ReviewView, SessionRow, VerdictChoice } from '../types';
+import type { ConsoleView, DeliveriesView, HistoryRow, PeopleView, PolicyView, ReviewView, SessionRow, VerdictChoice } from '../types';
 import { action, MINUTE, review, rows, STATUSES, text, view } from './parts';
 
 export interface Scenario {
@@ -8,7 +8,7 @@ export interface Scenario {
   reviews: ReviewView[];
   history: HistoryRow[];
   /** Where the page starts. */
-  at?: 'history' | 'action' | 'people';
+  at?: 'history' | 'action' | 'people' | 'policy';
   /** A notification was clicked. */
   show?: { action: string; confirm: VerdictChoice | null };
   /** The settings are open. */
@@ -20,6 +20,7 @@ export interface Scenario {
   /** Who was told about the opened action. */
   deliveries?: DeliveriesView;
   people?: PeopleView;
+  policy?: PolicyView;
   sessions?: SessionRow[];
   /** The other gateways that are followed. */
   others?: Scenario[];

@@ -5,6 +5,7 @@ import type { ConsoleView, DeliveryView, WhatView } from '../types';
 import { gatewayScenarios } from './gateways';
 import { action, ADA, agent, command, desktop, digest, edited, fact, lockedView, mark, MINUTE, note, pause, problem, review, rows, text, view } from './parts';
 import { base, reviewed, signedInInbox, type Scenario } from './scenario';
+import { policyScenarios } from './policies';
 import { teamScenarios } from './teams';
 
 /** A command as what is shown. */
@@ -507,5 +508,6 @@ export const scenarios: Record<string, () => Scenario> = {
   upgrade: () => base({ view: { ...signedInInbox(), phase: { is: 'upgrade_needed', entry: 38 } } }),
   offline: () => base({ view: { ...signedInInbox(), gateway: offline() } }),
   ...gatewayScenarios,
+  ...policyScenarios,
   ...teamScenarios,
 };
