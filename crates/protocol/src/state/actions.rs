@@ -385,7 +385,11 @@ impl State {
         Ok(if action.vetoed() {
             Some(Effect::Resolve(item.action, Resolution::Denied))
         } else if self.has_quorum(action, leaf.time) {
-            Some(Effect::Resolve(item.action, Resolution::Approved))
+            let resolution = match action.evaluation.decision {
+                Decision::Release => Resolution::Released,
+                Decision::Ask | Decision::Refuse => Resolution::Approved,
+            };
+            Some(Effect::Resolve(item.action, resolution))
         } else {
             None
         })
@@ -518,13 +522,15 @@ impl State {
                 if denied || !self.has_quorum(action, leaf.time) {
                     return Err(Violation::NoQuorum);
                 }
-                (Actor::Gateway, !expired)
+                // Where nobody is asked nobody approves, whatever was said.
+                let asked = action.evaluation.decision == Decision::Ask;
+                (Actor::Gateway, asked && !expired)
             }
             Resolution::Released => {
                 self.working_agent(&action.agent)?;
                 self.unstopped(action)?;
                 let released = action.evaluation.decision == Decision::Release;
-                (Actor::Gateway, released && !expired)
+                (Actor::Gateway, released && !denied && !expired)
             }
             Resolution::Denied => (Actor::Gateway, denied),
             Resolution::Expired => (Actor::Gateway, expired),
