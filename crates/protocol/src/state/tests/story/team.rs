@@ -93,6 +93,11 @@ pub(crate) fn cleo() -> Person {
     person(12, "Cleo", "key of Cleo")
 }
 
+/// A fourth.
+pub(crate) fn dan() -> Person {
+    person(13, "Dan", "key of Dan")
+}
+
 /// What proves the model of Ada's key, the only one that has one.
 pub(super) const ANCHOR: &[u8] = b"certificate";
 

@@ -1,0 +1,193 @@
+//! What is promised of every step, told from the world before and after it.
+//!
+//! Written without the model's rules, so that a rule that is missing there is
+//! missed here.
+
+use super::rules::{Flaw, Rules};
+use super::world::{
+    Action, Answer, Asked, End, Group, Key, Scene, Scope, Step, WAIT, Who, World, groups,
+};
+
+/// What a broken promise is called.
+pub(super) type Broken = &'static str;
+
+pub(super) const NO_QUORUM: Broken = "approved or used without the people that are demanded";
+pub(super) const UNASKED: Broken = "approved where nobody was asked, or released where people were";
+pub(super) const VETOED: Broken = "approved, released or used after a veto";
+pub(super) const LATE: Broken = "decided or approved after it expired";
+pub(super) const TWICE: Broken = "redeemed twice";
+pub(super) const BEYOND: Broken = "redeemed past its permit or its approval";
+pub(super) const LOST: Broken = "a verdict is lost";
+pub(super) const UNCOUNTED: Broken = "an approval that counts is not counted";
+pub(super) const FOREIGN: Broken = "decided by somebody who may not";
+pub(super) const STOPPED: Broken = "a pause met it and it runs, or the pause is forgotten";
+pub(super) const ENDED: Broken = "used for an agent that does not work";
+pub(super) const REVIVED: Broken = "changed after its end";
+pub(super) const STUCK: Broken = "waits for ever";
+pub(super) const UNEXPLAINED: Broken = "can still run, and nothing says why";
+
+/// Checks one step.
+pub(super) fn kept(scene: &Scene, before: &World, step: Step, after: &World) -> Result<(), Broken> {
+    let holds = |kept: bool, broken| if kept { Ok(()) } else { Err(broken) };
+    for (number, old) in before.actions.iter().enumerate() {
+        let new = after.actions.get(number).ok_or(REVIVED)?;
+        holds(keeps_verdicts(old, new), LOST)?;
+        holds(!old.met || new.met, STOPPED)?;
+        let over = old.end.is_some_and(|end| !end.runs()) || old.completed;
+        let same = Action {
+            met: old.met,
+            ..new.clone()
+        } == *old;
+        holds(!over || same, REVIVED)?;
+        if new.end != old.end && new.end.is_some_and(End::runs) {
+            let asked = scene.asked.answer == Answer::Ask;
+            holds(asked == (new.end == Some(End::Approved)), UNASKED)?;
+            holds(before.now < old.proposed_at + WAIT, LATE)?;
+            may_run_now(scene, before, old)?;
+        }
+        if new.redeemed > old.redeemed {
+            holds(new.redeemed == 1, TWICE)?;
+            let in_time = old.permit.is_some_and(|end| before.now < end);
+            holds(in_time && before.now < old.use_before, BEYOND)?;
+            may_run_now(scene, before, old)?;
+        }
+        if let Step::Pause(_, Scope::Agent | Scope::Run) = step {
+            holds(new.met, STOPPED)?;
+        }
+    }
+    if let Step::Decide { action, key, .. } = step {
+        let (old, new) = (&before.actions[action], &after.actions[action]);
+        let stranger = key.of() == Who::Ada || old.editors.contains(&key.of());
+        holds(!stranger && is_heard(before, key), FOREIGN)?;
+        holds(before.now < old.proposed_at + WAIT, LATE)?;
+        holds(new.verdicts.len() == old.verdicts.len() + 1, LOST)?;
+    }
+    Ok(())
+}
+
+/// What must be so when an action is approved, released or used.
+fn may_run_now(scene: &Scene, world: &World, known: &Action) -> Result<(), Broken> {
+    let works = !world.agent_ended && world.here(Who::Ada);
+    if denials(known) >= scene.asked.veto {
+        Err(VETOED)
+    } else if known.met {
+        Err(STOPPED)
+    } else if !works {
+        Err(ENDED)
+    } else if !is_demanded(&scene.asked, world, known) {
+        Err(NO_QUORUM)
+    } else {
+        Ok(())
+    }
+}
+
+fn keeps_verdicts(old: &Action, new: &Action) -> bool {
+    let count = |of: &Action, given| of.verdicts.iter().filter(|one| **one == given).count();
+    let mut given = old.verdicts.iter();
+    given.all(|given| count(new, *given) >= count(old, *given))
+}
+
+fn denials(known: &Action) -> usize {
+    let deny = |who| {
+        known
+            .verdicts
+            .iter()
+            .any(|(key, yes)| key.of() == who && !yes)
+    };
+    PEOPLE.into_iter().filter(|who| deny(*who)).count()
+}
+
+/// Whether what this key says of an action counts now.
+fn is_heard(world: &World, key: Key) -> bool {
+    world.counts(key) && world.reviews(key.of())
+}
+
+const PEOPLE: [Who; 4] = [Who::Ada, Who::Ben, Who::Cleo, Who::Dan];
+
+/// Whether as many people as are demanded approve it now: by trying every two
+/// sets of them that have nobody in common.
+fn is_demanded(asked: &Asked, world: &World, known: &Action) -> bool {
+    if asked.answer != Answer::Ask {
+        return asked.answer == Answer::Release;
+    }
+    let approves = |who: &Who| {
+        let mut given = known.verdicts.iter();
+        given.any(|(key, yes)| *yes && key.of() == *who && is_heard(world, *key))
+    };
+    let people: Vec<Who> = PEOPLE.into_iter().filter(approves).collect();
+    let all_in = |set: u8, group: Group, wanted: usize| {
+        let chosen = people
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| set >> at & 1 == 1);
+        let mut chosen = chosen.map(|(_, who)| *who);
+        let is_in = |who: Who| groups(who, world.record(who)).contains(&group);
+        set.count_ones() as usize == wanted && chosen.all(is_in)
+    };
+    let sets = 0..1_u8 << people.len();
+    let assigned = sets.clone().any(|one| {
+        let mut others = sets.clone();
+        all_in(one, Group::Security, asked.security)
+            && others.any(|other| one & other == 0 && all_in(other, Group::Sre, asked.sre))
+    });
+    people.len() >= asked.quorum && assigned
+}
+
+/// Whether an action can still run, for all that its history says. What can be
+/// redeemed later must be explained by this now.
+pub(super) fn may_still_run(scene: &Scene, world: &World, known: &Action) -> bool {
+    let works = !world.agent_ended && world.here(Who::Ada);
+    let vetoed = denials(known) >= scene.asked.veto;
+    let in_time = match known.end {
+        None => world.now < known.proposed_at + WAIT && !known.edited,
+        Some(end) => end.runs() && world.now < known.use_before,
+    };
+    let refused = scene.asked.answer == Answer::Refuse;
+    works && in_time && !vetoed && !known.met && known.redeemed == 0 && !refused
+}
+
+/// Whether each action has come to an end. An edit whose successor is missing
+/// is excused: the gateway writes both in one commit.
+pub(super) fn is_at_rest(world: &World) -> bool {
+    let mut actions = world.actions.iter().enumerate();
+    actions.all(|(number, known)| {
+        let half_done = known.edited && world.actions.len() == number + 1;
+        half_done || world.is_over(known)
+    })
+}
+
+/// Which promise catches each flaw, and in which scene.
+pub(super) const CAUGHT: [(Flaw, &str, Broken); 20] = [
+    (Flaw::GroupsUnread, "sre", NO_QUORUM),
+    (Flaw::OneForTwoGroups, "two groups", NO_QUORUM),
+    (Flaw::KeysAreCounted, "two people", NO_QUORUM),
+    (Flaw::VetoSkipped, "two people", VETOED),
+    (Flaw::VetoSkippedAtRelease, "released", VETOED),
+    (Flaw::ApprovedUnasked, "released", UNASKED),
+    (Flaw::ApprovedLate, "one person", LATE),
+    (Flaw::DecidedLate, "one person", LATE),
+    (Flaw::NotCountedAnew, "one person", NO_QUORUM),
+    (Flaw::RedeemedTwice, "one person", TWICE),
+    (Flaw::RedeemedLate, "one person", BEYOND),
+    (Flaw::PermitBeyond, "one person", BEYOND),
+    (Flaw::RoleUnread, "one person", NO_QUORUM),
+    (Flaw::VerdictLost, "one person", LOST),
+    (Flaw::AllKeysRevoked, "one person", UNCOUNTED),
+    (Flaw::PauseForgotten, "one person", STOPPED),
+    (Flaw::EndedAgentRuns, "one person", ENDED),
+    (Flaw::EditorDecides, "an edit", FOREIGN),
+    (Flaw::OwnerDecides, "one person", FOREIGN),
+    (Flaw::NeverExpires, "one person", STUCK),
+];
+
+/// Whether an approval counts for as long as its key and its person's role do.
+pub(super) fn all_count(rules: &Rules<'_>, world: &World) -> Result<(), Broken> {
+    let overlooks = |known: &Action| {
+        let demanded = is_demanded(&rules.scene.asked, world, known);
+        demanded && !rules.has_quorum(world, known)
+    };
+    if world.actions.iter().any(overlooks) {
+        return Err(UNCOUNTED);
+    }
+    Ok(())
+}

@@ -1,0 +1,434 @@
+//! The model's rules: docs/spec/lifecycle.md in the model's words.
+//!
+//! Written from the page and not from the reducer. A [`Flaw`] leaves one rule
+//! out, so that a test sees that its absence is noticed.
+
+use super::world::{
+    Action, Answer, Asked, End, Group, Key, PERMIT, Record, SEPARATE, Scene, Scope, Step, USE,
+    WAIT, Who, World, groups,
+};
+
+/// A rule left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flaw {
+    /// Counts people whatever their groups.
+    GroupsUnread,
+    /// Lets one person stand for two groups.
+    OneForTwoGroups,
+    /// Counts keys in the place of people.
+    KeysAreCounted,
+    /// Approves what was vetoed.
+    VetoSkipped,
+    /// Releases what was vetoed.
+    VetoSkippedAtRelease,
+    /// Approves what nobody is asked about.
+    ApprovedUnasked,
+    /// Approves what has expired.
+    ApprovedLate,
+    /// Takes verdicts after the expiry.
+    DecidedLate,
+    /// Does not count anew when a permit is redeemed.
+    NotCountedAnew,
+    /// Leaves a permit in force that was redeemed.
+    RedeemedTwice,
+    /// Redeems a permit that has run out.
+    RedeemedLate,
+    /// Lets a permit outlive the approval.
+    PermitBeyond,
+    /// Keeps what was approved by who has lost the role.
+    RoleUnread,
+    /// Drops what a revoked key signed.
+    VerdictLost,
+    /// Counts nobody of whose keys one was revoked.
+    AllKeysRevoked,
+    /// Forgets with a pause what it met.
+    PauseForgotten,
+    /// Redeems for an agent that has ended.
+    EndedAgentRuns,
+    /// Lets who edited decide.
+    EditorDecides,
+    /// Lets the owner decide.
+    OwnerDecides,
+    /// Lets nothing expire.
+    NeverExpires,
+}
+
+/// What the log says must come next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Nothing,
+    Resolve(usize, End),
+    Permit(usize),
+    Withdraw,
+}
+
+/// The rules of a scene.
+#[derive(Clone, Copy)]
+pub(super) struct Rules<'a> {
+    pub(super) scene: &'a Scene,
+    pub(super) flaw: Option<Flaw>,
+}
+
+impl Rules<'_> {
+    fn lacks(&self, flaw: Flaw) -> bool {
+        self.flaw == Some(flaw)
+    }
+
+    /// The world after a step, or nothing when it is refused.
+    pub(super) fn step(&self, world: &World, step: Step) -> Option<(World, Next)> {
+        let mut after = world.clone();
+        let next = match step {
+            Step::Tick => {
+                after.now += 1;
+                Some(Next::Nothing)
+            }
+            Step::RevokeKey(_)
+            | Step::Change(..)
+            | Step::Remove(_)
+            | Step::EndAgent
+            | Step::DeviceBound(_)
+            | Step::Pause(..)
+            | Step::Resume(_) => self.disturb(&mut after, step),
+            _ => self.go_on(&mut after, step),
+        }?;
+        after.unrest = world.unrest.saturating_sub(step.is_unrest().into());
+        Some((after, next))
+    }
+
+    /// What concerns people, keys and the agent.
+    fn disturb(&self, world: &mut World, step: Step) -> Option<Next> {
+        let ada = world.counts(Key::Ada);
+        let allowed = match step {
+            Step::RevokeKey(key) => ada && !world.revoked[key as usize],
+            Step::Change(who, _) => ada && world.here(who),
+            Step::Remove(Who::Ada) => world.counts(Key::Cleo) && world.here(Who::Ada),
+            Step::Remove(who) => ada && world.here(who),
+            Step::EndAgent => ada && !world.agent_ended,
+            Step::DeviceBound(_) => ada,
+            Step::Pause(who, scope) => {
+                let again = world.pauses.contains(&(who, scope));
+                world.counts(who.key()) && !world.agent_ended && !again
+            }
+            Step::Resume(who) => {
+                // Ada owns the agent: she lifts her own pauses only.
+                let last = world.pauses.last();
+                let may = last.is_some_and(|(by, _)| *by == who || who != Who::Ada);
+                world.counts(who.key()) && may
+            }
+            _ => false,
+        };
+        if !allowed {
+            return None;
+        }
+        match step {
+            Step::RevokeKey(key) => {
+                world.revoked[key as usize] = true;
+                if self.lacks(Flaw::VerdictLost) {
+                    for action in &mut world.actions {
+                        action.verdicts.retain(|(signed, _)| *signed != key);
+                    }
+                }
+            }
+            Step::Change(who, record) => world.records[who as usize] = record,
+            Step::Remove(who) => world.records[who as usize] = Record::Left,
+            Step::EndAgent => world.agent_ended = true,
+            Step::DeviceBound(wanted) => world.device_bound = wanted,
+            Step::Pause(who, scope) => {
+                world.pauses.push((who, scope));
+                if scope != Scope::OtherRun {
+                    world
+                        .actions
+                        .iter_mut()
+                        .for_each(|action| action.met = true);
+                }
+                return Some(Next::Withdraw);
+            }
+            Step::Resume(_) => {
+                world.pauses.pop();
+                if self.lacks(Flaw::PauseForgotten) {
+                    world
+                        .actions
+                        .iter_mut()
+                        .for_each(|action| action.met = false);
+                }
+            }
+            _ => {}
+        }
+        Some(Next::Nothing)
+    }
+
+    /// What concerns one action.
+    fn go_on(&self, world: &mut World, step: Step) -> Option<Next> {
+        match step {
+            Step::Propose(number) => {
+                let is_new = number == world.actions.len();
+                (is_new && self.may_propose(world)).then(|| self.propose(world, number))
+            }
+            Step::Succeed(number) => {
+                let old = world.actions.get(number.checked_sub(1)?)?;
+                let waits = old.edited && old.end.is_none() && world.actions.len() == number;
+                if !waits || !self.may_propose(world) {
+                    return None;
+                }
+                Some(self.propose(world, number))
+            }
+            Step::Edit(number, key) => self.edit(world, number, key),
+            Step::Decide {
+                action,
+                key,
+                approves,
+                says_why,
+            } => {
+                let known = self.pending(world, action)?;
+                let may = self.may_decide(world, known, key)
+                    && (!approves || self.may_approve(world, key, says_why));
+                may.then(|| self.decide(world, action, key, approves))
+            }
+            Step::Resolve(number, end) => self.resolve(world, number, end),
+            Step::WithdrawStopped(number) => {
+                let known = self.pending(world, number)?;
+                if !known.met || self.vetoed(known) || expired(world, known) {
+                    return None;
+                }
+                world.actions[number].end = Some(End::Withdrawn);
+                Some(Next::Nothing)
+            }
+            Step::Issue(number) => self.issue(world, number),
+            Step::IssueBeyond(number) => {
+                let next = self.issue(world, number)?;
+                let known = &mut world.actions[number];
+                known.permit = Some(known.use_before + 1);
+                self.lacks(Flaw::PermitBeyond).then_some(next)
+            }
+            Step::Lapse(number) => {
+                let known = world.actions.get_mut(number)?;
+                known.permit.take_if(|end| world.now >= *end)?;
+                Some(Next::Nothing)
+            }
+            Step::Redeem(number) => self.redeem(world, number),
+            Step::Complete(number) => {
+                let known = world.actions.get_mut(number)?;
+                if known.redeemed == 0 || known.completed {
+                    return None;
+                }
+                known.completed = true;
+                Some(Next::Nothing)
+            }
+            // Only the last permit can be in force.
+            _ => None,
+        }
+    }
+
+    fn may_propose(&self, world: &World) -> bool {
+        let holds = |(_, scope): &(Who, Scope)| *scope != Scope::OtherRun;
+        world.agent_works() && !world.pauses.iter().any(holds)
+    }
+
+    fn propose(&self, world: &mut World, number: usize) -> Next {
+        let mut editors = Vec::new();
+        if let Some(old) = number.checked_sub(1).filter(|_| self.scene.edits) {
+            editors.clone_from(&world.actions[old].editors);
+        }
+        world.actions.push(Action {
+            proposed_at: world.now,
+            editors,
+            ..Action::default()
+        });
+        match self.scene.asked.answer {
+            Answer::Ask => Next::Nothing,
+            Answer::Refuse => Next::Resolve(number, End::Refused),
+            Answer::Release => Next::Resolve(number, End::Released),
+        }
+    }
+
+    fn pending<'w>(&self, world: &'w World, number: usize) -> Option<&'w Action> {
+        let known = world.actions.get(number)?;
+        (known.end.is_none() && !known.edited).then_some(known)
+    }
+
+    fn edit(&self, world: &mut World, number: usize, key: Key) -> Option<Next> {
+        let known = self.pending(world, number)?;
+        let who = key.of();
+        let may = world.counts(key) && world.reviews(who) && who != Who::Ada;
+        let open = world.agent_works() && !known.met && !expired(world, known);
+        if !may || !open || world.actions.len() > number + 1 {
+            return None;
+        }
+        let known = &mut world.actions[number];
+        known.edited = true;
+        // They are the successor's editors; this action is not decided any more.
+        known.editors.push(who);
+        Some(Next::Nothing)
+    }
+
+    fn may_decide(&self, world: &World, known: &Action, key: Key) -> bool {
+        let who = key.of();
+        let owns = who == Who::Ada && !self.lacks(Flaw::OwnerDecides);
+        let edited = known.editors.contains(&who) && !self.lacks(Flaw::EditorDecides);
+        let too_late = expired(world, known) && !self.lacks(Flaw::DecidedLate);
+        let decided = known.verdicts.iter().any(|(signed, approves)| {
+            let stands = !approves || world.counts(*signed) && world.reviews(who);
+            signed.of() == who && stands
+        });
+        world.counts(key)
+            && world.reviews(who)
+            && world.agent_works()
+            && !(known.met || owns || edited || too_late || decided)
+    }
+
+    fn may_approve(&self, world: &World, key: Key, says_why: bool) -> bool {
+        let author = matches!(key.of(), Who::Ada | Who::Cleo);
+        let separate = !author || world.now >= SEPARATE;
+        !self.scene.asked.careful || says_why && key != Key::Synced && separate
+    }
+
+    fn decide(&self, world: &mut World, number: usize, key: Key, approves: bool) -> Next {
+        let verdicts = &mut world.actions[number].verdicts;
+        let place = verdicts.partition_point(|(signed, _)| signed.of() <= key.of());
+        verdicts.insert(place, (key, approves));
+        let known = &world.actions[number];
+        match self.scene.asked.answer {
+            _ if self.vetoed(known) => Next::Resolve(number, End::Denied),
+            Answer::Release => Next::Resolve(number, End::Released),
+            Answer::Ask if self.has_quorum(world, known) => Next::Resolve(number, End::Approved),
+            Answer::Ask | Answer::Refuse => Next::Nothing,
+        }
+    }
+
+    fn resolve(&self, world: &mut World, number: usize, end: End) -> Option<Next> {
+        let known = match end {
+            End::Superseded => world.actions.get(number)?,
+            _ => self.pending(world, number)?,
+        };
+        let answer = self.scene.asked.answer;
+        let (vetoed, late) = (self.vetoed(known), expired(world, known));
+        let goes = world.agent_works() && !known.met && (!late || self.lacks(Flaw::ApprovedLate));
+        let founded = match end {
+            End::Approved => {
+                let asked = answer == Answer::Ask || self.lacks(Flaw::ApprovedUnasked);
+                let stopped = vetoed && !self.lacks(Flaw::VetoSkipped);
+                goes && asked && !stopped && self.has_quorum(world, known)
+            }
+            End::Released => {
+                let stopped = vetoed && !self.lacks(Flaw::VetoSkippedAtRelease);
+                goes && answer == Answer::Release && !stopped
+            }
+            End::Denied => vetoed,
+            End::Expired => late && !self.lacks(Flaw::NeverExpires),
+            End::Withdrawn => !vetoed && !late,
+            End::Refused => answer == Answer::Refuse,
+            End::Superseded => {
+                known.edited && known.end.is_none() && world.actions.len() > number + 1
+            }
+        };
+        if !founded {
+            return None;
+        }
+        let use_before = world.now + USE;
+        let known = &mut world.actions[number];
+        known.end = Some(end);
+        if !end.runs() {
+            return Some(Next::Nothing);
+        }
+        known.use_before = use_before;
+        Some(Next::Permit(number))
+    }
+
+    fn issue(&self, world: &mut World, number: usize) -> Option<Next> {
+        let known = world.actions.get(number)?;
+        let approved = known.end.is_some_and(End::runs);
+        let free = known.permit.is_none() && known.redeemed == 0;
+        let goes = world.agent_works() && !known.met && self.has_quorum(world, known);
+        let end = (world.now + PERMIT).min(known.use_before);
+        if !approved || !free || !goes || end <= world.now {
+            return None;
+        }
+        let known = &mut world.actions[number];
+        known.permits += 1;
+        known.permit = Some(end);
+        Some(Next::Nothing)
+    }
+
+    fn redeem(&self, world: &mut World, number: usize) -> Option<Next> {
+        let known = world.actions.get(number)?;
+        let end = known.permit?;
+        let lives = world.now < end || self.lacks(Flaw::RedeemedLate);
+        let works = world.agent_works() || self.lacks(Flaw::EndedAgentRuns);
+        let quorum = self.has_quorum(world, known) || self.lacks(Flaw::NotCountedAnew);
+        if !lives || !works || !quorum || known.met {
+            return None;
+        }
+        let known = &mut world.actions[number];
+        known.permit = known.permit.filter(|_| self.lacks(Flaw::RedeemedTwice));
+        known.redeemed += 1;
+        Some(Next::Nothing)
+    }
+
+    pub(super) fn vetoed(&self, known: &Action) -> bool {
+        let denials = known.verdicts.iter().filter(|(_, approves)| !approves);
+        denials.count() >= self.scene.asked.veto
+    }
+
+    /// Whose approvals count, each person once.
+    pub(super) fn approved_by(&self, world: &World, known: &Action) -> Vec<Who> {
+        let counts = |key: Key| {
+            let role = world.reviews(key.of()) || self.lacks(Flaw::RoleUnread);
+            let other = world.revoked[Key::Synced as usize] && key == Key::Ben;
+            world.counts(key) && role && !(other && self.lacks(Flaw::AllKeysRevoked))
+        };
+        let approvals = known.verdicts.iter().filter(|(_, approves)| *approves);
+        let people = approvals.filter(|(key, _)| counts(*key));
+        let mut people: Vec<Who> = people.map(|(key, _)| key.of()).collect();
+        if !self.lacks(Flaw::KeysAreCounted) {
+            people.dedup();
+        }
+        people
+    }
+
+    pub(super) fn has_quorum(&self, world: &World, known: &Action) -> bool {
+        let asked = &self.scene.asked;
+        match asked.answer {
+            Answer::Refuse => false,
+            Answer::Release => true,
+            Answer::Ask => {
+                let people = self.approved_by(world, known);
+                people.len() >= asked.quorum && self.groups_are_met(world, asked, &people)
+            }
+        }
+    }
+
+    /// Hall's condition: each set of groups has people enough for it.
+    fn groups_are_met(&self, world: &World, asked: &Asked, people: &[Who]) -> bool {
+        let of = |wanted: &[Group]| {
+            let is_in = |who: &&Who| {
+                let theirs = groups(**who, world.record(**who));
+                wanted.iter().any(|group| theirs.contains(group))
+            };
+            people.iter().filter(is_in).count()
+        };
+        let each = of(&[Group::Security]) >= asked.security && of(&[Group::Sre]) >= asked.sre;
+        let together = of(&[Group::Security, Group::Sre]) >= asked.security + asked.sre;
+        self.lacks(Flaw::GroupsUnread) || each && (together || self.lacks(Flaw::OneForTwoGroups))
+    }
+
+    /// What time makes due, the earliest deadline first: what expires, and what
+    /// has a permit that lapses.
+    pub(super) fn due(&self, world: &World) -> Vec<(usize, bool)> {
+        let mut due: Vec<(u8, usize, bool)> = Vec::new();
+        for (number, known) in world.actions.iter().enumerate() {
+            if self.pending(world, number).is_some() {
+                due.push((known.proposed_at + WAIT, number, true));
+            }
+            due.extend(known.permit.map(|end| (end, number, false)));
+        }
+        due.retain(|(at, ..)| *at <= world.now);
+        due.sort_unstable();
+        due.into_iter()
+            .map(|(_, number, expires)| (number, expires))
+            .collect()
+    }
+}
+
+fn expired(world: &World, known: &Action) -> bool {
+    world.now >= known.proposed_at + WAIT
+}
