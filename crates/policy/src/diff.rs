@@ -97,8 +97,8 @@ pub fn diff_tests(old: Option<&PolicyText>, new: &PolicyText) -> Vec<(String, Fi
 
 fn differences(before: &Rule, after: &Rule) -> Vec<Difference> {
     let why = |rule: &Rule| rule.why.clone().unwrap_or_else(|| "(nothing)".to_owned());
-    let rows: [(&str, fn(&Rule) -> String); 2] =
-        [("asked about", questions), ("does", Rule::words)];
+    type Row = (&'static str, fn(&Rule) -> String);
+    let rows: [Row; 2] = [("asked about", questions), ("does", Rule::words)];
     let mut found: Vec<Difference> = rows
         .into_iter()
         .map(|(what, of)| Difference::new(what, of(before), of(after)))

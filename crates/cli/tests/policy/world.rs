@@ -30,12 +30,20 @@ impl Run {
     #[track_caller]
     pub(crate) fn says(&self, code: i32, words: &[&str]) -> &Self {
         assert_eq!(self.code, code, "{}{}", self.out, self.err);
+        let said = [squeezed(&self.out), squeezed(&self.err)];
         for words in words {
-            let there = self.out.contains(words) || self.err.contains(words);
+            let words = squeezed(words);
+            let there = said.iter().any(|said| said.contains(&words));
             assert!(there, "`{words}` is not in:\n{}{}", self.out, self.err);
         }
         self
     }
+}
+
+/// How wide a column is hangs on what else stands in it.
+fn squeezed(text: &str) -> String {
+    let line = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 pub(crate) struct Files {
