@@ -67,10 +67,6 @@ pub(super) fn run(args: &ExplainArgs, path: &Path, id: ActionId) -> Result<u8, S
     };
     let told = Told {
         action,
-        again: set.as_ref().zip(inputs.as_ref()).map(|(set, inputs)| {
-            let again = set.evaluate(inputs);
-            again == action.evaluation
-        }),
         at: watch.ended.unwrap_or(state.last_time()),
         inputs,
         people: watch.people,
@@ -187,8 +183,6 @@ impl Watch {
 struct Told<'a> {
     action: &'a ActionState,
     agent: String,
-    /// Whether the same inputs lead to the same evaluation.
-    again: Option<bool>,
     /// When it was looked who may decide.
     at: Time,
     inputs: Option<Inputs>,
@@ -258,13 +252,6 @@ impl Told<'_> {
         });
         answer("");
         tell(self.set.as_ref(), self.evaluation());
-        answer(match self.again {
-            None => "",
-            Some(true) => "\nEvaluated again here: the same.",
-            Some(false) => {
-                "\nEvaluated again here: NOT the same. Another version of Vidimus may have evaluated it, or the gateway did not say what the policy says."
-            }
-        });
         self.print_decisions();
         if let Some(set) = &self.set {
             answer("");
@@ -325,7 +312,6 @@ impl Told<'_> {
         Document {
             action: self.action.id,
             agent: &self.agent,
-            evaluated_again: self.again,
             evaluation: self.evaluation(),
             exit_code: 0,
             missing: self.missing(),
@@ -359,7 +345,6 @@ impl Told<'_> {
 struct Document<'a> {
     action: ActionId,
     agent: &'a str,
-    evaluated_again: Option<bool>,
     evaluation: &'a Evaluation,
     exit_code: u8,
     missing: String,
