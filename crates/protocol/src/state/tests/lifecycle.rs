@@ -24,7 +24,7 @@ use promises::CAUGHT;
 use proptest::prelude::*;
 use rules::{Flaw, Rules};
 use tie::Tied;
-use world::{Answer, Asked, ONE, Scene, Step, World};
+use world::{Answer, Asked, End, Key, ONE, Scene, Step, World};
 
 const SCENE: Scene = Scene {
     name: "one person",
@@ -259,6 +259,38 @@ fn a_rule_left_out_is_not_what_the_reducer_does() {
         let failure = failure.map(|failure| failure.what).unwrap_or_default();
         assert!(failure.contains("the reducer"), "{flaw:?}: {failure}");
     }
+}
+
+/// Two changes are the deep test's; this way there is known.
+#[test]
+fn a_person_whose_two_keys_approved_is_one_person() {
+    let scene = &Scene {
+        unrest: 2,
+        ..named("two people")
+    };
+    let rules = Rules { scene, flaw: None };
+    let approve = |key| Step::Decide {
+        action: 0,
+        key,
+        approves: true,
+        says_why: true,
+    };
+    let way = [
+        Step::Propose(0),
+        approve(Key::Synced),
+        Step::DeviceBound(true),
+        approve(Key::Ben),
+        Step::DeviceBound(false),
+    ];
+    let (mut world, mut tied) = (World::first(scene), Tied::first(scene));
+    for step in way {
+        let (after, next) = rules.step(&world, step).expect("allowed");
+        tied = tied.take(step, &after, next, &rules).expect("the same");
+        world = after;
+    }
+    let approved = Step::Resolve(0, End::Approved);
+    assert!(rules.step(&world, approved).is_none());
+    tied.refuse(&[approved]).expect("refused");
 }
 
 proptest! {
