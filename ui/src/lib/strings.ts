@@ -201,6 +201,7 @@ export const ruleChangeWords: Record<'comes' | 'goes' | 'changes', { label: stri
 export const policyWords = {
   about: 'What agents may do, what runs without a person, and who must approve the rest.',
   notAdministrator: 'Only administrators change the policy. You can read it.',
+  unreadable: 'What is in force cannot be read here, so nothing can be compared with it.',
   change: 'A change is signed with your key and stands in the ledger. You see what it changes before you sign.',
   first:
     'A policy says which actions agents may propose, which run without a person, and who must approve the others: how many people, of which groups, with a reason. It is written in Cedar, a language made for this. The starter asks a person about everything that does more than read; change it to what you need.',

@@ -12,7 +12,23 @@ use crate::shell::{Workspace, output};
 /// The packages that the programs are built from.
 const ROOTS: &[&str] = &["vidimus-cli", "vidimus-desktop"];
 /// What is compiled into the front end.
-const FRONT_END: &[&str] = &["@tauri-apps/api", "svelte"];
+const FRONT_END: &[&str] = &[
+    "@codemirror/commands",
+    "@codemirror/language",
+    "@codemirror/lint",
+    "@codemirror/state",
+    "@codemirror/streamparser",
+    "@codemirror/view",
+    "@lezer/common",
+    "@lezer/highlight",
+    "@lezer/lr",
+    "@marijn/find-cluster-break",
+    "@tauri-apps/api",
+    "crelt",
+    "style-mod",
+    "svelte",
+    "w3c-keyname",
+];
 /// How files with a licence or a notice begin.
 const NOTICES: &[&str] = &["licen", "copying", "notice", "copyright", "unlicense"];
 
