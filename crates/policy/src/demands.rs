@@ -106,7 +106,7 @@ impl Demands {
         if !self.separate.is_zero() {
             let time = in_words(self.separate);
             words.push(format!(
-                "nobody who changed the policy in the {time} before"
+                "none of whom changed the policy less than {time} ago"
             ));
         }
         if let Some(veto @ 2..) = self.veto {

@@ -88,7 +88,7 @@ const RULES: PolicyRuleView[] = [
     'production-destructive',
     'propose',
     'What takes something away in production wants two pairs of eyes.',
-    'It may be proposed, and waits for 1 from operations and 1 from security, who say why, nobody who changed the policy in the 1d before.',
+    'It may be proposed, and waits for 1 from operations and 1 from security, who say why, none of whom changed the policy less than 1d ago.',
   ),
   rule('not-a-flood', 'propose', 'An agent that proposes more than 200 actions in an hour is out of control: pause it.', 'It is refused.', { permits: false }),
   rule('reviewers-decide', 'decide', 'Every reviewer may approve.', 'The person may approve it.'),
@@ -107,7 +107,7 @@ const difference = (change: Partial<PolicyDifferenceView> = {}): PolicyDifferenc
     {
       id: 'production-destructive',
       before: RULES[2] ?? null,
-      after: { ...RULES[2]!, says: 'It may be proposed, and waits for 2 from operations and 1 from security, who say why, nobody who changed the policy in the 1d before.' },
+      after: { ...RULES[2]!, says: 'It may be proposed, and waits for 2 from operations and 1 from security, who say why, none of whom changed the policy less than 1d ago.' },
     },
   ],
   files: [
@@ -230,7 +230,7 @@ const WORDY = rule(
   LONG,
   'propose',
   'Whatever touches the tables in which payments stand, in any region, wants somebody of the team that owns them, somebody of the security team, and a third pair of eyes, since a mistake there is a mistake with other people’s money that nobody takes back quietly.',
-  'It may be proposed, and waits for 1 from payments-owners and 1 from security and 1 more, with a key that cannot leave its device, with a key whose model is proven, who say why, within 2h, nobody who changed the policy in the 30d before, ended only by 2 denials.',
+  'It may be proposed, and waits for 1 from payments-owners and 1 from security and 1 more, with a key that cannot leave its device, with a key whose model is proven, who say why, within 2h, none of whom changed the policy less than 30d ago, ended only by 2 denials.',
 );
 const HIDDEN = { ...RULES[1]!, id: 'hidden', why: { spans: [{ is: 'plain' as const, text: 'What only reads ' }, mark('U+202E', 'right-to-left override'), { is: 'plain' as const, text: 'runs without a person.' }] } };
 
