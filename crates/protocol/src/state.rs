@@ -17,6 +17,7 @@ mod people;
 mod permits;
 mod policy;
 mod recent;
+mod verdicts;
 mod violation;
 
 use std::collections::{BTreeSet, HashMap, HashSet};

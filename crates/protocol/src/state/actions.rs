@@ -1,19 +1,16 @@
 //! The life of an action: proposed, decided, permitted, redeemed, completed.
 
-use std::collections::{HashSet, hash_map};
+use std::collections::hash_map;
 use std::sync::Arc;
 
 use super::{
-    ActivePolicy, Credential, Edit, Effect, Note, PartRule, Reviewer, State, Violation,
-    expect_actor, expect_parts, expect_refs,
+    ActivePolicy, Edit, Effect, Note, PartRule, State, Violation, expect_actor, expect_parts,
+    expect_refs,
 };
 use crate::action::{self, ActionKind};
 use crate::bytes::{Blob, Digest};
-use crate::entry::{
-    Completed, Decision, Entry, Evaluation, Profile, Proposed, Ref, Resolution, VerdictGiven,
-    VerdictRecognised,
-};
-use crate::envelope::{ActType, Role, Verdict};
+use crate::entry::{Completed, Decision, Entry, Evaluation, Proposed, Ref, Resolution};
+use crate::envelope::Verdict;
 use crate::id::{ActionId, Actor, AgentId, ExecutorId, PermitId, ReviewerId, RunId};
 use crate::time::Time;
 
@@ -34,12 +31,6 @@ const INPUTS: PartRule = PartRule {
     name: "inputs",
     content_type: action::INPUTS_TYPE,
     most: action::MAX_INPUTS,
-    required: true,
-};
-const REASON: PartRule = PartRule {
-    name: "reason",
-    content_type: action::TEXT_TYPE,
-    most: action::MAX_TEXT,
     required: true,
 };
 pub(super) const OUTPUT: PartRule = PartRule {
@@ -320,187 +311,6 @@ impl State {
         Ok(effect)
     }
 
-    pub(super) fn decide(
-        &mut self,
-        entry: &Entry,
-        data: &VerdictGiven,
-    ) -> Result<Option<Effect>, Violation> {
-        let leaf = &entry.leaf;
-        let signed = &data.signed;
-        let item = &signed.item;
-        let reviewer = signed.envelope.signer;
-        let action = self.pending(item.action)?;
-        let key = self.signing_key(entry, signed)?;
-        self.check_act(
-            entry,
-            signed,
-            ActType::VerdictGiven,
-            action.proposal.index + 1,
-        )?;
-        expect_refs(leaf, &[action.proposal, key.entry])?;
-        expect_parts(&leaf.parts, &[REASON])?;
-        if leaf.time >= action.expires_at {
-            return Err(Violation::TooLate);
-        }
-        let about_this = item.proposal_leaf == action.proposal.leaf
-            && item.action_digest == action.digest
-            && item.expires_at == action.expires_at;
-        if !about_this {
-            return Err(Violation::WrongProposal);
-        }
-        if leaf.part("reason").map(|part| part.commit) != Some(item.reason_commit) {
-            return Err(Violation::WrongReason);
-        }
-        let shown = &data.seen.parts;
-        let saw = |name: &str| shown.iter().any(|part| part.name == name);
-        let saw_all = saw("payload") && (action.context.is_none() || saw("context"));
-        let each_once = shown.is_sorted_by(|one, next| one.name < next.name);
-        let there = shown
-            .iter()
-            .all(|part| action.part(&part.name) == Some(part.commit));
-        let enough = item.verdict == Verdict::Deny || saw_all;
-        if data.seen.digest() != item.seen || !each_once || !there || !enough {
-            return Err(Violation::WrongSeen);
-        }
-        self.may_decide(action, reviewer)?;
-        self.keeps_policy(action, entry, data, key)?;
-        // An approval with a key that counts no more is none.
-        let given = |given: &&VerdictRecord| given.reviewer == reviewer;
-        let stands = |given: &VerdictRecord| {
-            given.verdict == Verdict::Deny || self.still_counts(given, leaf.time)
-        };
-        if action.verdicts.iter().filter(given).any(stands) {
-            return Err(Violation::DecidedAlready);
-        }
-        let record = VerdictRecord {
-            reviewer,
-            credential_id: signed.assertion.credential_id.clone(),
-            verdict: item.verdict,
-            entry: entry.reference(),
-            recognised: None,
-        };
-        self.use_key(entry, signed);
-        self.change(item.action, |action| action.verdicts.push(record));
-        let action = &self.actions[&item.action];
-        Ok(if action.vetoed() {
-            Some(Effect::Resolve(item.action, Resolution::Denied))
-        } else if self.has_quorum(action, leaf.time) {
-            let resolution = match action.evaluation.decision {
-                Decision::Release => Resolution::Released,
-                Decision::Ask | Decision::Refuse => Resolution::Approved,
-            };
-            Some(Effect::Resolve(item.action, resolution))
-        } else {
-            None
-        })
-    }
-
-    /// What the policy asks of an approval, beside how many there are.
-    fn keeps_policy(
-        &self,
-        action: &ActionState,
-        entry: &Entry,
-        data: &VerdictGiven,
-        key: &Credential,
-    ) -> Result<(), Violation> {
-        let (asked, leaf) = (&action.evaluation, &entry.leaf);
-        let approves = data.signed.item.verdict == Verdict::Approve;
-        let names_policies = !data.policies.is_empty();
-        let in_order = data.policies.is_sorted_by(|one, next| one < next);
-        if names_policies != (approves && action.policy.is_some()) || !in_order {
-            return Err(Violation::BadEvaluation);
-        }
-        if !approves {
-            return Ok(());
-        }
-        let says_why = leaf.part(REASON.name).is_some_and(|part| part.size > 0);
-        if asked.reason_required && !says_why {
-            return Err(Violation::ReasonMissing);
-        }
-        if !key.assures(&asked.assurance) {
-            return Err(Violation::AssuranceMissing);
-        }
-        let team = self.opened()?.opened.profile == Profile::Team;
-        let too_soon = action.policy.as_ref().is_some_and(|policy| {
-            policy.signers.contains(&key.reviewer)
-                && leaf.time < policy.since.plus_seconds(asked.separate_s)
-        });
-        if team && too_soon {
-            return Err(Violation::OwnPolicy);
-        }
-        Ok(())
-    }
-
-    /// Whether this person may decide on it: who may edit it, but in a team's
-    /// log nobody who did.
-    ///
-    /// # Errors
-    /// [`Violation`] says why not.
-    pub fn may_decide(&self, action: &ActionState, person: ReviewerId) -> Result<(), Violation> {
-        self.may_edit(action, person)?;
-        let team = self.opened()?.opened.profile == Profile::Team;
-        if team && action.editors.contains(&person) {
-            return Err(Violation::OwnEdit);
-        }
-        Ok(())
-    }
-
-    /// Whether this person may propose a change of it: in a personal log its
-    /// agent's owner, in a team's a reviewer who neither owns nor registered the
-    /// agent.
-    ///
-    /// # Errors
-    /// [`Violation`] says why not.
-    pub fn may_edit(&self, action: &ActionState, person: ReviewerId) -> Result<(), Violation> {
-        let agent = self.working_agent(&action.agent)?;
-        self.unstopped(action)?;
-        let is_his = agent.owner == person;
-        match self.opened()?.opened.profile {
-            Profile::Personal if is_his => Ok(()),
-            Profile::Personal => Err(Violation::NotTheOwner),
-            Profile::Team if !self.person(person)?.is(Role::Reviewer) => Err(Violation::NotAllowed),
-            Profile::Team if is_his || agent.registrar == person => Err(Violation::OwnAction),
-            Profile::Team => Ok(()),
-        }
-    }
-
-    /// `verdict.recognised`: *was it you?*, *yes*.
-    pub(super) fn recognise(
-        &mut self,
-        entry: &Entry,
-        data: &VerdictRecognised,
-    ) -> Result<Option<Effect>, Violation> {
-        let signed = &data.signed;
-        let item = &signed.item;
-        let key = self.signing_key(entry, signed)?;
-        let verdict = self
-            .known(item.action)?
-            .verdicts
-            .iter()
-            .find(|given| given.entry.leaf == item.verdict)
-            .ok_or(Violation::WrongStatement)?;
-        self.check_act(
-            entry,
-            signed,
-            ActType::VerdictRecognised,
-            key.entry.index.max(verdict.entry.index) + 1,
-        )?;
-        expect_refs(&entry.leaf, &[key.entry, verdict.entry])?;
-        expect_parts(&entry.leaf.parts, &[])?;
-        if verdict.reviewer != key.reviewer || verdict.recognised.is_some() {
-            return Err(Violation::NotHisVerdict);
-        }
-        let (recognised, at) = (entry.reference(), verdict.entry);
-        self.use_key(entry, signed);
-        self.change(item.action, |action| {
-            let verdict = action.verdicts.iter_mut().find(|given| given.entry == at);
-            if let Some(verdict) = verdict {
-                verdict.recognised = Some(recognised);
-            }
-        });
-        Ok(None)
-    }
-
     pub(super) fn resolve(
         &mut self,
         entry: &Entry,
@@ -583,41 +393,6 @@ impl State {
         } else {
             Err(Violation::NotPending)
         }
-    }
-
-    /// Whether enough distinct people approved who may decide on it, with keys
-    /// that count, and enough of each group that is asked. Counted anew at resolution, permit and redemption.
-    pub(super) fn has_quorum(&self, action: &ActionState, now: Time) -> bool {
-        let asked = &action.evaluation;
-        match asked.decision {
-            Decision::Refuse => false,
-            Decision::Release => true,
-            Decision::Ask => {
-                let approved = self.approved_by(action, now);
-                let enough =
-                    u64::try_from(approved.len()).is_ok_and(|people| people >= asked.quorum);
-                enough && self.groups_are_met(asked, &approved)
-            }
-        }
-    }
-
-    /// Whose approvals count as things stand.
-    #[must_use]
-    pub fn approved_by(&self, action: &ActionState, now: Time) -> HashSet<ReviewerId> {
-        action
-            .verdicts
-            .iter()
-            .filter(|given| given.verdict == Verdict::Approve)
-            .filter(|given| self.still_counts(given, now))
-            .map(|given| given.reviewer)
-            .collect()
-    }
-
-    fn still_counts(&self, given: &VerdictRecord, now: Time) -> bool {
-        let role = |person: &Reviewer| person.is(Role::Reviewer);
-        let key = self.credentials.get(&given.credential_id);
-        key.is_some_and(|key| self.counts(key, now).is_ok())
-            && self.person(given.reviewer).is_ok_and(role)
     }
 
     /// Changes an action and keeps its deadline and its agent's count in step.
