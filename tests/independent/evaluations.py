@@ -1,7 +1,7 @@
 """Evaluations, made again while the parts are read: the check `policy` of export.md."""
 
 from action import read_action
-from common import Wrong, parse_canonical, read_time
+from common import Wrong, parse_canonical
 from facts import check_inputs, facts_of
 from policy import PolicySet, read_text
 

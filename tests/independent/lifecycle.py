@@ -61,7 +61,9 @@ class Action:
         self.evaluation = entry.data["evaluation"]
         self.expires_at = read_time(entry.data["expires_at"])
         self.commits = {part["name"]: part["commit"] for part in entry.parts}
-        self.shown = dict(self.commits)  # all that a verdict may list as seen, texts of notes too
+        # All that a verdict may list as seen, texts of notes too; an approval must list these.
+        self.to_see = {name: commit for name, commit in self.commits.items() if name != "inputs"}
+        self.shown = dict(self.to_see)
         self.edits = entry.data.get("edits")
         self.editors = []
         self.edited = None  # the `action.edited` by which another takes its place
@@ -446,7 +448,7 @@ def _check_seen(seen, item, action):
         or any(action.shown.get(name) != commit for name, commit in listed.items())
         or (
             item["verdict"] == "approve"
-            and any(listed.get(name) != commit for name, commit in action.commits.items())
+            and any(listed.get(name) != commit for name, commit in action.to_see.items())
         )
     ):
         raise Wrong("what was seen is not what was signed, or does not cover the payload and context")

@@ -1,5 +1,5 @@
 """Policies: policy.md. Cedar's own engine parses, validates and evaluates, one policy at a time; what is around it is
-here. The package `cedarpy` keeps the validator's warnings to itself, so they are found in other ways: see `_check_valid`.
+here. The package `cedarpy` keeps the validator's warnings to itself, so they are found in other ways: `_check_valid`.
 """
 
 import json
@@ -223,18 +223,20 @@ def _questions(action, permits):
 with open(os.path.join(os.path.dirname(__file__), _SCHEMA_FILE), encoding="utf-8") as schema:
     SCHEMA = cedarpy.Schema.from_str(schema.read())
 
-# Everything that an expression may be made of: the language, and the functions of `datetime`.
+# Everything that an expression may be made of: the language, and the functions of the extensions.
 _LANGUAGE = set(
     "! neg == != in < <= > >= && || + - * contains containsAll containsAny isEmpty getTag hasTag . has like is"
     " if-then-else Set Record Var"
-    " datetime duration offset durationSince toDate toTime toMilliseconds toSeconds toMinutes toHours toDays".split()
+    " datetime duration offset durationSince toDate toTime toMilliseconds toSeconds toMinutes toHours toDays"
+    " decimal greaterThan greaterThanOrEqual lessThan lessThanOrEqual"
+    " ip isInRange isIpv4 isIpv6 isLoopback isMulticast".split()
 )
 _TURNS_TEXT = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _ILL_TYPED = {"kind": "when", "body": {"!": {"arg": {"Value": 1}}}}
 
 
 def _check_language(conditions):
-    """Refuses the functions of other extensions, which this engine knows."""
+    """Refuses the function `unknown`, which this engine has for partial evaluation."""
     for condition in conditions:
         _check_expression(condition["body"])
 
@@ -446,9 +448,7 @@ def _person(person):
 
 
 def _target(target):
-    environment, system = (
-        target[name].replace("%", "%25").replace("/", "%2F") for name in ("environment", "system")
-    )
+    environment, system = (target[name].replace("%", "%25").replace("/", "%2F") for name in ("environment", "system"))
     around = [_uid("Environment", target["environment"]), _uid("System", target["system"])]
     return _entity("Target", f"{environment}/{system}/{target['resource']}", target, around)
 
