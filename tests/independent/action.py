@@ -21,9 +21,13 @@ from common import (
 )
 
 
+def read_action(content):
+    return parse_canonical(content, depth=MAX_DEPTH)
+
+
 def check_action(content, kind):
     """The bytes are a canonical action of the kind that the proposal names."""
-    action = parse_canonical(content, depth=MAX_DEPTH)
+    action = read_action(content)
     shape = record({"kind": one_of(kind), "payload": PAYLOADS[kind], "target": _TARGET})
     shape(action)
     RULES[kind](action)
@@ -246,10 +250,10 @@ def _push_line(command, remote, refs):
         raise Wrong("the command line pushes something else")
 
 
-_CLASSES = ("read", "session", "write", "delete", "schema", "permission", "unknown")
+STATEMENT_CLASSES = ("read", "session", "write", "delete", "schema", "permission", "unknown")
 _STATEMENT = record(
     {
-        "class": one_of(*_CLASSES),
+        "class": one_of(*STATEMENT_CLASSES),
         "plan": string,
         "tables": array(string),
         "text": string,

@@ -166,6 +166,11 @@ def read_time(text):
     return (moment - _EPOCH) // timedelta(milliseconds=1) + int(text[20:23])
 
 
+def write_time(unix_ms):
+    moment = _EPOCH + timedelta(milliseconds=unix_ms)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{unix_ms % 1_000:03}Z"
+
+
 def read_digest(text):
     if not _HEX.fullmatch(text):
         raise Wrong(f"`{text}` is not 64 lower-case hex digits")

@@ -164,7 +164,7 @@ def _signed_act(item):
     )
 
 
-def _run(value):
+def run(value):
     string(value)
     if not 1 <= len(value) <= MAX_RUN or not all("!" <= character <= "~" for character in value):
         raise Wrong("not the name of a run")
@@ -184,15 +184,36 @@ _FOUNDER = record(
 )
 _MODEL = record({"aaguid": aaguid, "anchor": digest})
 _PERMIT_KEY = record({"kid": string, "x": _octets(32)})
+
+
+def _present(shape):
+    """What is left out when there is nothing to say: an empty array, `false`, 0."""
+
+    def check(value):
+        shape(value)
+        if not value:
+            raise Wrong("nothing to say")
+
+    return check
+
+
+_POLICIES = _present(array(string))
 _EVALUATION = record(
     {
-        "decision": one_of("ask", "refuse"),
+        "assurance": _present(array(one_of("device_bound", "proven_model"))),
+        "decision": one_of("ask", "refuse", "release"),
+        "groups": _present(array(record({"group": string, "people": integer}))),
+        "policies": _POLICIES,
         "policy": string,
         "quorum": integer,
+        "reason_required": _present(boolean),
         "reasons": array(string),
+        "separate_s": _present(integer),
         "ttl_s": integer,
         "use_s": integer,
-    }
+        "veto": integer,
+    },
+    ("assurance", "groups", "policies", "reason_required", "separate_s", "veto"),
 )
 _SEEN = record({"parts": array(record({"commit": digest, "name": string})), "renderer": string})
 _OUTCOME = exactly_one(
@@ -262,13 +283,18 @@ KINDS = {
         quorum=integer,
         replaces=digest,
     ),
+    "policy.changed": Kind(
+        data={},
+        item=record({"policy": digest, "replaces": digest}),
+        parts={"policy": PartRule("application/vidimus-policy+json", 1_048_576)},
+    ),
     "agent.registered": _act(
         agent=agent_id, executor=executor_id, name=string, owner=reviewer_id, token_hash=digest
     ),
     "agent.revoked": _act(agent=agent_id, registration=digest),
     "agent.paused": Kind(
         data={},
-        item=record({"agent": agent_id, "registration": digest, "run": _run}, ("run",)),
+        item=record({"agent": agent_id, "registration": digest, "run": run}, ("run",)),
     ),
     "agent.resumed": _act(agent=agent_id, pause=digest),
     "action.proposed": Kind(
@@ -279,11 +305,13 @@ KINDS = {
             "edits": action_id,
             "evaluation": _EVALUATION,
             "expires_at": time,
-            "run": _run,
+            "run": run,
         },
         optional=("edits", "run"),
         parts={
             "context": PartRule("application/vidimus-context+json", 65_536, optional=True),
+            # There exactly when a policy is in force.
+            "inputs": PartRule("application/vidimus-inputs+json", 1_048_576, optional=True),
             "payload": PartRule("application/vidimus-action+json", 1_048_576),
         },
     ),
@@ -299,7 +327,8 @@ KINDS = {
         proposal_leaf=digest,
     ),
     "verdict.given": Kind(
-        data={"seen": _SEEN},
+        data={"policies": _POLICIES, "seen": _SEEN},
+        optional=("policies",),
         item=record(
             {
                 "action": action_id,
@@ -317,7 +346,9 @@ KINDS = {
     "action.resolved": Kind(
         data={
             "action": action_id,
-            "resolution": one_of("approved", "denied", "expired", "withdrawn", "refused", "superseded"),
+            "resolution": one_of(
+                "approved", "denied", "expired", "withdrawn", "refused", "superseded", "released"
+            ),
             "use_before": time,
         },
         optional=("use_before",),

@@ -5,13 +5,15 @@ one function, here or in team.py, which checks the kind's own rules, then change
 """
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import team
 from acts import check_act, signing_key
 from common import LAST_TIME, Wrong, canonical, read_time
 from entries import KINDS, Entry
+from facts import known, person_of
 from opening import check_opening
-from people import Key, People
+from people import Key, People, is_group
 from tree import sha256
 from webauthn import RelyingParty
 
@@ -19,6 +21,10 @@ MAX_PERMIT_MS = 300_000
 MAX_WHY = 500
 MAX_NOTES = 64
 MAX_EDITS = 16
+MAX_PEOPLE = 16
+MAX_GROUPS = 16
+# Resolutions after which an action may run.
+RUNS = ("approved", "released")
 # How an action of each kind may end.
 _OF_A_PROGRAM = ("exited", "signalled", "failed_to_start")
 _OF_ANOTHER = ("succeeded", "failed")
@@ -40,19 +46,24 @@ class Given:
     entry: Entry
     key: Key
     approves: bool
+    person: dict  # who gave it, by their record then
 
 
 class Action:
     """What the log says about an action so far."""
 
-    def __init__(self, entry, agent):
+    def __init__(self, entry, agent, policy, inputs):
         self.proposed = entry
+        self.known = inputs  # those that the log knows
+        self.policy = policy  # that governs it; None where the built-in rules do
         self.agent = agent
         self.agent_id = entry.data["agent"]  # an edit is proposed by the gateway
         self.evaluation = entry.data["evaluation"]
         self.expires_at = read_time(entry.data["expires_at"])
         self.commits = {part["name"]: part["commit"] for part in entry.parts}
-        self.shown = dict(self.commits)  # all that a verdict may list as seen, texts of notes too
+        # All that a verdict may list as seen, texts of notes too; an approval must list these.
+        self.to_see = {name: commit for name, commit in self.commits.items() if name != "inputs"}
+        self.shown = dict(self.to_see)
         self.edits = entry.data.get("edits")
         self.editors = []
         self.edited = None  # the `action.edited` by which another takes its place
@@ -68,8 +79,9 @@ class Action:
         self.redeemed = None
         self.completed = None
 
-    def denied(self):
-        return any(not verdict.approves for verdict in self.verdicts)
+    def vetoed(self):
+        denials = sum(not verdict.approves for verdict in self.verdicts)
+        return denials >= self.evaluation.get("veto", 1)
 
     def approvers(self, people, time):
         """Who approved with a verdict that counts at this time."""
@@ -82,8 +94,14 @@ class Action:
         }
 
     def check_quorum(self, people, time):
-        wanted = self.evaluation["quorum"]
-        if self.evaluation["decision"] != "ask" or len(self.approvers(people, time)) < wanted:
+        decision, approvers = self.evaluation["decision"], self.approvers(people, time)
+        if decision == "release":
+            return
+        if (
+            decision != "ask"
+            or len(approvers) < self.evaluation["quorum"]
+            or not _can_be_assigned(approvers, self.evaluation.get("groups", []), people)
+        ):
             raise Wrong("the quorum that the evaluation asked for is not met")
 
     def check_pending(self):
@@ -107,6 +125,18 @@ class Action:
         people.present(self.agent.owner)
 
 
+def _can_be_assigned(approvers, wanted, people):
+    """Whether each group can have so many of its own, nobody for two: by Hall's theorem, when any of the groups
+    together have in them at least as many as they want."""
+    for size in range(1, len(wanted) + 1):
+        for some in combinations(wanted, size):
+            names = {one["group"] for one in some}
+            there = sum(not names.isdisjoint(people.persons[one].groups) for one in approvers)
+            if there < sum(one["people"] for one in some):
+                return False
+    return True
+
+
 class Replay:
     """State of the log after the entries so far."""
 
@@ -119,6 +149,9 @@ class Replay:
         self.people = None
         self.agents = {}
         self.token_hashes = set()
+        self.policy = None  # the one in force
+        self.policies = set()  # positions of the entries that brought one in force
+        self.policy_words = []  # for others, with their keys
         self.actions = {}
         self.permits = set()
         self.nonces = {}  # nonce: (items_root, count, used indexes)
@@ -175,23 +208,63 @@ def _action_proposed(replay, entry, roots):
     entry.builds_on(
         agent.entry,
         *([] if rules.entry is replay.opened else [rules.entry]),
+        *([] if replay.policy is None else [replay.policy.entry]),
         *([] if old is None else [old.edited]),
     )
     if data["action"] in replay.actions:
         raise Wrong("an action with this id exists already")
     if not entry.time < read_time(data["expires_at"]) <= entry.time + evaluation["ttl_s"] * 1_000:
         raise Wrong("the evaluation and the proposal do not agree")
-    least, most = (rules.quorum, team.MAX_QUORUM) if replay.is_team else (1, 1)
-    if evaluation["decision"] == "ask" and not least <= evaluation["quorum"] <= most:
-        raise Wrong("the evaluation asks another number of people than the log allows")
-    action = Action(entry, agent)
+    if any(part["name"] == "inputs" for part in entry.parts) != (replay.policy is not None):
+        raise Wrong("there are inputs without a policy, or a policy without inputs")
+    _check_evaluation(replay, evaluation)
+    action = Action(entry, agent, replay.policy, known(replay, entry))
     action.check_agent(replay.people)
     if agent.paused(data.get("run")):
         raise Wrong("the agent is paused, or this run of it")
     if old is not None:
         _check_successor(old, action)
         action.editors = [*old.editors, old.edited.actor]
+    else:
+        agent.proposals.append((entry.time, data["action_kind"]))
     replay.actions[data["action"]] = action
+
+
+_OF_A_POLICY = ("assurance", "groups", "policies", "reason_required", "separate_s", "veto")
+
+
+def _check_evaluation(replay, evaluation):
+    """What an evaluation may ask in this log."""
+    decision, quorum = evaluation["decision"], evaluation["quorum"]
+    least, most = (replay.people.rules.quorum, MAX_PEOPLE) if replay.is_team else (1, 1)
+    if decision == "ask" and not least <= quorum <= most:
+        raise Wrong("the evaluation asks another number of people than the log allows")
+    if decision == "release" and (quorum != 0 or "groups" in evaluation):
+        raise Wrong("the evaluation asks people and releases")
+    if replay.policy is None:
+        if decision == "release" or any(name in evaluation for name in _OF_A_POLICY):
+            raise Wrong("the evaluation asks for what only a policy does")
+    elif decision != "refuse" and "policies" not in evaluation:
+        raise Wrong("no policy asked for it")
+    groups = evaluation.get("groups", [])
+    names = [one["group"] for one in groups]
+    if (
+        len(groups) > MAX_GROUPS
+        or (groups and not replay.is_team)
+        or not all(map(is_group, names))
+        or not _is_sorted(names)
+        or any(one["people"] < 1 for one in groups)
+        or sum(one["people"] for one in groups) > quorum
+    ):
+        raise Wrong("the groups cannot be asked for")
+    if not _is_sorted(evaluation.get("assurance", [])) or not _is_sorted(evaluation.get("policies", [])):
+        raise Wrong("assurance and policies must be sorted, each once")
+    if not 2 <= evaluation.get("veto", 2) <= MAX_PEOPLE:
+        raise Wrong("the veto is not of 2 to 16")
+
+
+def _is_sorted(texts):
+    return sorted(set(texts), key=str.encode) == texts
 
 
 def _edited(replay, data):
@@ -321,13 +394,38 @@ def _verdict_given(replay, entry, roots):
     action.check_agent(replay.people)
     action.check_not_stopped()
     _check_judge(replay, action.agent, entry.actor)
+    _check_policies(entry, action)
+    if item["verdict"] == "approve":
+        _check_demands(replay, entry, action, key)
     if replay.is_team and entry.actor in action.editors:
         raise Wrong("nobody decides on what they edited, or on what came of it")
     if entry.actor in action.approvers(replay.people, entry.time) or any(
         given.key.reviewer == entry.actor and not given.approves for given in action.verdicts
     ):
         raise Wrong("this person decided already")
-    action.verdicts.append(Given(entry, key, item["verdict"] == "approve"))
+    action.verdicts.append(Given(entry, key, item["verdict"] == "approve", person_of(replay.people, entry.actor)))
+
+
+def _check_policies(entry, action):
+    policies = entry.data.get("policies", [])
+    approves = entry.data["signed"]["item"]["verdict"] == "approve"
+    wanted = approves and action.policy is not None
+    if (policies != []) != wanted or not _is_sorted(policies):
+        raise Wrong("the policies that let the signer approve are not named, or named without need")
+
+
+def _check_demands(replay, entry, action, key):
+    """What an evaluation asks of whoever approves."""
+    asked = action.evaluation
+    if "reason_required" in asked and entry.parts[0]["size"] == 0:
+        raise Wrong("the policy asks whoever approves it to say why")
+    proven = {"device_bound": not key.backup_eligible, "proven_model": key.model is not None}
+    if not all(proven[one] for one in asked.get("assurance", [])):
+        raise Wrong("the policy asks for another sort of key to approve it")
+    if replay.is_team and action.policy is not None and entry.actor in action.policy.authors:
+        since = action.policy.entry.time + asked.get("separate_s", 0) * 1_000
+        if entry.time < min(since, LAST_TIME):
+            raise Wrong("whoever changed the policy does not approve under it so soon")
 
 
 def _check_judge(replay, agent, person):
@@ -350,7 +448,7 @@ def _check_seen(seen, item, action):
         or any(action.shown.get(name) != commit for name, commit in listed.items())
         or (
             item["verdict"] == "approve"
-            and any(listed.get(name) != commit for name, commit in action.commits.items())
+            and any(listed.get(name) != commit for name, commit in action.to_see.items())
         )
     ):
         raise Wrong("what was seen is not what was signed, or does not cover the payload and context")
@@ -385,23 +483,26 @@ def _action_resolved(replay, entry, roots):
     entry.written_by(action.agent_id if by_agent else "gateway")
     verdicts = (given.entry for given in action.verdicts)
     entry.builds_on(action.proposed, *verdicts, *([pause.entry] if by_pause else []), *([successor] if successor else []))
-    in_time, denied = entry.time < action.expires_at, action.denied()
-    if resolution == "approved":
+    in_time, vetoed = entry.time < action.expires_at, action.vetoed()
+    decision = action.evaluation["decision"]
+    if resolution in RUNS:
         action.check_agent(replay.people)
         action.check_not_stopped()
+    if resolution == "approved":
         action.check_quorum(replay.people, entry.time)
     founded = {
-        "approved": not denied and in_time,
-        "denied": denied,
+        "approved": decision == "ask" and not vetoed and in_time,
+        "released": decision == "release" and not vetoed and in_time,
+        "denied": vetoed,
         "expired": not in_time,
-        "withdrawn": not denied and in_time,
-        "refused": action.evaluation["decision"] == "refuse",
+        "withdrawn": not vetoed and in_time,
+        "refused": decision == "refuse",
         "superseded": successor is not None,
     }
     if not founded[resolution]:
         raise Wrong("nothing in the log leads to this resolution")
     use_before = entry.data.get("use_before")
-    if resolution == "approved":
+    if resolution in RUNS:
         action.use_before = min(entry.time + action.evaluation["use_s"] * 1_000, LAST_TIME)
         if use_before is None or read_time(use_before) != action.use_before:
             raise Wrong("`use_before` is not what the evaluation says")
@@ -424,7 +525,7 @@ def _successor(replay, action):
 
 def _permit_issued(replay, entry, roots):
     action, data = replay.action(entry), entry.data
-    if action.resolution != "approved":
+    if action.resolution not in RUNS:
         raise Wrong("a permit for an action that is not approved")
     entry.written_by("gateway")
     entry.builds_on(action.resolved)
@@ -496,6 +597,7 @@ RULES = {
     "reviewer.changed": team.reviewer_changed,
     "reviewer.removed": team.reviewer_removed,
     "rules.changed": team.rules_changed,
+    "policy.changed": team.policy_changed,
     "agent.registered": team.agent_registered,
     "agent.revoked": team.agent_revoked,
     "agent.paused": team.agent_paused,

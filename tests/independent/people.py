@@ -36,6 +36,7 @@ class Person:
     name: str
     identity: str
     roles: list
+    groups: list = field(default_factory=list)
     left: bool = False
 
 
@@ -145,6 +146,10 @@ def is_upper(character):
     return character.isupper()
 
 
+def is_group(text):
+    return _GROUP.fullmatch(text) is not None
+
+
 def check_roles(item):
     roles, groups = item["roles"], item["groups"]
     if (
@@ -152,6 +157,6 @@ def check_roles(item):
         or sorted(set(roles)) != roles
         or sorted(set(groups)) != groups
         or len(groups) > MAX_GROUPS
-        or not all(map(_GROUP.fullmatch, groups))
+        or not all(map(is_group, groups))
     ):
         raise Wrong("roles and groups must be sorted, each once, and fit")

@@ -34,6 +34,7 @@ def credential_enrolled(replay, entry, roots):
         or signed["envelope"]["signer"] != reviewer
         or item["attestation"] != sha256(attestation_object).hex()
         or credential_id in people.keys
+        or any(item["public_key"] == key.entry.data["signed"]["item"]["public_key"] for key in people.keys.values())
     ):
         raise Wrong("a new key must sign its own enrolment, once")
     check_name(item["name"])
@@ -158,7 +159,9 @@ def reviewer_registered(replay, entry, roots):
     _check_record(replay, item)
     check_act(replay, entry, roots, by.public, by.entry, key.entry)
     key.admitted = True
-    people.persons[item["reviewer"]] = Person(entry, item["name"], item["identity"], item["roles"])
+    people.persons[item["reviewer"]] = Person(
+        entry, item["name"], item["identity"], item["roles"], item["groups"]
+    )
 
 
 def _replaces(replay, entry, by):
@@ -182,7 +185,7 @@ def reviewer_changed(replay, entry, roots):
         raise Wrong("the log would be left without an administrator")
     _check_record(replay, item)
     check_act(replay, entry, roots, by.public, by.entry, person.record)
-    person.record, person.roles = entry, item["roles"]
+    person.record, person.roles, person.groups = entry, item["roles"], item["groups"]
     person.name, person.identity = item["name"], item["identity"]
 
 
@@ -214,6 +217,47 @@ def rules_changed(replay, entry, roots):
     people.rules = rules
 
 
+# -- The policy ------------------------------------------------------------------------------------------
+
+
+class Policy:
+    """The policy in force: the `policy.changed` that brought it there, and whose words did."""
+
+    def __init__(self, entry, authors):
+        self.entry = entry
+        self.authors = authors
+
+
+def policy_changed(replay, entry, roots):
+    people, item = replay.people, entry.data["signed"]["item"]
+    by = by_administrator(replay, entry, in_team_only=False)
+    base = replay.opened if replay.policy is None else replay.policy.entry
+    words = [
+        (key, word)
+        for key, word in replay.policy_words
+        if word.data["signed"]["item"]["policy"] == item["policy"]
+        and people.is_administrator(key.reviewer)
+        and people.counts(key, entry.time)
+    ]
+    entries = [word for _, word in words]
+    entry.builds_on(by.entry, base, *entries)
+    if item["replaces"] != base.hash.hex():
+        raise Wrong("it replaces something else than the policy in force")
+    if item["policy"] != entry.parts[0]["commit"]:
+        raise Wrong("it is the word for another policy")
+    before = {key.reviewer for key, _ in words}
+    authors = before | {by.reviewer}
+    is_enough = len(authors) >= min(len(people.administrators()), 2)
+    if by.reviewer in before and not is_enough:
+        raise Wrong("this person decided already")
+    check_act(replay, entry, roots, by.public, by.entry, base, *entries)
+    if is_enough:
+        replay.policy, replay.policy_words = Policy(entry, authors), []
+        replay.policies.add(entry.index)
+    else:
+        replay.policy_words.append((by, entry))
+
+
 # -- Agents ----------------------------------------------------------------------------------------------
 
 
@@ -223,11 +267,13 @@ class Agent:
     def __init__(self, entry):
         item = entry.data["signed"]["item"]
         self.entry = entry
+        self.name = item["name"]
         self.owner = item["owner"]
         self.executor = item["executor"]
         self.registered_by = entry.actor
         self.revoked = False
         self.pauses = []  # in log order, also what was lifted
+        self.proposals = []  # `(time, kind)` of all, but for what an edit put in the place of one
 
     def paused(self, run):
         """Whether a pause stands that covers what belongs to that run."""

@@ -25,6 +25,7 @@ from common import (
     string,
 )
 from entries import VERSION, read_entry
+from evaluations import Evaluations, Misjudged
 from lifecycle import Replay
 from tree import Tree, commit, leaf_hash, read_checkpoint, sha256
 
@@ -258,6 +259,7 @@ class Export:
         self.tree = Tree()
         self.log_key = None
         self.entries = []
+        self.replay = Replay()
         self.unknown = None
 
     def check_size(self):
@@ -298,7 +300,6 @@ class Export:
 
     def read_leaves(self):
         """Judges the entries up to the first that is unknown; hashes all."""
-        replay = Replay()
         for index, claimed in enumerate(self.hashes):
             try:
                 leaf = self.lines.next(MAX_LEAF)
@@ -315,7 +316,7 @@ class Export:
             try:
                 if self.unknown is None:
                     entry = read_entry(leaf, index)
-                    replay.apply(entry, self.tree.roots)
+                    self.replay.apply(entry, self.tree.roots)
                     self.entries.append(entry)
             except Wrong as error:
                 self.tree.append(hashed)
@@ -397,6 +398,7 @@ class Export:
         judged are not looked at."""
         wanted = [(entry, part) for entry in self.entries for part in entry.parts]
         self.too_many = self.unknown is None and self.header["parts"] > len(wanted)
+        evaluations = Evaluations(self.replay)
         for entry, part in wanted:
             try:
                 content = self._part(entry, part)
@@ -404,8 +406,11 @@ class Export:
                 raise Found(error, "parts", "parts", CHANGED, entry.index, part["name"]) from error
             try:
                 _make_sense(entry, part, content)
+                evaluations.take(entry, part["name"], content)
             except Wrong as error:
                 raise Found(error, "parts", "parts", AS_SIGNED, entry.index, part["name"]) from error
+            except Misjudged as error:
+                raise Found(error.why, "policy", "parts", AS_SIGNED, error.entry) from error
         count = self.header["parts"]
         if self.unknown is not None:
             self._pass_unjudged(count - len(wanted))
@@ -478,6 +483,7 @@ CONTENTS = {
     "payload": lambda content, entry: check_action(content, entry.data["action_kind"]),
     "context": lambda content, entry: check_context(content),
     "reason": _utf8,
+    "policy": _utf8,
     "question": _utf8,
     "answer": _utf8,
     "remark": _utf8,
