@@ -271,7 +271,7 @@ fn verify_answers_in_json() {
         r#""first_time":"2026-11-21T09:30:00.000Z","last_time":"2026-11-21T09:30:08.000Z","log":"{log}","people":[{{"approved":1,"denied":0,"name":"Ada","reviewer":"{reviewer}"}}],"remarks":["single operator: one person owns the agents, decides and runs the gateway","software key: 3 signatures were made by a key without hardware, the lowest assurance"],"root":"{root}","size":9,"type":"vidimus-verification","upgrade":null,"v":1"#
     );
     let actions = r#"{"actions":{"approved":0,"completed":1,"denied":0,"expired":0,"pending":0,"proposed":1,"refused":0,"superseded":0,"unknown":0,"withdrawn":0},"#;
-    let passed = r#"{"check":"file","checked":24,"note":null,"result":"passed"},{"check":"entries","checked":9,"note":null,"result":"passed"},{"check":"signatures","checked":3,"note":null,"result":"passed"},{"check":"checkpoint","checked":1,"note":null,"result":"passed"},{"check":"parts","checked":4,"note":null,"result":"passed"},"#;
+    let passed = r#"{"check":"file","checked":24,"note":null,"result":"passed"},{"check":"entries","checked":9,"note":null,"result":"passed"},{"check":"signatures","checked":3,"note":null,"result":"passed"},{"check":"checkpoint","checked":1,"note":null,"result":"passed"},{"check":"parts","checked":4,"note":null,"result":"passed"},{"check":"policy","checked":0,"note":null,"result":"passed"},"#;
     assert_eq!(
         text(&good.stdout),
         format!(
