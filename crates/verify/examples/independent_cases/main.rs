@@ -57,10 +57,6 @@ fn main() -> io::Result<()> {
         return Err(io::Error::other("name the folder to write the cases to"));
     };
     let mut cases = Cases::create(&folder)?;
-    if std::env::var_os("ONLY_POLICIES").is_some() {
-        team::only_policies(&mut cases);
-        return cases.finish();
-    }
     life::write(&mut cases);
     systematic(&mut cases);
     acts::write(&mut cases);

@@ -430,13 +430,6 @@ pub(crate) fn write(cases: &mut Cases) {
     policies::write(cases);
 }
 
-pub(crate) fn only_policies(cases: &mut Cases) {
-    for (name, forge) in policies::good() {
-        cases.sealed(&name, &forge.sealed());
-    }
-    policies::write(cases);
-}
-
 fn other_algorithms(cases: &mut Cases) {
     for algorithm in [Algorithm::Es256, Algorithm::Rs256] {
         let (mut story, _) = Story::team(2, algorithm);
