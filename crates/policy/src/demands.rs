@@ -218,7 +218,7 @@ fn duration(text: &str, most: Duration) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no time: use 30s, 15m, 2h or 1d");
     let unit = text.chars().next_back().ok_or_else(wrong)?;
     let count = &text[..text.len() - unit.len_utf8()];
-    let digits = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+    let digits = !count.starts_with('0') && count.bytes().all(|byte| byte.is_ascii_digit());
     let seconds: u64 = match unit {
         's' => 1,
         'm' => 60,
@@ -342,6 +342,7 @@ mod tests {
         for bad in [
             "",
             "0s",
+            "05m",
             "15",
             "m",
             "1.5h",
