@@ -119,7 +119,13 @@ impl State {
         if leaf.part(POLICY.name).map(|part| part.commit) != Some(item.policy) {
             return Err(Violation::WrongStatement);
         }
-        let mut signers: Vec<ReviewerId> = standing.iter().map(|word| word.by).collect();
+        // With two keys one person may have two words that count.
+        let mut signers: Vec<ReviewerId> = Vec::new();
+        for word in &standing {
+            if !signers.contains(&word.by) {
+                signers.push(word.by);
+            }
+        }
         let is_new = !signers.contains(&key.reviewer);
         if is_new {
             signers.push(key.reviewer);

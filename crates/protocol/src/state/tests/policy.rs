@@ -75,6 +75,41 @@ fn a_word_of_who_has_left_counts_no_more() {
 }
 
 #[test]
+fn two_words_of_one_person_are_one() {
+    let mut story = Story::team_at_work();
+    story.joins(cleo(), &[Role::Administrator]);
+    story.person = ada();
+    let mut leaf = story.person_changed(ben());
+    if let Data::ReviewerChanged(data) = &mut leaf.data {
+        data.signed.item.roles = vec![Role::Administrator];
+    }
+    story.take(leaf);
+    let rules = |story: &mut Story, device_bound| {
+        story.person = ada();
+        let mut leaf = story.ruled(1);
+        if let Data::RulesChanged(data) = &mut leaf.data {
+            data.signed.item.device_bound = device_bound;
+        }
+        story.take(leaf);
+    };
+    rules(&mut story, false);
+    change(&mut story, ben_again(), "permit");
+    rules(&mut story, true);
+    // The first does not count now, and does again later.
+    change(&mut story, ben(), "permit");
+    rules(&mut story, false);
+    assert_eq!(story.state.policy_words().len(), 2);
+    story.person = ben();
+    let leaf = story.policy_changed("permit");
+    assert_eq!(
+        story.try_take(leaf),
+        Err(crate::state::Violation::DecidedAlready)
+    );
+    change(&mut story, ada(), "permit");
+    assert_eq!(in_force(&story), Some(2));
+}
+
+#[test]
 fn what_is_released_runs_without_a_verdict() {
     let (mut story, effect) = proposed(|asked| {
         asked.decision = Decision::Release;
