@@ -457,7 +457,7 @@ impl Story {
                 self.credential.get_or_insert(entry);
             }
             Data::RulesChanged(_) => self.rules = Some(entry),
-            Data::PolicyChanged(_) => self.policy = Some(entry),
+            Data::PolicyChanged(_) => self.policy = self.policy_in_force(entry),
             Data::ReviewerRegistered(data) => {
                 self.records.insert(data.signed.item.reviewer, entry);
             }

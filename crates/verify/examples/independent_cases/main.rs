@@ -211,6 +211,8 @@ fn systematic(cases: &mut Cases) {
                 "/data/outcome/succeeded",
                 "/data/outcome/failed",
                 "/data/outcome/failed_to_start",
+                "/data/evaluation/assurance/0",
+                "/data/policies/0",
             ]
             .map(|place| leaf.pointer(place).cloned().unwrap_or_default().to_string());
             if seen_kinds.insert(sort) {

@@ -4,6 +4,7 @@ mod edits;
 mod limits;
 mod models;
 mod pauses;
+mod policies;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -391,6 +392,7 @@ pub(crate) fn good() -> Vec<(String, Forge)> {
     });
     let mut good: Vec<(String, Forge)> = told.into();
     good.push(("a person with two keys".into(), with_two_keys().forge()));
+    good.extend(policies::good());
     good
 }
 
@@ -425,6 +427,7 @@ pub(crate) fn write(cases: &mut Cases) {
     models::write(cases);
     pauses::write(cases);
     edits::write(cases);
+    policies::write(cases);
 }
 
 fn other_algorithms(cases: &mut Cases) {

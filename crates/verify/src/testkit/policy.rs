@@ -1,10 +1,12 @@
 //! A policy, and what is proposed and approved under it.
 
+use vidimus_ledger::part;
 use vidimus_policy::{Inputs, PersonInput, PolicyText, Set, set_name};
-use vidimus_protocol::ActionId;
 use vidimus_protocol::action::{Action, INPUTS_TYPE, POLICY_TYPE};
-use vidimus_protocol::entry::{Data, PolicyChanged};
+use vidimus_protocol::api::Content;
+use vidimus_protocol::entry::{Data, PartRef, PolicyChanged, Ref};
 use vidimus_protocol::envelope::{ActType, PolicyItem, Verdict};
+use vidimus_protocol::{ActionId, Digest};
 
 use super::{Draft, Story};
 use crate::replay::Replay;
@@ -18,7 +20,8 @@ impl Story {
     /// The same, of any bytes.
     pub fn policy_of(&mut self, text: Vec<u8>) -> Draft {
         let before = self.policy.unwrap_or_else(|| self.opened());
-        let (content, part) = self.part("policy", POLICY_TYPE, text);
+        let (content, part) = self.policy_part(text);
+        let words = self.words_for(part.commit);
         let item = PolicyItem {
             policy: part.commit,
             replaces: before.leaf,
@@ -26,9 +29,44 @@ impl Story {
         let signed = self.sign(ActType::PolicyChanged, item, |_, _| {});
         let data = Data::PolicyChanged(Box::new(PolicyChanged { signed }));
         let mut draft = self.with_key(before, data);
+        draft.leaf.refs.extend(words);
         draft.leaf.parts.push(part);
         draft.parts.push(("policy".into(), content));
         draft
+    }
+
+    /// What was told before has the same salt again: it is the same policy.
+    fn policy_part(&mut self, text: Vec<u8>) -> (Content, PartRef) {
+        let told = |(_, name, content): &&(u64, String, Content)| {
+            name == "policy" && content.bytes.0 == text
+        };
+        let Some((_, _, content)) = self.parts.iter().find(told).cloned() else {
+            return self.part("policy", POLICY_TYPE, text);
+        };
+        let commit = part::commit(&content.salt.0, POLICY_TYPE, &text);
+        let part = PartRef {
+            commit: Digest(commit.expect("a printable type")),
+            name: "policy".into(),
+            size: u64::try_from(text.len()).expect("it is in memory"),
+            r#type: POLICY_TYPE.into(),
+        };
+        (content, part)
+    }
+
+    fn words_for(&self, policy: Digest) -> Vec<Ref> {
+        let Some(replay) = self.replayed() else {
+            return Vec::new();
+        };
+        let words = replay.state().words_for(policy, self.now);
+        words.map(|word| word.entry).collect()
+    }
+
+    /// What the next `policy.changed` replaces, right behind the last one.
+    pub(super) fn policy_in_force(&self, last: Ref) -> Option<Ref> {
+        match self.replayed() {
+            Some(replay) => replay.state().policy().map(|policy| policy.entry),
+            None => Some(last),
+        }
     }
 
     /// `action.proposed` under the policy in force, which has that text, with a
@@ -42,19 +80,38 @@ impl Story {
         action: &Action,
         change: impl FnOnce(&mut Inputs),
     ) -> Draft {
-        let replay = self.replayed();
+        let draft = self.proposal_of(action, None);
+        self.under(draft, text, action, change)
+    }
+
+    /// The draft of a proposal, under the policy in force.
+    ///
+    /// # Panics
+    /// When no such policy is in force.
+    pub fn under(
+        &mut self,
+        mut draft: Draft,
+        text: &PolicyText,
+        action: &Action,
+        change: impl FnOnce(&mut Inputs),
+    ) -> Draft {
+        let replay = self.replayed().expect("right so far");
         let state = replay.state();
         let policy = state.policy().expect("a policy is in force").entry.index;
         let profile = self.log.opened.profile;
         let set = Set::parse(text, profile, &set_name(policy)).expect("a right policy");
-        let inputs = Inputs::new(state, &self.agent, action, None, None, self.now);
+        let run = match &draft.leaf.data {
+            Data::ActionProposed(data) => data.run.clone(),
+            _ => None,
+        };
+        let inputs = Inputs::new(state, &self.agent, action, run, None, self.now);
         let mut inputs = inputs.expect("the agent is registered");
         change(&mut inputs);
-        let mut draft = self.proposal_of(action, None);
         let (content, part) = self.part("inputs", INPUTS_TYPE, inputs.to_bytes());
         // In the order of their names.
-        draft.leaf.parts.insert(0, part);
-        draft.parts.insert(0, ("inputs".into(), content));
+        let at = draft.leaf.parts.len().saturating_sub(1);
+        draft.leaf.parts.insert(at, part);
+        draft.parts.insert(at, ("inputs".into(), content));
         if let Data::ActionProposed(data) = &mut draft.leaf.data {
             data.evaluation = set.evaluate(&inputs);
             data.expires_at = self.now.plus_seconds(data.evaluation.ttl_s);
@@ -72,13 +129,9 @@ impl Story {
         action: ActionId,
         inputs: &Inputs,
     ) -> Draft {
-        let replay = self.replayed();
-        let state = replay.state();
         let profile = self.log.opened.profile;
         let set = Set::parse(text, profile, "any").expect("a right policy");
-        let person = state.reviewer(&self.reviewer).expect("in the log");
-        let person = PersonInput::of(person);
-        let permitting = set.may_approve(&person, inputs, self.now);
+        let permitting = set.may_approve(&self.person().expect("in the log"), inputs, self.now);
         let mut draft = self.verdict(action, Verdict::Approve, "looks right");
         if let Data::VerdictGiven(data) = &mut draft.leaf.data {
             data.policies = permitting.expect("they may");
@@ -86,11 +139,36 @@ impl Story {
         draft
     }
 
-    fn replayed(&self) -> Replay {
+    /// The inputs of an action that was proposed under a policy.
+    ///
+    /// # Panics
+    /// When it was not.
+    #[must_use]
+    pub fn inputs_of(&self, action: ActionId) -> Inputs {
+        let proposal = self.actions[&action].proposal.index;
+        let part = self
+            .parts
+            .iter()
+            .find(|(index, name, _)| *index == proposal && name == "inputs");
+        let (_, _, content) = part.expect("there are inputs");
+        Inputs::parse(&content.bytes.0).expect("they have the form")
+    }
+
+    /// Who signs next, by their record; `None` when the log is wrong or has nobody
+    /// of that id.
+    #[must_use]
+    pub fn person(&self) -> Option<PersonInput> {
+        let replay = self.replayed()?;
+        let person = replay.state().reviewer(&self.reviewer)?;
+        Some(PersonInput::of(person))
+    }
+
+    /// The log so far; `None` when it is wrong.
+    fn replayed(&self) -> Option<Replay> {
         let mut replay = Replay::new();
         for leaf in &self.leaves {
-            replay.push(leaf).expect("right so far");
+            replay.push(leaf).ok()?;
         }
-        replay
+        Some(replay)
     }
 }
