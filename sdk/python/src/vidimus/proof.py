@@ -1,10 +1,10 @@
 """What this client checks of a proof bundle: that it is of the trusted log, and that the log holds this run.
 
 Checked: entry 0 hashes to the log id of the trust file; the checkpoint is signed by the key that entry 0 names; every
-entry is included in it; the entries tell of this proposal, an approval, and the redemption of this permit by this
-agent's executor; an approval, or that the policy released it. Not checked: the reviewers' own signatures (WebAuthn), the
-rules of docs/spec/lifecycle.md, and that the policy gives what the log says. So whoever holds the log's signing key could
-have made up the approval; `vidimus exec` and `vidimus verify` check more.
+entry is included in it; the entries tell of this proposal, an approval (or that the policy released it), and the
+redemption of this permit by this agent's executor. Not checked: the reviewers' own signatures (WebAuthn), the rules of
+docs/spec/lifecycle.md, and that the policy gives what the log says. So whoever holds the log's signing key could have
+made up the approval; `vidimus exec` and `vidimus verify` check more.
 """
 
 from __future__ import annotations
