@@ -51,6 +51,7 @@ const FILES: &[&str] = &[
     "usr/share/man/man1/vidimus-hook.1.gz",
     "usr/share/man/man1/vidimus-install.1.gz",
     "usr/share/man/man1/vidimus-mcp.1.gz",
+    "usr/share/man/man1/vidimus-policy.1.gz",
     "usr/share/man/man1/vidimus-uninstall.1.gz",
     "usr/share/man/man1/vidimus-verify.1.gz",
     "usr/share/man/man1/vidimus-wait.1.gz",

@@ -46,7 +46,10 @@ fn another_file_than_the_verified_is_refused() {
     };
     let all = lines(&export);
     let without_part = seal(&all[..all.len() - 1]);
-    let payload = |line: &Vec<u8>| line.windows(16).any(|at| at == b"\"name\":\"payload\"");
+    let payload = |line: &Vec<u8>| {
+        let named = line.windows(16).any(|at| at == b"\"name\":\"payload\"");
+        named && line.starts_with(b"{\"bytes\"")
+    };
     let at = all.iter().position(payload).unwrap();
     let changed = change_part(&export, at, |part| part.bytes = Blob(b"{}".to_vec()));
     for changed in [&other, &without_part, &changed, &export[..400].to_vec()] {
