@@ -91,7 +91,7 @@ impl Set {
         let released = self.ask(Question::Release, &asked);
         let mut reasons: Vec<String> = permitting
             .iter()
-            .filter_map(|id| Some(asks(self.rule(id)?)))
+            .filter_map(|id| Some(self.rule(id)?.asks()))
             .collect();
         let demands = permitting
             .iter()
@@ -218,9 +218,12 @@ fn failed(ids: &[String]) -> String {
     )
 }
 
-/// What a policy asks for, in words.
-fn asks(rule: &Rule) -> String {
-    let words = rule.demands.words();
-    let why = rule.why.as_deref().map(|why| format!(": {why}"));
-    format!("{} asks for {words}{}", rule.id, why.unwrap_or_default())
+impl Rule {
+    /// How an evaluation says what it asks for.
+    #[must_use]
+    pub fn asks(&self) -> String {
+        let words = self.demands.words();
+        let why = self.why.as_deref().map(|why| format!(": {why}"));
+        format!("{} asks for {words}{}", self.id, why.unwrap_or_default())
+    }
 }

@@ -124,9 +124,7 @@ impl Set {
         if problems.is_empty() {
             problems.extend(lacking(text, &rules));
         }
-        if problems.is_empty() {
-            problems.extend(validate(&all, &rules));
-        }
+        problems.extend(validate(text, &all, &rules));
         if !problems.is_empty() {
             problems.sort_by(|one, next| {
                 (&one.file, one.line, one.column).cmp(&(&next.file, next.line, next.column))
@@ -376,31 +374,55 @@ fn lacking(text: &PolicyText, rules: &BTreeMap<String, Rule>) -> Option<Problem>
     })
 }
 
-fn validate(all: &PolicySet, rules: &BTreeMap<String, Rule>) -> Vec<Problem> {
+fn validate(text: &PolicyText, all: &PolicySet, rules: &BTreeMap<String, Rule>) -> Vec<Problem> {
     let found = VALIDATOR.validate(all, ValidationMode::Strict);
     let errors = found
         .validation_errors()
-        .map(|error| (error.policy_id(), error.to_string(), help(error)));
-    let warnings = found
-        .validation_warnings()
-        .map(|warning| (warning.policy_id(), warning.to_string(), help(warning)));
-    errors
-        .chain(warnings)
-        .map(|(policy, message, help)| {
-            let id: &str = policy.as_ref();
-            let rule = rules.get(id);
-            // Cedar names the policy at the beginning, as we do.
-            let named = format!("for policy `{id}`, ");
-            let message = message.strip_prefix(&named).unwrap_or(&message);
-            Problem {
-                file: rule.map(|rule| rule.file.clone()).unwrap_or_default(),
-                line: rule.map_or(1, |rule| rule.line),
-                column: 1,
-                policy: Some(id.to_owned()),
-                message: format!("{message}{help}"),
-            }
-        })
-        .collect()
+        .filter_map(|error| Some(invalid(text, rules.get(id_of(error.policy_id()))?, error)));
+    let warnings = found.validation_warnings().filter_map(|warning| {
+        Some(invalid(
+            text,
+            rules.get(id_of(warning.policy_id()))?,
+            warning,
+        ))
+    });
+    let mut found: Vec<Problem> = errors.chain(warnings).collect();
+    // One mistake is found once for each question that the policy answers.
+    found.sort_by(|one, next| {
+        let key = |problem: &Problem| (problem.policy.clone(), problem.line, problem.column);
+        (key(one), &one.message).cmp(&(key(next), &next.message))
+    });
+    found.dedup_by(|next, one| {
+        next.policy == one.policy && (next.line, next.column) == (one.line, one.column)
+    });
+    found
+}
+
+fn id_of(id: &PolicyId) -> &str {
+    id.as_ref()
+}
+
+/// What the validator found in a policy, where it found it.
+fn invalid(text: &PolicyText, rule: &Rule, found: &dyn miette::Diagnostic) -> Problem {
+    let labels = found.labels();
+    let label = labels.and_then(|mut labels| labels.next());
+    let file = text.policies().find(|file| file.name == rule.file);
+    let place = file
+        .zip(label)
+        .map(|(file, label)| place(&file.text, label.offset()))
+        .filter(|(line, _)| *line >= rule.line);
+    let (line, column) = place.unwrap_or((rule.line, 1));
+    let message = found.to_string();
+    // Cedar names the policy at the beginning, as we do.
+    let named = format!("for policy `{}`, ", rule.id);
+    let message = message.strip_prefix(&named).unwrap_or(&message);
+    Problem {
+        file: rule.file.clone(),
+        line,
+        column,
+        policy: Some(rule.id.clone()),
+        message: format!("{message}{}", help(found)),
+    }
 }
 
 fn help(diagnostic: &dyn miette::Diagnostic) -> String {

@@ -263,14 +263,14 @@ fn every_mistake_is_named_with_its_place() {
             &format!(
                 r#"{ANYTHING}@id("a") forbid (principal, action, resource) when {{ context.nothing }};"#
             ),
-            "a.cedar:4:1: a",
+            "a.cedar:4:54: a",
             "nothing",
         ),
         (
             &format!(
                 r#"{ANYTHING}@id("a") forbid (principal, action, resource) when {{ context.sql.whole_table }};"#
             ),
-            "a.cedar:4:1: a",
+            "a.cedar:4:54: a",
             "has",
         ),
         (
@@ -288,6 +288,20 @@ fn every_mistake_is_named_with_its_place() {
         assert!(found.contains(place), "{place}: {found}");
         assert!(found.contains(words), "{words}: {found}");
     }
+}
+
+#[test]
+fn mistakes_of_all_sorts_are_named_at_once() {
+    let found = wrong(
+        r#"@id("a") @peple("2") permit (principal, action == Vidimus::Action::"propose", resource);
+        @id("b") forbid (principal, action, resource)
+        when {
+            context.nothing
+        };"#,
+    );
+    assert!(found.contains("a.cedar:1:1: a: `@peple`"), "{found}");
+    assert!(found.contains("a.cedar:4:13: b: "), "{found}");
+    assert_eq!(found.lines().count(), 2, "{found}");
 }
 
 #[test]

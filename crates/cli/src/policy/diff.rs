@@ -137,7 +137,10 @@ fn print(change: &Change) {
         } => {
             answer(&paint(&format!("changed {}", after.id), Colour::Yellow));
             if differences.is_empty() {
-                answer(&format!("  still {}, but when has changed", after.words()));
+                answer(&format!(
+                    "  still {}; its conditions or words have changed",
+                    after.words()
+                ));
             }
             for row in differences {
                 answer(&line(&format!("  {}: {}", row.what, row.before)));

@@ -127,57 +127,59 @@ pub(super) fn tell(set: Option<&Set>, evaluation: &Evaluation) {
         }
         return;
     };
-    for rule in asked(set, evaluation) {
+    let refused = evaluation.decision == Decision::Refuse;
+    // Of a refusal the reasons say it all, also where a policy failed.
+    for rule in asked(set, evaluation).filter(|_| !refused) {
         answer(&format!("  {} {}", rule.id, rule.words()));
         if let Some(why) = &rule.why {
             answer(&format!("      {}", line(why)));
         }
     }
-    // What the policies that are named do not say themselves.
-    let own = evaluation.reasons.iter().filter(|reason| {
-        evaluation.policies.is_empty()
-            || reason.starts_with("Could not")
-            || reason.starts_with("Not released")
-    });
-    for reason in own {
+    for reason in unsaid(set, evaluation) {
         answer(&format!("  {}", line(reason)));
     }
     match evaluation.decision {
-        Decision::Ask => {
-            answer("");
-            answer("Together:");
-            for (what, words) in demand_rows(evaluation) {
-                answer(&format!("  {what:10} {words}"));
-            }
-            let others = of(set, Question::Release, true);
-            answer("");
-            answer(&match others.as_slice() {
-                [] => "No policy lets anything run without a person.".to_owned(),
-                ids => format!(
-                    "It does not run without a person: what would let it does not hold here ({}).",
-                    ids.join(", ")
-                ),
-            });
-        }
-        Decision::Refuse if evaluation.policies.is_empty() => {
-            let ids = of(set, Question::Propose, true);
-            answer(&format!(
-                "  To be proposed it needs one of these, none of which holds here: {}",
-                ids.join(", ")
-            ));
-        }
-        Decision::Refuse => {
-            answer("  As long as one policy forbids it, no approval helps.");
-        }
+        Decision::Ask => tell_demands(set, evaluation),
+        Decision::Refuse if evaluation.policies.is_empty() => answer(&format!(
+            "  Policies that permit something to be proposed: {}.",
+            permitting(set, Question::Propose).join(", ")
+        )),
+        Decision::Refuse => answer("  As long as that is so, no approval helps."),
         Decision::Release => {}
     }
 }
 
-/// The policies that answer a question in that way.
-fn of(set: &Set, question: Question, permits: bool) -> Vec<&str> {
-    let rules = set.rules();
-    rules
-        .filter(|rule| rule.permits == permits && rule.questions.contains(&question))
-        .map(|rule| rule.id.as_str())
-        .collect()
+/// What an evaluation says beside what the policies that it names say.
+fn unsaid<'a>(set: &Set, evaluation: &'a Evaluation) -> Vec<&'a str> {
+    let said: Vec<String> = asked(set, evaluation).map(Rule::asks).collect();
+    let unsaid = |reason: &&str| match evaluation.decision {
+        Decision::Ask => !said.iter().any(|said| said == reason),
+        Decision::Refuse => true,
+        Decision::Release => false,
+    };
+    let reasons = evaluation.reasons.iter().map(String::as_str);
+    reasons.filter(unsaid).collect()
+}
+
+fn tell_demands(set: &Set, evaluation: &Evaluation) {
+    answer("");
+    answer("Together:");
+    for (what, words) in demand_rows(evaluation) {
+        answer(&format!("  {what:10} {words}"));
+    }
+    answer("");
+    answer(&match permitting(set, Question::Release).as_slice() {
+        [] => "No policy lets anything run without a person.".to_owned(),
+        ids => format!(
+            "It is not released without a person. Policies that release something: {}.",
+            ids.join(", ")
+        ),
+    });
+}
+
+/// The policies that permit something of that sort.
+fn permitting(set: &Set, question: Question) -> Vec<&str> {
+    let permits = |rule: &&Rule| rule.permits && rule.questions.contains(&question);
+    let rules = set.rules().filter(permits);
+    rules.map(|rule| rule.id.as_str()).collect()
 }

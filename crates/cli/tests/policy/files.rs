@@ -176,7 +176,11 @@ fn explain_says_who_asked_for_what() {
     );
     files.policy("explain p --inputs refused.json").says(
         0,
-        &["It is refused.", "no-root forbids it", "no approval helps"],
+        &[
+            "It is refused.",
+            "Forbidden: Root stays out. (no-root)",
+            "no approval helps",
+        ],
     );
     let json = files.policy("explain p --inputs asked.json --json").json();
     assert_eq!(json["evaluation"]["quorum"], 2);
@@ -197,9 +201,10 @@ fn explain_says_what_would_let_it_run_or_be_proposed() {
     let files = Files::new();
     files.policy("starter p");
     files.write("command.json", r#"{"kind": "command"}"#);
-    files
-        .policy("explain p --inputs command.json")
-        .says(0, &["It does not run without a person", "(reads-pass)"]);
+    files.policy("explain p --inputs command.json").says(
+        0,
+        &["It is not released without a person. Policies that release something: reads-pass."],
+    );
     files.write("read.json", r#"{"kind": "sql", "effects": ["read"]}"#);
     files
         .policy("explain p --inputs read.json")
@@ -213,8 +218,8 @@ fn explain_says_what_would_let_it_run_or_be_proposed() {
         0,
         &[
             "It is refused.",
-            "needs one of these",
-            "anything, production",
+            "No policy permits this agent to propose it.",
+            "Policies that permit something to be proposed: anything, production.",
         ],
     );
 }

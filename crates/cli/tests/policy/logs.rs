@@ -62,7 +62,7 @@ fn explain_says_what_a_denied_and_a_refused_action_needed() {
         0,
         &[
             "It is refused.",
-            "no-root forbids it",
+            "Forbidden: Root stays out. (no-root)",
             "It was refused when it was proposed.",
         ],
     );
