@@ -114,7 +114,7 @@ pub(super) fn asked<'a>(
 pub(super) fn tell(set: Option<&Set>, evaluation: &Evaluation) {
     let (words, colour) = match evaluation.decision {
         Decision::Ask => (
-            format!("It waits for {}.", People::of(evaluation).words()),
+            format!("It needs approval by {}.", People::of(evaluation).words()),
             Colour::Yellow,
         ),
         Decision::Refuse => ("It is refused.".to_owned(), Colour::Red),

@@ -102,9 +102,18 @@ pub(super) fn run(args: &ExplainArgs, path: &Path, id: ActionId) -> Result<u8, S
 struct Watch {
     id: ActionId,
     verdicts: Vec<Given>,
-    /// Who might decide just before the waiting ended, and why others not.
-    people: Vec<(PersonInput, Result<(), String>)>,
+    /// Everybody, as they were just before the waiting ended.
+    people: Vec<Person>,
     ended: Option<Time>,
+}
+
+/// Somebody who might decide.
+struct Person {
+    input: PersonInput,
+    /// Whether an approval of theirs counts.
+    approved: bool,
+    /// Whether the log's rules let them decide, or why not.
+    rules: Result<(), String>,
 }
 
 /// A decision that was given.
@@ -112,8 +121,6 @@ struct Watch {
 struct Given {
     #[serde(skip)]
     entry: u64,
-    #[serde(skip)]
-    person: PersonInput,
     name: String,
     policies: Vec<String>,
     reason: String,
@@ -144,7 +151,6 @@ impl Watch {
                 if let Some(person) = before.reviewer(&data.signed.envelope.signer) {
                     self.verdicts.push(Given {
                         entry: entry.index,
-                        person: PersonInput::of(person),
                         name: person.name.clone(),
                         policies: data.policies.clone(),
                         reason: String::new(),
@@ -167,15 +173,19 @@ impl Watch {
         let Some(action) = state.action(&self.id) else {
             return;
         };
+        let approved = state.approved_by(action, state.last_time());
         let there = state.reviewers().filter(|person| !person.removed);
         self.people = there
-            .map(|person| {
-                let may = state.may_decide(action, person.id);
-                (PersonInput::of(person), may.map_err(|why| why.to_string()))
+            .map(|person| Person {
+                input: PersonInput::of(person),
+                approved: approved.contains(&person.id),
+                rules: state
+                    .may_decide(action, person.id)
+                    .map_err(|why| why.to_string()),
             })
             .collect();
-        self.people
-            .sort_by(|one, next| one.0.name.cmp(&next.0.name));
+        let name = |person: &Person| person.input.name.clone();
+        self.people.sort_by_key(name);
     }
 }
 
@@ -186,7 +196,7 @@ struct Told<'a> {
     /// When it was looked who may decide.
     at: Time,
     inputs: Option<Inputs>,
-    people: Vec<(PersonInput, Result<(), String>)>,
+    people: Vec<Person>,
     policy: Option<String>,
     set: Option<Set>,
     target: String,
@@ -199,12 +209,12 @@ impl Told<'_> {
         &self.action.evaluation
     }
 
-    /// Who may approve, by the log's rules and by the policy.
-    fn may_approve(&self, person: &PersonInput, rules: &Result<(), String>) -> Result<(), String> {
-        rules.clone()?;
+    /// Whether they may approve, by the log's rules and by the policy.
+    fn may_approve(&self, person: &Person) -> Result<(), String> {
+        person.rules.clone()?;
         match (&self.set, &self.inputs) {
             (Some(set), Some(inputs)) => set
-                .may_approve(person, inputs, self.at)
+                .may_approve(&person.input, inputs, self.at)
                 .map(|_| ())
                 .map_err(|why| why.to_string()),
             _ => Ok(()),
@@ -212,12 +222,9 @@ impl Told<'_> {
     }
 
     fn missing(&self) -> String {
-        let approved = self
-            .verdicts
-            .iter()
-            .filter(|given| given.verdict == Verdict::Approve);
+        let approved = self.people.iter().filter(|person| person.approved);
         let groups: Vec<&[String]> = approved
-            .map(|given| given.person.groups.as_slice())
+            .map(|person| person.input.groups.as_slice())
             .collect();
         missing(self.evaluation(), &groups).words()
     }
@@ -252,6 +259,7 @@ impl Told<'_> {
         });
         answer("");
         tell(self.set.as_ref(), self.evaluation());
+        answer("");
         self.print_decisions();
         if let Some(set) = &self.set {
             answer("");
@@ -294,16 +302,17 @@ impl Told<'_> {
         }
         answer("");
         answer(&format!("Who might approve it, as of {}:", self.at));
-        for (person, rules) in &self.people {
-            let groups = match person.groups.as_slice() {
+        for person in &self.people {
+            let groups = match person.input.groups.as_slice() {
                 [] => String::new(),
                 groups => format!(" ({})", groups.join(", ")),
             };
-            let may = match self.may_approve(person, rules) {
+            let may = match self.may_approve(person) {
+                _ if person.approved => "has approved it".to_owned(),
                 Ok(()) => "yes".to_owned(),
                 Err(why) => format!("no: {}", line(&why)),
             };
-            answer(&format!("  {}{groups}: {may}", line(&person.name)));
+            answer(&format!("  {}{groups}: {may}", line(&person.input.name)));
         }
     }
 
@@ -318,10 +327,11 @@ impl Told<'_> {
             people: self
                 .people
                 .iter()
-                .map(|(person, rules)| PersonDocument {
-                    groups: &person.groups,
-                    name: &person.name,
-                    why_not: self.may_approve(person, rules).err(),
+                .map(|person| PersonDocument {
+                    approved: person.approved,
+                    groups: &person.input.groups,
+                    name: &person.input.name,
+                    why_not: self.may_approve(person).err(),
                 })
                 .collect(),
             policies: self
@@ -362,6 +372,7 @@ struct Document<'a> {
 /// A person, and why they might not approve it.
 #[derive(Serialize)]
 struct PersonDocument<'a> {
+    approved: bool,
     groups: &'a [String],
     name: &'a str,
     why_not: Option<String>,

@@ -162,7 +162,7 @@ fn explain_says_who_asked_for_what() {
     files.policy("explain p --inputs asked.json").says(
         0,
         &[
-            "It waits for 1 from operations and 1 from security.",
+            "It needs approval by 1 from operations and 1 from security.",
             "anything asks for 1 person",
             "production asks for 1 from operations",
             "Two pairs of eyes in production.",

@@ -19,11 +19,12 @@ fn explain_says_why_an_action_waits_and_who_is_missing() {
         &[
             "by coder",
             "under policy/9",
-            "It waits for 1 from operations and 1 from security.",
+            "It needs approval by 1 from operations and 1 from security.",
             "production asks for",
             "Ben approved it (permitted by reviewers-decide): planned",
             "It still waits.",
             "Missing: 1 from security.",
+            "Ben (operations): has approved it",
             "Cleo (security): yes",
             "Ada: no: ",
             "    @people(\"1 from operations and 1 from security\")",
@@ -37,6 +38,18 @@ fn explain_says_why_an_action_waits_and_who_is_missing() {
     assert_eq!(json["people"][0]["name"], "Ada");
     assert!(json["people"][0]["why_not"].is_string());
     assert!(json["people"][2]["why_not"].is_null());
+    assert_eq!(json["people"][1]["approved"], true);
+
+    // An approval with a key that counts no more is none.
+    log.revoke_ben();
+    let files = log.files();
+    files.policy(&format!("explain --log log {id}")).says(
+        0,
+        &[
+            "Missing: 1 from operations and 1 from security.",
+            "Ben (operations): yes",
+        ],
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 use vidimus_policy::{Inputs, PolicyFile, PolicyText, Set, set_name};
 use vidimus_protocol::action::{Action, Payload, Target};
 use vidimus_protocol::entry::{Data, Decision, Evaluation, Profile, Resolution};
-use vidimus_protocol::envelope::{Role, Verdict};
+use vidimus_protocol::envelope::{Revocation, Role, Verdict};
 use vidimus_protocol::{ActionId, State};
 use vidimus_verify::cose::Algorithm;
 use vidimus_verify::replay::Replay;
@@ -210,6 +210,14 @@ impl Log {
         self.story.swap(&mut self.cleo);
         self.decide(id, verdict, reason);
         self.story.swap(&mut self.cleo);
+    }
+
+    /// Ada revokes Ben's key.
+    pub(crate) fn revoke_ben(&mut self) {
+        self.story.swap(&mut self.ada);
+        let draft = self.story.revocation(&self.ada, Revocation::Lost);
+        self.story.write(draft);
+        self.story.swap(&mut self.ada);
     }
 
     pub(crate) fn resolve(&mut self, id: ActionId, resolution: Resolution) {
