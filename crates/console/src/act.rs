@@ -13,8 +13,8 @@ use vidimus_ledger::checkpoint::Checkpoint;
 use vidimus_ledger::note::Note;
 use vidimus_ledger::tree;
 use vidimus_protocol::api::{
-    Ack, CeremonyStarted, CeremonyState, EditExtras, PolicyExtras, StartCeremony, SubmitAssertion,
-    VerdictExtras,
+    Ack, CeremonyStarted, CeremonyState, EditExtras, GrantExtras, PolicyExtras, StartCeremony,
+    SubmitAssertion, VerdictExtras,
 };
 use vidimus_protocol::envelope::{ActType, Decimal, Envelope};
 use vidimus_protocol::id::{CeremonyId, ReviewerId};
@@ -56,6 +56,7 @@ pub(crate) enum Extras {
     Verdict(VerdictExtras),
     Edit(EditExtras),
     Policy(PolicyExtras),
+    Grant(GrantExtras),
 }
 
 /// A size of the log and its root.
@@ -149,6 +150,7 @@ async fn carry(draft: Draft, key: Key, tools: &Tools) -> Result<End, End> {
     let mut start = StartCeremony {
         edit: None,
         envelope,
+        grant: None,
         items: draft.items,
         policy: None,
         verdict: None,
@@ -158,6 +160,7 @@ async fn carry(draft: Draft, key: Key, tools: &Tools) -> Result<End, End> {
         Extras::Verdict(verdict) => start.verdict = Some(verdict),
         Extras::Edit(edit) => start.edit = Some(edit),
         Extras::Policy(policy) => start.policy = Some(policy),
+        Extras::Grant(grant) => start.grant = Some(grant),
     }
     let started = tools
         .gateway

@@ -14,6 +14,7 @@ mod edits;
 mod elsewhere;
 mod feed;
 mod freeze;
+mod grants;
 mod history;
 mod lock;
 mod look_back;

@@ -13,6 +13,7 @@ mod agents;
 mod commands;
 mod edits;
 mod gateways;
+mod grants;
 mod people;
 mod policies;
 mod review;
@@ -26,6 +27,7 @@ pub use edits::{
     EditedFromView, EditedIntoView, FieldSort, FieldView, FilledView, FilledWord, WordView,
 };
 pub use gateways::{Colour, JoiningRead, Told};
+pub use grants::{GrantView, MayBe, OpenPlace, PlaceView};
 pub use people::{
     ClaimFor, ClaimView, DoubtView, FailsRuleView, JoiningView, KeyStanding, KeyView, ModelChoice,
     ModelView, OwnedAgentView, PeopleView, PersonView, RevocationWhy, RoleView, RulesView,

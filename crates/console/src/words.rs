@@ -102,8 +102,35 @@ pub(crate) fn step(leaf: &Leaf, state: &State) -> String {
         }
         Data::ActionProposed(data) => match editor(state, data) {
             Some(editor) => format!("It took the place of an action that {editor} edited."),
-            None => format!("{} proposed it.", agent_name(state, &data.agent)),
+            None => {
+                let agent = agent_name(state, &data.agent);
+                let grants = data
+                    .grants
+                    .iter()
+                    .filter_map(|using| state.grant(&using.grant));
+                let by: Vec<_> = grants.map(|grant| reviewer_name(state, grant.by)).collect();
+                match by.as_slice() {
+                    [] => format!("{agent} proposed it."),
+                    by => format!(
+                        "{agent} proposed it. Approved in advance by {}.",
+                        by.join(" and ")
+                    ),
+                }
+            }
         },
+        Data::GrantGiven(data) => format!(
+            "{} approved {} more like it in advance, until {}.",
+            actor_name(state, leaf),
+            data.signed.item.uses,
+            time_words(data.signed.item.until)
+        ),
+        Data::GrantRevoked(data) => {
+            let grant = state.grant(&data.signed.item.grant);
+            let whose = grant.map_or_else(String::new, |grant| {
+                format!(" of {}", reviewer_name(state, grant.by))
+            });
+            format!("{} ended a standing grant{whose}.", actor_name(state, leaf))
+        }
         Data::ActionEdited(_) => format!(
             "{} edited it: another action takes its place.",
             actor_name(state, leaf)

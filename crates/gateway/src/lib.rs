@@ -20,6 +20,7 @@ mod door;
 mod edit;
 mod enrolment;
 mod founding;
+mod grants;
 mod guard;
 mod health;
 mod keys;

@@ -33,6 +33,7 @@ use vidimus_verify::permit::PermitSigner;
 use vidimus_verify::replay::{Replay, ReplayError};
 
 use crate::clock::{ClockFault, Timekeeper};
+use crate::grants::Grants;
 use crate::keys::random;
 use crate::policies::Policies;
 use crate::problem::Refusal;
@@ -80,6 +81,7 @@ pub(crate) struct Sequencer {
     shared: Arc<Shared>,
     keeper: Timekeeper,
     policies: Policies,
+    grants: Grants,
     permit_key: PermitSigner,
     nonces: HashMap<Digest, Nonce>,
     batch: Batch,
@@ -114,6 +116,7 @@ impl Sequencer {
             shared,
             keeper,
             policies: Policies::default(),
+            grants: Grants::default(),
             permit_key,
             nonces: HashMap::new(),
             batch: Batch::default(),
@@ -303,7 +306,7 @@ impl Sequencer {
         match wanted {
             Wanted::Entries(indexes) => Ok(Answer::Logged(Logged::new(indexes, fresh))),
             Wanted::Bundle(action, indexes) => Ok(Answer::Logged(Logged {
-                parts: self.evaluated_with(action)?,
+                parts: self.grounded_on(action)?,
                 ..Logged::new(indexes, fresh)
             })),
             Wanted::Permit(action) => self.signed_permit(action).map(Answer::Permit),
@@ -478,6 +481,7 @@ impl Sequencer {
         self.batch = Batch::default();
         self.entries.clear();
         self.policies.forget();
+        self.grants.forget();
         match crate::rebuild(&self.store) {
             Ok(replay) => {
                 self.replay = replay;

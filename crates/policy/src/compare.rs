@@ -62,12 +62,13 @@ pub fn decision_words(evaluation: &Evaluation) -> String {
 
 /// Everything that an evaluation which asks people asks for, by name.
 #[must_use]
-pub fn demand_rows(asked: &Evaluation) -> [(&'static str, String); 7] {
+pub fn demand_rows(asked: &Evaluation) -> [(&'static str, String); 8] {
     [
         ("people", People::of(asked).words()),
         ("reason", required(asked.reason_required)),
         ("assurance", assurance_words(&asked.assurance)),
         ("separate", seconds(asked.separate_s)),
+        ("standing", allowed(asked.standing)),
         ("ttl", seconds(asked.ttl_s)),
         ("use", seconds(asked.use_s)),
         ("veto", asked.veto.unwrap_or(1).to_string()),
@@ -76,6 +77,10 @@ pub fn demand_rows(asked: &Evaluation) -> [(&'static str, String); 7] {
 
 pub(crate) fn required(required: bool) -> String {
     if required { "required" } else { "not required" }.to_owned()
+}
+
+pub(crate) fn allowed(allowed: bool) -> String {
+    if allowed { "allowed" } else { "not allowed" }.to_owned()
 }
 
 pub(crate) fn seconds(seconds: u64) -> String {

@@ -31,6 +31,8 @@ pub struct Demands {
     pub reason: bool,
     /// `@separate`.
     pub separate: Duration,
+    /// `@standing`.
+    pub standing: bool,
     /// `@ttl`.
     pub ttl: Option<Duration>,
     /// `@use`.
@@ -48,6 +50,8 @@ impl Demands {
             "reason" if value == "required" => self.reason = true,
             "reason" => return Err("it is \"required\", or not there".to_owned()),
             "separate" => self.separate = duration(value, LONGEST_SEPARATION)?,
+            "standing" if value == "allowed" => self.standing = true,
+            "standing" => return Err("it is \"allowed\", or not there".to_owned()),
             "ttl" => self.ttl = Some(duration(value, LONGEST_WAIT)?),
             "use" => self.use_within = Some(duration(value, LONGEST_WAIT)?),
             "veto" => self.veto = Some(number(value)?),
@@ -57,7 +61,7 @@ impl Demands {
     }
 
     /// Both at once. Where one says nothing, the usual holds for it: a veto is
-    /// one person's unless all say otherwise.
+    /// one person's, and nobody approves in advance, unless all say otherwise.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let least = |one: Option<Duration>, other: Option<Duration>| match (one, other) {
@@ -73,6 +77,7 @@ impl Demands {
             people: self.people.and(other.people),
             reason: self.reason || other.reason,
             separate: self.separate.max(other.separate),
+            standing: self.standing && other.standing,
             ttl: least(self.ttl, other.ttl),
             use_within: least(self.use_within, other.use_within),
             veto: self.veto.zip(other.veto).map(|(one, other)| one.min(other)),
@@ -111,6 +116,9 @@ impl Demands {
         }
         if let Some(veto @ 2..) = self.veto {
             words.push(format!("ended only by {veto} denials"));
+        }
+        if self.standing {
+            words.push("or by a standing grant".to_owned());
         }
         words.join(", ")
     }
@@ -311,6 +319,7 @@ mod tests {
             ("ttl", "1h"),
             ("use", "5m"),
             ("veto", "3"),
+            ("standing", "allowed"),
             ("assurance", "proven-model"),
         ]);
         let other = demands(&[
@@ -320,6 +329,7 @@ mod tests {
             ("separate", "2d"),
             ("assurance", "device-bound, proven-model"),
             ("veto", "2"),
+            ("standing", "allowed"),
         ]);
         let both = one.clone().and(other.clone());
         assert_eq!(both, other.clone().and(one.clone()));
@@ -330,12 +340,15 @@ mod tests {
         assert_eq!(both.separate, Duration::from_hours(48));
         assert!(both.reason);
         assert_eq!(both.veto, Some(2));
+        assert!(both.standing);
         assert_eq!(
             both.assurance,
             [Assurance::DeviceBound, Assurance::ProvenModel]
         );
-        // Where one says nothing of it, one denial is enough.
-        assert_eq!(both.and(demands(&[("people", "5")])).veto, None);
+        // Where one says nothing of it, one denial is enough, and nobody approves
+        // in advance.
+        let more = both.and(demands(&[("people", "5")]));
+        assert_eq!((more.veto, more.standing), (None, false));
     }
 
     #[test]

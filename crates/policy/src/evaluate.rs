@@ -127,6 +127,7 @@ impl Set {
             reason_required: demands.reason,
             reasons,
             separate_s: demands.separate.as_secs(),
+            standing: demands.standing,
             veto: demands.veto.filter(|veto| *veto > 1),
             ..evaluation
         }

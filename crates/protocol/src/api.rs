@@ -310,6 +310,9 @@ pub struct StartCeremony {
     pub edit: Option<EditExtras>,
     /// The envelope.
     pub envelope: Envelope,
+    /// What else the entry of a standing grant holds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub grant: Option<GrantExtras>,
     /// The items, as the canonical JSON text of each.
     pub items: Vec<String>,
     /// The policy that a change of it brings.
@@ -327,6 +330,19 @@ pub struct StartCeremony {
 pub struct PolicyExtras {
     /// Its text.
     pub policy: Content,
+}
+
+/// What a `grant.given` holds beside its signed item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GrantExtras {
+    /// The reason.
+    pub reason: Content,
+    /// What was on screen.
+    pub seen: Seen,
+    /// Where another action may differ.
+    pub shape: Content,
 }
 
 /// What an `action.edited` brings: the payload of the new action.

@@ -11,7 +11,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::bytes::{Blob, Digest, FromStrVisitor, sha256};
-use crate::id::{ActionId, AgentId, ExecutorId, ReviewerId, RunId};
+use crate::id::{ActionId, AgentId, ExecutorId, GrantId, ReviewerId, RunId};
 use crate::model::Model;
 use crate::strict;
 use crate::time::Time;
@@ -120,6 +120,10 @@ acts! {
     VerdictGiven = "verdict.given",
     /// Says that a verdict is the signer's own.
     VerdictRecognised = "verdict.recognised",
+    /// Approves what is like an action, a number of times, in advance.
+    GrantGiven = "grant.given",
+    /// Ends a standing grant.
+    GrantRevoked = "grant.revoked",
 }
 
 /// An integer below 2^53, written as a decimal string without leading zeros.
@@ -456,6 +460,40 @@ pub struct RecognitionItem {
     pub action: ActionId,
     /// Leaf hash of the `verdict.given`.
     pub verdict: Digest,
+}
+
+/// Approves, in advance, what the same agent proposes that is like one action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantItem {
+    /// The action that others must be like.
+    pub action: ActionId,
+    /// Its digest: what was seen.
+    pub action_digest: Digest,
+    /// The grant.
+    pub grant: GrantId,
+    /// Leaf hash of its proposal.
+    pub proposal_leaf: Digest,
+    /// Commit of the `reason` part, which is always there and may be empty.
+    pub reason_commit: Digest,
+    /// [`Seen::digest`] of what the console showed.
+    pub seen: Digest,
+    /// Commit of the `shape` part: where another may differ.
+    pub shape: Digest,
+    /// Nothing that is proposed then or later is covered.
+    pub until: Time,
+    /// How many proposals it covers.
+    pub uses: u64,
+}
+
+/// Ends one standing grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantRevocationItem {
+    /// Leaf hash of its `grant.given`.
+    pub given: Digest,
+    /// The grant.
+    pub grant: GrantId,
 }
 
 /// Registers one agent.

@@ -138,6 +138,10 @@ id!(
     PermitId, "prm_"
 );
 id!(
+    /// One standing grant.
+    GrantId, "gra_"
+);
+id!(
     /// One key prompt on its way.
     CeremonyId, "cer_"
 );

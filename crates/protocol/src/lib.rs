@@ -21,6 +21,7 @@ pub mod model;
 #[cfg(feature = "openapi")]
 mod openapi;
 pub mod permit;
+pub mod shape;
 pub mod state;
 pub mod strict;
 pub mod time;
@@ -28,7 +29,7 @@ pub mod trust;
 
 pub use bytes::{Blob, Digest, sha256};
 pub use entry::{Entry, Kind, Leaf};
-pub use id::{ActionId, Actor, AgentId, ExecutorId, PermitId, ReviewerId, RunId};
+pub use id::{ActionId, Actor, AgentId, ExecutorId, GrantId, PermitId, ReviewerId, RunId};
 pub use model::{Aaguid, Model};
 pub use state::{State, Violation};
 pub use time::Time;

@@ -10,6 +10,7 @@
 
 mod actions;
 mod edits;
+mod grants;
 mod keys;
 mod notes;
 mod pauses;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 pub use actions::{ActionState, Life, PermitRecord, PermitStatus, Resolved, VerdictRecord};
 pub use edits::{Edit, MAX_EDITS};
+pub use grants::{Grant, LONGEST_GRANT_S, MAX_GRANTS, MAX_USES};
 pub use keys::{Credential, Standing};
 pub use notes::{MAX_NOTES, Note, NoteKind};
 pub use pauses::Pause;
@@ -39,7 +41,7 @@ pub use violation::Violation;
 use crate::bytes::{Blob, Digest};
 use crate::entry::{Data, Entry, Leaf, PartRef, Ref, Resolution};
 use crate::envelope::{ActType, Envelope, MAX_ITEMS, MAX_SKEW_MS, Signed};
-use crate::id::{ActionId, Actor, AgentId, PermitId, ReviewerId};
+use crate::id::{ActionId, Actor, AgentId, GrantId, PermitId, ReviewerId};
 use crate::time::Time;
 
 /// Everything that the entries so far say.
@@ -55,6 +57,7 @@ pub struct State {
     credentials: HashMap<Blob, Credential>,
     agents: HashMap<AgentId, Agent>,
     actions: HashMap<ActionId, Box<ActionState>>,
+    grants: HashMap<GrantId, Grant>,
     permits: HashSet<PermitId>,
     nonces: HashMap<Digest, UsedNonce>,
     /// Next deadline of each action that has one.
@@ -137,6 +140,8 @@ impl State {
             Data::ActionEdited(data) => self.edit(entry, data)?,
             Data::VerdictGiven(data) => self.decide(entry, data)?,
             Data::VerdictRecognised(data) => self.recognise(entry, data)?,
+            Data::GrantGiven(data) => self.give_grant(entry, data)?,
+            Data::GrantRevoked(data) => self.revoke_grant(entry, data)?,
             Data::ActionResolved(data) => self.resolve(entry, data)?,
             Data::PermitIssued(data) => self.issue(entry, data)?,
             Data::PermitLapsed(data) => self.lapse(entry, data)?,

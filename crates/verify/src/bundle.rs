@@ -261,34 +261,28 @@ impl Excerpt {
     }
 
     /// Where a policy was evaluated: its text and the inputs give this very
-    /// evaluation for what is about to run.
+    /// evaluation for what is about to run. Where standing grants approve it:
+    /// they cover it.
     fn check_evaluation(
         &self,
         action: &ActionState,
         bundle: &Bundle,
         content: &Action,
     ) -> Result<(), BundleError> {
-        let Some(policy) = &action.policy else {
-            return Ok(());
-        };
         let log = self.judge.state.log().ok_or(BundleError::OtherAction)?;
         let profile = log.opened.profile;
         let mut evaluations = Evaluations::new(&self.claims, profile, Reach::Excerpt);
-        let needed = [
-            (policy.entry.index, "policy"),
-            (action.proposal.index, "inputs"),
-        ];
-        for (index, name) in needed {
+        for (index, name) in parts_of(&self.judge.state, action) {
             let missing = || BundleError::Part {
                 index,
                 name: name.to_owned(),
             };
             let bytes = part(bundle, index, name).ok_or_else(missing)?;
-            let read = Content::read(name, bytes, None);
+            let read = Content::read(name, bytes, None, true);
             let read = read.map_err(|why| BundleError::Misjudged { index, why })?;
             evaluations.take(index, read).map_err(misjudged)?;
         }
-        let facts = Content::of(content);
+        let facts = Content::of(content, true);
         evaluations
             .take(action.proposal.index, facts)
             .map_err(misjudged)
@@ -333,6 +327,26 @@ impl Excerpt {
         approvers.reverse();
         approvers
     }
+}
+
+/// The parts that an action's approval hangs on beside its own payload, by entry
+/// and name, in the order of the log: what it is held against before it runs.
+#[must_use]
+pub fn parts_of(state: &State, action: &ActionState) -> Vec<(u64, &'static str)> {
+    let mut parts = Vec::new();
+    if let Some(policy) = &action.policy {
+        parts.extend([
+            (policy.entry.index, "policy"),
+            (action.proposal.index, "inputs"),
+        ]);
+    }
+    let used = action.verdicts.iter().filter_map(|given| given.grant);
+    for grant in used.filter_map(|id| state.grant(&id)) {
+        parts.extend([(grant.like.index, "payload"), (grant.entry.index, "shape")]);
+    }
+    parts.sort_unstable();
+    parts.dedup();
+    parts
 }
 
 fn misjudged((index, why): (u64, String)) -> BundleError {

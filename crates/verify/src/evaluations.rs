@@ -1,13 +1,16 @@
 //! Evaluations, made again: of the policy's text, the inputs that the gateway
-//! says it looked at, and what the log itself says about these.
-//! Spec: `docs/spec/policy.md`, `docs/spec/export.md`.
+//! says it looked at, and what the log itself says about these. And the uses of
+//! standing grants: whether each is of an action that the grant covers.
+//! Spec: `docs/spec/policy.md`, `docs/spec/grants.md`, `docs/spec/export.md`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use vidimus_policy::{Facts, Inputs, PersonInput, PolicyText, Set, Situation, set_name};
 use vidimus_protocol::action::{Action, Target};
-use vidimus_protocol::entry::{Data, Evaluation, Leaf, Profile};
+use vidimus_protocol::entry::{Data, Evaluation, GrantUse, Leaf, Profile};
 use vidimus_protocol::envelope::Verdict;
+use vidimus_protocol::shape::Shape;
+use vidimus_protocol::state::Grant;
 use vidimus_protocol::{State, Time};
 
 /// What the entries say about evaluations.
@@ -16,6 +19,12 @@ pub(crate) struct Claims {
     proposals: HashMap<u64, Proposal>,
     /// Entries that brought a policy in force.
     in_force: BTreeSet<u64>,
+    /// By each `grant.given`, the proposal that it is over.
+    grants: BTreeMap<u64, u64>,
+    /// Proposals that grants are over.
+    likes: BTreeSet<u64>,
+    /// By each proposal that grants approve, these.
+    uses: BTreeMap<u64, Vec<u64>>,
 }
 
 /// What one entry says about an evaluation.
@@ -24,6 +33,10 @@ pub(crate) enum Claim {
     Proposal(Box<Proposal>),
     /// An approval of the proposal at that position.
     Approval(u64, Box<Approval>),
+    /// A standing grant over the proposal at that position.
+    Grant(u64),
+    /// A proposal without a policy that these grants approve.
+    Uses(Vec<u64>),
 }
 
 /// A proposal under a policy, and what came of it.
@@ -32,6 +45,7 @@ pub(crate) struct Proposal {
     known: Situation,
     evaluation: Evaluation,
     approvals: Vec<Approval>,
+    uses: Vec<u64>,
 }
 
 /// An approval, which names the policies that allow it.
@@ -48,7 +62,23 @@ impl Claim {
     pub(crate) fn of(leaf: &Leaf, index: u64, state: &State) -> Option<Self> {
         match &leaf.data {
             Data::ActionProposed(data) => {
-                let policy = state.policy()?.entry.index;
+                let grants = data.grants.iter();
+                let grants = grants.map(|using| Some((using, state.grant(&using.grant)?)));
+                let grants: Vec<(&GrantUse, &Grant)> = grants.collect::<Option<_>>()?;
+                let uses = grants.iter().map(|(_, grant)| grant.entry.index).collect();
+                let Some(policy) = state.policy() else {
+                    return Some(Self::Uses(uses));
+                };
+                let approval = |(using, grant): (&GrantUse, &Grant)| {
+                    Some(Approval {
+                        index,
+                        person: PersonInput::of(state.reviewer(&grant.by)?),
+                        time: leaf.time,
+                        policies: using.policies.clone(),
+                    })
+                };
+                let approvals = grants.into_iter().map(approval).collect::<Option<_>>()?;
+                let policy = policy.entry.index;
                 let run = data.run.clone();
                 let kind = data.action_kind;
                 let known = Situation::of(state, &data.agent, kind, run, None, leaf.time)?;
@@ -56,8 +86,13 @@ impl Claim {
                     policy,
                     known,
                     evaluation: data.evaluation.clone(),
-                    approvals: Vec::new(),
+                    approvals,
+                    uses,
                 })))
+            }
+            Data::GrantGiven(data) => {
+                let like = state.action(&data.signed.item.action)?;
+                Some(Self::Grant(like.proposal.index))
             }
             Data::VerdictGiven(data) if data.signed.item.verdict == Verdict::Approve => {
                 let action = state.action(&data.signed.item.action)?;
@@ -81,7 +116,13 @@ impl Claims {
     pub(crate) fn keep(&mut self, index: u64, claim: Option<Claim>, state: &State) {
         match claim {
             Some(Claim::Proposal(proposal)) => {
+                self.keep_uses(index, &proposal.uses);
                 self.proposals.insert(index, *proposal);
+            }
+            Some(Claim::Uses(uses)) => self.keep_uses(index, &uses),
+            Some(Claim::Grant(like)) => {
+                self.grants.insert(index, like);
+                self.likes.insert(like);
             }
             Some(Claim::Approval(of, approval)) => {
                 if let Some(proposal) = self.proposals.get_mut(&of) {
@@ -95,13 +136,26 @@ impl Claims {
         }
     }
 
-    /// Whether the part of that name hangs together with an evaluation.
+    fn keep_uses(&mut self, index: u64, uses: &[u64]) {
+        if !uses.is_empty() {
+            self.uses.insert(index, uses.to_vec());
+        }
+    }
+
+    /// Whether the part of that name hangs together with an evaluation or a grant.
     pub(crate) fn need(&self, index: u64, name: &str) -> bool {
         match name {
             "policy" => self.in_force.contains(&index),
-            "inputs" | "payload" => self.proposals.contains_key(&index),
+            "inputs" => self.proposals.contains_key(&index),
+            "payload" => self.proposals.contains_key(&index) || self.need_whole(index),
+            "shape" => self.grants.contains_key(&index),
             _ => false,
         }
+    }
+
+    /// Whether that proposal is held against another.
+    pub(crate) fn need_whole(&self, index: u64) -> bool {
+        self.likes.contains(&index) || self.uses.contains_key(&index)
     }
 }
 
@@ -111,23 +165,40 @@ pub(crate) enum Content {
     Policy(PolicyText),
     /// Of `inputs`.
     Inputs(Box<Inputs>),
-    /// Of `payload`.
-    Action(Target, Box<Facts>),
+    /// Of `payload`, and all of it where it is held against another.
+    Action(Target, Box<Facts>, Option<Box<Action>>),
+    /// Of the `payload` that a grant is over, where its own evaluation is not in
+    /// question.
+    Like(Box<Action>),
+    /// Of `shape`.
+    Shape(Shape),
 }
 
 impl Content {
-    /// What an evaluation sees of an action.
-    pub(crate) fn of(action: &Action) -> Self {
-        Self::Action(action.target.clone(), Box::new(Facts::of(action)))
+    /// What an evaluation sees of an action, and the `whole` of it.
+    pub(crate) fn of(action: &Action, whole: bool) -> Self {
+        let kept = whole.then(|| Box::new(action.clone()));
+        Self::Action(action.target.clone(), Box::new(Facts::of(action)), kept)
     }
 
     /// Reads it. What is wrong with its form is said in words.
-    pub(crate) fn read(name: &str, bytes: &[u8], action: Option<&Action>) -> Result<Self, String> {
+    pub(crate) fn read(
+        name: &str,
+        bytes: &[u8],
+        action: Option<&Action>,
+        whole: bool,
+    ) -> Result<Self, String> {
         match (name, action) {
             ("policy", _) => PolicyText::parse(bytes)
                 .map(Self::Policy)
                 .map_err(|error| error.to_string()),
-            ("payload", Some(action)) => Ok(Self::of(action)),
+            ("payload", Some(action)) => Ok(Self::of(action, whole)),
+            ("payload", None) => Action::parse(bytes)
+                .map(|action| Self::Like(Box::new(action)))
+                .map_err(|error| error.to_string()),
+            ("shape", _) => Shape::parse(bytes)
+                .map(Self::Shape)
+                .map_err(|error| error.to_string()),
             _ => Inputs::parse(bytes)
                 .map(|inputs| Self::Inputs(Box::new(inputs)))
                 .map_err(|error| error.to_string()),
@@ -150,6 +221,10 @@ pub(crate) struct Evaluations<'a> {
     profile: Profile,
     reach: Reach,
     sets: HashMap<u64, Set>,
+    /// Actions that grants are over, by their proposals.
+    likes: HashMap<u64, Box<Action>>,
+    /// Shapes of grants, by their entries.
+    shapes: HashMap<u64, Shape>,
     /// The inputs of the proposal whose payload comes next.
     inputs: Option<(u64, Inputs)>,
     /// Evaluations that came out as they are recorded.
@@ -163,6 +238,8 @@ impl<'a> Evaluations<'a> {
             profile,
             reach,
             sets: HashMap::new(),
+            likes: HashMap::new(),
+            shapes: HashMap::new(),
             inputs: None,
             reproduced: 0,
         }
@@ -188,8 +265,46 @@ impl<'a> Evaluations<'a> {
                 self.inputs = Some((index, *inputs));
                 Ok(())
             }
-            Content::Action(target, facts) => self.evaluate(index, &target, &facts),
+            Content::Like(action) => {
+                self.likes.insert(index, action);
+                Ok(())
+            }
+            Content::Shape(shape) => {
+                let like = self.claims.grants.get(&index);
+                let like = like.and_then(|like| self.likes.get(like));
+                let like = like.ok_or_else(|| (index, "what it is over is not there".into()))?;
+                shape.check(like).map_err(|why| (index, why.to_string()))?;
+                self.shapes.insert(index, shape);
+                Ok(())
+            }
+            Content::Action(target, facts, action) => {
+                self.evaluate(index, &target, &facts)?;
+                let Some(action) = action else {
+                    return Ok(());
+                };
+                self.hold_against_grants(index, &action)?;
+                if self.claims.likes.contains(&index) {
+                    self.likes.insert(index, action);
+                }
+                Ok(())
+            }
         }
+    }
+
+    /// Whether each grant that approves a proposal covers what it says.
+    fn hold_against_grants(&mut self, index: u64, action: &Action) -> Result<(), (u64, String)> {
+        for grant in self.claims.uses.get(&index).into_iter().flatten() {
+            let like = self.claims.grants.get(grant);
+            let like = like.and_then(|like| self.likes.get(like));
+            let (shape, like) = (self.shapes.get(grant), like.map(Box::as_ref));
+            let covers = |(shape, like): (&Shape, &Action)| shape.covers(like, action);
+            if !shape.zip(like).is_some_and(covers) {
+                let why = format!("the standing grant of entry {grant} does not cover it");
+                return Err((index, why));
+            }
+            self.reproduced += 1;
+        }
+        Ok(())
     }
 
     fn evaluate(

@@ -205,6 +205,8 @@ impl Keys {
             Data::AgentResumed(data) => self.signed(&data.signed)?,
             Data::VerdictGiven(data) => self.signed(&data.signed)?,
             Data::VerdictRecognised(data) => self.signed(&data.signed)?,
+            Data::GrantGiven(data) => self.signed(&data.signed)?,
+            Data::GrantRevoked(data) => self.signed(&data.signed)?,
             Data::ActionProposed(_)
             | Data::ActionTaken(_)
             | Data::ActionAsked(_)
@@ -286,6 +288,8 @@ pub(crate) fn envelope_of(data: &Data) -> Option<&Envelope> {
         Data::AgentResumed(data) => Some(&data.signed.envelope),
         Data::VerdictGiven(data) => Some(&data.signed.envelope),
         Data::VerdictRecognised(data) => Some(&data.signed.envelope),
+        Data::GrantGiven(data) => Some(&data.signed.envelope),
+        Data::GrantRevoked(data) => Some(&data.signed.envelope),
         Data::LogOpened(_)
         | Data::ActionProposed(_)
         | Data::ActionTaken(_)

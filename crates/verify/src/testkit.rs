@@ -6,6 +6,7 @@
 
 mod drafts;
 mod edits;
+mod grants;
 mod handover;
 mod kinds;
 mod policy;
@@ -24,11 +25,11 @@ use vidimus_protocol::api::Content;
 use vidimus_protocol::entry::{
     Data, Founder, LogOpened, PartRef, Profile, Proposed, Ref, Resolution,
 };
-use vidimus_protocol::envelope::{ActType, Decimal, Envelope, Signed, Verdict};
+use vidimus_protocol::envelope::{ActType, Decimal, Envelope, Seen, SeenPart, Signed, Verdict};
 use vidimus_protocol::state::Log;
 use vidimus_protocol::{
-    ActionId, Actor, AgentId, Blob, Digest, ExecutorId, Leaf, PermitId, ReviewerId, Time, sha256,
-    strict,
+    ActionId, Actor, AgentId, Blob, Digest, ExecutorId, GrantId, Leaf, PermitId, ReviewerId, Time,
+    sha256, strict,
 };
 
 pub use edits::Successor;
@@ -89,6 +90,8 @@ pub struct Story {
     policy: Option<Ref>,
     records: HashMap<ReviewerId, Ref>,
     actions: HashMap<ActionId, Told>,
+    /// Each with the action that it is over.
+    grants: HashMap<GrantId, (Ref, ActionId)>,
 }
 
 /// An entry before it is written, with the content of its parts.
@@ -113,6 +116,21 @@ struct Told {
     resolution: Option<Ref>,
     permit: Option<(Ref, PermitId)>,
     redemption: Option<Ref>,
+}
+
+impl Told {
+    /// Everything that it shows.
+    fn seen(&self) -> Seen {
+        let shown = [("context", self.context), ("payload", Some(self.payload))];
+        let part = |(name, commit): (&str, Option<Digest>)| {
+            let name = name.to_owned();
+            commit.map(|commit| SeenPart { commit, name })
+        };
+        Seen {
+            parts: shown.into_iter().filter_map(part).collect(),
+            renderer: "vidimus-testkit/0".into(),
+        }
+    }
 }
 
 impl Story {
@@ -192,6 +210,7 @@ impl Story {
             policy: None,
             records: HashMap::new(),
             actions: HashMap::new(),
+            grants: HashMap::new(),
         };
         let draft = story.draft(Actor::Gateway, &[], Data::LogOpened(Box::new(opened)));
         story.write(draft);
@@ -479,12 +498,16 @@ impl Story {
                     context: commit("context"),
                     question: None,
                     edit: None,
-                    verdicts: Vec::new(),
+                    verdicts: self.granted(data),
                     resolution: None,
                     permit: None,
                     redemption: None,
                 };
                 self.actions.entry(data.action).or_insert(told);
+            }
+            Data::GrantGiven(data) => {
+                let item = &data.signed.item;
+                self.grants.insert(item.grant, (entry, item.action));
             }
             Data::ActionAsked(data) => {
                 self.about(data.action, |told| told.question = Some(entry));
@@ -507,6 +530,7 @@ impl Story {
             | Data::AgentRevoked(_)
             | Data::CredentialAdmitted(_)
             | Data::CredentialRevoked(_)
+            | Data::GrantRevoked(_)
             | Data::VerdictRecognised(_)
             | Data::ActionTaken(_)
             | Data::ActionAnswered(_)
@@ -517,6 +541,13 @@ impl Story {
                 self.about(data.action, |told| told.redemption = Some(entry));
             }
         }
+    }
+
+    /// The grants that approve a proposal: they stand beside its verdicts.
+    fn granted(&self, data: &Proposed) -> Vec<Ref> {
+        let uses = data.grants.iter();
+        let given = uses.filter_map(|using| self.grants.get(&using.grant));
+        given.map(|(entry, _)| *entry).collect()
     }
 
     fn about(&mut self, action: ActionId, change: impl FnOnce(&mut Told)) {

@@ -261,3 +261,9 @@ export const marks = {
 
 /** The reason given when the time to decide is over. */
 export const timeIsUp = 'The time to decide is over. It does not run, and the ledger will record it as expired.';
+
+/** What stands over the list of standing grants. */
+export const grantWords = {
+  about: 'What runs without waiting, since somebody approved it in advance.',
+  none: 'There is none: whatever the policy asks people about waits for them. “More like it…” in a review gives one.',
+};

@@ -23,7 +23,7 @@ const MAX_ANSWER: usize = 64 << 20;
 const MAX_COMPLAINT: usize = 4 << 10;
 /// How long a program that is interrupted may take to put things in order,
 /// such as giving back a lock.
-const GRACE: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 20 });
+const GRACE: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 20 });
 
 /// A program in the folder and with the environment of a command.
 #[derive(Clone, Copy)]

@@ -52,6 +52,13 @@ impl Core {
             return None;
         }
         let me = self.reviewer()?;
+        if base.state().approved_by(action, now()).contains(&me) {
+            return Some(Problem::new(
+                "approved_in_advance",
+                "A standing grant of yours approves it already.",
+                "You can deny it, or end the grant.",
+            ));
+        }
         let misjudged = || {
             let why = base.misjudged(action)?;
             Some(Problem::new(
@@ -267,7 +274,13 @@ impl Base {
         let given = action.verdicts.iter();
         let mut names: Vec<String> = given
             .filter(|given| given.verdict == verdict)
-            .map(|given| reviewer_name(self.state(), given.reviewer))
+            .map(|given| {
+                let name = reviewer_name(self.state(), given.reviewer);
+                match given.grant {
+                    Some(_) => format!("{name} (in advance)"),
+                    None => name,
+                }
+            })
             .collect();
         names.sort_unstable();
         names.dedup();
@@ -311,12 +324,15 @@ impl Base {
     /// the evaluation in the log is what the policy gives for them. The gateway
     /// is not believed: it may ask for less than the policy.
     fn misjudged(&self, action: &ActionState) -> Option<String> {
-        let (set, inputs) = self.judged_by(action)?.ok()?;
         let index = action.proposal.index;
         let (payload, _) = self
             .checked_part(index, "payload", PAYLOAD_TYPE, action.digest)
             .ok()?;
         let what = Action::parse(&payload).ok()?;
+        if let Some(problem) = self.uncovered(action, &what) {
+            return Some(problem.message);
+        }
+        let (set, inputs) = self.judged_by(action)?.ok()?;
         let of_it = inputs.agent.id == action.agent && inputs.time == action.proposed_at;
         let why = if of_it {
             misjudged(&set, &inputs, &what, &action.evaluation)?

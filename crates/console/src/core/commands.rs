@@ -65,7 +65,8 @@ impl Core {
             | Command::ChangeRules { .. }
             | Command::RevokeAgent { .. }
             | Command::PauseAgent { .. }
-            | Command::ResumeAgent { .. }) => self.state(command, front),
+            | Command::ResumeAgent { .. }
+            | Command::RevokeGrant { .. }) => self.state(command, front),
             Command::Policy => self.policy(),
             Command::PolicyStart => self.policy_start(),
             Command::CheckPolicy { files } => return self.check_policy(files, reply),
@@ -84,6 +85,15 @@ impl Core {
             Command::EditFields { action } => self.edit_fields(&action),
             Command::PreviewEdit { action, filled } => self.preview_edit(&action, &filled),
             Command::Edit { action, filled } => self.edit(&action, &filled, front),
+            Command::GrantPlaces { action } => self.grant_places(&action, front),
+            Command::Grant {
+                action,
+                open,
+                uses,
+                hours,
+                reason,
+            } => self.give_grant(&action, &open, (uses, hours), &reason, front),
+            Command::Grants => self.grants(),
             Command::Take { action } => return self.say(&action, Say::Take, reply),
             Command::Ask { action, text } => return self.say(&action, Say::Ask(text), reply),
             Command::Flag { action, text } => return self.say(&action, Say::Flag(text), reply),

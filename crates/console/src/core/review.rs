@@ -195,6 +195,7 @@ impl Core {
                 pauses::views(state, agent, holding, self.reviewer())
             }),
             edit_blocked: self.edit_blocked(action),
+            grant_blocked: self.grant_blocked(action),
             edited_from: base.edited_from(action, self.reviewer()),
             edited_into: edits::edited_into(state, action, self.reviewer()),
             digest: digest.to_string(),
@@ -243,7 +244,7 @@ impl Core {
         if let Some(problem) = self.not_ours_to_decide(action) {
             return Some(problem);
         }
-        if self.have_decided(action) {
+        if self.have_signed(action) {
             return Some(Problem::new(
                 "decided_already",
                 "You have decided it already.",
@@ -267,6 +268,13 @@ impl Core {
             .collect();
         names.sort_unstable();
         names
+    }
+
+    /// Whether this reviewer gave a verdict. One who approved it in advance may
+    /// still deny it.
+    fn have_signed(&self, action: &ActionState) -> bool {
+        let mut verdicts = action.verdicts.iter();
+        verdicts.any(|given| Some(given.reviewer) == self.reviewer() && given.grant.is_none())
     }
 
     fn have_decided(&self, action: &ActionState) -> bool {

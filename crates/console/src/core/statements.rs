@@ -54,6 +54,7 @@ impl Core {
             Command::RevokeAgent { agent } => self.revoke_agent(&agent)?,
             Command::PauseAgent { agent, run } => self.pause_agent(&agent, run.as_deref())?,
             Command::ResumeAgent { agent, pause } => self.resume_agent(&agent, pause)?,
+            Command::RevokeGrant { grant } => self.revoke_grant(&grant)?,
             _ => return Err(Problem::stopped()),
         };
         self.sign_statement(act, item, words, front)

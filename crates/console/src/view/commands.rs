@@ -5,9 +5,9 @@ use ts_rs::TS;
 
 use super::{
     Colour, ConsoleView, DeliveriesView, Difference, EntryView, FailsRuleView, FieldView,
-    FilledView, HistoryPage, JoiningRead, JoiningView, ModelView, PeopleView, PolicyCheckView,
-    PolicyFileText, PolicyPreviewView, PolicyStartView, PolicyView, ReviewView, RevocationWhy,
-    RoleView, Route, RulesView, SessionRow, VerdictChoice,
+    FilledView, GrantView, HistoryPage, JoiningRead, JoiningView, ModelView, OpenPlace, PeopleView,
+    PlaceView, PolicyCheckView, PolicyFileText, PolicyPreviewView, PolicyStartView, PolicyView,
+    ReviewView, RevocationWhy, RoleView, Route, RulesView, SessionRow, VerdictChoice,
 };
 
 /// What a front may ask the console to do.
@@ -263,6 +263,31 @@ pub enum Command {
         /// What was filled in.
         filled: Vec<FilledView>,
     },
+    /// What may differ from an opened action in a standing grant.
+    GrantPlaces {
+        /// Action id.
+        action: String,
+    },
+    /// Ask for the key to approve, in advance, what is like an opened action.
+    Grant {
+        /// Action id.
+        action: String,
+        /// Where others may differ from it.
+        open: Vec<OpenPlace>,
+        /// How many proposals it covers.
+        uses: u32,
+        /// How long.
+        hours: u32,
+        /// Why.
+        reason: String,
+    },
+    /// Every standing grant.
+    Grants,
+    /// Ask for the key to end one.
+    RevokeGrant {
+        /// Grant id.
+        grant: String,
+    },
     /// Say that one looks after an action.
     Take {
         /// Action id.
@@ -319,6 +344,10 @@ pub enum Reply {
     EditFields(Vec<FieldView>),
     /// To `PreviewEdit`.
     EditPreview(Vec<Difference>),
+    /// To `GrantPlaces`.
+    GrantPlaces(Vec<PlaceView>),
+    /// To `Grants`: what holds, then what is over.
+    Grants(Vec<GrantView>),
     /// To `History`.
     History(HistoryPage),
     /// To `OpenEntry`.

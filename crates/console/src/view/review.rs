@@ -30,6 +30,8 @@ pub struct ReviewView {
     pub pauses: Vec<PauseView>,
     /// Why it cannot be edited here now, if so.
     pub edit_blocked: Option<Problem>,
+    /// Why nothing like it can be approved in advance here now, if so.
+    pub grant_blocked: Option<Problem>,
     /// What it was edited from, if it was.
     pub edited_from: Option<EditedFromView>,
     /// What took its place, if something did.

@@ -382,6 +382,7 @@ async fn lie(team: &Team, ben: &Seat, agent: &Agent, action: ActionId, digest: D
         },
         items: vec![String::from_utf8(item).unwrap()],
         edit: None,
+        grant: None,
         policy: None,
         verdict: Some(VerdictExtras { reason, seen }),
     };

@@ -73,7 +73,7 @@ pub(super) async fn withdraw(
     security(("agent" = [])),
     params(("action" = ActionId, Path, description = "the action")),
     responses((status = 200, description = "a permit in force", body = PermitReply)),
-    extensions(("x-refusals" = json!(["unknown_action", "not_approved", "permit_exists", "permit_not_in_force", "agent_paused", "too_late", "refused", "unverifiable", "sequencer"]))),
+    extensions(("x-refusals" = json!(["unknown_action", "not_approved", "no_quorum", "permit_exists", "permit_not_in_force", "agent_paused", "too_late", "refused", "unverifiable", "sequencer"]))),
 )]
 pub(super) async fn permit(
     State(gateway): State<Gateway>,
@@ -104,7 +104,7 @@ pub(super) async fn permit(
     params(("action" = ActionId, Path, description = "the action")),
     request_body = Redeem,
     responses((status = 200, description = "the proof bundle: the action may run now, once", body = Ack)),
-    extensions(("x-refusals" = json!(["unknown_action", "wrong_digest", "bad_permit", "permit_not_in_force", "not_approved", "permit_exists", "agent_paused", "too_late", "refused", "unverifiable", "sequencer"]))),
+    extensions(("x-refusals" = json!(["unknown_action", "wrong_digest", "bad_permit", "permit_not_in_force", "not_approved", "no_quorum", "permit_exists", "agent_paused", "too_late", "refused", "unverifiable", "sequencer"]))),
 )]
 pub(super) async fn redeem(
     State(gateway): State<Gateway>,

@@ -11,9 +11,9 @@ use vidimus_protocol::api::{
     SubmitAssertion,
 };
 use vidimus_protocol::envelope::{
-    ActType, AdmissionItem, AgentItem, AgentRevocationItem, EditItem, PauseItem, PolicyItem,
-    RecognitionItem, RemovalItem, ResumptionItem, ReviewerChangeItem, ReviewerItem, RevocationItem,
-    RulesItem, SessionItem, VerdictItem,
+    ActType, AdmissionItem, AgentItem, AgentRevocationItem, EditItem, GrantItem,
+    GrantRevocationItem, PauseItem, PolicyItem, RecognitionItem, RemovalItem, ResumptionItem,
+    ReviewerChangeItem, ReviewerItem, RevocationItem, RulesItem, SessionItem, VerdictItem,
 };
 use vidimus_protocol::id::CeremonyId;
 use vidimus_protocol::state::check_envelope;
@@ -26,6 +26,7 @@ use super::feed::off_the_async_threads;
 use super::standing::Wait;
 use crate::ceremonies::Step;
 use crate::edit::{EditedAction, no_edit};
+use crate::grants::{self, Covered};
 use crate::policies;
 use crate::problem::Refusal;
 use crate::sequencer::{Answer, Request};
@@ -170,7 +171,7 @@ pub(super) async fn end_one_session(
     extensions(("x-refusals" = json!([
         "unauthorised", "forbidden", "foreign_credential", "unknown_action", "not_pending", "envelope_expired",
         "too_many_ceremonies", "item_count", "wrong_items", "wrong_proposal", "wrong_reason", "wrong_seen",
-        "wrong_parts", "other_log", "wrong_act_type", "clock_skew", "refused", "bad_edit", "wrong_digest", "not_found", "store", "bad_policy"
+        "wrong_parts", "other_log", "wrong_act_type", "clock_skew", "refused", "bad_edit", "wrong_digest", "not_found", "store", "bad_policy", "bad_grant", "not_grantable"
     ]))),
 )]
 pub(super) async fn start(
@@ -203,6 +204,9 @@ pub(super) async fn start(
     if start.envelope.r#type == ActType::ActionEdited {
         read_edit(gateway.clone(), start.clone()).await?;
     }
+    if start.envelope.r#type == ActType::GrantGiven {
+        read_grant(gateway.clone(), start.clone()).await?;
+    }
     if start.envelope.r#type == ActType::PolicyChanged {
         read_policy(gateway.clone(), start.clone()).await?;
     }
@@ -225,6 +229,23 @@ async fn read_policy(gateway: Gateway, start: StartCeremony) -> Result<(), Refus
             (log.opened.profile, state.size())
         };
         policies::read(start.policy.as_ref(), &item, profile, size).map(|_| ())
+    })
+    .await
+}
+
+/// What a standing grant covers.
+pub(super) async fn read_grant(gateway: Gateway, start: StartCeremony) -> Result<Covered, Refusal> {
+    off_the_async_threads(move || {
+        let text = start.items.first().map(String::as_str).unwrap_or_default();
+        let item: GrantItem = item(text)?;
+        let extras = start.grant.ok_or_else(grants::no_grant)?;
+        let shared = &gateway.0.shared;
+        let proposal = {
+            let committed = shared.read();
+            let action = committed.state.action(&item.action);
+            action.ok_or(Violation::UnknownAction)?.proposal.index
+        };
+        Covered::read(shared, proposal, &item, &extras)
     })
     .await
 }
@@ -257,6 +278,7 @@ fn check(state: &Log, start: &StartCeremony, now: vidimus_protocol::Time) -> Res
         items,
         verdict,
         edit,
+        grant,
         policy,
     } = start;
     let log = state.log().ok_or(Violation::NotOpened)?;
@@ -299,6 +321,25 @@ fn check(state: &Log, start: &StartCeremony, now: vidimus_protocol::Time) -> Res
                 return Err(Violation::NotPending.into());
             }
         }
+        ActType::GrantGiven => {
+            let item: GrantItem = item(text)?;
+            let extras = grant.as_ref().ok_or_else(grants::no_grant)?;
+            let action = state.action(&item.action).ok_or(Violation::UnknownAction)?;
+            let reason = crate::sequencer::part_ref("reason", &extras.reason)?.commit;
+            if item.action_digest != action.digest || item.proposal_leaf != action.proposal.leaf {
+                return Err(Violation::WrongProposal.into());
+            }
+            if item.reason_commit != reason {
+                return Err(Violation::WrongReason.into());
+            }
+            if item.seen != extras.seen.digest() {
+                return Err(Violation::WrongSeen.into());
+            }
+            if !action.evaluation.may_be_granted(action.policy.is_some()) {
+                return Err(Violation::NotGrantable.into());
+            }
+        }
+        ActType::GrantRevoked => is::<GrantRevocationItem>(text)?,
         ActType::PolicyChanged => {
             policy.as_ref().ok_or_else(policies::no_policy)?;
             is::<PolicyItem>(text)?;
@@ -398,7 +439,8 @@ pub(super) async fn cancel(
         "key_not_admitted", "key_too_old", "key_not_device_bound", "key_model_not_allowed", "agent_revoked",
         "unknown_reviewer", "reviewer_exists", "own_record", "last_administrator", "overtaken", "not_your_verdict", "team_only",
         "bad_roles", "bad_rules", "agent_paused", "paused_already", "not_your_pause", "own_edit", "bad_edit", "wrong_digest", "too_many_edits",
-        "action_exists", "store", "bad_policy", "policy_lost", "own_policy", "not_permitted", "key_not_assured", "reason_missing"
+        "action_exists", "store", "bad_policy", "policy_lost", "own_policy", "not_permitted", "key_not_assured", "reason_missing",
+        "bad_grant", "unknown_grant", "grant_exists", "grant_is_over", "too_many_grants", "not_grantable"
     ]))),
 )]
 pub(super) async fn assertion(

@@ -13,7 +13,7 @@ use vidimus_protocol::action::{
 };
 use vidimus_protocol::api::{CeremonyState, StartCeremony};
 use vidimus_protocol::entry::Profile;
-use vidimus_protocol::envelope::{ActType, EditItem, Verdict, VerdictItem};
+use vidimus_protocol::envelope::{ActType, EditItem, GrantItem, Verdict, VerdictItem};
 use vidimus_protocol::id::CeremonyId;
 use vidimus_protocol::state::Standing;
 use vidimus_protocol::{Blob, Digest, Violation, diff};
@@ -22,13 +22,14 @@ use webauthn_rs::prelude::{CreationChallengeResponse, RegisterPublicKeyCredentia
 use super::Strict;
 use super::actions::id;
 use super::auth::NoAgent;
-use super::ceremonies::{item, out_of_order, read_edit};
+use super::ceremonies::{item, out_of_order, read_edit, read_grant};
 use super::feed::off_the_async_threads;
 use crate::Gateway;
 use crate::ceremonies::{Step, TRIES, Whose};
 use crate::edit::EditedAction;
 use crate::enrolment::Claim;
 use crate::founding::Opening;
+use crate::grants::Covered;
 use crate::problem::Refusal;
 use crate::relying_party::Registered;
 
@@ -163,6 +164,15 @@ async fn statement(gateway: Gateway, start: StartCeremony) -> Result<Vec<Line>, 
             let edited = read_edit(gateway, start.clone()).await?;
             Ok(edit_lines(&edited, digest))
         }
+        ActType::GrantGiven => {
+            let item: GrantItem = item(text)?;
+            let reason = start
+                .grant
+                .as_ref()
+                .map(|extras| extras.reason.bytes.clone());
+            let covered = read_grant(gateway, start.clone()).await?;
+            Ok(grant_lines(&covered, &item, &reason.unwrap_or_default().0))
+        }
         ActType::CredentialEnrolled => Err(Violation::WrongActType.into()),
         act => people::lines(&gateway.0.shared.read().state, act, text),
     }
@@ -195,6 +205,24 @@ async fn verdict_lines(
     lines.push(Line::new("Reason", &String::from_utf8_lossy(reason)));
     lines.push(Line::new("Digest", &item.action_digest.to_string()));
     Ok(lines)
+}
+
+/// Everything that may run, then how often and how long.
+fn grant_lines(covered: &Covered, item: &GrantItem, reason: &[u8]) -> Vec<Line> {
+    let uses = format!("each proposal like this one, {} times", item.uses);
+    let mut lines = vec![
+        Line::new("Approve in advance", &uses),
+        Line::new("Until", &item.until.to_string()),
+    ];
+    lines.extend(action_lines(&covered.like));
+    let places = covered.shape.free.iter();
+    lines.extend(places.map(|place| Line::new("May differ", &place.words())));
+    if covered.shape.free.is_empty() {
+        lines.push(Line::new("May differ", "(nothing)"));
+    }
+    lines.push(Line::new("Reason", &String::from_utf8_lossy(reason)));
+    lines.push(Line::new("Digest", &item.action_digest.to_string()));
+    lines
 }
 
 fn with_command(mut lines: Vec<Line>, command: &Command) -> Vec<Line> {

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use vidimus_policy::{Inputs, builtin};
+use vidimus_policy::{Inputs, PersonInput, builtin};
 use vidimus_protocol::action::{Action, Context, INPUTS_TYPE, OUTPUT_TYPE};
 use vidimus_protocol::api::{Content, PartOfEntry, Propose, Redeem, ReportOutcome};
 use vidimus_protocol::entry::{
-    Completed, Data, Evaluation, Leaf, MAX_WHY, Parsed, PermitIssued, PermitLapsed, PermitRedeemed,
-    Proposed, Ref, Resolution, Resolved,
+    Completed, Data, Evaluation, GrantUse, Leaf, MAX_WHY, Parsed, PermitIssued, PermitLapsed,
+    PermitRedeemed, Proposed, Ref, Resolution, Resolved,
 };
 use vidimus_protocol::id::{ActionId, Actor, AgentId, PermitId, RunId};
 use vidimus_protocol::permit::MAX_LIFE_S;
@@ -92,20 +92,28 @@ impl Sequencer {
         of: Option<(ActionId, Ref)>,
     ) -> Result<(Ref, Option<Effect>), Refusal> {
         let (evaluation, inputs) = self.evaluate(&agent, &read)?;
+        let time = self.now()?;
         let state = self.replay.state();
         let registered = state.agent(&agent).ok_or(Violation::UnknownAgent)?.entry;
         let newest = state.rules().ok_or(Violation::NotOpened)?.entry;
         let policy = state.policy().map(|policy| policy.entry);
-        let expires_at = self.now()?.plus_seconds(evaluation.ttl_s);
-        let data = Proposed {
+        let mut data = Proposed {
             action: read.id,
             action_kind: read.action.kind(),
             agent,
             edits: of.map(|(edited, _)| edited),
+            expires_at: time.plus_seconds(evaluation.ttl_s),
             evaluation,
-            expires_at,
+            grants: Vec::new(),
             run: read.run,
         };
+        // As it will stand in the log, for whoever asks whether it is approved.
+        let digest = read.payload.commit();
+        let proposal = ActionState::proposed(state, &data, digest, time);
+        let inputs_read = inputs.as_ref().map(|(inputs, _)| inputs);
+        let grants = self.approving_grants(&proposal, &read.action, inputs_read)?;
+        let (uses, grants): (Vec<GrantUse>, Vec<Ref>) = grants.into_iter().unzip();
+        data.grants = uses;
         let actor = if of.is_some() {
             Actor::Gateway
         } else {
@@ -114,8 +122,10 @@ impl Sequencer {
         let refs = std::iter::once(registered)
             .chain((newest.index > 0).then_some(newest))
             .chain(policy)
-            .chain(of.map(|(_, edit)| edit));
+            .chain(of.map(|(_, edit)| edit))
+            .chain(grants);
         // In the order of their names.
+        let inputs = inputs.map(|(_, part)| part);
         let parts = read.context.into_iter().chain(inputs);
         let parts = parts.chain([read.payload]);
         let data = Data::ActionProposed(Box::new(data));
@@ -128,7 +138,7 @@ impl Sequencer {
         &mut self,
         agent: &AgentId,
         read: &ReadProposal,
-    ) -> Result<(Evaluation, Option<Part>), Refusal> {
+    ) -> Result<(Evaluation, Option<(Inputs, Part)>), Refusal> {
         let time = self.now()?;
         let state = self.replay.state();
         let profile = state.log().ok_or(Violation::NotOpened)?.opened.profile;
@@ -146,7 +156,56 @@ impl Sequencer {
             salt: random(),
             r#type: INPUTS_TYPE.to_owned(),
         };
-        Ok((set.evaluate(&inputs), Some(Part::new("inputs", content)?)))
+        let evaluation = set.evaluate(&inputs);
+        Ok((evaluation, Some((inputs, Part::new("inputs", content)?))))
+    }
+
+    /// The standing grants that approve a proposal, each with its entry: one of
+    /// each person whose covers it.
+    fn approving_grants(
+        &mut self,
+        proposal: &ActionState,
+        action: &Action,
+        inputs: Option<&Inputs>,
+    ) -> Result<Vec<(GrantUse, Ref)>, Refusal> {
+        let (state, time) = (self.replay.state(), proposal.proposed_at);
+        let set = match &proposal.policy {
+            Some(policy) => {
+                let profile = state.log().ok_or(Violation::NotOpened)?.opened.profile;
+                let index = policy.entry.index;
+                Some(self.policies.get(index, profile, &self.shared)?)
+            }
+            None => None,
+        };
+        let mut people = BTreeSet::new();
+        let mut approving = Vec::new();
+        for grant in state.standing_grants(&proposal.agent, time) {
+            let counts = state.grant_counts(grant, proposal, time).is_ok();
+            if people.contains(&grant.by) || !counts {
+                continue;
+            }
+            let person = state.reviewer(&grant.by).map(PersonInput::of);
+            let policies = match (&set, inputs, person) {
+                (None, ..) => Vec::new(),
+                (Some(set), Some(inputs), Some(person)) => {
+                    match set.may_approve(&person, inputs, time) {
+                        Ok(policies) => policies,
+                        Err(_) => continue,
+                    }
+                }
+                (Some(_), ..) => continue,
+            };
+            if !self.grants.covers(grant, action, &self.shared)? {
+                continue;
+            }
+            people.insert(grant.by);
+            let grant_use = GrantUse {
+                grant: grant.item.grant,
+                policies,
+            };
+            approving.push((grant_use, grant.entry));
+        }
+        Ok(approving)
     }
 
     pub(super) fn withdraw(&mut self, agent: AgentId, action: ActionId) -> Result<Wanted, Refusal> {
@@ -405,14 +464,11 @@ impl Sequencer {
         self.grounds(chain.collect())
     }
 
-    /// What the evaluation of an action hangs on, where a policy gave it: so that
-    /// its executor makes it again.
-    pub(super) fn evaluated_with(&self, action: ActionId) -> Result<Vec<PartOfEntry>, Refusal> {
+    /// What the approval of an action hangs on beside the action itself, so that
+    /// its executor judges it again.
+    pub(super) fn grounded_on(&self, action: ActionId) -> Result<Vec<PartOfEntry>, Refusal> {
         let action = self.known(action)?;
-        let Some(policy) = &action.policy else {
-            return Ok(Vec::new());
-        };
-        let part = |index, name: &str| {
+        let part = |(index, name): (u64, &str)| {
             let content = self.shared.store().part(index, name)?;
             let content = content.ok_or_else(|| Refusal::not_found("part"))?;
             Ok::<_, Refusal>(PartOfEntry {
@@ -421,8 +477,8 @@ impl Sequencer {
                 name: name.to_owned(),
             })
         };
-        let (policy, proposal) = (policy.entry.index, action.proposal.index);
-        Ok(vec![part(policy, "policy")?, part(proposal, "inputs")?])
+        let parts = vidimus_verify::bundle::parts_of(self.replay.state(), action);
+        parts.into_iter().map(part).collect()
     }
 
     /// These entries and all that they build on, down to the founder's key.

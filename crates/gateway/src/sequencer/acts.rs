@@ -11,13 +11,15 @@ use vidimus_policy::{Inputs, PersonInput};
 use vidimus_protocol::api::StartCeremony;
 use vidimus_protocol::entry::{
     AgentPaused, AgentRegistered, AgentResumed, AgentRevoked, CredentialAdmitted,
-    CredentialEnrolled, CredentialRevoked, Data, Leaf, PolicyChanged, Ref, ReviewerChanged,
-    ReviewerRegistered, ReviewerRemoved, RulesChanged, VerdictGiven, VerdictRecognised,
+    CredentialEnrolled, CredentialRevoked, Data, GrantGiven, GrantRevoked, Leaf, PolicyChanged,
+    Ref, ReviewerChanged, ReviewerRegistered, ReviewerRemoved, RulesChanged, VerdictGiven,
+    VerdictRecognised,
 };
 use vidimus_protocol::envelope::{
-    ActType, AdmissionItem, AgentItem, AgentRevocationItem, Assertion, PauseItem, PolicyItem,
-    RecognitionItem, RemovalItem, ResumptionItem, ReviewerChangeItem, ReviewerItem, RevocationItem,
-    RulesItem, SessionItem, Signed, Verdict, VerdictItem,
+    ActType, AdmissionItem, AgentItem, AgentRevocationItem, Assertion, GrantItem,
+    GrantRevocationItem, PauseItem, PolicyItem, RecognitionItem, RemovalItem, ResumptionItem,
+    ReviewerChangeItem, ReviewerItem, RevocationItem, RulesItem, SessionItem, Signed, Verdict,
+    VerdictItem,
 };
 use vidimus_protocol::id::Actor;
 use vidimus_protocol::state::check_envelope;
@@ -28,6 +30,7 @@ use vidimus_verify::act;
 use super::{Part, Refusal, Sequencer, Wanted};
 use crate::enrolment::{Claim, used_invitation};
 use crate::founding::FoundingDraft;
+use crate::grants::{self, Covered};
 use crate::policies;
 use crate::store::Session;
 
@@ -169,6 +172,13 @@ impl Sequencer {
                 |signed| Data::RulesChanged(Box::new(RulesChanged { signed })),
             ),
             ActType::PolicyChanged => self.change_policy(start, &assertion),
+            ActType::GrantGiven => self.give_grant(start, &assertion),
+            ActType::GrantRevoked => self.statement(
+                &start,
+                &assertion,
+                |state, item: &GrantRevocationItem| Some(state.grant(&item.grant)?.entry),
+                |signed| Data::GrantRevoked(Box::new(GrantRevoked { signed })),
+            ),
             ActType::VerdictRecognised => self.statement(
                 &start,
                 &assertion,
@@ -233,6 +243,36 @@ impl Sequencer {
         let data = Data::PolicyChanged(Box::new(PolicyChanged { signed }));
         let (entry, _) = self.write(actor, refs, data, vec![Part::new("policy", content)?])?;
         self.policies.keep(entry.index, set);
+        Ok(Wanted::Entries(vec![entry.index]))
+    }
+
+    /// Logs a standing grant, after what it covers was read and found right.
+    fn give_grant(
+        &mut self,
+        start: StartCeremony,
+        assertion: &Assertion,
+    ) -> Result<Wanted, Refusal> {
+        let signed: Signed<GrantItem> = only(signed_items(&start, assertion)?)?;
+        let extras = start.grant.ok_or_else(grants::no_grant)?;
+        let proposal = self.known(signed.item.action)?.proposal;
+        Covered::read(&self.shared, proposal.index, &signed.item, &extras)?;
+        let state = self.replay.state();
+        let key = state
+            .credential(&assertion.credential_id)
+            .ok_or(Violation::UnknownCredential)?
+            .entry;
+        let actor = Actor::Reviewer(signed.envelope.signer);
+        let data = Data::GrantGiven(Box::new(GrantGiven {
+            seen: extras.seen,
+            signed,
+        }));
+        let parts = vec![
+            Part::new("reason", extras.reason)?,
+            Part::new("shape", extras.shape)?,
+        ];
+        let (entry, _) = self.write(actor, vec![proposal, key], data, parts)?;
+        let now = self.now()?;
+        self.grants.keep_standing(self.replay.state(), now);
         Ok(Wanted::Entries(vec![entry.index]))
     }
 

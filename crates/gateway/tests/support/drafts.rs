@@ -73,6 +73,7 @@ impl Draft {
             envelope: self.envelope.clone(),
             items: vec![String::from_utf8(strict::canonical(&self.item)).unwrap()],
             edit: None,
+            grant: None,
             policy: None,
             verdict: Some(self.extras.clone()),
         }

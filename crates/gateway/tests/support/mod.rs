@@ -343,6 +343,7 @@ impl World {
             envelope,
             items: vec![String::from_utf8(text).unwrap()],
             edit: None,
+            grant: None,
             policy: None,
             verdict: None,
         }

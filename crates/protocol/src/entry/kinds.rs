@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::action::ActionKind;
 use crate::bytes::{Blob, Digest};
 use crate::envelope::{
-    AdmissionItem, AgentItem, AgentRevocationItem, EditItem, EnrolmentItem, PauseItem, PolicyItem,
-    RecognitionItem, RemovalItem, ResumptionItem, ReviewerChangeItem, ReviewerItem, RevocationItem,
-    RulesItem, Seen, Signed, VerdictItem,
+    AdmissionItem, AgentItem, AgentRevocationItem, EditItem, EnrolmentItem, GrantItem,
+    GrantRevocationItem, PauseItem, PolicyItem, RecognitionItem, RemovalItem, ResumptionItem,
+    ReviewerChangeItem, ReviewerItem, RevocationItem, RulesItem, Seen, Signed, VerdictItem,
 };
-use crate::id::{ActionId, AgentId, ExecutorId, PermitId, ReviewerId, RunId};
+use crate::id::{ActionId, AgentId, ExecutorId, GrantId, PermitId, ReviewerId, RunId};
 use crate::time::Time;
 
 macro_rules! kinds {
@@ -101,6 +101,10 @@ kinds! {
     VerdictGiven(VerdictGiven) = "verdict.given",
     /// A person says that a verdict with their key is theirs.
     VerdictRecognised(VerdictRecognised) = "verdict.recognised",
+    /// A person's approval of what is like an action, in advance.
+    GrantGiven(GrantGiven) = "grant.given",
+    /// A standing grant that covers nothing more.
+    GrantRevoked(GrantRevoked) = "grant.revoked",
     /// The end of waiting.
     ActionResolved(Resolved) = "action.resolved",
     /// A permit to run it once.
@@ -131,7 +135,8 @@ impl Data {
             | Self::AgentRegistered(_)
             | Self::AgentRevoked(_)
             | Self::AgentPaused(_)
-            | Self::AgentResumed(_) => None,
+            | Self::AgentResumed(_)
+            | Self::GrantRevoked(_) => None,
             Self::ActionProposed(data) => Some(data.action),
             Self::ActionEdited(data) => Some(data.signed.item.action),
             Self::ActionTaken(data) => Some(data.action),
@@ -140,6 +145,7 @@ impl Data {
             Self::ActionFlagged(data) => Some(data.action),
             Self::VerdictGiven(data) => Some(data.signed.item.action),
             Self::VerdictRecognised(data) => Some(data.signed.item.action),
+            Self::GrantGiven(data) => Some(data.signed.item.action),
             Self::ActionResolved(data) => Some(data.action),
             Self::PermitIssued(data) => Some(data.action),
             Self::PermitLapsed(data) => Some(data.action),
@@ -269,6 +275,8 @@ acts! {
     Edited(EditItem);
     /// `verdict.recognised`: by whom the verdict names.
     VerdictRecognised(RecognitionItem);
+    /// `grant.revoked`: by anybody in the log.
+    GrantRevoked(GrantRevocationItem);
 }
 
 /// `action.proposed`. Parts: `payload`, `context` when the agent gave one, and
@@ -289,9 +297,24 @@ pub struct Proposed {
     pub evaluation: Evaluation,
     /// When it expires if nobody decides.
     pub expires_at: Time,
+    /// The standing grants that approve it, in the order in which they were
+    /// given.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub grants: Vec<GrantUse>,
     /// The run of the agent that it belongs to, as the agent says.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub run: Option<RunId>,
+}
+
+/// One use of a standing grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantUse {
+    /// The grant.
+    pub grant: GrantId,
+    /// The policies that let its signer approve it, as in [`VerdictGiven`].
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub policies: Vec<String>,
 }
 
 /// What the policy asks for.
@@ -322,6 +345,10 @@ pub struct Evaluation {
     /// approve under it.
     #[serde(skip_serializing_if = "is_default", default)]
     pub separate_s: u64,
+    /// Whether standing grants may approve it. Says nothing where no policy is
+    /// in force: then they may.
+    #[serde(skip_serializing_if = "is_default", default)]
+    pub standing: bool,
     /// Longest wait for a decision, seconds.
     pub ttl_s: u64,
     /// How long after the approval it may start, seconds.
@@ -345,6 +372,7 @@ impl Evaluation {
             reason_required: false,
             reasons: Vec::new(),
             separate_s: 0,
+            standing: false,
             ttl_s: 1,
             use_s: 1,
             veto: None,
@@ -434,6 +462,16 @@ pub struct VerdictGiven {
     pub seen: Seen,
     /// The decision, signed by the reviewer.
     pub signed: Signed<VerdictItem>,
+}
+
+/// `grant.given`. Parts: `reason`, `shape`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantGiven {
+    /// What was on screen.
+    pub seen: Seen,
+    /// The grant, signed by the reviewer.
+    pub signed: Signed<GrantItem>,
 }
 
 /// `action.resolved`.

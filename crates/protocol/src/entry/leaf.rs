@@ -205,6 +205,11 @@ impl Leaf {
             Data::PolicyChanged(data) => act(&data.signed),
             Data::VerdictGiven(data) => act(&data.signed),
             Data::VerdictRecognised(data) => act(&data.signed),
+            Data::GrantGiven(data) => {
+                let [count, index, ..] = act(&data.signed);
+                [count, index, data.signed.item.uses, 0, 0]
+            }
+            Data::GrantRevoked(data) => act(&data.signed),
             Data::AgentRegistered(data) => act(&data.signed),
             Data::AgentRevoked(data) => act(&data.signed),
             Data::AgentPaused(data) => act(&data.signed),

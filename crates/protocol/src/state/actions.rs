@@ -11,7 +11,7 @@ use crate::action::{self, ActionKind};
 use crate::bytes::{Blob, Digest};
 use crate::entry::{Completed, Decision, Entry, Evaluation, Proposed, Ref, Resolution};
 use crate::envelope::Verdict;
-use crate::id::{ActionId, Actor, AgentId, ExecutorId, PermitId, ReviewerId, RunId};
+use crate::id::{ActionId, Actor, AgentId, ExecutorId, GrantId, PermitId, ReviewerId, RunId};
 use crate::time::Time;
 
 const PAYLOAD: PartRule = PartRule {
@@ -95,8 +95,10 @@ pub struct VerdictRecord {
     pub credential_id: Blob,
     /// What.
     pub verdict: Verdict,
-    /// Its `verdict.given`.
+    /// Its `verdict.given`, or the `grant.given` that approved it in advance.
     pub entry: Ref,
+    /// The standing grant that it is a use of.
+    pub grant: Option<GrantId>,
     /// Its `verdict.recognised`: the person has said that it is theirs.
     pub recognised: Option<Ref>,
 }
@@ -160,6 +162,38 @@ pub enum Life {
 }
 
 impl ActionState {
+    /// An action that is proposed right behind the entries that made `state`, of
+    /// which nothing more is known: it has no claims, no editors, and the log's
+    /// id stands for its entry's hash.
+    #[must_use]
+    pub fn proposed(state: &State, data: &Proposed, digest: Digest, time: Time) -> Self {
+        Self {
+            id: data.action,
+            kind: data.action_kind,
+            agent: data.agent,
+            run: data.run.clone(),
+            digest,
+            context: None,
+            proposal: Ref {
+                index: state.size(),
+                leaf: state.log().map_or(digest, |log| log.id),
+            },
+            proposed_at: time,
+            expires_at: data.expires_at,
+            evaluation: data.evaluation.clone(),
+            policy: state.policy.clone(),
+            notes: Vec::new(),
+            edits: data.edits,
+            editors: Vec::new(),
+            edit: None,
+            verdicts: Vec::new(),
+            resolved: None,
+            permits: Vec::new(),
+            redeemed: None,
+            completed: None,
+        }
+    }
+
     /// Where it stands.
     #[must_use]
     pub fn life(&self) -> Life {
@@ -243,6 +277,11 @@ impl State {
             .chain(changed)
             .chain(policy.as_ref().map(|policy| policy.entry))
             .chain(edit)
+            .chain(
+                self.grants_of(&data.grants)?
+                    .iter()
+                    .map(|grant| grant.entry),
+            )
             .collect();
         expect_refs(leaf, &refs)?;
         match policy {
@@ -273,29 +312,17 @@ impl State {
             editors.clone_from(&old.editors);
             editors.push(edit.by);
         }
-        let action = ActionState {
-            id: data.action,
-            kind: data.action_kind,
-            agent: data.agent,
-            run: data.run.clone(),
-            digest,
+        let mut action = ActionState {
             context,
             proposal: entry.reference(),
-            proposed_at: leaf.time,
-            expires_at: data.expires_at,
-            evaluation: evaluation.clone(),
-            policy,
-            notes: Vec::new(),
-            edits: data.edits,
             editors,
-            edit: None,
-            verdicts: Vec::new(),
-            resolved: None,
-            permits: Vec::new(),
-            redeemed: None,
-            completed: None,
+            ..ActionState::proposed(self, data, digest, leaf.time)
         };
+        action.verdicts = self.approved_in_advance(&action, &data.grants)?;
         let effect = match evaluation.decision {
+            Decision::Ask if self.has_quorum(&action, leaf.time) => {
+                Some(Effect::Resolve(data.action, Resolution::Approved))
+            }
             Decision::Ask => None,
             Decision::Refuse => Some(Effect::Resolve(data.action, Resolution::Refused)),
             Decision::Release => Some(Effect::Resolve(data.action, Resolution::Released)),
@@ -307,6 +334,7 @@ impl State {
         {
             agent.recent.note(leaf.time, data.action_kind);
         }
+        self.use_grants(&data.grants, action.proposal);
         self.actions.insert(action.id, Box::new(action));
         Ok(effect)
     }

@@ -191,6 +191,7 @@ impl State {
             && asked.groups.is_empty()
             && !asked.reason_required
             && asked.separate_s == 0
+            && !asked.standing
             && asked.veto.is_none();
         let founded = match self.policy {
             Some(_) => by_policy || asked.decision == Decision::Refuse,

@@ -7,12 +7,13 @@ use super::{
     expect_parts, expect_refs,
 };
 use crate::action;
+use crate::bytes::Digest;
 use crate::entry::{Decision, Entry, Profile, Resolution, VerdictGiven, VerdictRecognised};
-use crate::envelope::{ActType, Role, Verdict};
+use crate::envelope::{ActType, Role, Seen, Verdict};
 use crate::id::ReviewerId;
 use crate::time::Time;
 
-const REASON: PartRule = PartRule {
+pub(super) const REASON: PartRule = PartRule {
     name: "reason",
     content_type: action::TEXT_TYPE,
     most: action::MAX_TEXT,
@@ -51,23 +52,16 @@ impl State {
         if leaf.part("reason").map(|part| part.commit) != Some(item.reason_commit) {
             return Err(Violation::WrongReason);
         }
-        let shown = &data.seen.parts;
-        let saw = |name: &str| shown.iter().any(|part| part.name == name);
-        let saw_all = saw("payload") && (action.context.is_none() || saw("context"));
-        let each_once = shown.is_sorted_by(|one, next| one.name < next.name);
-        let there = shown
-            .iter()
-            .all(|part| action.part(&part.name) == Some(part.commit));
-        let enough = item.verdict == Verdict::Deny || saw_all;
-        if data.seen.digest() != item.seen || !each_once || !there || !enough {
-            return Err(Violation::WrongSeen);
-        }
+        action.was_seen(&data.seen, item.seen, item.verdict)?;
         self.may_decide(action, reviewer)?;
         self.keeps_policy(action, entry, data, key)?;
-        // An approval with a key that counts no more is none.
+        // An approval with a key that counts no more is none, and one in advance
+        // does not keep from a denial.
         let given = |given: &&VerdictRecord| given.reviewer == reviewer;
+        let denies = item.verdict == Verdict::Deny;
         let stands = |given: &VerdictRecord| {
-            given.verdict == Verdict::Deny || self.still_counts(given, leaf.time)
+            given.verdict == Verdict::Deny
+                || (self.still_counts(given, leaf.time) && !(denies && given.grant.is_some()))
         };
         if action.verdicts.iter().filter(given).any(stands) {
             return Err(Violation::DecidedAlready);
@@ -77,6 +71,7 @@ impl State {
             credential_id: signed.assertion.credential_id.clone(),
             verdict: item.verdict,
             entry: entry.reference(),
+            grant: None,
             recognised: None,
         };
         self.use_key(entry, signed);
@@ -103,17 +98,25 @@ impl State {
         data: &VerdictGiven,
         key: &Credential,
     ) -> Result<(), Violation> {
-        let (asked, leaf) = (&action.evaluation, &entry.leaf);
-        let approves = data.signed.item.verdict == Verdict::Approve;
-        let names_policies = !data.policies.is_empty();
-        let in_order = data.policies.is_sorted_by(|one, next| one < next);
-        if names_policies != (approves && action.policy.is_some()) || !in_order {
-            return Err(Violation::BadEvaluation);
-        }
-        if !approves {
-            return Ok(());
+        let leaf = &entry.leaf;
+        match data.signed.item.verdict {
+            Verdict::Deny if data.policies.is_empty() => return Ok(()),
+            Verdict::Deny => return Err(Violation::BadEvaluation),
+            Verdict::Approve => names_policies(action, &data.policies)?,
         }
         let says_why = leaf.part(REASON.name).is_some_and(|part| part.size > 0);
+        self.may_approve(action, key, says_why, leaf.time)
+    }
+
+    /// What the policy asks of an approval with this key, then or in advance.
+    pub(super) fn may_approve(
+        &self,
+        action: &ActionState,
+        key: &Credential,
+        says_why: bool,
+        now: Time,
+    ) -> Result<(), Violation> {
+        let asked = &action.evaluation;
         if asked.reason_required && !says_why {
             return Err(Violation::ReasonMissing);
         }
@@ -123,7 +126,7 @@ impl State {
         let team = self.opened()?.opened.profile == Profile::Team;
         let too_soon = action.policy.as_ref().is_some_and(|policy| {
             policy.signers.contains(&key.reviewer)
-                && leaf.time < policy.since.plus_seconds(asked.separate_s)
+                && now < policy.since.plus_seconds(asked.separate_s)
         });
         if team && too_soon {
             return Err(Violation::OwnPolicy);
@@ -177,7 +180,7 @@ impl State {
             .known(item.action)?
             .verdicts
             .iter()
-            .find(|given| given.entry.leaf == item.verdict)
+            .find(|given| given.entry.leaf == item.verdict && given.grant.is_none())
             .ok_or(Violation::WrongStatement)?;
         self.check_act(
             entry,
@@ -202,7 +205,8 @@ impl State {
     }
 
     /// Whether enough distinct people approved who may decide on it, with keys
-    /// that count, and enough of each group that is asked. Counted anew at resolution, permit and redemption.
+    /// that count, and enough of each group that is asked. Counted anew at
+    /// resolution, permit and redemption.
     pub(super) fn has_quorum(&self, action: &ActionState, now: Time) -> bool {
         let asked = &action.evaluation;
         match asked.decision {
@@ -220,11 +224,10 @@ impl State {
     /// Whose approvals count as things stand.
     #[must_use]
     pub fn approved_by(&self, action: &ActionState, now: Time) -> HashSet<ReviewerId> {
-        action
-            .verdicts
-            .iter()
-            .filter(|given| given.verdict == Verdict::Approve)
-            .filter(|given| self.still_counts(given, now))
+        let given = action.verdicts.iter();
+        let approvals = given.filter(|given| given.verdict == Verdict::Approve);
+        approvals
+            .filter(|given| self.still_counts(given, now) && !action.denied_by(given.reviewer))
             .map(|given| given.reviewer)
             .collect()
     }
@@ -232,7 +235,49 @@ impl State {
     fn still_counts(&self, given: &VerdictRecord, now: Time) -> bool {
         let role = |person: &Reviewer| person.is(Role::Reviewer);
         let key = self.credentials.get(&given.credential_id);
+        let grant = given.grant.and_then(|grant| self.grant(&grant));
         key.is_some_and(|key| self.counts(key, now).is_ok())
             && self.person(given.reviewer).is_ok_and(role)
+            && grant.is_none_or(|grant| grant.revoked.is_none())
+    }
+}
+
+impl ActionState {
+    /// Whether what was shown is what was signed, and enough for that verdict.
+    pub(super) fn was_seen(
+        &self,
+        seen: &Seen,
+        signed: Digest,
+        verdict: Verdict,
+    ) -> Result<(), Violation> {
+        let shown = &seen.parts;
+        let saw = |name: &str| shown.iter().any(|part| part.name == name);
+        let saw_all = saw("payload") && (self.context.is_none() || saw("context"));
+        let each_once = shown.is_sorted_by(|one, next| one.name < next.name);
+        let there = shown
+            .iter()
+            .all(|part| self.part(&part.name) == Some(part.commit));
+        let enough = verdict == Verdict::Deny || saw_all;
+        if seen.digest() == signed && each_once && there && enough {
+            Ok(())
+        } else {
+            Err(Violation::WrongSeen)
+        }
+    }
+
+    /// Whether that person denied it.
+    fn denied_by(&self, person: ReviewerId) -> bool {
+        let mut given = self.verdicts.iter();
+        given.any(|given| given.reviewer == person && given.verdict == Verdict::Deny)
+    }
+}
+
+/// An approval names the policies that allow it, where there are any.
+pub(super) fn names_policies(action: &ActionState, policies: &[String]) -> Result<(), Violation> {
+    let in_order = policies.is_sorted_by(|one, next| one < next);
+    if policies.is_empty() == action.policy.is_none() && in_order {
+        Ok(())
+    } else {
+        Err(Violation::BadEvaluation)
     }
 }

@@ -172,6 +172,27 @@ pub enum Violation {
     /// Approved by who changed the policy not long ago.
     #[error("whoever changed the policy does not approve under it so soon")]
     OwnPolicy,
+    /// A grant's id used before.
+    #[error("a standing grant with this id exists already")]
+    GrantExists,
+    /// A grant that nobody gave.
+    #[error("there is no such standing grant")]
+    UnknownGrant,
+    /// Revoked, used up, too old, or met by a pause of its agent.
+    #[error("the standing grant is over: revoked, used up, too old, or stopped by a pause")]
+    GrantIsOver,
+    /// For ever, for nothing, or too often.
+    #[error("a standing grant lasts at most 90 days and covers 1 to 1000 proposals")]
+    BadGrant,
+    /// More grants than an agent has.
+    #[error("the agent has as many standing grants as it can have: revoke one")]
+    TooManyGrants,
+    /// A proposal that wants people who saw it.
+    #[error("the policy wants an approval of this very action, not one in advance")]
+    NotGrantable,
+    /// A proposal of another agent or kind.
+    #[error("the standing grant covers another agent's proposals, or another kind")]
+    NotCovered,
     /// The verdict is about another proposal, digest or expiry.
     #[error("the signed verdict is not about this proposal")]
     WrongProposal,

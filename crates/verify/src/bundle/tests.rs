@@ -4,6 +4,7 @@
 use vidimus_protocol::Violation;
 use vidimus_protocol::entry::Resolution;
 
+mod grants;
 mod policy;
 
 use std::sync::LazyLock;

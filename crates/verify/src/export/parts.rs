@@ -6,6 +6,7 @@ use vidimus_ledger::part;
 use vidimus_protocol::Digest;
 use vidimus_protocol::action::{Action, ActionKind, Context};
 use vidimus_protocol::entry::PartRef;
+use vidimus_protocol::shape::Shape;
 use vidimus_protocol::strict::{self, StrictError};
 
 use super::report::{Bytes, Check, Section, Wrong};
@@ -82,6 +83,7 @@ fn read_part(line: &[u8], claims: &Claims) -> Result<ReadPart, StrictError> {
             .map(|read| action = Some(read))
             .err()
             .map(|error| error.to_string()),
+        "shape" => Shape::parse(bytes).err().map(|error| error.to_string()),
         "context" => Context::parse(bytes).err().map(|error| error.to_string()),
         // The output is whatever the program printed.
         "output" => None,
@@ -91,7 +93,8 @@ fn read_part(line: &[u8], claims: &Claims) -> Result<ReadPart, StrictError> {
     };
     let mut content = None;
     if malformed.is_none() && claims.need(part.index, &part.name) {
-        match Content::read(&part.name, bytes, action.as_ref()) {
+        let whole = claims.need_whole(part.index);
+        match Content::read(&part.name, bytes, action.as_ref(), whole) {
             Ok(read) => content = Some(read),
             Err(why) => malformed = Some(why),
         }

@@ -7,7 +7,7 @@ use vidimus_protocol::entry::{
     Resolved, Taken, VerdictGiven,
 };
 use vidimus_protocol::envelope::{
-    ActType, AgentItem, EnrolmentItem, Envelope, Seen, SeenPart, Verdict, VerdictItem, token_hash,
+    ActType, AgentItem, EnrolmentItem, Envelope, Verdict, VerdictItem, token_hash,
 };
 use vidimus_protocol::{ActionId, Actor, Blob, PermitId, sha256};
 
@@ -110,6 +110,7 @@ impl Story {
                 ..Evaluation::refusing("builtin/personal/1")
             },
             expires_at: self.now.plus_seconds(900),
+            grants: Vec::new(),
             run: None,
         };
         let before = self.registered.into_iter().chain(self.rules);
@@ -172,20 +173,7 @@ impl Story {
         change: impl FnOnce(&mut Envelope, &mut VerdictItem),
     ) -> Draft {
         let told = self.actions[&action].clone();
-        let shown = [("context", told.context), ("payload", Some(told.payload))];
-        let seen = Seen {
-            parts: shown
-                .into_iter()
-                .filter_map(|(name, commit)| {
-                    let name = name.to_owned();
-                    Some(SeenPart {
-                        commit: commit?,
-                        name,
-                    })
-                })
-                .collect(),
-            renderer: "vidimus-testkit/0".into(),
-        };
+        let seen = told.seen();
         let (content, part) = self.part("reason", TEXT_TYPE, reason.as_bytes().to_vec());
         let item = VerdictItem {
             action,

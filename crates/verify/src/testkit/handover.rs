@@ -81,10 +81,20 @@ impl Story {
             line.extend([Some(old.proposal), old.edit.map(|(entry, _)| entry)]);
             edits = old.proposed.edits;
         }
+        let uses = told.proposed.grants.iter();
+        let used: Vec<_> = uses.map(|using| self.grants[&using.grant]).collect();
+        let likes = used.iter().map(|(_, like)| self.actions[like].proposal);
+        let likes: Vec<_> = likes.collect();
+        let covers = |index: u64, name: &str| match name {
+            "payload" => likes.iter().any(|like| like.index == index),
+            "shape" => used.iter().any(|(given, _)| given.index == index),
+            _ => false,
+        };
         let indexes: BTreeSet<u64> = people
             .into_iter()
             .chain(line)
             .chain([Some(told.proposal)])
+            .chain(likes.iter().copied().map(Some))
             .flatten()
             .chain(told.verdicts.iter().copied())
             .chain(after.into_iter().flatten())
@@ -96,7 +106,9 @@ impl Story {
                 index: *index,
                 name: name.clone(),
             };
-            let wanted = name == "policy" || (*index == told.proposal.index && name == "inputs");
+            let wanted = name == "policy"
+                || (*index == told.proposal.index && name == "inputs")
+                || covers(*index, name);
             wanted.then_some(part)
         };
         Ack {

@@ -1,9 +1,9 @@
 //! What people sign about each other, in words.
 
 use vidimus_protocol::envelope::{
-    ActType, AdmissionItem, AgentItem, AgentRevocationItem, PauseItem, PolicyItem, RecognitionItem,
-    RemovalItem, ResumptionItem, ReviewerChangeItem, ReviewerItem, Revocation, RevocationItem,
-    Role, RulesItem, SessionItem,
+    ActType, AdmissionItem, AgentItem, AgentRevocationItem, GrantRevocationItem, PauseItem,
+    PolicyItem, RecognitionItem, RemovalItem, ResumptionItem, ReviewerChangeItem, ReviewerItem,
+    Revocation, RevocationItem, Role, RulesItem, SessionItem,
 };
 use vidimus_protocol::state::Credential;
 use vidimus_protocol::{Digest, ReviewerId, RunId, State, Violation};
@@ -131,7 +131,18 @@ pub(super) fn lines(state: &State, act: ActType, text: &str) -> Result<Vec<Line>
                 Line::new("Verdict", &item.verdict.to_string()),
             ]
         }
-        ActType::VerdictGiven | ActType::ActionEdited | ActType::CredentialEnrolled => {
+        ActType::GrantRevoked => {
+            let item: GrantRevocationItem = item(text)?;
+            let grant = state.grant(&item.grant).ok_or(Violation::UnknownGrant)?;
+            vec![
+                Line::new("End the standing grant", &item.grant.to_string()),
+                Line::new("Given by", &name(state, grant.by)),
+            ]
+        }
+        ActType::VerdictGiven
+        | ActType::GrantGiven
+        | ActType::ActionEdited
+        | ActType::CredentialEnrolled => {
             return Err(Violation::WrongActType.into());
         }
     })

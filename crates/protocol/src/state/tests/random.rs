@@ -183,6 +183,7 @@ fn subject(data: &mut Data) -> Option<&mut ActionId> {
         Data::ActionCompleted(data) => &mut data.action,
         Data::VerdictRecognised(data) => &mut data.signed.item.action,
         Data::ActionEdited(data) => &mut data.signed.item.action,
+        Data::GrantGiven(data) => &mut data.signed.item.action,
         Data::AgentRegistered(_)
         | Data::AgentPaused(_)
         | Data::AgentResumed(_)
@@ -190,6 +191,7 @@ fn subject(data: &mut Data) -> Option<&mut ActionId> {
         | Data::CredentialAdmitted(_)
         | Data::CredentialEnrolled(_)
         | Data::CredentialRevoked(_)
+        | Data::GrantRevoked(_)
         | Data::LogOpened(_)
         | Data::ReviewerChanged(_)
         | Data::ReviewerRegistered(_)

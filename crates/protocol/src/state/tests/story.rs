@@ -17,7 +17,7 @@ use crate::envelope::{
     ActType, AgentItem, Assertion, Decimal, EnrolmentItem, Envelope, Seen, SeenPart, Signed,
     Verdict, VerdictItem,
 };
-use crate::id::{ActionId, Actor, AgentId, ExecutorId, PermitId, ReviewerId, RunId};
+use crate::id::{ActionId, Actor, AgentId, ExecutorId, GrantId, PermitId, ReviewerId, RunId};
 use crate::state::{Effect, State, Violation};
 use crate::strict;
 use crate::time::Time;
@@ -77,6 +77,10 @@ pub(crate) fn run() -> RunId {
 /// The action of the happy path is number 0.
 pub(crate) fn action(number: u8) -> ActionId {
     ActionId::from_random([0x40 + number; 16])
+}
+
+pub(crate) fn grant(number: u8) -> GrantId {
+    GrantId::from_random([0xc0 + number; 16])
 }
 
 pub(crate) fn permit(number: u8) -> PermitId {
@@ -188,6 +192,8 @@ impl Story {
             Kind::ActionAnswered => self.answered(id),
             Kind::ActionFlagged => self.flagged(id),
             Kind::VerdictGiven => self.verdict(id, Verdict::Approve),
+            Kind::GrantGiven => self.granted(grant(0), id),
+            Kind::GrantRevoked => self.grant_revoked(grant(0)),
             Kind::ActionResolved if self.is_edited(action(1)) => self.superseded(action(1)),
             Kind::ActionResolved => self.resolved(id, Resolution::Approved),
             Kind::PermitIssued => {
@@ -331,6 +337,7 @@ impl Story {
             },
             edits: None,
             expires_at: self.now.plus_seconds(TTL_S),
+            grants: Vec::new(),
             run: (self.profile == Profile::Team).then(run),
         };
         let registered = self.state.agent(&agent()).map(|known| known.entry);
@@ -399,19 +406,7 @@ impl Story {
                         known.expires_at,
                     )
                 });
-        let shown = [("context", context), ("payload", Some(digest))];
-        let seen = Seen {
-            parts: shown
-                .into_iter()
-                .filter_map(|(name, commit)| {
-                    Some(SeenPart {
-                        commit: commit?,
-                        name: name.into(),
-                    })
-                })
-                .collect(),
-            renderer: "vidimus-console/0.1.0".into(),
-        };
+        let seen = seen(digest, context);
         let reason = part("reason", TEXT_TYPE, "looks right");
         let item = VerdictItem {
             action: id,
@@ -583,6 +578,21 @@ impl Story {
             .action(&id)
             .and_then(|known| known.permits.last());
         known.map_or((permit(0), NOWHERE), |last| (last.id, last.entry))
+    }
+}
+
+/// Everything that a proposal shows.
+fn seen(digest: Digest, context: Option<Digest>) -> Seen {
+    let shown = [("context", context), ("payload", Some(digest))];
+    let part = |(name, commit): (&str, Option<Digest>)| {
+        Some(SeenPart {
+            commit: commit?,
+            name: name.into(),
+        })
+    };
+    Seen {
+        parts: shown.into_iter().filter_map(part).collect(),
+        renderer: "vidimus-console/0.1.0".into(),
     }
 }
 

@@ -34,6 +34,7 @@ names! {
     LastAdministrator, BadRoles, BadRules, AgentIsRevoked, OwnAction, NotHisVerdict,
     AgentIsPaused, StoppedByPause, PausedAlready, NotTheirPause,
     OwnEdit, UnfoundedEdit, TooManyEdits, ReasonMissing, AssuranceMissing, OwnPolicy,
+    GrantExists, UnknownGrant, GrantIsOver, BadGrant, TooManyGrants, NotGrantable, NotCovered,
 }
 
 /// What breaks the rule, how, and at which step of the happy path.
@@ -65,11 +66,12 @@ macro_rules! verdict {
 
 mod acts;
 mod edits;
+mod grants;
 mod notes;
 mod pauses;
 mod people;
 mod permits;
-mod policy;
+pub(super) mod policy;
 mod proposals;
 
 fn later(entry: &mut Entry, seconds: u64) {
@@ -117,6 +119,8 @@ fn tables() -> impl Iterator<Item = &'static Case> {
         policy::POLICIES,
         policy::EVALUATIONS,
         policy::APPROVALS,
+        grants::GRANTS,
+        grants::USES,
         permits::RESOLUTIONS,
         permits::PERMITS,
     ]
@@ -219,6 +223,8 @@ fn every_signed_kind_is_checked_as_its_own_act() {
             Data::RulesChanged(data) => of(&mut data.signed),
             Data::PolicyChanged(data) => of(&mut data.signed),
             Data::VerdictRecognised(data) => of(&mut data.signed),
+            Data::GrantGiven(data) => of(&mut data.signed),
+            Data::GrantRevoked(data) => of(&mut data.signed),
             _ => None,
         }
     }

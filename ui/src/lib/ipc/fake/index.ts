@@ -5,6 +5,7 @@ import { LOCAL, ProblemError, type Backend, type Line } from '../backend';
 import type { CeremonyPurpose, Command, ConsoleView, Event, PolicyView, Reply, Route, Told } from '../types';
 import { formatAddress, type Place } from '../../stores/place';
 import { followedView } from './gateways';
+import { places } from './grants';
 import { FAKE_CONSOLE_MARKER } from './marker';
 import { edited, entry, fields, lockedView, problem } from './parts';
 import type { Scenario } from './scenario';
@@ -127,6 +128,10 @@ export class FakeBackend implements Backend {
         return { is: 'edit_fields', value: fields() };
       case 'preview_edit':
         return { is: 'edit_preview', value: edited() };
+      case 'grant_places':
+        return { is: 'grant_places', value: places() };
+      case 'grants':
+        return { is: 'grants', value: world.grants ?? [] };
       case 'deliveries':
         return { is: 'deliveries', value: world.deliveries ?? { endpoints: 0, problem: null, deliveries: [] } };
       case 'history': {

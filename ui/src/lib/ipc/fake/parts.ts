@@ -159,6 +159,7 @@ export function review(summary: ActionSummary, change: Partial<ReviewView> = {})
     ],
     marks: 0,
     editBlocked: null,
+    grantBlocked: null,
     editedFrom: null,
     editedInto: null,
     agent: 'agt_7Q2M',

@@ -289,7 +289,7 @@ export const policyScenarios: Record<string, () => Scenario> = {
   'policy-sign': () => at({}, {}, { steps: ['policy-change', '', '', '', 'policy-look'] }),
   'policy-agree': () => at({ waiting: [waiting()] }, {}, { steps: ['policy-agree'] }),
   'policy-signed': () => at({}, { ceremony: { purpose: { ...signedPolicy(false), standing: 'waits' } as CeremonyPurpose, route: 'browser', url: null, code: null, state: { is: 'done' } } }),
-  'policy-asks': () => reviewed({ policy: asked, quorum: 2, approvedBy: ['Mei Watanabe'], stillNeeded: '1 from operations', reasonRequired: true }),
+  'policy-asks': () => reviewed({ grantBlocked: problem('not_grantable', 'The policy wants somebody to see each of these.', 'Approve or deny this one.'), policy: asked, quorum: 2, approvedBy: ['Mei Watanabe'], stillNeeded: '1 from operations', reasonRequired: true }),
   'policy-not-me': () =>
     reviewed({
       policy: asked,

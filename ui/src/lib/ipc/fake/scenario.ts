@@ -1,6 +1,6 @@
 // What a situation is made of, and the usual one.
 
-import type { ConsoleView, DeliveriesView, HistoryRow, PeopleView, PolicyView, ReviewView, SessionRow, VerdictChoice } from '../types';
+import type { ConsoleView, DeliveriesView, GrantView, HistoryRow, PeopleView, PolicyView, ReviewView, SessionRow, VerdictChoice } from '../types';
 import { action, MINUTE, review, rows, STATUSES, text, view } from './parts';
 
 export interface Scenario {
@@ -21,6 +21,7 @@ export interface Scenario {
   deliveries?: DeliveriesView;
   people?: PeopleView;
   policy?: PolicyView;
+  grants?: GrantView[];
   sessions?: SessionRow[];
   /** The other gateways that are followed. */
   others?: Scenario[];

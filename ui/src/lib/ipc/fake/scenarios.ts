@@ -3,6 +3,7 @@
 
 import type { ConsoleView, DeliveryView, WhatView } from '../types';
 import { gatewayScenarios } from './gateways';
+import { grantScenarios } from './grants';
 import { action, ADA, agent, command, desktop, digest, edited, fact, lockedView, mark, MINUTE, note, pause, problem, review, rows, text, view } from './parts';
 import { base, reviewed, signedInInbox, type Scenario } from './scenario';
 import { policyScenarios } from './policies';
@@ -509,5 +510,6 @@ export const scenarios: Record<string, () => Scenario> = {
   offline: () => base({ view: { ...signedInInbox(), gateway: offline() } }),
   ...gatewayScenarios,
   ...policyScenarios,
+  ...grantScenarios,
   ...teamScenarios,
 };

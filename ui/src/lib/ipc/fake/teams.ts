@@ -229,6 +229,10 @@ export function signedBy(command: Command, { people: list = people() }: Scenario
       return command.run === null ? 'The agent is paused.' : `The run ${command.run} is paused.`;
     case 'resume_agent':
       return 'The agent is resumed.';
+    case 'grant':
+      return `Approve ${command.uses} more in advance.`;
+    case 'revoke_grant':
+      return 'The standing grant covers nothing more.';
     case 'recognise':
       return `The verdict in entry ${command.entry} was mine.`;
     default:

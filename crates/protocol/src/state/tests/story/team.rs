@@ -5,19 +5,22 @@ use crate::action::{PAYLOAD_TYPE, POLICY_TYPE};
 use crate::bytes::{Blob, Digest, sha256};
 use crate::entry::{
     AgentPaused, AgentResumed, AgentRevoked, CredentialAdmitted, CredentialRevoked, Data, Edited,
-    Kind, Leaf, PartRef, PolicyChanged, Profile, Ref, Resolution, ReviewerChanged,
-    ReviewerRegistered, ReviewerRemoved, RulesChanged, VerdictRecognised,
+    GrantGiven, GrantRevoked, GrantUse, Kind, Leaf, PartRef, PolicyChanged, Profile, Ref,
+    Resolution, ReviewerChanged, ReviewerRegistered, ReviewerRemoved, RulesChanged,
+    VerdictRecognised,
 };
 use crate::envelope::{
-    ActType, AdmissionItem, AgentRevocationItem, EditItem, PauseItem, PolicyItem, RecognitionItem,
-    RemovalItem, ResumptionItem, ReviewerChangeItem, ReviewerItem, Revocation, RevocationItem,
-    Role, RulesItem,
+    ActType, AdmissionItem, AgentRevocationItem, EditItem, GrantItem, GrantRevocationItem,
+    PauseItem, PolicyItem, RecognitionItem, RemovalItem, ResumptionItem, ReviewerChangeItem,
+    ReviewerItem, Revocation, RevocationItem, Role, RulesItem,
 };
-use crate::id::{ActionId, Actor, AgentId, ReviewerId, RunId};
+use crate::id::{ActionId, Actor, AgentId, GrantId, ReviewerId, RunId};
 use crate::model::{Aaguid, Model};
+use crate::shape::SHAPE_TYPE;
+use crate::state::MAX_USES;
 
 /// The happy path of a team: every kind that there is nowhere else.
-pub(super) const PATH: [Kind; 26] = [
+pub(super) const PATH: [Kind; 28] = [
     Kind::LogOpened,
     Kind::CredentialEnrolled,
     Kind::CredentialEnrolled,
@@ -34,6 +37,8 @@ pub(super) const PATH: [Kind; 26] = [
     Kind::PermitIssued,
     Kind::PermitRedeemed,
     Kind::ActionCompleted,
+    Kind::GrantGiven,
+    Kind::GrantRevoked,
     Kind::AgentPaused,
     Kind::AgentResumed,
     Kind::ActionProposed,
@@ -155,6 +160,7 @@ impl Story {
             | Kind::ActionEdited
             | Kind::AgentPaused
             | Kind::AgentResumed
+            | Kind::GrantGiven
             | Kind::VerdictGiven
             | Kind::VerdictRecognised => ben(),
             _ => ada(),
@@ -390,6 +396,65 @@ impl Story {
         let signed = self.signed(ActType::VerdictRecognised, item);
         let data = Data::VerdictRecognised(Box::new(VerdictRecognised { signed }));
         self.by_person(vec![self.key_entry(), verdict], data)
+    }
+
+    /// A grant over an action, as long and as often as one may be.
+    pub(crate) fn granted(&mut self, grant: GrantId, like: ActionId) -> Leaf {
+        let known = self.state.action(&like);
+        let (digest, context, proposal) = known
+            .map_or((Digest([0; 32]), None, super::NOWHERE), |known| {
+                (known.digest, known.context, known.proposal)
+            });
+        let seen = super::seen(digest, context);
+        let reason = part("reason", super::TEXT_TYPE, "every night");
+        let shape = part("shape", SHAPE_TYPE, "as it is");
+        let item = GrantItem {
+            action: like,
+            action_digest: digest,
+            grant,
+            proposal_leaf: proposal.leaf,
+            reason_commit: reason.commit,
+            seen: seen.digest(),
+            shape: shape.commit,
+            until: self.now.plus_seconds(90 * 24 * 3600),
+            uses: MAX_USES,
+        };
+        let signed = self.signed(ActType::GrantGiven, item);
+        let data = Data::GrantGiven(Box::new(GrantGiven { seen, signed }));
+        let mut leaf = self.by_person(vec![proposal, self.key_entry()], data);
+        leaf.parts = vec![reason, shape];
+        leaf
+    }
+
+    pub(crate) fn grant_revoked(&mut self, grant: GrantId) -> Leaf {
+        let known = self.state.grant(&grant);
+        let given = known.map_or(super::NOWHERE, |known| known.entry);
+        let item = GrantRevocationItem {
+            given: given.leaf,
+            grant,
+        };
+        let signed = self.signed(ActType::GrantRevoked, item);
+        let data = Data::GrantRevoked(Box::new(GrantRevoked { signed }));
+        self.by_person(vec![self.key_entry(), given], data)
+    }
+
+    /// A proposal that these grants approve.
+    pub(crate) fn proposed_under(&self, id: ActionId, grants: &[GrantId]) -> Leaf {
+        let mut leaf = self.proposed(id);
+        let given = grants.iter().map(|grant| self.state.grant(grant));
+        let given = given.map(|known| known.map_or(super::NOWHERE, |known| known.entry));
+        leaf.refs.extend(given);
+        if let Data::ActionProposed(data) = &mut leaf.data {
+            let policies = data.evaluation.policies.clone();
+            data.grants = grants
+                .iter()
+                .map(|grant| GrantUse {
+                    grant: *grant,
+                    policies: policies.clone(),
+                })
+                .collect();
+        }
+        leaf
     }
 
     /// Ben approves the action of the happy path.

@@ -1,0 +1,317 @@
+//! Standing grants at a real gateway: what they approve, and what they do not.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "support/people.rs"]
+mod people;
+mod support;
+
+use people::{ack, founded, joined, swap};
+use serde_json::{Value, json};
+use support::{Forgery, Held, Reply, World, commit, content};
+use vidimus_policy::{PolicyFile, PolicyText};
+use vidimus_protocol::action::{POLICY_TYPE, TEXT_TYPE};
+use vidimus_protocol::api::{Ack, GrantExtras, PolicyExtras, Propose, StartCeremony};
+use vidimus_protocol::entry::Data;
+use vidimus_protocol::envelope::{
+    ActType, GrantItem, GrantRevocationItem, PolicyItem, Role, Seen, SeenPart, Verdict,
+};
+use vidimus_protocol::shape::{May, Place, SHAPE_TYPE, Shape};
+use vidimus_protocol::trust::TrustFile;
+use vidimus_protocol::{GrantId, Time};
+use vidimus_verify::bundle::{self, BundleReport, Wanted};
+
+const DEPLOY: &[&str] = &["deploy", "web", "v1"];
+
+/// The third argument may be any short word.
+fn any_version() -> Shape {
+    Shape {
+        free: vec![Place {
+            at: "/payload/argv/2".into(),
+            may: May::Word(8),
+        }],
+    }
+}
+
+/// A grant over a proposal, ready for a key.
+async fn grant(world: &World, like: &Ack, shape: &[u8], uses: u64) -> StartCeremony {
+    let Data::ActionProposed(proposed) = support::leaf(like, 0).data else {
+        panic!("no proposal");
+    };
+    let leaf = support::leaf(like, 0);
+    let parts = ["context", "payload"].into_iter();
+    let seen = Seen {
+        parts: parts
+            .filter_map(|name| {
+                Some(SeenPart {
+                    commit: leaf.part(name)?.commit,
+                    name: name.into(),
+                })
+            })
+            .collect(),
+        renderer: "test/0".into(),
+    };
+    let extras = GrantExtras {
+        reason: content(TEXT_TYPE, b"every night"),
+        seen,
+        shape: content(SHAPE_TYPE, shape),
+    };
+    let item = GrantItem {
+        action: proposed.action,
+        action_digest: leaf.part("payload").unwrap().commit,
+        grant: GrantId::from_random(support::random16()),
+        proposal_leaf: people::hash(like, 0),
+        reason_commit: commit(&extras.reason),
+        seen: extras.seen.digest(),
+        shape: commit(&extras.shape),
+        until: Time::from_unix_ms(support::now().unix_ms() + 3_600_000),
+        uses,
+    };
+    let start = world.one(ActType::GrantGiven, &item).await;
+    StartCeremony {
+        grant: Some(extras),
+        ..start
+    }
+}
+
+async fn sign(world: &World, start: &StartCeremony) -> Reply {
+    world
+        .act(Some(&world.session), start, &Forgery::default())
+        .await
+}
+
+async fn given(world: &World, like: &Ack, shape: &Shape, uses: u64) -> Ack {
+    let start = grant(world, like, &shape.to_bytes(), uses).await;
+    let ack = ack(&sign(world, &start).await);
+    world.proven(&ack);
+    ack
+}
+
+async fn proposed(world: &World, agent: &Held, argv: &[&str]) -> (Propose, Ack) {
+    let propose = support::proposal(argv);
+    let reply = world.post("/v1/actions", &agent.token, &propose).await;
+    let ack: Ack = reply.json();
+    world.proven(&ack);
+    (propose, ack)
+}
+
+fn approved_by(ack: &Ack) -> usize {
+    match support::leaf(ack, 0).data {
+        Data::ActionProposed(data) => data.grants.len(),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn status(world: &World, agent: &Held, propose: &Propose) -> String {
+    let view = world.status(agent, propose.action).await;
+    view["status"].as_str().unwrap().to_owned()
+}
+
+/// What an executor with a trust file finds after it redeemed.
+async fn run(world: &World, agent: &Held, propose: &Propose) -> (Ack, BundleReport) {
+    let permit: Value = world.permit(agent, propose.action).await.json();
+    let body = json!({ "action_digest": commit(&propose.payload), "permit": permit["permit"] });
+    let path = format!("/v1/actions/{}/redeem", propose.action);
+    let bundle: Ack = world.post(&path, &agent.token, &body).await.json();
+    let report = proves(world, propose, &bundle).unwrap();
+    (bundle, report)
+}
+
+fn proves(world: &World, propose: &Propose, bundle: &Ack) -> Result<BundleReport, String> {
+    let last = support::leaf(bundle, bundle.entries.len() - 1);
+    let Data::PermitRedeemed(redeemed) = last.data else {
+        panic!("no redemption");
+    };
+    let content = vidimus_protocol::action::Action::parse(&propose.payload.bytes.0).unwrap();
+    let wanted = Wanted {
+        action: propose.action,
+        action_digest: commit(&propose.payload),
+        content: &content,
+        permit: redeemed.permit,
+        newest: None,
+    };
+    bundle::check(bundle, &TrustFile::new(world.log), &wanted).map_err(|why| why.to_string())
+}
+
+#[tokio::test]
+async fn a_grant_approves_what_it_covers_until_it_is_used_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = founded(dir.path()).await;
+    let mut ben = joined(&mut world, "Ben", &[Role::Reviewer]).await;
+    let agent = world.connect().await;
+    let (_, like) = proposed(&world, &agent, DEPLOY).await;
+    swap(&mut world, &mut ben);
+    given(&world, &like, &any_version(), 2).await;
+    swap(&mut world, &mut ben);
+
+    let (other, ack) = proposed(&world, &agent, &["deploy", "db", "v2"]).await;
+    assert_eq!(approved_by(&ack), 0);
+    assert_eq!(status(&world, &agent, &other).await, "pending");
+    let (second, ack) = proposed(&world, &agent, &["deploy", "web", "v2"]).await;
+    assert_eq!(approved_by(&ack), 1);
+    assert_eq!(status(&world, &agent, &second).await, "approved");
+    // An executor with a trust file sees why, and without the parts runs nothing.
+    let (bundle, report) = run(&world, &agent, &second).await;
+    assert_eq!(report.reviewers[0].name, "Ben");
+    for at in 0..bundle.parts.len() {
+        let mut less = bundle.clone();
+        less.parts.remove(at);
+        proves(&world, &second, &less).unwrap_err();
+    }
+    assert_eq!(bundle.parts.len(), 2);
+
+    // The last use, the same proposal again, and one too many.
+    let (third, ack) = proposed(&world, &agent, &["deploy", "web", "v3"]).await;
+    assert_eq!(approved_by(&ack), 1);
+    let again: Ack = world.post("/v1/actions", &agent.token, &third).await.json();
+    assert_eq!(again.entries[0].index, ack.entries[0].index);
+    let (fourth, ack) = proposed(&world, &agent, &["deploy", "web", "v4"]).await;
+    assert_eq!(approved_by(&ack), 0);
+    assert_eq!(status(&world, &agent, &fourth).await, "pending");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_grant_outlives_a_restart_and_ends_with_the_first_word_against_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = founded(dir.path()).await;
+    let mut ben = joined(&mut world, "Ben", &[Role::Reviewer]).await;
+    let agent = world.connect().await;
+    let (_, like) = proposed(&world, &agent, DEPLOY).await;
+    swap(&mut world, &mut ben);
+    let grant = given(&world, &like, &Shape::default(), 5).await;
+    swap(&mut world, &mut ben);
+    let world = world.restart(people::team(dir.path())).await;
+    let (_, ack) = proposed(&world, &agent, DEPLOY).await;
+    assert_eq!(approved_by(&ack), 1);
+    // Approved and not started: whoever ends the grant stops that too.
+    let (waits, _) = proposed(&world, &agent, DEPLOY).await;
+    let Data::GrantGiven(data) = support::leaf(&grant, 0).data else {
+        panic!("no grant");
+    };
+    let item = GrantRevocationItem {
+        given: people::hash(&grant, 0),
+        grant: data.signed.item.grant,
+    };
+    // By an administrator who did not give it.
+    let revoked = people::act(&world, ActType::GrantRevoked, &item).await;
+    world.proven(&people::ack(&revoked));
+    let twice = people::act(&world, ActType::GrantRevoked, &item).await;
+    assert_eq!(twice.refused(), "grant_is_over");
+    let permit: Value = world.permit(&agent, waits.action).await.json();
+    let body = json!({ "action_digest": commit(&waits.payload), "permit": permit["permit"] });
+    let path = format!("/v1/actions/{}/redeem", waits.action);
+    let refused = world.post(&path, &agent.token, &body).await;
+    assert_eq!(refused.refused(), "no_quorum");
+    let (_, ack) = proposed(&world, &agent, DEPLOY).await;
+    assert_eq!(approved_by(&ack), 0);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_grant_that_is_wrong_gets_no_key_prompt() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = founded(dir.path()).await;
+    let mut ben = joined(&mut world, "Ben", &[Role::Reviewer]).await;
+    let agent = world.connect().await;
+    let (_, like) = proposed(&world, &agent, DEPLOY).await;
+    swap(&mut world, &mut ben);
+    let program = Shape {
+        free: vec![Place {
+            at: "/payload/argv/0".into(),
+            may: May::Word(8),
+        }],
+    };
+    for shape in [program.to_bytes(), b"{}".to_vec(), b"anything".to_vec()] {
+        let wrong = grant(&world, &like, &shape, 1).await;
+        let refused = world.begin(Some(&world.session), &wrong).await.unwrap_err();
+        assert_eq!(refused.refused(), "bad_grant");
+    }
+    let none = StartCeremony {
+        grant: None,
+        ..grant(&world, &like, &Shape::default().to_bytes(), 1).await
+    };
+    let refused = world.begin(Some(&world.session), &none).await.unwrap_err();
+    assert_eq!(refused.refused(), "malformed");
+    let mut other = grant(&world, &like, &Shape::default().to_bytes(), 1).await;
+    other.grant.as_mut().unwrap().shape = content(SHAPE_TYPE, &any_version().to_bytes());
+    let refused = world.begin(Some(&world.session), &other).await.unwrap_err();
+    assert_eq!(refused.refused(), "wrong_digest");
+    let often = grant(&world, &like, &Shape::default().to_bytes(), 1001).await;
+    assert_eq!(sign(&world, &often).await.refused(), "bad_grant");
+    swap(&mut world, &mut ben);
+    // The founder owns the agent.
+    let own = grant(&world, &like, &Shape::default().to_bytes(), 1).await;
+    assert_eq!(sign(&world, &own).await.refused(), "own_action");
+    world.stop().await;
+}
+
+const POLICY: &str = r#"
+@id("two") @people("2") @standing("allowed")
+permit (principal, action == Vidimus::Action::"propose", resource);
+@id("seen") permit (principal, action == Vidimus::Action::"propose", resource)
+when { context has command && context.command.args.contains("db") };
+@id("reviewers") permit (principal, action == Vidimus::Action::"decide", resource)
+when { principal.reviewer && principal.name != "Cleo" };
+"#;
+
+#[tokio::test]
+async fn a_policy_says_whether_grants_count_and_whose() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = founded(dir.path()).await;
+    let mut ben = joined(&mut world, "Ben", &[Role::Reviewer]).await;
+    let mut cleo = joined(&mut world, "Cleo", &[Role::Reviewer]).await;
+    let mut dan = joined(&mut world, "Dan", &[Role::Reviewer]).await;
+    let file = PolicyFile {
+        name: "policy.cedar".into(),
+        text: POLICY.into(),
+    };
+    let text = PolicyText::new(vec![file]).unwrap();
+    let policy = content(POLICY_TYPE, &text.to_bytes());
+    let item = PolicyItem {
+        policy: commit(&policy),
+        replaces: world.log,
+    };
+    let start = StartCeremony {
+        policy: Some(PolicyExtras { policy }),
+        ..world.one(ActType::PolicyChanged, &item).await
+    };
+    ack(&sign(&world, &start).await);
+    let agent = world.connect().await;
+
+    let (_, seen) = proposed(&world, &agent, &["deploy", "db"]).await;
+    swap(&mut world, &mut ben);
+    let never = grant(&world, &seen, &Shape::default().to_bytes(), 1).await;
+    let refused = world.begin(Some(&world.session), &never).await.unwrap_err();
+    assert_eq!(refused.refused(), "not_grantable");
+    let (_, like) = proposed(&world, &agent, DEPLOY).await;
+    given(&world, &like, &any_version(), 9).await;
+    swap(&mut world, &mut ben);
+    // Cleo may give one; the policy does not let her approve.
+    swap(&mut world, &mut cleo);
+    given(&world, &like, &any_version(), 9).await;
+    swap(&mut world, &mut cleo);
+
+    let (second, ack) = proposed(&world, &agent, &["deploy", "web", "v2"]).await;
+    assert_eq!(approved_by(&ack), 1);
+    assert_eq!(status(&world, &agent, &second).await, "pending");
+    swap(&mut world, &mut dan);
+    world.decide(&ack, Verdict::Approve, "looked at it").await;
+    swap(&mut world, &mut dan);
+    assert_eq!(status(&world, &agent, &second).await, "approved");
+    let (bundle, report) = run(&world, &agent, &second).await;
+    let mut names: Vec<_> = report.reviewers.into_iter().map(|who| who.name).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["Ben", "Dan"]);
+    let parts = bundle.parts.iter().map(|part| part.name.as_str());
+    let mut parts: Vec<_> = parts.collect();
+    parts.sort_unstable();
+    assert_eq!(parts, ["inputs", "payload", "policy", "shape"]);
+
+    // Whoever gave it may still deny.
+    let (third, ack) = proposed(&world, &agent, &["deploy", "web", "v3"]).await;
+    swap(&mut world, &mut ben);
+    world.decide(&ack, Verdict::Deny, "not now").await;
+    swap(&mut world, &mut ben);
+    assert_eq!(status(&world, &agent, &third).await, "denied");
+    world.stop().await;
+}

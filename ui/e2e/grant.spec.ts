@@ -1,0 +1,74 @@
+// Standing grants: given from a review, listed beside the policy, and ended.
+import { expect, test } from '@playwright/test';
+import { fakeOf, sent } from './fake';
+
+test('a grant is given by keyboard alone, and says what it covers', async ({ page }) => {
+  const fake = fakeOf(page);
+  await page.goto('/?fake=review');
+  await page.getByTestId('grant-open').press('Enter');
+  const dialog = page.getByTestId('grant');
+  await expect(dialog.getByTestId('grant-exact')).toBeVisible();
+  await expect(dialog).toContainText('Nobody looks at what it covers before that runs.');
+  // Nothing is signed without a reason.
+  await expect(dialog.getByTestId('grant-send')).toBeDisabled();
+  await dialog.getByTestId('grant-reason').fill('every night');
+  await expect(dialog.getByTestId('grant-send')).toBeEnabled();
+  await dialog.getByTestId('grant-uses').fill('0');
+  await expect(dialog.getByTestId('grant-send')).toBeDisabled();
+  await dialog.getByTestId('grant-uses').fill('7');
+  await dialog.getByTestId('grant-place').nth(2).press('Space');
+  await expect(dialog.getByTestId('grant-exact')).toHaveCount(0);
+  await dialog.getByTestId('grant-place').nth(1).press('Space');
+  await dialog.getByTestId('grant-one-of').nth(0).press('Space');
+  await expect(dialog.getByTestId('grant-send')).toBeDisabled();
+  await dialog.getByLabel('What may stand there').fill('-input=false\n\n-auto-approve\n');
+  await dialog.getByTestId('grant-hours').selectOption('24');
+  await dialog.getByTestId('grant-send').press('Enter');
+  expect(await sent(page, 'grant')).toEqual([
+    {
+      do: 'grant',
+      action: 'act_01',
+      open: [
+        { at: '/payload/argv/3', may: { is: 'word', value: 32 } },
+        { at: '/payload/argv/2', may: { is: 'one_of', value: ['-input=false', '-auto-approve'] } },
+      ],
+      uses: 7,
+      hours: 24,
+      reason: 'every night',
+    },
+  ]);
+  await fake.ceremony({ is: 'done' });
+  await expect(dialog).toHaveCount(0);
+});
+
+test('where the policy wants people there is no such button, and a refusal is said', async ({ page }) => {
+  const fake = fakeOf(page);
+  await page.goto('/?fake=policy-asks');
+  await expect(page.getByTestId('review')).toBeVisible();
+  await expect(page.getByTestId('grant-open')).toHaveCount(0);
+  await page.goto('/?fake=review');
+  await fake.refuse('grant_places', 'not_grantable');
+  await page.getByTestId('grant-open').click();
+  await expect(page.getByTestId('grant').locator('[data-problem=not_grantable]')).toBeVisible();
+  await expect(page.getByTestId('grant-send')).toBeDisabled();
+});
+
+test('grants are listed with what is left of them, and ended with the key', async ({ page }) => {
+  await page.goto('/?fake=policy-grants');
+  const rows = page.getByTestId('grant-row');
+  await expect(rows).toHaveCount(2);
+  await expect(rows.nth(0)).toContainText('7 left');
+  await expect(rows.nth(0)).toContainText('May differ: Argument 2');
+  await expect(rows.nth(1)).toContainText('Exactly this.');
+  await expect(page.getByText('2 grants that are over')).toBeVisible();
+  await rows.nth(0).getByTestId('grant-end').click();
+  const dialog = page.getByTestId('grant-revoke');
+  await expect(dialog).toContainText('has not started does not run');
+  await dialog.getByTestId('grant-revoke-send').click();
+  expect(await sent(page, 'revoke_grant')).toEqual([{ do: 'revoke_grant', grant: 'gra_01' }]);
+});
+
+test('without one, the list says how to give one', async ({ page }) => {
+  await page.goto('/?fake=policy');
+  await expect(page.getByTestId('grants')).toContainText('There is none');
+});
