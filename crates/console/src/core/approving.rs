@@ -122,7 +122,8 @@ impl Base {
             .or_else(|| self.not_permitted(action, me, now))
     }
 
-    /// Nobody is both who asks for less and who says yes to it, for a while.
+    /// Who signed the policy does not approve under it, for as long as that policy
+    /// says.
     fn own_policy(&self, action: &ActionState, me: ReviewerId, now: Time) -> Option<Problem> {
         let team = self.state().log()?.opened.profile == Profile::Team;
         let policy = action.policy.as_ref()?;

@@ -1,6 +1,7 @@
 //! Logs of a team, and of a person with several keys.
 
 mod edits;
+mod grants;
 mod limits;
 mod models;
 mod pauses;
@@ -392,6 +393,7 @@ pub(crate) fn good() -> Vec<(String, Forge)> {
     });
     let mut good: Vec<(String, Forge)> = told.into();
     good.push(("a person with two keys".into(), with_two_keys().forge()));
+    good.extend(grants::good());
     good.extend(policies::good());
     good
 }
@@ -427,6 +429,7 @@ pub(crate) fn write(cases: &mut Cases) {
     models::write(cases);
     pauses::write(cases);
     edits::write(cases);
+    grants::write(cases);
     policies::write(cases);
 }
 

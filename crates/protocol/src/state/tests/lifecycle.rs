@@ -33,13 +33,14 @@ const SCENE: Scene = Scene {
     dan: false,
     actions: 1,
     edits: false,
+    grants: false,
     unrest: 1,
     verdicts: 4,
 };
 
 /// Ada, Ben with two keys and Cleo; time up to the last deadline. Each scene
 /// takes so many changes beside the actions as `unrest` says, in every order.
-const SCENES: [Scene; 12] = [
+const SCENES: [Scene; 14] = [
     SCENE,
     Scene {
         name: "sre",
@@ -134,6 +135,24 @@ const SCENES: [Scene; 12] = [
         verdicts: 0,
         ..SCENE
     },
+    Scene {
+        name: "a grant",
+        actions: 2,
+        grants: true,
+        unrest: 0,
+        verdicts: 0,
+        ..SCENE
+    },
+    Scene {
+        name: "a grant and a denial",
+        asked: Asked { veto: 2, ..ONE },
+        policy: true,
+        actions: 2,
+        grants: true,
+        unrest: 0,
+        verdicts: 1,
+        ..SCENE
+    },
 ];
 
 /// Explores scenes with the reducer beside them, each in a thread.
@@ -182,7 +201,7 @@ fn the_reducer_does_what_the_model_does() {
         count.1 += taken;
         count.2 += refused;
     }
-    assert_eq!(steps.len(), 20);
+    assert_eq!(steps.len(), 23);
     for (step, taken, refused) in steps.into_values() {
         let never_taken = matches!(step, Step::IssueBeyond(_) | Step::RedeemFirst(_));
         let never_refused = step == Step::Tick;

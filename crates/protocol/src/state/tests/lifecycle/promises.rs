@@ -5,7 +5,8 @@
 
 use super::rules::{Flaw, Rules};
 use super::world::{
-    Action, Answer, Asked, End, Group, Key, Scene, Scope, Step, WAIT, Who, World, groups,
+    Action, Answer, Asked, End, Grant, Group, Key, LASTS, Scene, Scope, Step, WAIT, Who, World,
+    groups,
 };
 
 /// What a broken promise is called.
@@ -22,6 +23,7 @@ pub(super) const UNCOUNTED: Broken = "an approval that counts is not counted";
 pub(super) const FOREIGN: Broken = "decided by somebody who may not";
 pub(super) const STOPPED: Broken = "a pause met it and it runs, or the pause is forgotten";
 pub(super) const ENDED: Broken = "used for an agent that does not work";
+pub(super) const GRANTED: Broken = "a grant approves more than was granted";
 pub(super) const REVIVED: Broken = "changed after its end";
 pub(super) const STUCK: Broken = "waits for ever";
 pub(super) const UNEXPLAINED: Broken = "can still run, and nothing says why";
@@ -54,6 +56,18 @@ pub(super) fn kept(scene: &Scene, before: &World, step: Step, after: &World) -> 
         if let Step::Pause(_, Scope::Agent | Scope::Run) = step {
             holds(new.met, STOPPED)?;
         }
+    }
+    if let Step::ProposeUnder(_) = step {
+        let grant = before.grant.ok_or(GRANTED)?;
+        let open = before.now < grant.given_at + LASTS && !grant.stopped && !grant.ended;
+        let heard = is_heard(before, grant.key) && grant.key.of() != Who::Ada;
+        holds(open && heard && !grant.used, GRANTED)?;
+    }
+    if let (Some(old), Some(new)) = (before.grant, after.grant) {
+        let forgets = |old: Grant, new: Grant| old.used && !new.used || old.ended && !new.ended;
+        holds(!forgets(old, new) && old.key == new.key, GRANTED)?;
+        let paused = matches!(step, Step::Pause(_, Scope::Agent));
+        holds(new.stopped == (old.stopped || paused), STOPPED)?;
     }
     if let Step::Decide { action, key, .. } = step {
         let (old, new) = (&before.actions[action], &after.actions[action]);
@@ -102,6 +116,14 @@ fn is_heard(world: &World, key: Key) -> bool {
     world.counts(key) && world.reviews(key.of())
 }
 
+/// Whether that person approved it in advance and has not taken that back.
+fn granted_by(world: &World, known: &Action, who: Who) -> bool {
+    let by = known.granted.filter(|key| key.of() == who);
+    let ended = world.grant.is_none_or(|grant| grant.ended);
+    let mut theirs = known.verdicts.iter().filter(|(key, _)| key.of() == who);
+    by.is_some_and(|key| is_heard(world, key)) && !ended && theirs.all(|(_, yes)| *yes)
+}
+
 const PEOPLE: [Who; 4] = [Who::Ada, Who::Ben, Who::Cleo, Who::Dan];
 
 /// Whether as many people as are demanded approve it now: by trying every two
@@ -113,6 +135,7 @@ fn is_demanded(asked: &Asked, world: &World, known: &Action) -> bool {
     let approves = |who: &Who| {
         let mut given = known.verdicts.iter();
         given.any(|(key, yes)| *yes && key.of() == *who && is_heard(world, *key))
+            || granted_by(world, known, *who)
     };
     let people: Vec<Who> = PEOPLE.into_iter().filter(approves).collect();
     let all_in = |set: u8, group: Group, wanted: usize| {
@@ -157,7 +180,7 @@ pub(super) fn is_at_rest(world: &World) -> bool {
 }
 
 /// Which promise catches each flaw, and in which scene.
-pub(super) const CAUGHT: [(Flaw, &str, Broken); 20] = [
+pub(super) const CAUGHT: [(Flaw, &str, Broken); 24] = [
     (Flaw::GroupsUnread, "sre", NO_QUORUM),
     (Flaw::OneForTwoGroups, "two groups", NO_QUORUM),
     (Flaw::KeysAreCounted, "two people", NO_QUORUM),
@@ -178,6 +201,10 @@ pub(super) const CAUGHT: [(Flaw, &str, Broken); 20] = [
     (Flaw::EditorDecides, "an edit", FOREIGN),
     (Flaw::OwnerDecides, "one person", FOREIGN),
     (Flaw::NeverExpires, "one person", STUCK),
+    (Flaw::GrantLate, "a grant", GRANTED),
+    (Flaw::GrantOutlivesPause, "a grant", GRANTED),
+    (Flaw::GrantOutlivesEnd, "a grant", NO_QUORUM),
+    (Flaw::GrantOverDenial, "a grant and a denial", NO_QUORUM),
 ];
 
 /// Whether an approval counts for as long as its key and its person's role do.

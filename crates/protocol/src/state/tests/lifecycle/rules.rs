@@ -4,8 +4,8 @@
 //! out, so that a test sees that its absence is noticed.
 
 use super::world::{
-    Action, Answer, Asked, End, Group, Key, PERMIT, Record, SEPARATE, Scene, Scope, Step, USE,
-    WAIT, Who, World, groups,
+    Action, Answer, Asked, End, Grant, Group, Key, LASTS, PERMIT, Record, SEPARATE, Scene, Scope,
+    Step, USE, WAIT, Who, World, groups,
 };
 
 /// A rule left out.
@@ -51,6 +51,14 @@ pub(super) enum Flaw {
     OwnerDecides,
     /// Lets nothing expire.
     NeverExpires,
+    /// Uses a grant that has run out.
+    GrantLate,
+    /// Uses a grant from before a pause.
+    GrantOutlivesPause,
+    /// Counts what a grant approved that was ended since.
+    GrantOutlivesEnd,
+    /// Counts what its signer has denied.
+    GrantOverDenial,
 }
 
 /// What the log says must come next.
@@ -135,6 +143,9 @@ impl Rules<'_> {
             Step::DeviceBound(wanted) => world.device_bound = wanted,
             Step::Pause(who, scope) => {
                 world.pauses.push((who, scope));
+                if let (Some(grant), Scope::Agent) = (&mut world.grant, scope) {
+                    grant.stopped = true;
+                }
                 if scope != Scope::OtherRun {
                     world
                         .actions
@@ -164,6 +175,20 @@ impl Rules<'_> {
                 let is_new = number == world.actions.len();
                 (is_new && self.may_propose(world)).then(|| self.propose(world, number))
             }
+            Step::ProposeUnder(number) => {
+                let is_new = number == world.actions.len();
+                if !is_new || !self.may_propose(world) || !self.may_use_grant(world) {
+                    return None;
+                }
+                Some(self.propose_under(world, number))
+            }
+            Step::Grant(key) => self.give_grant(world, key),
+            Step::EndGrant(who) => {
+                let may = world.counts(who.key());
+                let grant = world.grant.as_mut().filter(|grant| may && !grant.ended)?;
+                grant.ended = true;
+                Some(Next::Nothing)
+            }
             Step::Succeed(number) => {
                 let old = world.actions.get(number.checked_sub(1)?)?;
                 let waits = old.edited && old.end.is_none() && world.actions.len() == number;
@@ -180,7 +205,7 @@ impl Rules<'_> {
                 says_why,
             } => {
                 let known = self.pending(world, action)?;
-                let may = self.may_decide(world, known, key)
+                let may = self.may_decide(world, known, key, approves)
                     && (!approves || self.may_approve(world, key, says_why));
                 may.then(|| self.decide(world, action, key, approves))
             }
@@ -241,6 +266,48 @@ impl Rules<'_> {
         }
     }
 
+    fn propose_under(&self, world: &mut World, number: usize) -> Next {
+        self.propose(world, number);
+        if let Some(grant) = &mut world.grant {
+            grant.used = true;
+            world.actions[number].granted = Some(grant.key);
+        }
+        if self.has_quorum(world, &world.actions[number]) {
+            Next::Resolve(number, End::Approved)
+        } else {
+            Next::Nothing
+        }
+    }
+
+    fn give_grant(&self, world: &mut World, key: Key) -> Option<Next> {
+        let like = world.actions.first()?;
+        let who = key.of();
+        let may = world.counts(key) && world.reviews(who) && who != Who::Ada;
+        let open = world.agent_works() && !like.met && world.grant.is_none();
+        if !may || !open || self.scene.asked.answer != Answer::Ask {
+            return None;
+        }
+        world.grant = Some(Grant {
+            key,
+            given_at: world.now,
+            used: false,
+            ended: false,
+            stopped: false,
+        });
+        Some(Next::Nothing)
+    }
+
+    fn may_use_grant(&self, world: &World) -> bool {
+        let Some(grant) = world.grant else {
+            return false;
+        };
+        let late = world.now >= grant.given_at + LASTS && !self.lacks(Flaw::GrantLate);
+        let stopped = grant.stopped && !self.lacks(Flaw::GrantOutlivesPause);
+        let heard = world.counts(grant.key) && world.reviews(grant.key.of());
+        let stands = !(grant.used || late || stopped || grant.ended);
+        stands && heard && self.may_approve(world, grant.key, true)
+    }
+
     fn pending<'w>(&self, world: &'w World, number: usize) -> Option<&'w Action> {
         let known = world.actions.get(number)?;
         (known.end.is_none() && !known.edited).then_some(known)
@@ -261,15 +328,16 @@ impl Rules<'_> {
         Some(Next::Nothing)
     }
 
-    fn may_decide(&self, world: &World, known: &Action, key: Key) -> bool {
+    fn may_decide(&self, world: &World, known: &Action, key: Key, approves: bool) -> bool {
         let who = key.of();
         let owns = who == Who::Ada && !self.lacks(Flaw::OwnerDecides);
         let edited = known.editors.contains(&who) && !self.lacks(Flaw::EditorDecides);
         let too_late = expired(world, known) && !self.lacks(Flaw::DecidedLate);
-        let decided = known.verdicts.iter().any(|(signed, approves)| {
-            let stands = !approves || world.counts(*signed) && world.reviews(who);
+        let decided = known.verdicts.iter().any(|(signed, yes)| {
+            let stands = !yes || world.counts(*signed) && world.reviews(who);
             signed.of() == who && stands
         });
+        let decided = decided || approves && self.in_advance(world, known) == Some(who);
         world.counts(key)
             && world.reviews(who)
             && world.agent_works()
@@ -369,6 +437,18 @@ impl Rules<'_> {
         denials.count() >= self.scene.asked.veto
     }
 
+    /// Who approved it by a standing grant, if that counts.
+    fn in_advance(&self, world: &World, known: &Action) -> Option<Who> {
+        let key = known.granted?;
+        let who = key.of();
+        let mut given = known.verdicts.iter();
+        let denied = given.any(|(signed, yes)| signed.of() == who && !yes);
+        let denied = denied && !self.lacks(Flaw::GrantOverDenial);
+        let ended = world.grant.is_some_and(|grant| grant.ended);
+        let ended = ended && !self.lacks(Flaw::GrantOutlivesEnd);
+        (world.counts(key) && world.reviews(who) && !denied && !ended).then_some(who)
+    }
+
     /// Whose approvals count, each person once.
     pub(super) fn approved_by(&self, world: &World, known: &Action) -> Vec<Who> {
         let counts = |key: Key| {
@@ -379,6 +459,8 @@ impl Rules<'_> {
         let approvals = known.verdicts.iter().filter(|(_, approves)| *approves);
         let people = approvals.filter(|(key, _)| counts(*key));
         let mut people: Vec<Who> = people.map(|(key, _)| key.of()).collect();
+        people.extend(self.in_advance(world, known));
+        people.sort_unstable();
         if !self.lacks(Flaw::KeysAreCounted) {
             people.dedup();
         }

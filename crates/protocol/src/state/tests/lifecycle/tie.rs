@@ -6,13 +6,13 @@
 use std::collections::HashSet;
 
 use super::super::story::{
-    Person, Story, action, ada, agent, ben, ben_again, cleo, dan, part, permit, run,
+    Person, Story, action, ada, agent, ben, ben_again, cleo, dan, grant, part, permit, run,
 };
 use super::explore::Companion;
 use super::rules::{Next, Rules};
 use super::world::{
-    Action, Answer, Asked, End, Group, Key, PERMIT, Record, SEPARATE, Scene, Scope, Step, USE,
-    WAIT, Who, World, groups,
+    Action, Answer, Asked, End, Group, Key, LASTS, PERMIT, Record, SEPARATE, Scene, Scope, Step,
+    USE, WAIT, Who, World, groups,
 };
 use crate::action::TEXT_TYPE;
 use crate::bytes::sha256;
@@ -32,6 +32,7 @@ const TICK_S: u64 = 10;
 pub(super) struct Tied {
     story: Story,
     asked: Asked,
+    policy: bool,
     opened_at: Time,
 }
 
@@ -74,6 +75,7 @@ impl Tied {
             opened_at: story.now,
             story,
             asked: scene.asked,
+            policy: scene.policy,
         }
     }
 
@@ -105,6 +107,10 @@ impl Tied {
                 let leaf = self.story.proposed(id(number));
                 self.evaluated(leaf)
             }
+            Step::ProposeUnder(number) => {
+                let leaf = self.story.proposed_under(id(number), &[grant(0)]);
+                self.evaluated(leaf)
+            }
             Step::Succeed(number) => {
                 let leaf = self.story.successor(id(number - 1));
                 self.evaluated(leaf)
@@ -117,6 +123,8 @@ impl Tied {
             } => self.decided(action, key, approves, says_why),
             Step::Resolve(number, end) => self.resolved(number, end),
             Step::Edit(..)
+            | Step::Grant(_)
+            | Step::EndGrant(_)
             | Step::RevokeKey(_)
             | Step::Change(..)
             | Step::Remove(_)
@@ -147,6 +155,7 @@ impl Tied {
         if let Data::ActionProposed(data) = &mut leaf.data {
             data.expires_at = expires_at;
             data.evaluation = evaluation(&self.asked, &data.evaluation);
+            data.evaluation.standing = self.policy && data.evaluation.decision == Decision::Ask;
         }
         leaf
     }
@@ -199,13 +208,24 @@ impl Tied {
 
     fn signed(&mut self, step: Step) -> Leaf {
         self.story.person = match step {
-            Step::Edit(_, key) => person(key),
+            Step::Edit(_, key) | Step::Grant(key) => person(key),
+            Step::EndGrant(who) => person(who.key()),
             Step::Remove(Who::Ada) => cleo(),
             Step::Pause(who, _) | Step::Resume(who) => person(who.key()),
             _ => ada(),
         };
+        let until = self.after(LASTS);
         let story = &mut self.story;
         match step {
+            Step::Grant(_) => {
+                let mut leaf = story.granted(grant(0), id(0));
+                if let Data::GrantGiven(data) = &mut leaf.data {
+                    data.signed.item.until = until;
+                    data.signed.item.uses = 1;
+                }
+                leaf
+            }
+            Step::EndGrant(_) => story.grant_revoked(grant(0)),
             Step::Edit(number, _) => story.edited(id(number), id(number + 1)),
             Step::RevokeKey(key) => story.revoked(person(key)),
             Step::Change(who, record) => {
@@ -285,7 +305,7 @@ impl Tied {
                 .end
                 .filter(|end| end.runs())
                 .map(|_| self.at(known.use_before)),
-            verdicts: known.verdicts.len(),
+            verdicts: known.verdicts.len() + usize::from(known.granted.is_some()),
             approved_by,
             has_quorum: rules.has_quorum(world, known),
             vetoed: rules.vetoed(known),

@@ -12,6 +12,9 @@ pub(super) const PERMIT: u8 = 2;
 /// How long whoever changed the policy does not approve, where that is asked.
 pub(super) const SEPARATE: u8 = 1;
 
+/// How long a standing grant lasts.
+pub(super) const LASTS: u8 = 2;
+
 /// The people. Ada founds, owns and registers the agent; Cleo administers too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Who {
@@ -127,6 +130,9 @@ pub(super) struct Scene {
     pub(super) actions: usize,
     /// Whether the others come of edits, or are proposed beside the first.
     pub(super) edits: bool,
+    /// Whether one standing grant can be given over the first action, good for
+    /// one other.
+    pub(super) grants: bool,
     /// How often keys, people, rules and the agent change, and pauses begin,
     /// until all actions are over.
     pub(super) unrest: u8,
@@ -165,6 +171,8 @@ pub(super) struct Action {
     pub(super) proposed_at: u8,
     /// Key and whether it approves: sorted by person, theirs in order.
     pub(super) verdicts: Vec<(Key, bool)>,
+    /// The key of the standing grant that approves it.
+    pub(super) granted: Option<Key>,
     /// Whether a pause met it.
     pub(super) met: bool,
     /// Whether it was edited and waits for its successor.
@@ -182,6 +190,17 @@ pub(super) struct Action {
     pub(super) completed: bool,
 }
 
+/// A standing grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Grant {
+    pub(super) key: Key,
+    pub(super) given_at: u8,
+    pub(super) used: bool,
+    pub(super) ended: bool,
+    /// Whether the whole agent was paused since.
+    pub(super) stopped: bool,
+}
+
 /// A log, as the model sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct World {
@@ -195,6 +214,7 @@ pub(super) struct World {
     pub(super) agent_ended: bool,
     /// Those that stand, in order.
     pub(super) pauses: Vec<(Who, Scope)>,
+    pub(super) grant: Option<Grant>,
     pub(super) actions: Vec<Action>,
 }
 
@@ -203,6 +223,11 @@ pub(super) struct World {
 pub(super) enum Step {
     Tick,
     Propose(usize),
+    /// One that the standing grant is said to approve.
+    ProposeUnder(usize),
+    /// Over the first action.
+    Grant(Key),
+    EndGrant(Who),
     /// The successor of an edited action, which has the number before.
     Succeed(usize),
     Edit(usize, Key),
@@ -259,6 +284,7 @@ impl World {
             device_bound: false,
             agent_ended: false,
             pauses: Vec::new(),
+            grant: None,
             actions: Vec::new(),
         }
     }
@@ -287,12 +313,14 @@ impl World {
 
     /// A deadline that lies ahead: what time still matters for.
     fn deadline_ahead(&self) -> bool {
-        self.actions.iter().any(|action| {
-            let pending = action.end.is_none() && self.now < action.proposed_at + WAIT;
-            let usable = action.end.is_some_and(End::runs) && action.redeemed == 0;
-            let permit = action.permit.is_some_and(|end| self.now < end);
-            pending || usable && self.now < action.use_before || permit
-        })
+        let lasts = |grant: Grant| !grant.used && !grant.ended && self.now < grant.given_at + LASTS;
+        self.grant.is_some_and(lasts)
+            || self.actions.iter().any(|action| {
+                let pending = action.end.is_none() && self.now < action.proposed_at + WAIT;
+                let usable = action.end.is_some_and(End::runs) && action.redeemed == 0;
+                let permit = action.permit.is_some_and(|end| self.now < end);
+                pending || usable && self.now < action.use_before || permit
+            })
     }
 
     /// Whether nothing can run any more and no outcome is awaited.
@@ -314,6 +342,13 @@ impl World {
         }
         for action in 0..scene.actions.min(self.actions.len() + 1) {
             self.tries_of(action, scene, &mut tries);
+        }
+        if scene.grants {
+            tries.extend(keys(scene).map(Step::Grant));
+            tries.extend([Who::Ada, Who::Cleo].map(Step::EndGrant));
+            tries.push(Step::ProposeUnder(
+                self.actions.len().min(scene.actions - 1),
+            ));
         }
         let mut people = vec![Who::Ben, Who::Cleo];
         people.extend(scene.dan.then_some(Who::Dan));
@@ -343,6 +378,8 @@ impl World {
         let over = all && self.actions.iter().all(|known| self.is_over(known));
         match step {
             Step::Decide { .. } => given.sum::<usize>() >= scene.verdicts,
+            Step::Grant(_) => over,
+            Step::EndGrant(_) => over && !self.actions.is_empty(),
             step => step.is_unrest() && (self.unrest == 0 || over && !self.actions.is_empty()),
         }
     }
