@@ -219,6 +219,7 @@ export function view(change: Partial<ConsoleView> = {}): ConsoleView {
     doubts: [],
     notices: [],
     verification: { is: 'not_run' },
+    policyReplay: null,
     desktop: desktop(),
     ...change,
   };
@@ -269,6 +270,7 @@ export function lockedView(shown: ConsoleView): ConsoleView {
     doubts: [],
     notices: [],
     verification: { is: 'not_run' },
+    policyReplay: null,
   };
 }
 
