@@ -30,6 +30,8 @@ export const fakeOf = (page: Page) => ({
     (await held(page)).evaluate((fake, next) => fake.logged(...next), given),
   line: async (line: Parameters<FakeBackend['line']>[0]) =>
     (await held(page)).evaluate((fake, next) => fake.line(next), line),
+  endReplay: async (...given: Parameters<FakeBackend['endReplay']>) =>
+    (await held(page)).evaluate((fake, next) => fake.endReplay(...next), given),
   refuse: async (kind: Command['do'], code: string) =>
     (await held(page)).evaluate((fake, next) => void fake.refuse.set(next.kind, next.code), { kind, code }),
   review: async (id: string) =>

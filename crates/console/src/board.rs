@@ -175,6 +175,7 @@ impl Published {
                 doubts: Vec::new(),
                 notices: Vec::new(),
                 verification: Verification::NotRun,
+                policy_replay: None,
                 desktop: None,
             },
             prompted: None,

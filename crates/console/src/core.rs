@@ -25,6 +25,7 @@ mod open;
 mod pauses;
 mod people;
 mod policies;
+mod policy_replays;
 mod review;
 mod sessions;
 mod setup;
@@ -154,6 +155,11 @@ pub(crate) enum Message {
     Lock,
     /// The whole-log verification goes on or is over.
     Verified(verification::Progress),
+    /// The replay of that number goes on or is over.
+    PolicyReplay {
+        serial: u64,
+        told: policy_replays::Told,
+    },
     /// The gateway's server ended.
     Served { why: String },
     /// A second has passed.
@@ -223,6 +229,11 @@ pub(crate) struct Core {
     /// By code, so that each stands there once.
     notices: BTreeMap<String, Notice>,
     verification: Verification,
+    /// The replay of a policy under way, and how many there were.
+    policy_replay: Option<policy_replays::Running>,
+    policy_replays: u64,
+    /// What the last one found.
+    replayed: Option<policy_replays::Found>,
     /// A pin from the keyring that the log has yet to honour.
     keyring_pin: Option<String>,
     /// Where the `vidimus` command is.
@@ -340,6 +351,9 @@ impl Core {
             disowned: None,
             notices: BTreeMap::new(),
             verification: Verification::NotRun,
+            policy_replay: None,
+            policy_replays: 0,
+            replayed: None,
             keyring_pin: None,
             vidimus: None,
             desktop: None,
@@ -448,6 +462,7 @@ impl Core {
             Message::Desktop(desktop) => self.desktop_changed(desktop),
             Message::Lock => self.lock(),
             Message::Verified(progress) => self.verified(progress),
+            Message::PolicyReplay { serial, told } => self.replay_told(serial, told),
             Message::Served { why } => self.served(why),
             Message::Tick => self.tick(),
             // They end the loop.

@@ -246,7 +246,7 @@ fn words(rules: &[RuleDifferenceView], files: &[FileDifferenceView]) -> String {
     "No policy differs; only what stands around them, or their tests.".to_owned()
 }
 
-fn named(ids: &[&str]) -> String {
+pub(crate) fn named(ids: &[&str]) -> String {
     if ids.len() <= MOST_NAMED {
         return ids.join(", ");
     }
@@ -257,8 +257,15 @@ fn named(ids: &[&str]) -> String {
     )
 }
 
-fn short(number: usize) -> u32 {
+pub(crate) fn short(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// The same with a capital letter.
+pub(crate) fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(letters).collect()
 }
 
 #[cfg(test)]

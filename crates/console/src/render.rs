@@ -23,6 +23,9 @@ pub const RENDERER: &str = concat!("vidimus-console/", env!("CARGO_PKG_VERSION")
 /// What stands in place of a text that is not part of the payload.
 const NO_TEXT: &str = "Not UTF-8 text, or larger than 256 KiB. Its content is bound by its digest, but you cannot read it here.";
 
+/// Most characters of a short title.
+const SHORT_TITLE: usize = 100;
+
 /// The command in one line, quoted as a shell would want it.
 ///
 /// `argv[0]` is what the program is told its name is; where that is not the
@@ -60,6 +63,16 @@ pub fn title(action: &Action) -> String {
             let first = plan.changes.iter().map(|one| one.address.as_str());
             format!("terraform apply {}", first.collect::<Vec<_>>().join(" "))
         }
+    }
+}
+
+/// Enough of it to know it by.
+#[must_use]
+pub fn short_title(action: &Action) -> String {
+    let title = title(action);
+    match title.char_indices().nth(SHORT_TITLE) {
+        Some((at, _)) => format!("{}…", &title[..at]),
+        None => title,
     }
 }
 

@@ -16,6 +16,7 @@ mod gateways;
 mod grants;
 mod people;
 mod policies;
+mod policy_trials;
 mod review;
 
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,10 @@ pub use policies::{
     PolicyFileText, PolicyInForceView, PolicyPreviewView, PolicyProblemView, PolicyQuestion,
     PolicyRuleView, PolicyStanding, PolicyStartView, PolicyTemplateView, PolicyTextView,
     PolicyView, PolicyWaitingView, PolicyWordView, RuleDifferenceView,
+};
+pub use policy_trials::{
+    OutcomeDifferenceView, PolicyDecision, PolicyDecisionView, PolicyReplayView, PolicyTestView,
+    PolicyTestsView, ReplayCountView, ReplayProgress, ReplayRowView, ReplaySpan, ReplayStep,
 };
 pub use review::{
     ArtefactView, ChangeView, CommandView, DeliveriesView, DeliveryState, DeliveryView, Difference,
@@ -95,6 +100,8 @@ pub struct ConsoleView {
     pub notices: Vec<Notice>,
     /// The latest whole-log verification on this computer.
     pub verification: Verification,
+    /// The replay of a policy under way.
+    pub policy_replay: Option<ReplayProgress>,
     /// The desktop around the window. `None` where there is none.
     pub desktop: Option<DesktopView>,
 }

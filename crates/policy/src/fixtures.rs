@@ -9,6 +9,7 @@ mod short;
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use vidimus_protocol::entry::{Assurance, Decision};
 
 pub use run::Outcome;
@@ -28,6 +29,8 @@ const MAX_NAME: usize = 200;
 pub struct Case {
     /// The file that holds it.
     pub file: String,
+    /// Its first line there, from 1.
+    pub line: usize,
     /// What it is about, in words.
     pub name: String,
     /// What is proposed.
@@ -112,11 +115,31 @@ pub fn cases(text: &PolicyText) -> Result<Vec<Case>, Vec<Problem>> {
 pub fn read(file: &PolicyFile) -> Result<Vec<Case>, Problem> {
     let found: File = serde_json::from_str(&file.text).map_err(|error| problem(file, &error))?;
     let name = file.name.as_str();
-    let case = |case: CaseText| Case {
+    let case = |(case, line): (CaseText, usize)| Case {
         file: name.to_owned(),
+        line,
         ..case.0
     };
-    Ok(found.cases.0.into_iter().map(case).collect())
+    let cases = found.cases.0.into_iter().zip(lines(&file.text));
+    Ok(cases.map(case).collect())
+}
+
+/// The first line of each case of a file that was read.
+fn lines(text: &str) -> Vec<usize> {
+    #[derive(Deserialize)]
+    struct Places<'a> {
+        #[serde(borrow)]
+        cases: Vec<&'a RawValue>,
+    }
+    let cases = serde_json::from_str(text).map_or_else(|_| Vec::new(), |it: Places<'_>| it.cases);
+    let mut from = 0;
+    let line = |case: &RawValue| {
+        // Between two cases there is but a comma and space.
+        let start = from + text[from..].find(case.get()).unwrap_or_default();
+        from = start + case.get().len();
+        text[..start].matches('\n').count() + 1
+    };
+    cases.into_iter().map(line).collect()
 }
 
 /// Inputs, short or as they stand in a log.
@@ -139,10 +162,17 @@ pub fn read_inputs(file: &PolicyFile) -> Result<Inputs, Problem> {
 fn problem(file: &PolicyFile, error: &serde_json::Error) -> Problem {
     let place = format!(" at line {} column {}", error.line(), error.column());
     let message = error.to_string();
+    let line = error.line().max(1);
+    // There a column counts bytes.
+    let text = file.text.lines().nth(line - 1).unwrap_or_default();
+    let before = text.as_bytes().get(..error.column().saturating_sub(1));
+    let column = before.map_or(error.column(), |bytes| {
+        String::from_utf8_lossy(bytes).chars().count() + 1
+    });
     Problem {
         file: file.name.clone(),
-        line: error.line().max(1),
-        column: error.column().max(1),
+        line,
+        column: column.max(1),
         policy: None,
         message: message.strip_suffix(&place).unwrap_or(&message).to_owned(),
     }
@@ -221,6 +251,7 @@ impl TryFrom<CaseMembers> for CaseText {
         let people = |people: Vec<ShortPerson>| people.into_iter().map(PersonInput::from).collect();
         Ok(Self(Case {
             file: String::new(),
+            line: 0,
             name,
             inputs,
             expect: case.expect,

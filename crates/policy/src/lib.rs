@@ -22,6 +22,7 @@ pub mod fixtures;
 mod inputs;
 mod missing;
 mod replay;
+mod replay_log;
 mod request;
 mod set;
 mod slices;
@@ -39,6 +40,7 @@ pub use facts::{
 pub use inputs::{AgentInput, Inputs, PersonInput, Situation};
 pub use missing::missing;
 pub use replay::{Approval, Counts, Refused, Replayed, replay};
+pub use replay_log::{LogReplay, Proposal, Proposals, Row, Tally, WhyNot};
 pub use set::{MAX_POLICIES, Problem, Rule, Set};
 pub use starter::starter;
 pub use text::{MAX_FILES, PolicyFile, PolicyText, TextError};

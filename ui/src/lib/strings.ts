@@ -1,7 +1,7 @@
 // From the contract's codes to words and tone. Sentences that stand in one
 // place only are written in that place.
 
-import type { ActionStatus, CeremonyPurpose, Colour, ConsoleView, PolicyQuestion, RevocationWhy, RoleView, Tone, VerdictChoice } from './ipc/types';
+import type { ActionStatus, CeremonyPurpose, Colour, ConsoleView, PolicyDecision, PolicyQuestion, ReplaySpan, ReplayStep, RevocationWhy, RoleView, Tone, VerdictChoice } from './ipc/types';
 
 /** How a badge looks. A word always stands beside the colour. */
 export type BadgeTone = 'neutral' | 'ok' | 'warn' | 'danger' | 'info';
@@ -196,6 +196,37 @@ export const ruleChangeWords: Record<'comes' | 'goes' | 'changes', { label: stri
   goes: { label: 'Goes', tone: 'danger' },
   changes: { label: 'Changes', tone: 'warn' },
 };
+
+/** How far back a replay looks. */
+export const spanWords: Record<ReplaySpan, { label: string; run: string }> = {
+  day: { label: 'Last day', run: 'Replay last day' },
+  week: { label: 'Last week', run: 'Replay last week' },
+  month: { label: 'Last 30 days', run: 'Replay last 30 days' },
+};
+
+/** What a replay does right now. */
+export const stepWords: Record<ReplayStep, { doing: string; one: string; many: string }> = {
+  reading: { doing: 'Reading the log…', one: 'entry', many: 'entries' },
+  evaluating: { doing: 'Deciding anew…', one: 'proposal', many: 'proposals' },
+};
+
+/** What comes of proposals, as headings over how often. */
+export const decisionWords: Record<PolicyDecision, string> = {
+  ask: 'Wait for people',
+  release: 'Run without a person',
+  refuse: 'Refused',
+};
+
+/** What is said about trying a policy out. */
+export const trialWords = {
+  noTests:
+    'Tests say what must come of an action: this one waits for two people, that one is refused. They stand in “.json” files beside the policies, are signed with them, and run while you type.',
+  replay: 'What agents proposed lately, decided anew under this text, from the verified copy on this computer. It changes nothing.',
+  replayLater: 'It can be replayed once nothing is wrong with it.',
+  stale: 'The text has changed since. This is about what stood there before.',
+  cancelled: 'Cancelled. Nothing was changed.',
+  nothingDiffers: 'Nothing would be decided otherwise.',
+} as const;
 
 /** What is said about policies as a whole. */
 export const policyWords = {

@@ -71,6 +71,13 @@ impl Core {
             Command::PolicyStart => self.policy_start(),
             Command::CheckPolicy { files } => return self.check_policy(files, reply),
             Command::PreviewPolicy { files } => self.preview_policy(files),
+            Command::ReplayPolicy { files, span } => {
+                return self.replay_policy(files, span, reply);
+            }
+            Command::CancelReplay => {
+                self.stop_replay();
+                Ok(Reply::Accepted)
+            }
             Command::ChangePolicy { files } => self.change_policy(files, front),
             Command::AgreePolicy { digest } => self.agree_policy(&digest, front),
             Command::CancelCeremony => self.cancel_ceremony(),

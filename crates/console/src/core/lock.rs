@@ -37,6 +37,7 @@ impl Core {
             Some(CeremonyState::Proving) | None => {}
             Some(_) => self.ceremony = None,
         }
+        self.stop_replay();
         self.opened.clear();
         for waiting in std::mem::take(&mut self.waiting) {
             self.answers.push((waiting.reply, Err(locked())));

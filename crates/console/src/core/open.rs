@@ -362,6 +362,7 @@ impl Core {
     /// Stops feed, key prompt and gateway.
     pub(super) fn close(&mut self) {
         self.stop_feed();
+        self.stop_replay();
         if let Some(task) = self.ceremony.take().and_then(|ceremony| ceremony.task) {
             task.abort();
         }

@@ -5,7 +5,7 @@
 //! the commits that were signed. Whoever agrees signs the very same content
 //! with the very same salt, so that both words are for one commit.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use vidimus_ledger::part;
 use vidimus_policy::{PolicyFile, PolicyText, Set, set_name, starter};
@@ -22,11 +22,12 @@ use crate::act::{Extras, item, random, sentence};
 use crate::board::FrontId;
 use crate::inbox::reviewer_name;
 use crate::policy_templates::templates;
+use crate::policy_tests;
 use crate::policy_words as words;
 use crate::view::{
     CeremonyPurpose, PolicyCheckView, PolicyFileText, PolicyInForceView, PolicyPreviewView,
-    PolicyProblemView, PolicyStanding, PolicyStartView, PolicyTextView, PolicyView,
-    PolicyWaitingView, PolicyWordView, Problem, Reply,
+    PolicyProblemView, PolicyStanding, PolicyStartView, PolicyTestsView, PolicyTextView,
+    PolicyView, PolicyWaitingView, PolicyWordView, Problem, Reply,
 };
 
 /// A policy that was read: its text, and what it says.
@@ -34,6 +35,23 @@ use crate::view::{
 pub(super) struct Read {
     text: Arc<PolicyText>,
     pub(super) set: Arc<Set>,
+    /// What came of its tests, run when somebody first looks.
+    tests: Arc<OnceLock<PolicyTestsView>>,
+}
+
+impl Read {
+    fn new(text: PolicyText, set: Set) -> Self {
+        Self {
+            text: Arc::new(text),
+            set: Arc::new(set),
+            tests: Arc::default(),
+        }
+    }
+
+    fn tests(&self) -> &PolicyTestsView {
+        let run = || policy_tests::run(&self.text, Some(&self.set));
+        self.tests.get_or_init(run)
+    }
 }
 
 impl Core {
@@ -99,6 +117,8 @@ impl Core {
         };
         Ok(Reply::PolicyPreview(Box::new(PolicyPreviewView {
             difference: self.difference(base, &read)?,
+            tests: read.tests().clone(),
+            replay: self.replayed_words(&read.text),
             waits: self.would_wait(base, waiting),
             agreed: (agreed.into_iter())
                 .filter(|word| Some(word.by) != self.reviewer())
@@ -135,7 +155,12 @@ impl Core {
             r#type: POLICY_TYPE.to_owned(),
         };
         let digest = commit_of(&content)?;
-        self.sign_policy(content, digest, &difference.words, front)
+        self.sign_policy(
+            content,
+            digest,
+            &with_tests(&difference.words, &read),
+            front,
+        )
     }
 
     /// Asks for the key over a policy that waits.
@@ -168,7 +193,7 @@ impl Core {
             })?
             .filter(|content| commit_of(content).is_ok_and(|found| found == digest))
             .ok_or_else(super::acts::not_synced)?;
-        let words = self.difference(base, &read)?.words;
+        let words = with_tests(&self.difference(base, &read)?.words, &read);
         self.sign_policy(content, digest, &words, front)
     }
 
@@ -244,7 +269,7 @@ impl Core {
         self.must_administer().err().or_else(|| self.unable())
     }
 
-    fn profile(&self) -> Result<Profile, Problem> {
+    pub(super) fn profile(&self) -> Result<Profile, Problem> {
         let log = self.base()?.state().log();
         let log = log.ok_or_else(super::acts::not_synced)?;
         Ok(log.opened.profile)
@@ -279,6 +304,8 @@ impl Core {
             digest: digest.to_string(),
             words: words.collect(),
             difference: (read.as_ref().ok()).and_then(|read| self.difference(base, read).ok()),
+            tests: read.as_ref().ok().map(|read| read.tests().clone()),
+            replay: (read.as_ref().ok()).and_then(|read| self.replayed_words(&read.text)),
             blocked: self
                 .policy_blocked()
                 .or_else(|| self.agreed_already(base, digest))
@@ -323,25 +350,8 @@ impl Core {
 
     /// What was typed, once nothing is wrong with it.
     fn typed(&self, files: Vec<PolicyFileText>) -> Result<Read, Problem> {
-        let profile = self.profile()?;
-        let wrong = |why: String| {
-            Problem::new(
-                "bad_policy",
-                why,
-                "Correct what the list names, then try again.",
-            )
-        };
-        let text = text_of(files).map_err(|error| wrong(sentence(&error.to_string())))?;
-        let set = Set::parse(&text, profile, "typed").map_err(|problems| {
-            let first = problems.first().map(ToString::to_string);
-            wrong(sentence(&crate::safe_text::flat(
-                &first.unwrap_or_default(),
-            )))
-        })?;
-        Ok(Read {
-            text: Arc::new(text),
-            set: Arc::new(set),
-        })
+        let (text, set) = read_typed(files, self.profile()?)?;
+        Ok(Read::new(text, set))
     }
 
     /// What differs from what is in force. Nothing is compared with a policy
@@ -390,10 +400,7 @@ impl Base {
             let first = problems.first().map(ToString::to_string);
             unreadable(crate::safe_text::flat(&first.unwrap_or_default()))
         })?;
-        let read = Read {
-            text: Arc::new(text),
-            set: Arc::new(set),
-        };
+        let read = Read::new(text, set);
         self.policies.borrow_mut().insert(entry, read.clone());
         Ok(read)
     }
@@ -426,6 +433,37 @@ fn text_view(read: Result<Read, Problem>) -> PolicyTextView {
     }
 }
 
+/// The text of what was typed and its set, once nothing is wrong with it.
+pub(super) fn read_typed(
+    files: Vec<PolicyFileText>,
+    profile: Profile,
+) -> Result<(PolicyText, Set), Problem> {
+    let wrong = |why: String| {
+        Problem::new(
+            "bad_policy",
+            why,
+            "Correct what the list names, then try again.",
+        )
+    };
+    let text = text_of(files).map_err(|error| wrong(sentence(&error.to_string())))?;
+    let set = Set::parse(&text, profile, "typed").map_err(|problems| {
+        let first = problems.first().map(ToString::to_string);
+        wrong(sentence(&crate::safe_text::flat(
+            &first.unwrap_or_default(),
+        )))
+    })?;
+    Ok((text, set))
+}
+
+/// What is signed, and what its tests say of it where that is no good news.
+fn with_tests(difference: &str, read: &Read) -> String {
+    let tests = read.tests();
+    match tests.alarm {
+        true => format!("{difference} {}", tests.words),
+        false => difference.to_owned(),
+    }
+}
+
 fn text_of(files: Vec<PolicyFileText>) -> Result<PolicyText, vidimus_policy::TextError> {
     let files = files.into_iter().map(|file| PolicyFile {
         name: file.name,
@@ -436,28 +474,33 @@ fn text_of(files: Vec<PolicyFileText>) -> Result<PolicyText, vidimus_policy::Tex
 
 /// What is wrong with these files, or what they say.
 fn check(files: Vec<PolicyFileText>, profile: Profile) -> PolicyCheckView {
-    let found = text_of(files)
-        .map_err(|error| {
-            vec![PolicyProblemView {
-                file: String::new(),
-                line: 1,
-                column: 1,
-                policy: None,
-                message: crate::safe_text::prose(&sentence(&error.to_string())),
-            }]
-        })
-        .and_then(|text| {
-            let problems = |found: Vec<_>| found.iter().map(words::problem).collect();
-            Set::parse(&text, profile, "typed").map_err(problems)
-        });
-    match found {
+    let text = match text_of(files) {
+        Ok(text) => text,
+        Err(error) => {
+            return PolicyCheckView {
+                problems: vec![PolicyProblemView {
+                    file: String::new(),
+                    line: 1,
+                    column: 1,
+                    policy: None,
+                    message: crate::safe_text::prose(&sentence(&error.to_string())),
+                }],
+                ..PolicyCheckView::default()
+            };
+        }
+    };
+    let set = Set::parse(&text, profile, "typed");
+    let tests = policy_tests::run(&text, set.as_ref().ok());
+    match set {
         Ok(set) => PolicyCheckView {
             rules: words::rules(&set),
             problems: Vec::new(),
+            tests,
         },
-        Err(problems) => PolicyCheckView {
+        Err(found) => PolicyCheckView {
             rules: Vec::new(),
-            problems,
+            problems: found.iter().map(words::problem).collect(),
+            tests,
         },
     }
 }

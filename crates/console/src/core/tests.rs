@@ -308,3 +308,82 @@ fn a_log_that_is_set_back_while_it_is_followed_freezes_with_both_checkpoints() {
     assert_eq!(seen[1], serde_json::json!(pinned));
     bench.core.close();
 }
+
+/// The files of a policy that is right.
+fn starter_files() -> Vec<crate::view::PolicyFileText> {
+    let files = vidimus_policy::starter(vidimus_protocol::entry::Profile::Personal);
+    files.iter().map(crate::policy_words::file).collect()
+}
+
+#[test]
+fn a_replay_that_is_cancelled_says_so_and_one_at_a_time_goes_on() {
+    let runtime = runtime();
+    let mut bench = Bench::set_up(&runtime);
+    bench.follow();
+    let span = crate::view::ReplaySpan::Week;
+    let ask = |core: &mut Core| {
+        let (reply, _told) = oneshot::channel();
+        core.replay_policy(starter_files(), span, reply);
+    };
+    ask(&mut bench.core);
+    assert!(bench.core.policy_replay.is_some());
+    bench.core.stop_replay();
+    assert!(bench.core.policy_replay.is_none());
+    bench.pump(|_| true, |core| !core.answers.is_empty());
+    let answers: Vec<_> = bench
+        .core
+        .answers
+        .drain(..)
+        .map(|(_, answer)| answer)
+        .collect();
+    assert_eq!(answers, [Ok(Reply::PolicyReplayed(None))]);
+    assert!(bench.core.replayed.is_none());
+
+    // A second one takes the place of the first.
+    ask(&mut bench.core);
+    ask(&mut bench.core);
+    bench.pump(|_| true, |core| core.answers.len() == 2);
+    let mut answers: Vec<_> = bench
+        .core
+        .answers
+        .drain(..)
+        .map(|(_, answer)| answer)
+        .collect();
+    answers.sort_by_key(|answer| matches!(answer, Ok(Reply::PolicyReplayed(Some(_)))));
+    assert_eq!(answers[0], Ok(Reply::PolicyReplayed(None)));
+    assert!(matches!(answers[1], Ok(Reply::PolicyReplayed(Some(_)))));
+    assert!(bench.core.policy_replay.is_none() && bench.core.replayed.is_some());
+
+    // A locked console tells nobody.
+    ask(&mut bench.core);
+    bench.core.lock();
+    bench.pump(|_| true, |core| !core.answers.is_empty());
+    let refused = bench.core.answers.pop().unwrap().1.unwrap_err();
+    assert_eq!(refused.code, "locked");
+    bench.core.close();
+}
+
+#[test]
+fn a_replay_stops_where_it_is_told_to() {
+    let runtime = runtime();
+    let mut bench = Bench::set_up(&runtime);
+    bench.follow();
+    let text = vidimus_policy::PolicyText::new(vidimus_policy::starter(
+        vidimus_protocol::entry::Profile::Personal,
+    ));
+    let set = vidimus_policy::Set::parse(
+        &text.unwrap(),
+        vidimus_protocol::entry::Profile::Personal,
+        "typed",
+    );
+    let mirror = bench.core.setting.files.mirror();
+    let span = crate::view::ReplaySpan::Day;
+    let mut asked = 0;
+    let stopped = crate::policy_replay::run(&mirror, &set.unwrap(), span, now(), |progress| {
+        asked += 1;
+        assert_eq!((progress.done, progress.total), (0, 2));
+        false
+    });
+    assert_eq!((stopped.unwrap(), asked), (None, 1));
+    bench.core.close();
+}

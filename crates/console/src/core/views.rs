@@ -66,6 +66,7 @@ impl Core {
             doubts: base.map_or_else(Vec::new, |base| self.doubt_views(base)),
             notices,
             verification: self.verification.clone(),
+            policy_replay: (self.policy_replay.as_ref()).map(|running| running.progress),
             desktop: self.desktop.clone(),
         })
     }

@@ -6,8 +6,9 @@ use ts_rs::TS;
 use super::{
     Colour, ConsoleView, DeliveriesView, Difference, EntryView, FailsRuleView, FieldView,
     FilledView, GrantView, HistoryPage, JoiningRead, JoiningView, ModelView, OpenPlace, PeopleView,
-    PlaceView, PolicyCheckView, PolicyFileText, PolicyPreviewView, PolicyStartView, PolicyView,
-    ReviewView, RevocationWhy, RoleView, Route, RulesView, SessionRow, VerdictChoice,
+    PlaceView, PolicyCheckView, PolicyFileText, PolicyPreviewView, PolicyReplayView,
+    PolicyStartView, PolicyView, ReplaySpan, ReviewView, RevocationWhy, RoleView, Route, RulesView,
+    SessionRow, VerdictChoice,
 };
 
 /// What a front may ask the console to do.
@@ -146,6 +147,16 @@ pub enum Command {
         /// The files.
         files: Vec<PolicyFileText>,
     },
+    /// Decide anew, under these files, what was proposed lately. Changes
+    /// nothing.
+    ReplayPolicy {
+        /// The files.
+        files: Vec<PolicyFileText>,
+        /// How far back.
+        span: ReplaySpan,
+    },
+    /// Stop the replay under way.
+    CancelReplay,
     /// Ask for the key to put these files in the place of the policy in force.
     ChangePolicy {
         /// The files.
@@ -372,6 +383,8 @@ pub enum Reply {
     PolicyChecked(PolicyCheckView),
     /// To `PreviewPolicy`.
     PolicyPreview(Box<PolicyPreviewView>),
+    /// To `ReplayPolicy`; `None`: it was cancelled.
+    PolicyReplayed(Option<Box<PolicyReplayView>>),
     /// To `Follow` and `FollowNew`: the gateway's id.
     Followed {
         /// Id of the gateway.

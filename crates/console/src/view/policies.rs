@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::{Problem, SafeText};
+use super::{PolicyTestsView, Problem, SafeText};
 
 /// The policy of a log, as the copy of it on this computer says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -55,6 +55,10 @@ pub struct PolicyWaitingView {
     pub text: PolicyTextView,
     /// What it changes of what is in force; `None` while its text is not here.
     pub difference: Option<PolicyDifferenceView>,
+    /// What its tests say of it; `None` while its text is not here.
+    pub tests: Option<PolicyTestsView>,
+    /// What a replay of this very text found, if there was one.
+    pub replay: Option<String>,
     /// Why one cannot agree to it here now, if so.
     pub blocked: Option<Problem>,
 }
@@ -162,6 +166,8 @@ pub struct PolicyCheckView {
     pub rules: Vec<PolicyRuleView>,
     /// What is wrong, by file and line.
     pub problems: Vec<PolicyProblemView>,
+    /// What came of its tests.
+    pub tests: PolicyTestsView,
 }
 
 /// What a change would do.
@@ -171,6 +177,10 @@ pub struct PolicyCheckView {
 pub struct PolicyPreviewView {
     /// What differs from what is in force.
     pub difference: PolicyDifferenceView,
+    /// What came of its tests.
+    pub tests: PolicyTestsView,
+    /// What a replay of this very text found, if there was one.
+    pub replay: Option<String>,
     /// Whether it waits for another administrator once it is signed.
     pub waits: bool,
     /// Who gave their word for the very same text already.

@@ -5,6 +5,7 @@ mod policy;
 mod seats;
 #[path = "../support/mod.rs"]
 mod support;
+mod trials;
 
 use std::time::Duration;
 

@@ -5,6 +5,7 @@
 // they would be a <style> element, which it forbids.
 
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
+import { json } from '@codemirror/lang-json';
 import { HighlightStyle, bracketMatching, indentUnit, syntaxHighlighting } from '@codemirror/language';
 import { lintGutter, lintKeymap, setDiagnostics, type Diagnostic } from '@codemirror/lint';
 import { Compartment, EditorState, type Extension, type Text } from '@codemirror/state';
@@ -21,9 +22,12 @@ export interface Wrong {
   message: string;
 }
 
+/** What a text is written in. */
+export type Language = 'cedar' | 'json';
+
 export interface Editor {
   /** Shows another text; what was typed before cannot be undone then. */
-  show(text: string, cedar: boolean): void;
+  show(text: string, language: Language): void;
   /** The same text, if only programs changed it. */
   setReadOnly(readOnly: boolean): void;
   mark(problems: Wrong[]): void;
@@ -43,8 +47,9 @@ const colours = HighlightStyle.define([
   { tag: tags.string, color: 'var(--code-string)' },
   { tag: tags.comment, color: 'var(--code-comment)', fontStyle: 'italic' },
   { tag: tags.annotation, color: 'var(--code-annotation)', fontWeight: '600' },
+  { tag: tags.propertyName, color: 'var(--code-variable)' },
   { tag: tags.typeName, color: 'var(--code-type)' },
-  { tag: [tags.number, tags.bool], color: 'var(--code-number)' },
+  { tag: [tags.number, tags.bool, tags.null], color: 'var(--code-number)' },
   { tag: tags.variableName, color: 'var(--code-variable)' },
 ]);
 
@@ -68,6 +73,8 @@ const look = EditorView.theme({
   '.cm-panels.cm-panels-bottom': { borderTop: '1px solid var(--line)' },
 });
 
+const languages: Record<Language, Extension> = { cedar, json: json() };
+
 /** The position of a line and column; those that are not there are the last one. */
 function position(doc: Text, line: number, column: number): { from: number; to: number } {
   const at = doc.line(Math.min(Math.max(line, 1), doc.lines));
@@ -87,7 +94,7 @@ export function mountEditor({ host, label, onchange }: Setting): Editor {
   /** A text that is shown is not one that was typed. */
   let showing = false;
 
-  const start = (text: string, isCedar: boolean): EditorState =>
+  const start = (text: string, written: Language): EditorState =>
     EditorState.create({
       doc: text,
       extensions: [
@@ -109,21 +116,21 @@ export function mountEditor({ host, label, onchange }: Setting): Editor {
           if (update.docChanged && !showing) onchange(update.state.doc.toString());
         }),
         syntaxHighlighting(colours),
-        language.of(isCedar ? cedar : []),
+        language.of(languages[written]),
         readOnly.of(only(isReadOnly)),
         look,
       ],
     });
 
-  const view = new EditorView({ state: start('', true), parent: root, root });
+  const view = new EditorView({ state: start('', 'cedar'), parent: root, root });
   return {
-    show(text, isCedar) {
+    show(text, written) {
       if (view.state.doc.toString() === text) {
-        view.dispatch({ effects: language.reconfigure(isCedar ? cedar : []) });
+        view.dispatch({ effects: language.reconfigure(languages[written]) });
         return;
       }
       showing = true;
-      view.setState(start(text, isCedar));
+      view.setState(start(text, written));
       showing = false;
     },
     setReadOnly(next) {

@@ -2,7 +2,7 @@
 // What is typed is kept while one looks elsewhere, and dropped with the gateway
 // and with the lock.
 
-import type { PolicyCheckView, PolicyFileText, PolicyPreviewView, PolicyStartView, PolicyView } from '../ipc/types';
+import type { PolicyCheckView, PolicyFileText, PolicyPreviewView, PolicyReplayView, PolicyStartView, PolicyView, ReplaySpan } from '../ipc/types';
 import type { ConsoleStore } from './console.svelte';
 
 const CHECK_WAITS_MS = 300;
@@ -21,12 +21,24 @@ export class PolicyStore {
   problems = $derived(this.checked?.answer.problems ?? []);
   /** Whether the draft can be signed, as far as it was checked. */
   right = $derived(this.current && this.problems.length === 0);
+  /** What came of the draft's tests. */
+  tests = $derived(this.checked?.answer.tests ?? null);
+  /** How far back the next replay looks. */
+  span = $state<ReplaySpan>('week');
+  /** The last replay, and the draft that it was about. */
+  replayed = $state.raw<{ files: PolicyFileText[]; answer: PolicyReplayView } | null>(null);
+  /** Whether that draft is what stands there now. */
+  replayCurrent = $derived(this.draft !== null && this.replayed !== null && same(this.replayed.files, this.draft));
+  /** Whether one goes on, or the last one was cancelled. */
+  replaying = $state(false);
+  replayCancelled = $state(false);
 
   readonly #console: ConsoleStore;
   #gateway: string | null = null;
   /** Answers to an older question are dropped. */
   #question = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #replays = 0;
 
   constructor(console: ConsoleStore) {
     this.#console = console;
@@ -80,6 +92,14 @@ export class PolicyStore {
     return true;
   }
 
+  /** Adds the starter's tests; false when a file of their name stands there. */
+  addTests(): boolean {
+    const tests = this.start?.starter.find(({ name }) => name.endsWith('.json'));
+    if (tests === undefined || !this.add(tests.name)) return false;
+    this.type(tests.text);
+    return true;
+  }
+
   remove(name: string): void {
     if (this.draft === null || this.draft.length < 2) return;
     const files = this.draft.filter((file) => file.name !== name);
@@ -88,6 +108,7 @@ export class PolicyStore {
   }
 
   discard(): void {
+    this.#dropReplay();
     clearTimeout(this.#timer);
     this.draft = null;
     this.checked = null;
@@ -109,13 +130,42 @@ export class PolicyStore {
     return reply?.is === 'policy_preview' ? reply.value : null;
   }
 
+  /** Has the console decide anew, under the draft, what was proposed lately. */
+  async replay(): Promise<void> {
+    const files = this.draft;
+    if (files === null) return;
+    const number = ++this.#replays;
+    this.replaying = true;
+    this.replayCancelled = false;
+    const reply = await this.#console.request({ do: 'replay_policy', files, span: this.span });
+    // It was dropped meanwhile, with the draft or the gateway.
+    if (number !== this.#replays) return;
+    this.replaying = false;
+    if (reply?.is !== 'policy_replayed') return;
+    this.replayCancelled = reply.value === null;
+    if (reply.value !== null) this.replayed = { files, answer: reply.value };
+  }
+
+  cancelReplay(): void {
+    void this.#console.request({ do: 'cancel_replay' });
+  }
+
   /** Drops everything: the console is locked, or another gateway is on screen. */
   forget(): void {
     this.#question++;
+    this.discard();
     this.#gateway = null;
     this.policy = null;
     this.start = null;
-    this.discard();
+  }
+
+  #dropReplay(): void {
+    const gateway = this.#gateway;
+    if (this.replaying && gateway !== null) void this.#console.requestAt(gateway, { do: 'cancel_replay' }, () => false);
+    this.#replays++;
+    this.replaying = false;
+    this.replayCancelled = false;
+    this.replayed = null;
   }
 
   #set(files: PolicyFileText[]): void {
@@ -124,3 +174,6 @@ export class PolicyStore {
     this.#timer = setTimeout(() => void this.check(), CHECK_WAITS_MS);
   }
 }
+
+const same = (one: PolicyFileText[], next: PolicyFileText[]): boolean =>
+  one.length === next.length && one.every(({ name, text }, at) => name === next[at]?.name && text === next[at]?.text);

@@ -1,14 +1,15 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Command, Reply } from '../ipc/types';
+import type { Command, PolicyReplayView, Reply } from '../ipc/types';
 import type { ConsoleStore } from './console.svelte';
 import { PolicyStore } from './policy.svelte';
 
 /** A console whose answers the test gives when it likes. */
 function scripted() {
-  const asked: { command: Command; answer: (reply: Reply | null) => void }[] = [];
+  const asked: { gateway?: string; command: Command; answer: (reply: Reply | null) => void }[] = [];
   const console = {
     current: 'local',
     request: (command: Command) => new Promise<Reply | null>((answer) => asked.push({ command, answer })),
+    requestAt: (gateway: string, command: Command) => new Promise<Reply | null>((answer) => asked.push({ gateway, command, answer })),
   };
   return { asked, console, store: new PolicyStore(console as unknown as ConsoleStore) };
 }
@@ -17,6 +18,7 @@ const checked = (count: number): Reply => ({
   is: 'policy_checked',
   value: {
     rules: [],
+    tests: { words: 'There are no tests.', alarm: false, cases: [], failed: 0, problems: [] },
     problems: Array.from({ length: count }, (_, line) => ({ file: 'a.cedar', line, column: 1, policy: null, message: { spans: [] } })),
   },
 });
@@ -57,6 +59,36 @@ describe('PolicyStore', () => {
     store.remove('a.json');
     store.remove('b.cedar');
     expect(store.draft).toHaveLength(1);
+  });
+
+  test('a replay belongs to its text, and goes with it', async () => {
+    const { asked, console, store } = scripted();
+    void store.reload();
+    store.begin([{ name: 'a.cedar', text: '1' }]);
+    const found = { words: 'found' } as PolicyReplayView;
+    const replays = () => asked.filter(({ command }) => command.do === 'replay_policy');
+    void store.replay();
+    expect(store.replaying).toBe(true);
+    replays()[0]?.answer({ is: 'policy_replayed', value: found });
+    await settle();
+    expect([store.replaying, store.replayed?.answer, store.replayCurrent]).toEqual([false, found, true]);
+    store.type('2');
+    expect(store.replayCurrent).toBe(false);
+    store.type('1');
+    expect(store.replayCurrent).toBe(true);
+    void store.replay();
+    replays()[1]?.answer({ is: 'policy_replayed', value: null });
+    await settle();
+    expect([store.replayCancelled, store.replayed?.answer]).toEqual([true, found]);
+
+    // With the gateway it is stopped there, and its answer is nobody's.
+    void store.replay();
+    console.current = 'vidimus.example';
+    void store.reload();
+    expect(asked.filter(({ command }) => command.do === 'cancel_replay').map(({ gateway }) => gateway)).toEqual(['local']);
+    replays()[2]?.answer({ is: 'policy_replayed', value: found });
+    await settle();
+    expect([store.replaying, store.replayed]).toEqual([false, null]);
   });
 
   test('another gateway begins with nothing', async () => {

@@ -2,6 +2,7 @@
 import type { Colour } from "./Colour";
 import type { FilledView } from "./FilledView";
 import type { PolicyFileText } from "./PolicyFileText";
+import type { ReplaySpan } from "./ReplaySpan";
 import type { RevocationWhy } from "./RevocationWhy";
 import type { RoleView } from "./RoleView";
 import type { Route } from "./Route";
@@ -127,7 +128,15 @@ files: Array<PolicyFileText>, } | { "do": "preview_policy",
 /**
  * The files.
  */
-files: Array<PolicyFileText>, } | { "do": "change_policy", 
+files: Array<PolicyFileText>, } | { "do": "replay_policy", 
+/**
+ * The files.
+ */
+files: Array<PolicyFileText>, 
+/**
+ * How far back.
+ */
+span: ReplaySpan, } | { "do": "cancel_replay" } | { "do": "change_policy", 
 /**
  * The files.
  */

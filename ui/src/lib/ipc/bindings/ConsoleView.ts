@@ -8,6 +8,7 @@ import type { Front } from "./Front";
 import type { GatewayView } from "./GatewayView";
 import type { Notice } from "./Notice";
 import type { Phase } from "./Phase";
+import type { ReplayProgress } from "./ReplayProgress";
 import type { ReviewerView } from "./ReviewerView";
 import type { Verification } from "./Verification";
 
@@ -81,6 +82,10 @@ notices: Array<Notice>,
  * The latest whole-log verification on this computer.
  */
 verification: Verification, 
+/**
+ * The replay of a policy under way.
+ */
+policyReplay: ReplayProgress | null, 
 /**
  * The desktop around the window. `None` where there is none.
  */

@@ -2,7 +2,7 @@
 // production build: `__FAKE__` is false there and this module falls away.
 
 import { LOCAL, ProblemError, type Backend, type Line } from '../backend';
-import type { CeremonyPurpose, Command, ConsoleView, Event, PolicyView, Reply, Route, Told } from '../types';
+import type { CeremonyPurpose, Command, ConsoleView, Event, PolicyFileText, PolicyReplayView, PolicyView, Reply, Route, Told } from '../types';
 import { formatAddress, type Place } from '../../stores/place';
 import { followedView } from './gateways';
 import { places } from './grants';
@@ -11,6 +11,7 @@ import { edited, entry, fields, lockedView, problem } from './parts';
 import type { Scenario } from './scenario';
 import { scenarios } from './scenarios';
 import { checked, policy, previewed, signedPolicy, start } from './policies';
+import { replayed } from './policy-trials';
 import { failing, joining, joiningRead, MODELS, people, sessions, signedBy } from './teams';
 
 const PAGE_ROWS = 25;
@@ -31,6 +32,7 @@ export class FakeBackend implements Backend {
   readonly #scenario: Scenario;
   #onTold: (told: Told) => void = () => {};
   #onLine: (line: Line) => void = () => {};
+  #endReplay: (value: PolicyReplayView | null) => void = () => {};
 
   constructor(name: string) {
     const make = scenarios[name];
@@ -95,6 +97,12 @@ export class FakeBackend implements Backend {
     this.logged({}, gateway);
   }
 
+  /** A replay that waits is over. */
+  endReplay(value: PolicyReplayView | null = replayed(), gateway: string = this.#first): void {
+    this.change({ policyReplay: null }, gateway);
+    this.#endReplay(value);
+  }
+
   line(line: Line): void {
     this.#onLine(line);
   }
@@ -108,6 +116,7 @@ export class FakeBackend implements Backend {
       this.refuse.delete(command.do);
       throw new ProblemError(problem(refused, `The fake console refused ${command.do}.`, 'Try again.'));
     }
+    if (command.do === 'replay_policy') return { is: 'policy_replayed', value: await this.#replay(gateway, command.files) };
     return this.#reply(gateway, command) ?? { is: 'accepted' };
   }
 
@@ -161,7 +170,10 @@ export class FakeBackend implements Backend {
       case 'check_policy':
         return { is: 'policy_checked', value: checked(command.files) };
       case 'preview_policy':
-        return { is: 'policy_preview', value: previewed() };
+        return { is: 'policy_preview', value: previewed(command.files, wordsFor(world, command.files)) };
+      case 'cancel_replay':
+        this.endReplay(null, gateway);
+        break;
       case 'change_policy':
       case 'agree_policy':
         this.#begin(gateway, signedPolicy(command.do === 'agree_policy'), 'browser');
@@ -237,6 +249,18 @@ export class FakeBackend implements Backend {
     return null;
   }
 
+  async #replay(gateway: string, files: PolicyFileText[]): Promise<PolicyReplayView | null> {
+    const world = this.#world(gateway);
+    let found: PolicyReplayView | null;
+    if (world.replay === 'waits') {
+      const over = new Promise<PolicyReplayView | null>((end) => (this.#endReplay = end));
+      this.change({ policyReplay: { step: 'evaluating', done: 120, total: 214 } }, gateway);
+      found = await over;
+    } else found = world.replay ?? replayed();
+    if (found !== null) world.replayed = { files, words: found.words };
+    return found;
+  }
+
   #world(gateway: string = this.#first): Scenario {
     const world = this.#worlds.get(gateway);
     if (world !== undefined) return world;
@@ -272,6 +296,11 @@ function startsAt(scenario: Scenario, world: Scenario): Place | null {
   if (scenario.at === 'people' || scenario.at === 'policy') return { is: scenario.at };
   if (scenario.at === 'action' && opened !== undefined) return { is: 'action', action: opened };
   return scenario.current === undefined ? null : { is: 'inbox' };
+}
+
+/** What a replay of this very text found. */
+function wordsFor({ replayed }: Scenario, files: PolicyFileText[]): string | null {
+  return replayed !== undefined && JSON.stringify(replayed.files) === JSON.stringify(files) ? replayed.words : null;
 }
 
 const find = (testid: string): HTMLElement | null => document.querySelector<HTMLElement>(`[data-testid="${testid}"]`);

@@ -220,6 +220,7 @@ export function view(change: Partial<ConsoleView> = {}): ConsoleView {
     doubts: [],
     notices: [],
     verification: { is: 'not_run' },
+    policyReplay: null,
     desktop: desktop(),
     ...change,
   };
@@ -270,6 +271,7 @@ export function lockedView(shown: ConsoleView): ConsoleView {
     doubts: [],
     notices: [],
     verification: { is: 'not_run' },
+    policyReplay: null,
   };
 }
 

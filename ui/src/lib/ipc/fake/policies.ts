@@ -16,6 +16,7 @@ import type {
 } from '../types';
 import { elsewhere, PRODUCTION } from './gateways';
 import { ADA, digest, fact, mark, MINUTE, problem, text, view } from './parts';
+import { replayedNothing, tested, TESTS } from './policy-trials';
 import { base, reviewed, signedInInbox, type Scenario } from './scenario';
 
 const DAY = 24 * 60 * MINUTE;
@@ -52,13 +53,6 @@ when { context.last_hour >= 200 };
 @why("Every reviewer may approve.")
 permit (principal, action == Vidimus::Action::"decide", resource)
 when { principal.reviewer };
-`;
-
-const TESTS = `{
-  "tests": [
-    { "name": "a read passes", "expect": "release" }
-  ]
-}
 `;
 
 const FILES: PolicyFileText[] = [
@@ -140,6 +134,8 @@ export const waiting = (change: Partial<PolicyWaitingView> = {}): PolicyWaitingV
   words: [{ by: 'Linus Andersen', me: false, entry: 57, atUnixMs: Date.now() - 26 * MINUTE }],
   text: { files: FILES, rules: RULES, problem: null, marks: 0 },
   difference: difference(),
+  tests: tested(FILES, true),
+  replay: null,
   blocked: null,
   ...change,
 });
@@ -170,7 +166,10 @@ export function policy(change: Partial<PolicyView> = {}): PolicyView {
 }
 
 export const start = (): PolicyStartView => ({
-  starter: [{ name: 'policy.cedar', text: POLICY }],
+  starter: [
+    { name: 'policy.cedar', text: POLICY },
+    { name: 'tests.json', text: TESTS },
+  ],
   rules: RULES,
   templates: [
     {
@@ -206,10 +205,16 @@ export function checked(files: PolicyFileText[]): PolicyCheckView {
   );
   const ids = files.flatMap(({ text: whole }) => [...whole.matchAll(/@id\("([^"]*)"\)/g)].map((found) => found[1] ?? ''));
   const rules = ids.map((id) => RULES.find((known) => known.id === id) ?? rule(id, 'propose', null, 'It may be proposed, and waits for 2 people.'));
-  return { rules: problems.length === 0 ? rules : [], problems };
+  return { rules: problems.length === 0 ? rules : [], problems, tests: tested(files, problems.length === 0) };
 }
 
-export const previewed = (): PolicyPreviewView => ({ difference: difference(), waits: true, agreed: [] });
+export const previewed = (files: PolicyFileText[], replay: string | null): PolicyPreviewView => ({
+  difference: difference(),
+  tests: tested(files, true),
+  replay,
+  waits: true,
+  agreed: [],
+});
 
 export const signedPolicy = (agrees: boolean): CeremonyPurpose => ({
   is: 'policy',
@@ -221,8 +226,9 @@ export const signedPolicy = (agrees: boolean): CeremonyPurpose => ({
 const at = (change: Partial<PolicyView>, shown: Partial<ConsoleView> = {}, more: Partial<Scenario> = {}): Scenario => {
   const { inbox, recent } = signedInInbox();
   const gateway = elsewhere(PRODUCTION, { name: 'Production', colour: 'red' });
-  const theirs = base({ view: view({ inbox, recent, gateway, reviewer: ADA, ...shown }), policy: policy(change) });
-  return base({ view: view(), others: [theirs], current: PRODUCTION, at: 'policy', ...more });
+  const { replay, ...here } = more;
+  const theirs = base({ view: view({ inbox, recent, gateway, reviewer: ADA, ...shown }), policy: policy(change), ...(replay === undefined ? {} : { replay }) });
+  return base({ view: view(), others: [theirs], current: PRODUCTION, at: 'policy', ...here });
 };
 
 const LONG = 'production-changes-to-the-payment-tables-of-every-region-in-eu';
@@ -246,6 +252,13 @@ const asked = [
   fact('Once approved, starts within', '15 min'),
   fact('Policy', 'policy/31', true),
 ];
+
+const FAILING = TESTS.replace('"decision": "ask", "people": "1"}', '"decision": "refuse"}');
+
+/** The policy in force with these tests, or none. */
+const inForce = (...tests: PolicyFileText[]): Partial<PolicyView> => ({
+  inForce: { ...policy().inForce!, text: { files: [{ name: 'policy.cedar', text: POLICY }, ...tests], rules: RULES, problem: null, marks: 0 } },
+});
 
 export const policyScenarios: Record<string, () => Scenario> = {
   policy: () => at({}),
@@ -287,6 +300,16 @@ export const policyScenarios: Record<string, () => Scenario> = {
   },
   'policy-starter': () => at({ inForce: null }, {}, { steps: ['policy-starter'] }),
   'policy-sign': () => at({}, {}, { steps: ['policy-change', '', '', '', 'policy-look'] }),
+  'policy-tests-fail': () => at(inForce({ name: 'policy.json', text: FAILING }), {}, { steps: ['policy-change'] }),
+  'policy-tests-wrong': () => at(inForce({ name: 'policy.json', text: TESTS.replace('"propose"', 'oops') }), {}, { steps: ['policy-change'] }),
+  'policy-tests-none': () => at(inForce(), {}, { steps: ['policy-change'] }),
+  'policy-replayed': () => at({}, {}, { steps: ['policy-change', '', '', 'policy-replay-run'] }),
+  'policy-replayed-all': () => at({}, {}, { steps: ['policy-change', '', '', 'policy-replay-run', '', 'policy-replay-only'] }),
+  'policy-replayed-empty': () => at({}, {}, { replay: replayedNothing(), steps: ['policy-change', '', '', 'policy-replay-run'] }),
+  'policy-replaying': () => at({}, {}, { replay: 'waits', steps: ['policy-change', '', '', 'policy-replay-run'] }),
+  'policy-replay-cancelled': () => at({}, {}, { replay: 'waits', steps: ['policy-change', '', '', 'policy-replay-run', 'policy-replay-cancel'] }),
+  'policy-sign-alarm': () =>
+    at(inForce({ name: 'policy.json', text: FAILING }), {}, { steps: ['policy-change', '', '', 'policy-replay-run', '', 'policy-look'] }),
   'policy-agree': () => at({ waiting: [waiting()] }, {}, { steps: ['policy-agree'] }),
   'policy-signed': () => at({}, { ceremony: { purpose: { ...signedPolicy(false), standing: 'waits' } as CeremonyPurpose, route: 'browser', url: null, code: null, state: { is: 'done' } } }),
   'policy-asks': () => reviewed({ grantBlocked: problem('not_grantable', 'The policy wants somebody to see each of these.', 'Approve or deny this one.'), policy: asked, quorum: 2, approvedBy: ['Mei Watanabe'], stillNeeded: '1 from operations', reasonRequired: true }),
