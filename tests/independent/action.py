@@ -221,13 +221,22 @@ def _push_rules(action):
 _HOW = {"--atomic", "--no-progress", "--no-verify", "--porcelain", "--progress", "--quiet", "--verbose"}
 
 
+def file_name(path):
+    return path.rpartition("/")[2]
+
+
+def _named(command, *names):
+    """The program has one of these names, as given and behind all links."""
+    if not {file_name(command["argv"][0]), file_name(command["program"]["path"])} <= set(names):
+        raise Wrong("the program has another name")
+
+
 def _push_line(command, remote, refs):
     """`argv` moves these references there, and nothing else."""
     if any(variable["name"].startswith("GIT_") for variable in command["env"]):
         raise Wrong("a variable changes what git does")
     argv = command["argv"]
-    if argv[0] != "git" and not argv[0].endswith("/git"):
-        raise Wrong("a push by another program than git")
+    _named(command, "git")
     start = ["-c", "push.pushOption=", "push"]
     at = next((at for at in range(1, len(argv)) if argv[at : at + 3] == start), None)
     if at is None:
@@ -272,7 +281,8 @@ def _sql_rules(action):
     for statement in action["payload"]["statements"]:
         _sorted_once(statement["tables"])
     statements = [statement["text"] for statement in action["payload"]["statements"]]
-    for source in _sources(action["payload"]["command"]):
+    _named(action["payload"]["command"], "psql")
+    for source in sources(action["payload"]["command"]):
         rest = source.lstrip(_BLANKS)
         while rest:
             if not statements or not statements[0] or not rest.startswith(statements[0]):
@@ -311,8 +321,9 @@ _VALUED = {
 }
 
 
-def _options(argv):
-    """The options of `psql` that have a value: `(letter, value, position of the value)`."""
+def options(argv):
+    """What `psql` is given: `(letter, value, position of the value)`. A word that is no option has no letter, and `-X`
+    has no value."""
     at = 1
     while at < len(argv):
         word = argv[at]
@@ -322,9 +333,12 @@ def _options(argv):
         elif word.startswith("-"):
             name, value = word[:2], word[2:] or None
         else:
+            yield "", word, at
             at += 1
             continue
         if value is None and (name in _FLAGS or name in _FLAGS.values()):
+            if name in ("-X", "--no-psqlrc"):
+                yield "-X", None, at
             at += 1
             continue
         name = _VALUED.get(name, name)
@@ -339,10 +353,13 @@ def _options(argv):
         at += 1
 
 
-def _sources(command):
+def sources(command):
     """The texts of SQL that a command line of `psql` runs."""
     texts, files = [], []
-    for name, value, at in _options(command["argv"]):
+    given = list(options(command["argv"]))
+    if all(name != "-X" for name, _, _ in given):
+        raise Wrong("`psql` reads its start-up file")
+    for name, value, at in given:
         if name == "-c":
             texts.append(value)
         elif name == "-f":
@@ -392,8 +409,26 @@ def _plan_rules(action):
     _rules_of_command(plan["command"])
     for change in plan["changes"] + plan["outputs"]:
         _not_empty(change["actions"])
-    last = len(plan["command"]["argv"]) - 1
-    if last == 0 or all(bound["argument"] != last for bound in plan["command"]["files"]):
+    _plan_line(plan["command"])
+
+
+_APPLY = re.compile(r"--?(compact-warnings|input|lock|lock-timeout|no-color|parallelism)(=.*)?", re.DOTALL)
+
+
+def _plan_line(command):
+    """`argv` applies a saved plan that is bound."""
+    _named(command, "terraform", "tofu")
+    if any(variable["name"].startswith("TF_CLI_ARGS") for variable in command["env"]):
+        raise Wrong("a variable adds arguments")
+    words = command["argv"][1:]
+    if words and words[0].startswith("-chdir="):
+        words.pop(0)
+    if len(words) < 2 or words[0] != "apply" or words[-1].startswith("-"):
+        raise Wrong("it applies no saved plan")
+    if not all(map(_APPLY.fullmatch, words[1:-1])):
+        raise Wrong("an option that is not known")
+    last = len(command["argv"]) - 1
+    if all(bound["argument"] != last for bound in command["files"]):
         raise Wrong("the plan is not bound")
 
 

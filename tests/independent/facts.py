@@ -1,8 +1,11 @@
 """What can be told of an action, and the form of an `inputs` part: "Inputs" and "Facts" of policy.md."""
 
-from action import PAYLOADS, STATEMENT_CLASSES
+import re
+
+from action import PAYLOADS, STATEMENT_CLASSES, file_name
 from common import Wrong, array, boolean, integer, one_of, record, string, time, write_time
 from entries import agent_id, reviewer_id, run
+from sql import at_least
 
 HOUR_MS = 3_600_000
 
@@ -22,7 +25,16 @@ def _set_of(member, key=str.encode):
 _SET = _set_of(string)
 _FACTS = {
     "command": record(
-        {"args": _SET, "cwd": string, "line": string, "program": string, "root": boolean, "user": string}
+        {
+            "args": _SET,
+            "cwd": string,
+            "env": _SET,
+            "line": string,
+            "name": string,
+            "program": string,
+            "root": boolean,
+            "user": string,
+        }
     ),
     "effects": _set_of(one_of("destructive", "permission", "read", "unknown", "write")),
     "file": record({"creates": boolean, "path": string, "root": boolean, "user": string}),
@@ -133,11 +145,25 @@ def _command(command):
     return {
         "args": _sorted(argv),
         "cwd": command["cwd"],
+        "env": _sorted(name for name in _variables(command) if name not in _USUAL),
         "line": " ".join(argv),
+        "name": file_name(argv[0]),
         "program": command["program"]["path"],
         "root": command["uid"] == 0,
         "user": command["user"],
     }
+
+
+_USUAL = {"HOME", "LANG", "PATH", "TERM", "TZ", "USER"}
+# Where `psql` connects, and as whom.
+_HARMLESS = _USUAL | {
+    *("PGAPPNAME", "PGCONNECT_TIMEOUT", "PGDATABASE", "PGHOST", "PGHOSTADDR", "PGPASSWORD"),
+    *("PGPORT", "PGSSLMODE", "PGSSLROOTCERT", "PGUSER"),
+}
+
+
+def _variables(command):
+    return {variable["name"] for variable in command["env"]}
 
 
 def _nothing(command):
@@ -178,8 +204,9 @@ _EFFECT_OF_CLASS = {
 
 def _sql(sql):
     statements = sql["statements"]
-    classes = {statement["class"] for statement in statements}
-    whole_table = any(statement["whole_table"] for statement in statements)
+    classes, whole_table = at_least(sql["command"])
+    classes |= {statement["class"] for statement in statements}
+    whole_table |= any(statement["whole_table"] for statement in statements)
     told = {
         "classes": sorted(classes, key=STATEMENT_CLASSES.index),
         "tables": _sorted(table for statement in statements for table in statement["tables"]),
@@ -188,6 +215,8 @@ def _sql(sql):
     if "database" in sql:
         told["database"] = sql["database"]
     effects = {_EFFECT_OF_CLASS[one] for one in classes}
+    if "read" in effects and not _variables(sql["command"]) <= _HARMLESS:
+        effects = effects - {"read"} | {"unknown"}
     return told, effects | ({"destructive"} if whole_table else set())
 
 
@@ -198,10 +227,15 @@ def _plan(plan):
     told["addresses"] = _sorted(addresses)
     told["types"] = _sorted(map(_type_of, addresses))
     actions = {action for change in plan["changes"] for action in change["actions"]}
-    effects = {"read"} if actions <= {"read", "no-op"} and not plan["outputs"] else {"write"}
+    effects = {"write"} if plan["outputs"] or actions & (_PLANNED - {"no-op"}) else {"unknown"}
+    if not actions <= _PLANNED:
+        effects.add("unknown")
     if told["deletes"] or told["replaces"]:
         effects.add("destructive")
     return told, effects
+
+
+_PLANNED = {"create", "delete", "forget", "import", "move", "no-op", "update"}
 
 
 def _does(actions):
@@ -212,15 +246,19 @@ def _does(actions):
     return "updates" if "update" in actions else None
 
 
+# In the address of a resource: what stands in quotes, and any other character.
+_PIECES = re.compile(r'"(?:\\.|[^"\\])*"?|.', re.DOTALL)
+
+
 def _type_of(address):
-    """The word before the last full stop that stands outside of brackets."""
+    """The word before the last full stop that stands outside of brackets and quotes."""
     words, depth = [""], 0
-    for character in address:
-        if character == "." and depth == 0:
+    for piece in _PIECES.findall(address):
+        if piece == "." and depth == 0:
             words.append("")
             continue
-        depth = max(depth + {"[": 1, "]": -1}.get(character, 0), 0)
-        words[-1] += character
+        depth = max(depth + {"[": 1, "]": -1}.get(piece, 0), 0)
+        words[-1] += piece
     return words[-2] if len(words) > 1 else words[0]
 
 

@@ -98,14 +98,14 @@ when {
     Template {
         kind: ActionKind::Sql,
         title: "SQL that deletes or changes the schema",
-        means: "Where SQL deletes, changes the schema, changes who may do what, or takes all rows of a table, MORE.",
+        means: "Where SQL deletes, changes the schema, changes who may do what, takes all rows of a table, or is not understood, MORE.",
         text: r#"@id("sql-with-care")
 @why("What SQL takes away comes back from a backup only.")
 MORE
 permit (principal, action == Vidimus::Action::"propose", resource)
 when {
   context has sql &&
-  (context.sql.whole_table || context.sql.classes.containsAny(["delete", "schema", "permission"]))
+  (context.sql.whole_table || context.sql.classes.containsAny(["delete", "schema", "permission", "unknown"]))
 };
 "#,
     },

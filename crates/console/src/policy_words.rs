@@ -313,7 +313,7 @@ mod tests {
     fn a_difference_names_policies_and_lines() {
         let before = starter_text();
         let after = before
-            .replace("@people(\"2\")", "@people(\"3\")")
+            .replace("@ttl(\"1h\")", "@ttl(\"2h\")")
             .replace("\"not-a-flood\"", "\"no-flood\"");
         let (before, after) = (text(&before), text(&after));
         let sets = (set(&before), set(&after));
@@ -323,7 +323,7 @@ mod tests {
         );
         assert_eq!(
             found.words,
-            "no-flood comes; not-a-flood goes; production-unknown changes."
+            "no-flood comes; not-a-flood goes; changes-say-why changes."
         );
         let lines = &found.files[0].lines;
         assert_eq!(lines[0].sort, DiffSort::Skipped);
@@ -332,7 +332,7 @@ mod tests {
             .filter(|line| line.sort == DiffSort::New)
             .collect();
         assert_eq!(new.len(), 2);
-        assert_eq!(new[0].text, plain("@people(\"3\")".into()));
+        assert_eq!(new[0].text, plain("@ttl(\"2h\")".into()));
         assert_eq!(lines.last().unwrap().sort, DiffSort::Skipped);
     }
 

@@ -1,5 +1,6 @@
 //! What Vidimus can tell of an action, for policies to look at. Computed from
-//! the action alone; nothing here is the agent's claim about it.
+//! the action alone, with what stands beside its command there: what of that
+//! the executor says and nobody can check is in `docs/spec/policy.md`.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +10,14 @@ use vidimus_protocol::action::{
     ToolCall,
 };
 
+use crate::sql::Floor;
+
 /// What an action does, the worst that can be told of each of its parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
-    /// It takes something away, or overwrites it for good.
+    /// It takes something away: rows, tables, references, resources. That a file
+    /// is overwritten counts as writing.
     Destructive,
     /// It changes who may do what.
     Permission,
@@ -76,9 +80,13 @@ pub struct CommandFacts {
     pub args: BTreeSet<String>,
     /// Working directory.
     pub cwd: String,
+    /// Names in its environment beyond [`USUAL_ENV`].
+    pub env: BTreeSet<String>,
     /// All arguments, with a blank between each two.
     pub line: String,
-    /// Path of the file.
+    /// File name of `argv[0]`.
+    pub name: String,
+    /// Path of the file, behind all links.
     pub program: String,
     /// Whether it runs as uid 0.
     pub root: bool,
@@ -167,6 +175,27 @@ pub struct ToolFacts {
     pub tool: String,
 }
 
+/// What stands in the environment of every command of `vidimus exec`.
+pub const USUAL_ENV: [&str; 6] = ["HOME", "LANG", "PATH", "TERM", "TZ", "USER"];
+/// What else may stand there while SQL only reads: where `psql` connects, and
+/// as whom.
+const HARMLESS_ENV: [&str; 10] = [
+    "PGAPPNAME",
+    "PGCONNECT_TIMEOUT",
+    "PGDATABASE",
+    "PGHOST",
+    "PGHOSTADDR",
+    "PGPASSWORD",
+    "PGPORT",
+    "PGSSLMODE",
+    "PGSSLROOTCERT",
+    "PGUSER",
+];
+/// What a plan does with a resource that changes nothing but what it says.
+const PLANNED: [&str; 7] = [
+    "create", "delete", "forget", "import", "move", "no-op", "update",
+];
+
 impl Facts {
     /// What can be told of this action.
     #[must_use]
@@ -203,7 +232,7 @@ impl Facts {
             }
             Payload::Sql(sql) => {
                 let sql = SqlFacts::of(sql);
-                let effects = sql.effects();
+                let effects = sql.effects(facts.command.as_ref());
                 facts.sql = Some(sql);
                 effects
             }
@@ -223,7 +252,11 @@ impl CommandFacts {
         Self {
             args: command.argv.iter().cloned().collect(),
             cwd: command.cwd.clone(),
+            env: (command.env.iter().map(|var| var.name.clone()))
+                .filter(|name| !USUAL_ENV.contains(&name.as_str()))
+                .collect(),
             line: command.argv.join(" "),
+            name: command.name().to_owned(),
             program: command.program.path.clone(),
             root: command.uid == 0,
             user: command.user.clone(),
@@ -268,20 +301,28 @@ impl JsonFacts {
 }
 
 impl SqlFacts {
+    /// What the statements say, and what their text does at least.
     fn of(sql: &Sql) -> Self {
+        let floor = Floor::of(sql);
         let statements = || sql.statements.iter();
         Self {
-            classes: statements().map(|one| one.class).collect(),
+            classes: statements()
+                .map(|one| one.class)
+                .chain(floor.classes)
+                .collect(),
             database: sql.database.clone(),
             tables: statements()
                 .flat_map(|one| one.tables.iter().cloned())
                 .collect(),
-            whole_table: statements().any(|one| one.whole_table),
+            whole_table: floor.whole_table || statements().any(|one| one.whole_table),
         }
     }
 
-    pub(crate) fn effects(&self) -> BTreeSet<Effect> {
+    pub(crate) fn effects(&self, command: Option<&CommandFacts>) -> BTreeSet<Effect> {
+        let harmless = |name: &String| HARMLESS_ENV.contains(&name.as_str());
+        let steered = command.is_none_or(|command| !command.env.iter().all(harmless));
         let of_class = |class: &StatementClass| match class {
+            StatementClass::Read if steered => Effect::Unknown,
             StatementClass::Read => Effect::Read,
             // A setting can change what the next statement means.
             StatementClass::Session | StatementClass::Write => Effect::Write,
@@ -321,14 +362,21 @@ impl TerraformFacts {
         facts
     }
 
+    /// Data sources that are read when it is applied may run programs, so a
+    /// plan never only reads.
     fn effects(&self, plan: &TerraformPlan) -> BTreeSet<Effect> {
         let actions = || plan.changes.iter().flat_map(|change| &change.actions);
-        let only_reads = actions().all(|action| action == "read" || action == "no-op");
-        let changes = !only_reads || !plan.outputs.is_empty();
+        let planned = |action: &String| PLANNED.contains(&action.as_str());
+        let writes =
+            !plan.outputs.is_empty() || actions().any(|one| planned(one) && one != "no-op");
         let takes = self.deletes + self.replaces > 0;
-        let plain = if changes { Effect::Write } else { Effect::Read };
-        let worse = takes.then_some(Effect::Destructive);
-        std::iter::once(plain).chain(worse).collect()
+        let effects = [
+            (writes, Effect::Write),
+            (takes, Effect::Destructive),
+            (!writes || !actions().all(planned), Effect::Unknown),
+        ];
+        let effects = effects.into_iter().filter(|(is, _)| *is);
+        effects.map(|(_, effect)| effect).collect()
     }
 }
 
@@ -342,12 +390,17 @@ impl ToolFacts {
 }
 
 /// `aws_iam_role` of `module.a["x.y"].aws_iam_role.b[0]`: the word before the
-/// last full stop outside brackets.
+/// last full stop outside brackets and quotes.
 fn type_of(address: &str) -> &str {
-    let mut depth = 0_u32;
+    let (mut depth, mut quoted) = (0_u32, false);
     let mut dots = Vec::new();
-    for (at, c) in address.char_indices() {
+    let mut characters = address.char_indices();
+    while let Some((at, c)) = characters.next() {
         match c {
+            '"' => quoted = !quoted,
+            // It takes the next one along.
+            '\\' if quoted => drop(characters.next()),
+            _ if quoted => {}
             '[' => depth += 1,
             ']' => depth = depth.saturating_sub(1),
             '.' if depth == 0 => dots.push(at),
@@ -362,48 +415,4 @@ fn type_of(address: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_type_is_the_word_before_the_name() {
-        for (address, expected) in [
-            ("aws_iam_role.admin", "aws_iam_role"),
-            ("aws_iam_role.admin[0]", "aws_iam_role"),
-            (r#"module.a["x.y"].aws_s3_bucket.b["k.l"]"#, "aws_s3_bucket"),
-            ("data.http.page", "http"),
-            ("odd", "odd"),
-        ] {
-            assert_eq!(type_of(address), expected, "{address}");
-        }
-    }
-
-    #[test]
-    fn only_reading_counts_as_reading() {
-        let effects = |classes: &[StatementClass], whole_table| {
-            SqlFacts {
-                classes: classes.iter().copied().collect(),
-                database: None,
-                tables: BTreeSet::new(),
-                whole_table,
-            }
-            .effects()
-        };
-        use StatementClass::{Delete, Permission, Read, Schema, Session, Unknown, Write};
-        let only = |effect| BTreeSet::from([effect]);
-        assert_eq!(effects(&[Read], false), only(Effect::Read));
-        for (class, effect) in [
-            (Session, Effect::Write),
-            (Write, Effect::Write),
-            (Delete, Effect::Destructive),
-            (Schema, Effect::Destructive),
-            (Permission, Effect::Permission),
-            (Unknown, Effect::Unknown),
-        ] {
-            let found = effects(&[Read, class], false);
-            assert_eq!(found, BTreeSet::from([Effect::Read, effect]));
-        }
-        let whole = effects(&[Write], true);
-        assert_eq!(whole, BTreeSet::from([Effect::Write, Effect::Destructive]));
-    }
-}
+mod tests;

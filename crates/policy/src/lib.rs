@@ -26,6 +26,7 @@ mod replay_log;
 mod request;
 mod set;
 mod slices;
+mod sql;
 mod starter;
 mod text;
 
@@ -35,13 +36,14 @@ pub use diff::{Change, FileChange, diff, diff_tests};
 pub use evaluate::{NotPermitted, Question};
 pub use facts::{
     CommandFacts, Effect, Facts, FileFacts, GitFacts, JsonFacts, SqlFacts, TerraformFacts,
-    ToolFacts,
+    ToolFacts, USUAL_ENV,
 };
 pub use inputs::{AgentInput, Inputs, PersonInput, Situation};
 pub use missing::missing;
 pub use replay::{Approval, Counts, Refused, Replayed, replay};
 pub use replay_log::{LogReplay, Proposal, Proposals, Row, Tally, WhyNot};
 pub use set::{MAX_POLICIES, Problem, Rule, Set};
+pub use sql::HARMLESS_FUNCTIONS;
 pub use starter::starter;
 pub use text::{MAX_FILES, PolicyFile, PolicyText, TextError};
 

@@ -223,7 +223,9 @@ impl CommandFacts {
         vec![
             field("args", set(&self.args)),
             field("cwd", text(&self.cwd)),
+            field("env", set(&self.env)),
             field("line", text(&self.line)),
+            field("name", text(&self.name)),
             field("program", text(&self.program)),
             field("root", Value::new_bool(self.root)),
             field("user", text(&self.user)),

@@ -323,10 +323,65 @@ fn the_policies_to_begin_with_are_right() {
         assert_eq!(asked.decision, Decision::Ask, "{asked:?}");
         assert!(asked.reason_required);
         let read = set.evaluate(&inputs(|json| json["facts"]["effects"] = ["read"].into()));
-        assert_eq!(read.decision, Decision::Release, "{read:?}");
+        let expected = match profile {
+            // Nothing, before an administrator has named an agent.
+            Profile::Team => Decision::Ask,
+            Profile::Personal => Decision::Release,
+        };
+        assert_eq!(read.decision, expected, "{read:?}");
         let flood = set.evaluate(&inputs(|json| json["last_hour"] = 200.into()));
         assert_eq!(flood.decision, Decision::Refuse, "{flood:?}");
     }
+}
+
+#[test]
+fn being_unknown_or_elsewhere_is_no_cheaper_than_being_destructive() {
+    for profile in [Profile::Team, Profile::Personal] {
+        let text = PolicyText::new(starter(profile)).unwrap();
+        let set = Set::parse(&text, profile, "starter").unwrap();
+        let asked = |effects: &[&str], environment: &str| {
+            set.evaluate(&inputs(|json| {
+                json["facts"]["effects"] = effects.into();
+                json["target"]["environment"] = environment.into();
+            }))
+        };
+        let worst = asked(&["destructive"], "production");
+        for environment in ["production", "local", "mcp", "test"] {
+            for effects in [
+                &["destructive"] as &[&str],
+                &["permission"],
+                &["unknown"],
+                &["destructive", "unknown"],
+                &["read", "unknown"],
+                &["unknown", "write"],
+            ] {
+                assert_eq!(
+                    asked(effects, environment),
+                    worst,
+                    "{effects:?} {environment}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn less_is_asked_of_an_agent_that_an_administrator_names() {
+    let mut files = starter(Profile::Team);
+    let text = &mut files[0].text;
+    let said = "unless { principal == Vidimus::Agent::\"agt_…\" }";
+    assert!(text.contains(said));
+    let named = said.replace("agt_…", "agt_01040g2081040g2081040g2081");
+    let (before, rule) = text.split_once("@id(\"destructive-wants-two\")").unwrap();
+    let (rule, behind) = rule.split_once(';').unwrap();
+    *text = format!("{before}@id(\"destructive-wants-two\"){rule}\n{named};{behind}");
+    let set = Set::parse(&PolicyText::new(files).unwrap(), Profile::Team, "set").unwrap();
+    let asked = evaluate(&set);
+    assert_eq!((asked.quorum, asked.groups.len()), (1, 0), "{asked:?}");
+    let other = set.evaluate(&inputs(|json| {
+        json["agent"]["id"] = "agt_01040g2081040g2081040g2082".into();
+    }));
+    assert_eq!(other.quorum, 2, "{other:?}");
 }
 
 #[test]

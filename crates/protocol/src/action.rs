@@ -14,7 +14,7 @@ pub use adapted::{
     Sql, Statement, StatementClass, TerraformPlan,
 };
 pub use file_change::{FileChange, FileState};
-pub use tied::{PUSH_OPTIONS, push_words};
+pub use tied::{PUSH_OPTIONS, SqlRun, push_words};
 pub use tool_call::{MAX_SECRETS, SECRET_ARGUMENT, SecretArgument, ToolCall};
 
 use serde::de::Error as _;

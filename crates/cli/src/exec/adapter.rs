@@ -18,6 +18,7 @@ use super::asker::Asker;
 use super::open::{self, Folder};
 use super::plan::{Plan, Wanted};
 use super::saved::Made;
+use crate::out::visible;
 
 /// What an adapter found out about a command.
 #[derive(Clone, Debug)]
@@ -55,9 +56,29 @@ pub(crate) async fn adapt(wanted: &mut Wanted, folder: &Path) -> Result<Beside, 
     }?;
     match beside {
         Beside::Nothing => wanted.argv[0] = name,
-        _ => wanted.not_bound = beside.not_bound(),
+        _ => {
+            check_name(&wanted.argv[0])?;
+            wanted.not_bound = beside.not_bound();
+        }
     }
     Ok(beside)
+}
+
+/// What is said of a command is tied to its program by name, also behind all
+/// links: a link to another program would be refused by every reader.
+fn check_name(path: &str) -> Result<(), String> {
+    let path = Path::new(path);
+    let file = path.canonicalize().map_err(|why| why.to_string())?;
+    let known = ["git", "psql", "terraform", "tofu"].map(std::ffi::OsStr::new);
+    let of_name = |path: &Path| path.file_name().is_some_and(|name| known.contains(&name));
+    match of_name(path) && of_name(&file) {
+        true => Ok(()),
+        false => Err(format!(
+            "`{}` is a link to `{}`, and a program of another name cannot be shown as this one: hold it as a plain command with `--plain`",
+            visible(&path.to_string_lossy()),
+            visible(&file.to_string_lossy())
+        )),
+    }
 }
 
 fn of_system(wanted: &Wanted, name: &str) -> Result<Option<String>, String> {
@@ -131,5 +152,24 @@ impl Beside {
             Self::Sql(facts) => facts.asked(),
             Self::Terraform(facts) => facts.asked(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_link_to_a_program_of_another_name_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        std::fs::write(at("psql-15"), "").unwrap();
+        std::os::unix::fs::symlink(at("psql-15"), at("psql")).unwrap();
+        let why = check_name(&at("psql")).unwrap_err();
+        assert!(why.contains("psql-15") && why.contains("--plain"), "{why}");
+        std::fs::write(at("tofu"), "").unwrap();
+        std::os::unix::fs::symlink(at("tofu"), at("terraform")).unwrap();
+        assert_eq!(check_name(&at("terraform")), Ok(()));
     }
 }

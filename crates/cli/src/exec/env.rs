@@ -9,7 +9,7 @@ use vidimus_protocol::action::{Command, EnvVar, SECRET_TYPE};
 use zeroize::Zeroizing;
 
 /// Variables that pass when they are set.
-pub(crate) const DEFAULT: [&str; 6] = ["HOME", "LANG", "PATH", "TERM", "TZ", "USER"];
+pub(crate) use vidimus_policy::USUAL_ENV as DEFAULT;
 
 /// The whole environment of the command.
 #[derive(Debug, Default)]

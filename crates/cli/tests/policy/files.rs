@@ -205,7 +205,10 @@ fn explain_says_what_would_let_it_run_or_be_proposed() {
         0,
         &["It is not released without a person. Policies that release something: reads-pass."],
     );
-    files.write("read.json", r#"{"kind": "sql", "effects": ["read"]}"#);
+    files.write(
+        "read.json",
+        r#"{"kind": "sql", "agent_id": "agt_00000000000000000000000000", "effects": ["read"]}"#,
+    );
     files
         .policy("explain p --inputs read.json")
         .says(0, &["It runs without a person.", "reads-pass lets it run"]);

@@ -244,7 +244,10 @@ impl TerraformPlan {
                 actions.all(|actions| !actions.is_empty()),
                 "`actions` is empty",
             ),
-            (self.is_tied(), "the plan is not bound"),
+            (
+                self.is_tied(),
+                "`command` does not apply a saved plan that is bound",
+            ),
         ])
     }
 }

@@ -278,7 +278,32 @@ fn tied(plain: &Value) -> Vec<(String, Value)> {
         other[at] = json!(format!("{}x", word.as_str().expect("a word")));
         set(&format!("word {at} longer"), &[(argv, json!(other))]);
     }
-    for name in ["GIT_DIR", "GIT", "git_dir"] {
+    for name in ["git", "psql", "terraform", "tofu", "sh"] {
+        for path in [
+            name.to_owned(),
+            format!("./{name}"),
+            format!("{name}/"),
+            format!("/{name}/x"),
+        ] {
+            set(
+                &format!("given as `{path}`"),
+                &[("/payload/command/argv/0", json!(path))],
+            );
+            let file = json!(format!("/usr/{path}"));
+            set(
+                &format!("from `{path}`"),
+                &[("/payload/command/program/path", file)],
+            );
+        }
+    }
+    for name in [
+        "GIT_DIR",
+        "GIT",
+        "git_dir",
+        "TF_CLI_ARGS",
+        "TF_CLI_ARGS_apply",
+        "TF_VAR_x",
+    ] {
         let env = json!([{"name": name, "value": "x"}]);
         set(
             &format!("variable {name}"),
@@ -333,6 +358,7 @@ fn sources(plain: &Value) -> Vec<(String, Vec<(&'static str, Value)>)> {
         "psql",
     ] {
         let words: Vec<_> = line
+            .replacen("psql", "psql|-X", 1)
             .split('|')
             .map(|word| word.replace("SQL", &text))
             .collect();
@@ -379,6 +405,15 @@ const MORE_WORDS: &[&str] = &[
     "--git-dir",
     "push",
     "git",
+    "-X",
+    "--no-psqlrc",
+    "apply",
+    "-chdir=x",
+    "-lock=false",
+    "--no-color",
+    "---lock",
+    "-lock=\n",
+    "-state-out=x",
     "x",
 ];
 

@@ -1,7 +1,7 @@
 //! An action of each kind beside `command` and `json`.
 
 use vidimus_protocol::action::{
-    Action, ArgFile, Command, Commit, FileChange, FileState, GitPush, OutputChange, Payload,
+    Action, ArgFile, Command, Commit, File, FileChange, FileState, GitPush, OutputChange, Payload,
     RefUpdate, ResourceChange, SECRET_ARGUMENT, SecretArgument, Sql, Statement, StatementClass,
     TerraformPlan, ToolCall, push_words,
 };
@@ -46,10 +46,15 @@ fn file_change() -> FileChange {
     }
 }
 
-/// The command with another line.
+/// The command with another program and line.
 fn running(command: &Command, words: &[String]) -> Command {
+    let name = words.first().map_or("", String::as_str);
     Command {
         argv: words.to_vec(),
+        program: File {
+            path: format!("/usr/lib/{name}/bin/{name}"),
+            ..command.program.clone()
+        },
         ..command.clone()
     }
 }

@@ -18,6 +18,10 @@ fn action(payload: Payload) -> Action {
 fn running(words: &[&str]) -> Command {
     Command {
         argv: words.iter().map(ToString::to_string).collect(),
+        program: File {
+            path: format!("/usr/lib/{0}/bin/{0}", words[0].rsplit('/').next().unwrap()),
+            ..bound().program
+        },
         script: None,
         ..bound()
     }
@@ -248,6 +252,9 @@ fn each_rule_of_a_push_refuses() {
             ("another program", |p| {
                 p.command.argv[0] = "/usr/bin/gitx".into()
             }),
+            ("another file", |p| {
+                p.command.program.path = "/bin/bash".into()
+            }),
             ("a setting", |p| {
                 p.command.argv.splice(1..3, ["-c".into(), "a.b=c".into()]);
             }),
@@ -311,6 +318,22 @@ fn each_rule_of_sql_and_of_a_plan_refuses() {
             ("a source more", |s| {
                 s.command.argv.push("-cDROP TABLE a".into())
             }),
+            ("another program", |s| s.command.argv[0] = "sh".into()),
+            ("another program's name", |s| {
+                s.command.argv[0] = "psql/sh".into()
+            }),
+            ("another file", |s| {
+                s.command.program.path = "/usr/bin/dash".into()
+            }),
+            ("a shell that runs them", |s| {
+                s.command.argv = ["sh", "-c", "rm -rf /srv"].map(Into::into).into();
+                s.statements.truncate(1);
+                s.statements[0].text = "rm -rf /srv".into();
+            }),
+            ("a start-up file", |s| drop(s.command.argv.remove(1))),
+            ("a value that looks as if there were none", |s| {
+                s.command.argv.insert(1, "-F".into())
+            }),
             ("an unknown option", |s| s.command.argv[1] = "-Xc".into()),
             ("a long one", |s| s.command.argv[1] = "--no-psqlrc=x".into()),
             ("a shortened one", |s| {
@@ -370,12 +393,90 @@ fn each_rule_of_sql_and_of_a_plan_refuses() {
             ("output's actions", |p| p.outputs[0].actions.clear()),
             ("no file", |p| p.command.files.clear()),
             ("another file", |p| p.command.files[0].argument = 1),
+            ("another program", |p| p.command.argv[0] = "rm".into()),
+            ("another program's file", |p| {
+                p.command.program.path = "/usr/bin/rm".into()
+            }),
+            ("another command of it", |p| {
+                p.command.argv[1] = "destroy".into()
+            }),
+            ("a program that deletes", |p| {
+                p.command.argv = ["rm", "/etc/x"].map(Into::into).into();
+                p.command.files[0].argument = 1;
+                (p.changes, p.outputs) = (vec![], vec![]);
+            }),
+            ("a second folder", |p| {
+                p.command
+                    .argv
+                    .splice(1..1, ["-chdir=a", "-chdir=b"].map(Into::into));
+                p.command.files[0].argument = 4;
+            }),
+            ("an option that writes elsewhere", |p| {
+                p.command.argv.insert(2, "-state-out=/etc/x".into());
+                p.command.files[0].argument = 3;
+            }),
+            ("an option for a plan", |p| {
+                p.command.argv[2] = "-destroy".into();
+            }),
+            ("a second plan", |p| {
+                p.command.argv.insert(2, "y.tfplan".into());
+                p.command.files[0].argument = 3;
+            }),
+            ("a variable that adds arguments", |p| {
+                p.command.env[0].name = "TF_CLI_ARGS_apply".into()
+            }),
             ("no argument", |p| {
                 p.command.argv.truncate(1);
                 p.command.files[0].argument = 0;
             }),
         ],
     );
+}
+
+#[test]
+fn a_plan_is_applied_with_the_options_that_exec_keeps() {
+    for line in [
+        "/usr/bin/tofu apply x",
+        "terraform -chdir=a apply -input=false -lock=false --parallelism=3 -no-color x",
+    ] {
+        let mut plan = plan();
+        let words: Vec<_> = line.split(' ').collect();
+        plan.command.files[0].argument = (words.len() - 1).try_into().unwrap();
+        plan.command = Command {
+            files: plan.command.files,
+            ..running(&words)
+        };
+        let action = action(Payload::TerraformPlan(Box::new(plan)));
+        assert_eq!(Action::parse(&action.to_bytes()), Ok(action), "{line}");
+    }
+}
+
+#[test]
+fn what_psql_runs_and_where() {
+    let run = |words: &[&str]| {
+        let mut sql = sql();
+        sql.command = running(words);
+        sql.run().map(|run| {
+            let owned = |texts: Vec<&str>| texts.join("|");
+            (owned(run.sources), owned(run.connections))
+        })
+    };
+    assert_eq!(
+        run(&[
+            "psql",
+            "-X",
+            "-dservice=a",
+            "-cA",
+            "-h",
+            "db",
+            "shop",
+            "--command=B",
+            "ada"
+        ]),
+        Some(("A|B".into(), "service=a|shop|ada".into()))
+    );
+    assert_eq!(run(&["psql", "-cA"]), None);
+    assert_eq!(run(&["sh", "-X", "-cA"]), None);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod inputs;
 mod kinds;
+mod queries;
 mod sources;
 mod texts;
 mod words;
@@ -235,6 +236,7 @@ pub(super) fn good() -> Vec<(String, Forge)> {
 pub(super) fn write(cases: &mut Cases) {
     texts::write(cases);
     kinds::write(cases);
+    queries::write(cases);
     inputs::write(cases);
     words::write(cases);
     evaluations(cases);

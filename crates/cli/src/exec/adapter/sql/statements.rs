@@ -10,11 +10,13 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, DataType, Expr, Ident, ObjectName, ObjectType, Select, Set,
-    Statement as Parsed, TableFactor, Visit as _, Visitor, visit_expressions,
+    ArrayElemTypeDef, BinaryOperator, DataType, Expr, Ident, Merge, MergeAction, ObjectName,
+    ObjectType, Select, Set, Statement as Parsed, TableFactor, Visit as _, Visitor,
+    visit_expressions,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
+use vidimus_policy::HARMLESS_FUNCTIONS;
 use vidimus_protocol::action::{Statement, StatementClass};
 
 use cut::{Piece, cut};
@@ -193,6 +195,7 @@ fn class(statement: &Parsed) -> StatementClass {
         | Parsed::Savepoint { .. }
         | Parsed::ReleaseSavepoint { .. } => StatementClass::Session,
         Parsed::Set(set) => of_set(set),
+        Parsed::Merge(merge) if deletes(merge) => StatementClass::Delete,
         Parsed::Insert(_) | Parsed::Update(_) | Parsed::Merge(_) => StatementClass::Write,
         Parsed::Delete(_) | Parsed::Truncate(_) => StatementClass::Delete,
         Parsed::Grant(_)
@@ -216,6 +219,11 @@ fn class(statement: &Parsed) -> StatementClass {
     }
 }
 
+fn deletes(merge: &Merge) -> bool {
+    let mut clauses = merge.clauses.iter();
+    clauses.any(|clause| matches!(clause.action, MergeAction::Delete { .. }))
+}
+
 fn of_set(set: &Set) -> StatementClass {
     match set {
         Set::SetRole { .. } | Set::SetSessionAuthorization(_) => StatementClass::Permission,
@@ -233,50 +241,9 @@ fn of_set(set: &Set) -> StatementClass {
     }
 }
 
-/// Functions of PostgreSQL's own that only compute. Any other may do anything.
-const HARMLESS: &[&str] = &[
-    "abs",
-    "array_agg",
-    "avg",
-    "ceil",
-    "coalesce",
-    "concat",
-    "count",
-    "current_database",
-    "current_user",
-    "date_trunc",
-    "extract",
-    "floor",
-    "format",
-    "generate_series",
-    "greatest",
-    "json_agg",
-    "jsonb_agg",
-    "least",
-    "left",
-    "length",
-    "lower",
-    "max",
-    "min",
-    "now",
-    "nullif",
-    "rank",
-    "replace",
-    "right",
-    "round",
-    "row_number",
-    "string_agg",
-    "substring",
-    "sum",
-    "to_char",
-    "trim",
-    "upper",
-    "version",
-];
-
 fn harmless(name: &ObjectName) -> bool {
     let name = name.to_string().to_lowercase();
-    HARMLESS.contains(&name.as_str())
+    HARMLESS_FUNCTIONS.contains(&name.as_str())
 }
 
 fn whole_table(statement: &Parsed) -> bool {

@@ -103,7 +103,7 @@ fn mutated(cases: &mut Cases, team: Team, name: &str, below: &str) {
 const SECTIONS: [(&str, &str); 7] = [
     (
         "command",
-        r#"{"args":["a"],"cwd":"/","line":"a","program":"/a","root":false,"user":"a"}"#,
+        r#"{"args":["a"],"cwd":"/","env":["A"],"line":"a","name":"a","program":"/a","root":false,"user":"a"}"#,
     ),
     (
         "file",

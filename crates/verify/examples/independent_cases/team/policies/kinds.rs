@@ -2,7 +2,7 @@
 
 use vidimus_policy::PolicyText;
 use vidimus_protocol::ActionId;
-use vidimus_protocol::action::{Action, Payload, StatementClass, Target};
+use vidimus_protocol::action::{Action, EnvVar, Payload, StatementClass, Target};
 use vidimus_protocol::entry::{Assurance, Data, Evaluation, FromGroup};
 use vidimus_protocol::envelope::{Role, Verdict};
 use vidimus_verify::testkit::{sample_action, sample_change, sample_kinds};
@@ -264,7 +264,7 @@ fn actions() -> Vec<(String, Action)> {
     all.extend(sample_kinds().into_iter().map(named));
     let mut more = Vec::new();
     for (name, action) in &all {
-        for variant in 0..8 {
+        for variant in 0..12 {
             let mut other = action.clone();
             if vary(&mut other, variant) {
                 more.push((format!("{name}, {variant}"), other));
@@ -289,6 +289,14 @@ fn actions() -> Vec<(String, Action)> {
     all
 }
 
+pub(super) fn variable(name: &str) -> EnvVar {
+    EnvVar {
+        commit: None,
+        name: name.into(),
+        value: Some("x".into()),
+    }
+}
+
 fn vary(action: &mut Action, variant: usize) -> bool {
     match (&mut action.payload, variant) {
         (Payload::Command(command), 0) => command.uid = 0,
@@ -298,6 +306,12 @@ fn vary(action: &mut Action, variant: usize) -> bool {
                 .to_vec();
         }
         (Payload::Command(command), 2) => command.argv = vec![String::new()],
+        (Payload::Command(command), 3) => {
+            command.argv[0] = "/opt/a b/systemctl".into();
+            command.env = ["A", "HOME", "LD_PRELOAD", "PATH", "USER", "\u{e9}"]
+                .map(variable)
+                .into();
+        }
         (Payload::FileChange(change), 0) => change.before = None,
         (Payload::FileChange(change), 1) => (change.uid, change.user) = (0, "root".into()),
         (Payload::Json(change), 0) => change.after = None,
@@ -345,13 +359,23 @@ fn vary(action: &mut Action, variant: usize) -> bool {
                 "a]b.c[d.e].f",
                 "",
                 "a..b.",
-                "aws_iam_role.admin[0].",
+                "aws_iam_role.b[\"].null_resource.x[\"]",
             ][variant]
                 .into();
         }
         (Payload::TerraformPlan(plan), 7) => {
             plan.outputs.clear();
             plan.changes.clear();
+        }
+        (Payload::TerraformPlan(plan), 8..=11) => {
+            plan.changes[0].address = [
+                "aws_iam_role.admin[0].",
+                "aws_iam_role.b[\"\\\"].null_resource.x[\\\"\"]",
+                "aws_iam_role.b[\"\\\\\"].null_resource.x",
+                "a.b[\"c.d\\",
+            ][variant - 8]
+                .into();
+            plan.changes[0].actions = vec!["no-op".into()];
         }
         _ => return false,
     }

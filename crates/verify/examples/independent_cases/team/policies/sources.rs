@@ -33,6 +33,8 @@ when { context has command && context.command.root };
 when { context has command && context.command.line like "systemctl restart*" && context.command.args.contains("restart") };
 @id("place") @ttl("1h") permit (principal, action == Vidimus::Action::"propose", resource)
 when { context has command && context.command.cwd == "/srv" && context.command.user == "ada" && context.command.program like "/usr/*" };
+@id("named") @ttl("70m") permit (principal, action == Vidimus::Action::"propose", resource)
+when { context has command && context.command.name == "psql" && !context.command.env.contains("LD_PRELOAD") };
 @id("push") @ttl("2m") permit (principal, action == Vidimus::Action::"propose", resource)
 when { context has git && (context.git.rewrites || context.git.deletes) && context.git.remote like "ssh://*" };
 @id("main") @ttl("3m") permit (principal, action == Vidimus::Action::"propose", resource)

@@ -52,6 +52,14 @@ fn each_statement_has_the_class_of_the_worst_in_it() {
         ("UPDATE t SET a = 1 WHERE b = 2", Write),
         ("DELETE FROM t WHERE a = 1", Delete),
         ("TRUNCATE t", Delete),
+        (
+            "MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN UPDATE SET b = u.b",
+            Write,
+        ),
+        (
+            "MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN DELETE",
+            Delete,
+        ),
         ("CREATE TABLE t (a int)", Schema),
         ("ALTER TABLE t ADD b int", Schema),
         ("DROP TABLE t", Schema),
