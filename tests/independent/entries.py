@@ -311,7 +311,7 @@ KINDS = {
         parts={
             "context": PartRule("application/vidimus-context+json", 65_536, optional=True),
             # There exactly when a policy is in force.
-            "inputs": PartRule("application/vidimus-inputs+json", 1_048_576, optional=True),
+            "inputs": PartRule("application/vidimus-inputs+json", 4_194_304, optional=True),
             "payload": PartRule("application/vidimus-action+json", 1_048_576),
         },
     ),

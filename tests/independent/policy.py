@@ -1,5 +1,5 @@
 """Policies: policy.md. Cedar's own engine parses, validates and evaluates, one policy at a time; what is around it is
-here. The package `cedarpy` keeps the validator's warnings to itself, so they are found in other ways: `_check_valid`.
+here.
 """
 
 import json
@@ -12,6 +12,7 @@ import cedarpy
 from common import (
     Wrong,
     array,
+    canonical,
     is_control,
     is_space,
     one_of,
@@ -26,6 +27,10 @@ from people import is_group
 MAX_FILES = 200
 MAX_POLICIES = 5_000
 MAX_PEOPLE = 16
+MAX_NESTING = 32
+MAX_OPERATORS = 1_000
+MAX_ANSWERING = 256
+MAX_SEEN = 262_144
 MAX_WHY = 300
 DAY_S = 86_400
 USUAL_S = 900
@@ -194,8 +199,6 @@ _LANGUAGE = set(
     " decimal greaterThan greaterThanOrEqual lessThan lessThanOrEqual"
     " ip isInRange isIpv4 isIpv6 isLoopback isMulticast".split()
 )
-_TURNS_TEXT = re.compile("[\u202a-\u202e\u2066-\u2069]")
-_ILL_TYPED = {"kind": "when", "body": {"!": {"arg": {"Value": 1}}}}
 
 
 def _check_language(conditions):
@@ -225,32 +228,11 @@ def _set_of(*trees):
     )
 
 
-def _check_valid(policy, tree):
-    """Strict validation without an error or a warning. A policy that can never apply stays without an error whatever
-    follows its conditions, since nobody looks at what is behind `false`. Mixed scripts are not looked for here: that
-    takes tables of Unicode that Python does not bring."""
+def _check_valid(policy):
+    """Strict validation without an error."""
     result = cedarpy.validate_policies(str(policy.alone), SCHEMA)
     if not result.validation_passed:
         raise Wrong(f"`{policy.id}`: {result.errors}")
-    impossible = {**tree, "conditions": [*tree["conditions"], _ILL_TYPED]}
-    if cedarpy.validate_policies(str(_set_of(impossible)), SCHEMA).validation_passed:
-        raise Wrong(f"`{policy.id}` can never apply")
-    if any(map(_TURNS_TEXT.search, _strings(tree))):
-        raise Wrong(f"`{policy.id}` turns the direction of text")
-
-
-def _strings(tree):
-    """Every string in scope and conditions, but for what stands in the pattern of a `like`."""
-    if isinstance(tree, str):
-        yield tree
-    elif isinstance(tree, dict):
-        for name, of in tree.items():
-            if name not in ("annotations", "pattern"):
-                yield name
-                yield from _strings(of)
-    elif isinstance(tree, list):
-        for of in tree:
-            yield from _strings(of)
 
 
 # -- A set -----------------------------------------------------------------------------------------------
@@ -262,24 +244,25 @@ class PolicySet:
     def __init__(self, files, is_team, name):
         self.name = name
         self.policies = {}
-        trees = {}
         for file in files:
             if file["name"].endswith(".cedar"):
                 for tree in _parse(file["text"]):
                     policy = Policy(tree, is_team)
                     if policy.id in self.policies:
                         raise Wrong(f"two policies are called `{policy.id}`")
-                    self.policies[policy.id], trees[policy.id] = policy, tree
+                    self.policies[policy.id] = policy
         if len(self.policies) > MAX_POLICIES:
             raise Wrong("more than 5,000 policies")
         for question in ("propose", "decide"):
             if not any(one.permits and question in one.questions for one in self.policies.values()):
                 raise Wrong(f"nothing permits to {question}")
-        for name_of, policy in self.policies.items():
-            _check_valid(policy, trees[name_of])
+        for policy in self.policies.values():
+            _check_valid(policy)
 
     def ask(self, question, asked):
-        """`(permitted, forbidden, failed)`: ids of the policies that gave that answer."""
+        """`(permitted, forbidden, failed)`: ids of the policies that gave that answer; None when there is none."""
+        if len(canonical(asked.inputs)) > MAX_SEEN:
+            return None
         found = {True: [], False: [], None: []}
         for name in sorted(self.policies):
             policy = self.policies[name]
@@ -287,11 +270,13 @@ class PolicySet:
                 answer = policy.answer(asked)
                 if answer is not False:
                     found[policy.permits if answer else None].append(name)
-        return found[True], found[False], found[None]
+        given = found[None] or found[False] or found[True]
+        return None if len(given) > MAX_ANSWERING else (found[True], found[False], found[None])
 
     def may_approve(self, person, inputs, unix_time):
         """Ids of the policies that let this person approve; none when they may not."""
-        permitted, forbidden, failed = self.ask("decide", Asked("decide", inputs, unix_time, person))
+        answer = self.ask("decide", Asked("decide", inputs, unix_time, person))
+        permitted, forbidden, failed = answer or ([], [], [])
         return [] if forbidden or failed else permitted
 
     def evaluate(self, inputs):
@@ -299,7 +284,8 @@ class PolicySet:
         wait = min(inputs.get("wait_s", USUAL_S), DAY_S)
         if wait == 0:
             return self._refused([])
-        permitted, forbidden, failed = self.ask("propose", Asked("propose", inputs, read_time(inputs["time"])))
+        time = read_time(inputs["time"])
+        permitted, forbidden, failed = self.ask("propose", Asked("propose", inputs, time)) or ([], [], [])
         if failed:
             return self._refused(failed)
         if forbidden:
@@ -312,10 +298,13 @@ class PolicySet:
             "ttl_s": min([wait, *_said(asking, "ttl")]),
             "use_s": min(_said(asking, "use"), default=USUAL_S),
         }
-        released, forbidden, failed = self.ask("release", Asked("release", inputs, read_time(inputs["time"])))
+        released, forbidden, failed = self.ask("release", Asked("release", inputs, time)) or ([], [], [])
         if released and not forbidden and not failed:
             return {**evaluation, "decision": "release", "policies": released, "quorum": 0}
-        return {**evaluation, **_added_up(asking, inputs["quorum"]), "decision": "ask", "policies": permitted}
+        demands = _added_up(asking, inputs["quorum"])
+        if demands["quorum"] > MAX_PEOPLE:
+            return self._refused([])
+        return {**evaluation, **demands, "decision": "ask", "policies": permitted}
 
     def _refused(self, policies):
         refused = {"decision": "refuse", "policy": self.name, "quorum": 0}
@@ -346,7 +335,29 @@ def _added_up(policies, quorum):
     return {**present, "quorum": max(people, sum(groups.values()), quorum)}
 
 
+_TOKEN = re.compile(
+    r'"(?:\\.|[^"\\])*"?|//[^\n\r]*|[A-Za-z_][A-Za-z0-9_]*|[=!<>]=|\|\||&&|.', re.DOTALL
+)
+_CLOSES = {"(": ")", "[": "]", "{": "}"}
+_DEEPER = {*"([{.!-+*/%<>=", *"== != <= >= || && if in is has like when unless".split()}
+
+
+def _check_depth(text):
+    opened, operators = [], 0
+    for token in _TOKEN.findall(text):
+        if token in _CLOSES:
+            opened.append(_CLOSES[token])
+        elif opened and token == opened[-1]:
+            opened.pop()
+        elif token == ";":
+            opened, operators = [], 0
+        operators += token in _DEEPER
+        if len(opened) > MAX_NESTING or operators > MAX_OPERATORS:
+            raise Wrong("a policy is too deep")
+
+
 def _parse(text):
+    _check_depth(text)
     try:
         parsed = json.loads(cedarpy.policies_to_json_str(text))
     except ValueError as error:
@@ -377,6 +388,7 @@ class Asked:
         people = {one["id"]: one for one in (owner, person or owner)}
         target = _target(inputs["target"])
         principal = _uid("Agent", agent["id"]) if person is None else _uid("Person", person["id"])
+        self.inputs = inputs
         self.request = {
             "principal": principal,
             "action": _uid("Action", question),

@@ -28,7 +28,7 @@ use crate::tls::{self, TlsError};
 use crate::token::Token;
 
 /// Most bytes of a reply.
-pub const MAX_REPLY: usize = 4 << 20;
+pub const MAX_REPLY: usize = 8 << 20;
 /// Time to reach the gateway.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 /// Time to answer, beyond what a long-poll asks for.

@@ -18,7 +18,6 @@ mod grants;
 mod history;
 mod lock;
 mod look_back;
-mod needed;
 mod notes;
 mod notify;
 mod open;
@@ -45,6 +44,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use vidimus_client::{AgentProfile, ClientError, Home, Token};
 use vidimus_mirror::Mirror;
+use vidimus_policy::Situation;
 use vidimus_protocol::api::{Ack, Content, FeedMessage, SessionView};
 use vidimus_protocol::envelope::ActType;
 use vidimus_protocol::id::{ActionId, CeremonyId};
@@ -263,6 +263,8 @@ pub(crate) struct Base {
     actions: Vec<Option<ActionId>>,
     /// Actions in the order of their latest entry, newest first.
     recent: VecDeque<ActionId>,
+    /// What the log says of each action that waits under a policy.
+    situations: HashMap<ActionId, Situation>,
     /// How each credential was reached at its enrolment.
     routes: HashMap<Blob, Route>,
     fetching: HashSet<(u64, String)>,

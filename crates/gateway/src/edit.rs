@@ -1,7 +1,8 @@
 //! An edit before it is logged: the new payload must be one of the pending
 //! action's. Spec: `docs/spec/action.md`.
 
-use vidimus_protocol::action::Action;
+use vidimus_protocol::Violation;
+use vidimus_protocol::action::{Action, PAYLOAD_TYPE};
 use vidimus_protocol::api::Content;
 use vidimus_protocol::edit;
 use vidimus_protocol::envelope::EditItem;
@@ -30,6 +31,9 @@ impl EditedAction {
                 "wrong_digest",
                 "the new payload is not the one that the edit names: edit it anew",
             ));
+        }
+        if payload.r#type != PAYLOAD_TYPE {
+            return Err(Violation::WrongParts.into());
         }
         let stored = shared.store().part(proposal, "payload")?;
         let stored = stored.ok_or_else(|| Refusal::not_found("part"))?;

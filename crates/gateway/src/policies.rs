@@ -1,10 +1,10 @@
 //! The policies of the log, ready to be evaluated.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vidimus_policy::{PolicyText, Problem, Set};
-use vidimus_protocol::api::{Content, PolicyExtras};
+use vidimus_protocol::api::PolicyExtras;
 use vidimus_protocol::entry::Profile;
 
 use crate::problem::Refusal;
@@ -15,10 +15,14 @@ use vidimus_protocol::envelope::PolicyItem;
 /// Most problems of a policy that a refusal names.
 const MOST_NAMED: usize = 5;
 
+/// Most sets that are kept: that in force, and those of actions that wait from
+/// before. Any other is read again.
+const MOST_KEPT: usize = 8;
+
 /// Sets that were read, by the entry that brought each in force.
 #[derive(Default)]
 pub(crate) struct Policies {
-    sets: HashMap<u64, Arc<Set>>,
+    sets: BTreeMap<u64, Arc<Set>>,
 }
 
 impl Policies {
@@ -34,13 +38,20 @@ impl Policies {
         }
         let stored = shared.store().part(entry, "policy")?;
         let stored = stored.ok_or_else(|| lost("its text is gone"))?;
-        let set = parse(&stored, profile, entry).map_err(|why| lost(&why.detail))?;
-        self.keep(entry, Arc::clone(&set));
-        Ok(set)
+        let text = PolicyText::parse(&stored.bytes.0).map_err(|why| lost(&why.to_string()))?;
+        let set = Set::in_log(&text, profile, &vidimus_policy::set_name(entry));
+        let set = set.map_err(|problems| lost(&in_words(&problems)))?;
+        Ok(self.keep(entry, set))
     }
 
-    pub(crate) fn keep(&mut self, entry: u64, set: Arc<Set>) {
-        self.sets.insert(entry, set);
+    /// Keeps the set of that entry, which gives it its name.
+    pub(crate) fn keep(&mut self, entry: u64, set: Set) -> Arc<Set> {
+        let set = Arc::new(set.named(&vidimus_policy::set_name(entry)));
+        if self.sets.len() >= MOST_KEPT {
+            self.sets.pop_first();
+        }
+        self.sets.insert(entry, Arc::clone(&set));
+        set
     }
 
     /// Positions may be given anew after a refused commit.
@@ -49,14 +60,13 @@ impl Policies {
     }
 }
 
-/// Reads what a change of the policy brings, as the entry at that position
-/// would. Whoever asks for a key prompt is refused here already.
+/// Reads what a change of the policy brings. It takes a while, so nobody who
+/// writes the log waits for it.
 pub(crate) fn read(
     extras: Option<&PolicyExtras>,
     item: &PolicyItem,
     profile: Profile,
-    entry: u64,
-) -> Result<Arc<Set>, Refusal> {
+) -> Result<Set, Refusal> {
     let content = &extras.ok_or_else(no_policy)?.policy;
     if part_ref("policy", content)?.commit != item.policy {
         return Err(Refusal::not_acceptable(
@@ -64,17 +74,11 @@ pub(crate) fn read(
             "the policy is not the one that the statement names: propose it anew",
         ));
     }
-    parse(content, profile, entry)
-}
-
-/// How evaluations call the set that an entry brought in force.
-pub(crate) fn parse(content: &Content, profile: Profile, entry: u64) -> Result<Arc<Set>, Refusal> {
-    let bad = |why: String| Refusal::not_acceptable("bad_policy", why);
-    let text = PolicyText::parse(&content.bytes.0)
-        .map_err(|why| bad(format!("the policy is refused: {why}")))?;
-    let set = Set::parse(&text, profile, &vidimus_policy::set_name(entry));
-    let set = set.map_err(|problems| bad(in_words(&problems)))?;
-    Ok(Arc::new(set))
+    let bad = |why: String| {
+        Refusal::not_acceptable("bad_policy", format!("the policy is refused: {why}"))
+    };
+    let text = PolicyText::parse(&content.bytes.0).map_err(|why| bad(why.to_string()))?;
+    Set::parse(&text, profile, "draft").map_err(|problems| bad(in_words(&problems)))
 }
 
 pub(crate) fn no_policy() -> Refusal {
@@ -90,7 +94,7 @@ fn in_words(problems: &[Problem]) -> String {
     if let more @ 1.. = problems.len().saturating_sub(MOST_NAMED) {
         words.push(format!("and {more} more"));
     }
-    format!("the policy is refused: {}", words.join("; "))
+    words.join("; ")
 }
 
 /// Fail closed: without its policy nothing is proposed or approved.

@@ -293,7 +293,11 @@ impl Sequencer {
                 action,
                 text,
             } => self.flag(reviewer, action, *text),
-            Request::Act { start, assertion } => self.act(*start, assertion),
+            Request::Act {
+                start,
+                set,
+                assertion,
+            } => self.act(*start, set, assertion),
             Request::EndSession(token_hash) => {
                 self.batch.ended_sessions.push(token_hash);
                 Ok(Wanted::Nothing)

@@ -202,6 +202,12 @@ async fn what_is_no_edit_is_refused_before_the_key_is_asked() {
     assert_eq!(sign(&world, &other).await.refused(), "wrong_digest");
     other.edit = None;
     assert_eq!(sign(&world, &other).await.refused(), "malformed");
+    // Its commit is right, and no proposal could hold it.
+    let bytes = action(&["deploy"]).to_bytes();
+    let typeless = content("application/octet-stream", &bytes);
+    let start = world.edit(&proposed, typeless).await;
+    let refused = world.begin(Some(&world.session), &start).await;
+    assert_eq!(refused.unwrap_err().refused(), "wrong_parts");
     // Nothing of it was logged, and it still waits.
     let view = world.status(&agent, propose.action).await;
     assert_eq!(view["status"], "pending");

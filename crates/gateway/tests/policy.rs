@@ -257,6 +257,17 @@ async fn a_policy_that_is_wrong_gets_no_key_prompt() {
     assert_eq!(refused.refused(), "bad_policy");
     let said = String::from_utf8(refused.body).unwrap();
     assert!(said.contains("policy.cedar:1:1"), "{said}");
+    // Cedar would end the whole process over it.
+    let (open, close) = ("(".repeat(20_000), ")".repeat(20_000));
+    let deep = POLICY.replace(
+        "principal.reviewer",
+        &format!("{open}principal.reviewer{close}"),
+    );
+    let deep = change(&world, &deep, world.log).await;
+    let refused = world.begin(Some(&world.session), &deep).await.unwrap_err();
+    assert_eq!(refused.refused(), "bad_policy");
+    let said = String::from_utf8(refused.body).unwrap();
+    assert!(said.contains("split the policy"), "{said}");
     let mut other = change(&world, POLICY, world.log).await;
     other.policy = Some(PolicyExtras {
         policy: content(POLICY_TYPE, &text("// nothing").to_bytes()),
@@ -272,6 +283,37 @@ async fn a_policy_that_is_wrong_gets_no_key_prompt() {
     swap(&mut world, &mut ben);
     let not_his = change(&world, POLICY, world.log).await;
     assert_eq!(sign(&world, &not_his).await.refused(), "not_allowed");
+    // Nor is it read.
+    let refused = world.begin(Some(&world.session), &wrong).await;
+    assert_ne!(refused.unwrap_err().refused(), "bad_policy");
+    let not_his = change(&world, "permit (principal, action, resource);", world.log).await;
+    let refused = world.begin(Some(&world.session), &not_his).await;
+    assert_eq!(refused.unwrap_err().refused(), "not_allowed");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_engine_cannot_ask_for_is_a_refusal_in_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = founded(dir.path()).await;
+    joined(&mut world, "Ben", &[Role::Reviewer]).await;
+    let group = |at| {
+        format!(
+            r#"@id("g{at}") @people("3 from g{at}") permit (principal, action == Vidimus::Action::"propose", resource);"#
+        )
+    };
+    let groups: String = (0..6).map(group).collect();
+    in_force(&world, &format!("{POLICY}{groups}")).await;
+    let agent = world.connect().await;
+    let (_, many) = proposed(&world, &agent, "write", ["staging", "db"]).await;
+    assert_eq!(evaluation(&many).decision, Decision::Refuse);
+    let why = &evaluation(&many).reasons[0];
+    assert!(why.contains("18 people"), "{why}");
+    let long = "x".repeat(600_000);
+    let (_, long) = world.propose(&agent, &["echo", &long]).await;
+    assert_eq!(evaluation(&long).decision, Decision::Refuse);
+    let why = &evaluation(&long).reasons[0];
+    assert!(why.contains("too long for the policy"), "{why}");
     world.stop().await;
 }
 

@@ -6,12 +6,19 @@ use std::time::Duration;
 use cedar_policy::{Authorizer, Decision as Answer, PolicyId, Response};
 use vidimus_protocol::Time;
 use vidimus_protocol::entry::{Decision, Evaluation};
+use vidimus_protocol::state::MAX_QUORUM;
 
+use crate::bounds::on_deep_stack;
 use crate::builtin::{plain, wait_of};
 use crate::demands::Demands;
 use crate::inputs::{Inputs, PersonInput};
-use crate::request::{Asked, BadInputs};
+use crate::request::{Asked, Unanswered};
 use crate::set::{Rule, Set};
+
+/// Most policies that give one answer.
+pub const MAX_ANSWERING: usize = 256;
+/// Most policies whose words stand in an evaluation.
+const MOST_NAMED: usize = 8;
 
 /// What a policy is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,6 +67,10 @@ impl Set {
     /// Judges a proposal. A pure function of set and inputs.
     #[must_use]
     pub fn evaluate(&self, inputs: &Inputs) -> Evaluation {
+        on_deep_stack(|| self.judge(inputs))
+    }
+
+    fn judge(&self, inputs: &Inputs) -> Evaluation {
         let refused = |policies: Vec<String>, reason: String| Evaluation {
             policies,
             reasons: vec![reason],
@@ -89,10 +100,8 @@ impl Set {
             Err(error) => return refused(Vec::new(), format!("Refused: {error}.")),
         };
         let released = self.ask(Question::Release, &asked);
-        let mut reasons: Vec<String> = permitting
-            .iter()
-            .filter_map(|id| Some(self.rule(id)?.asks()))
-            .collect();
+        let asks = |id: &String| self.rule(id).map_or_else(|| id.clone(), Rule::asks);
+        let mut reasons = some(&permitting, asks);
         let demands = permitting
             .iter()
             .filter_map(|id| Some(self.rule(id)?.demands.clone()))
@@ -118,12 +127,20 @@ impl Set {
             Ok(Found::Failed(ids)) => reasons.push(failed(&ids)),
             Err(error) => reasons.push(format!("Not released: {error}.")),
         }
+        let quorum = demands.people.all.max(inputs.quorum);
+        if quorum > MAX_QUORUM {
+            let why = format!(
+                "Together {} ask for {quorum} people, and {MAX_QUORUM} can be asked.",
+                listed(&permitting)
+            );
+            return refused(Vec::new(), why);
+        }
         Evaluation {
             assurance: demands.assurance,
             decision: Decision::Ask,
             groups: demands.people.groups(),
             policies: permitting,
-            quorum: demands.people.all.max(inputs.quorum),
+            quorum,
             reason_required: demands.reason,
             reasons,
             separate_s: demands.separate.as_secs(),
@@ -139,6 +156,15 @@ impl Set {
     /// # Errors
     /// [`NotPermitted`] when none does, or one forbids it.
     pub fn may_approve(
+        &self,
+        person: &PersonInput,
+        inputs: &Inputs,
+        time: Time,
+    ) -> Result<Vec<String>, NotPermitted> {
+        on_deep_stack(|| self.permitting(person, inputs, time))
+    }
+
+    fn permitting(
         &self,
         person: &PersonInput,
         inputs: &Inputs,
@@ -163,7 +189,7 @@ impl Set {
         Err(NotPermitted(why))
     }
 
-    fn ask(&self, question: Question, asked: &Asked) -> Result<Found, BadInputs> {
+    fn ask(&self, question: Question, asked: &Asked) -> Result<Found, Unanswered> {
         let slice = self
             .slices(question)
             .slice(&asked.principals, &asked.resources);
@@ -173,20 +199,33 @@ impl Set {
         }
         let request = asked.request(question)?;
         let response = AUTHORIZER.is_authorized(&request, &slice.policies, &asked.entities);
-        Ok(found(&response))
+        let found = found(&response);
+        let (Found::Permitted(ids) | Found::Forbidden(ids) | Found::Failed(ids)) = &found;
+        if ids.len() > MAX_ANSWERING {
+            return Err(Unanswered::TooMany(ids.len()));
+        }
+        Ok(found)
     }
 
     /// These policies, each with what it says of itself.
     fn words(&self, ids: &[String]) -> String {
-        let rules = ids.iter().filter_map(|id| self.rule(id));
-        let words: Vec<String> = rules
-            .map(|rule| match &rule.why {
-                Some(why) => format!("{why} ({})", rule.id),
-                None => rule.id.clone(),
-            })
-            .collect();
-        words.join("; ")
+        let words = |id: &String| match self.rule(id).and_then(|rule| rule.why.as_ref()) {
+            Some(why) => format!("{why} ({id})"),
+            None => id.clone(),
+        };
+        some(ids, words).join("; ")
     }
+}
+
+/// Some of these in words, and how many more there are: an entry has a bound.
+fn some(ids: &[String], words: impl Fn(&String) -> String) -> Vec<String> {
+    let more = ids.len().saturating_sub(MOST_NAMED);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    ids.iter().take(MOST_NAMED).map(words).chain(more).collect()
+}
+
+fn listed(ids: &[String]) -> String {
+    some(ids, Clone::clone).join(", ")
 }
 
 fn found(response: &Response) -> Found {
@@ -213,10 +252,7 @@ fn found(response: &Response) -> Found {
 }
 
 fn failed(ids: &[String]) -> String {
-    format!(
-        "Could not be evaluated, which means no: {}.",
-        ids.join(", ")
-    )
+    format!("Could not be evaluated, which means no: {}.", listed(ids))
 }
 
 impl Rule {

@@ -12,6 +12,7 @@
 //! Out of scope: who exactly decided, and whether that is enough (the reducer
 //! in `vidimus-protocol`). Spec: `docs/spec/policy.md`.
 
+mod bounds;
 pub mod builtin;
 mod compare;
 mod demands;
@@ -30,10 +31,11 @@ mod sql;
 mod starter;
 mod text;
 
+pub use bounds::{MAX_NESTING, MAX_OPERATORS};
 pub use compare::{Difference, decision_words, demand_rows, differences};
 pub use demands::{Demands, People};
 pub use diff::{Change, FileChange, diff, diff_tests};
-pub use evaluate::{NotPermitted, Question};
+pub use evaluate::{MAX_ANSWERING, NotPermitted, Question};
 pub use facts::{
     CommandFacts, Effect, Facts, FileFacts, GitFacts, JsonFacts, SqlFacts, TerraformFacts,
     ToolFacts, USUAL_ENV,
@@ -42,6 +44,7 @@ pub use inputs::{AgentInput, Inputs, PersonInput, Situation};
 pub use missing::missing;
 pub use replay::{Approval, Counts, Refused, Replayed, replay};
 pub use replay_log::{LogReplay, Proposal, Proposals, Row, Tally, WhyNot};
+pub use request::MAX_SEEN;
 pub use set::{MAX_POLICIES, Problem, Rule, Set};
 pub use sql::HARMLESS_FUNCTIONS;
 pub use starter::starter;

@@ -1,50 +1,91 @@
 //! Who is still missing among those who approved.
 
-use std::collections::BTreeMap;
-
 use vidimus_protocol::entry::Evaluation;
 
-use crate::demands::People;
-
 /// Whom an evaluation still asks for after these people have approved, each
-/// with the groups that they are in. As many of them as can be are counted for
-/// a group.
+/// with the groups that they are in; `None`: nobody. As many of them as can be
+/// are counted for a group.
 #[must_use]
-pub fn missing(asked: &Evaluation, approved: &[&[String]]) -> People {
+pub fn missing(asked: &Evaluation, approved: &[&[String]]) -> Option<String> {
     let slots: Vec<&str> = asked
         .groups
         .iter()
         .flat_map(|demand| (0..demand.people).map(|_| demand.group.as_str()))
         .collect();
-    // Kuhn's algorithm: whoever stands in the way moves to another slot.
-    let mut seats: Vec<Option<usize>> = vec![None; approved.len()];
-    let mut of: BTreeMap<String, u64> = BTreeMap::new();
-    for slot in 0..slots.len() {
-        let mut tried = vec![false; approved.len()];
-        if !seat(slot, &slots, approved, &mut seats, &mut tried) {
-            *of.entry(slots[slot].to_owned()).or_default() += 1;
+    let empty = unfilled(&slots, approved);
+    let given = u64::try_from(approved.len()).unwrap_or(u64::MAX);
+    let open = u64::try_from(empty.len()).unwrap_or(u64::MAX);
+    let rest = asked.quorum.saturating_sub(given).saturating_sub(open);
+    let mut words = match empty.as_slice() {
+        [] => Vec::new(),
+        [_] => vec![format!("1 from {}", either(&slots, approved).join(" or "))],
+        several => counted(several),
+    };
+    let more = if given > 0 { " more" } else { "" };
+    match (rest, words.is_empty()) {
+        (0, _) => {}
+        (1, true) => words.push(format!("1{more} person")),
+        (rest, true) => words.push(format!("{rest}{more} people")),
+        (rest, false) => words.push(format!("{rest} more")),
+    }
+    (!words.is_empty()).then(|| words.join(" and "))
+}
+
+/// Of which groups one more person would fill a slot: whoever approved may
+/// count for another group than before.
+fn either<'a>(slots: &[&'a str], approved: &[&[String]]) -> Vec<&'a str> {
+    let before = unfilled(slots, approved).len();
+    let mut groups = slots.to_vec();
+    groups.dedup();
+    groups.retain(|group| {
+        let one = [(*group).to_owned()];
+        let with: Vec<&[String]> = approved.iter().copied().chain([&one[..]]).collect();
+        unfilled(slots, &with).len() < before
+    });
+    groups
+}
+
+fn counted(slots: &[&str]) -> Vec<String> {
+    let mut words: Vec<(&str, u64)> = Vec::new();
+    for slot in slots {
+        match words.last_mut() {
+            Some((group, count)) if group == slot => *count += 1,
+            _ => words.push((slot, 1)),
         }
     }
-    let came = u64::try_from(approved.len()).unwrap_or(u64::MAX);
-    let all = asked.quorum.saturating_sub(came).max(of.values().sum());
-    People { all, of }
+    let word = |(group, count): (&str, u64)| format!("{count} from {group}");
+    words.into_iter().map(word).collect()
+}
+
+/// The slots that nobody fills when as many as can be are filled, each person
+/// one of them: Kuhn's algorithm, as the reducer counts.
+fn unfilled<'a>(slots: &[&'a str], people: &[&[String]]) -> Vec<&'a str> {
+    let mut seat_of: Vec<Option<usize>> = vec![None; people.len()];
+    let empty = (0..slots.len()).filter(|slot| {
+        let mut asked = vec![false; people.len()];
+        !seat(*slot, slots, people, &mut seat_of, &mut asked)
+    });
+    empty.map(|slot| slots[slot]).collect()
 }
 
 fn seat(
     slot: usize,
     slots: &[&str],
     people: &[&[String]],
-    seats: &mut [Option<usize>],
-    tried: &mut [bool],
+    seat_of: &mut [Option<usize>],
+    asked: &mut [bool],
 ) -> bool {
     for person in 0..people.len() {
         let fits = people[person].iter().any(|group| group == slots[slot]);
-        if !fits || std::mem::replace(&mut tried[person], true) {
+        if !fits || std::mem::replace(&mut asked[person], true) {
             continue;
         }
-        let moves = seats[person].is_none_or(|other| seat(other, slots, people, seats, tried));
+        let moves = match seat_of[person] {
+            Some(other) => seat(other, slots, people, seat_of, asked),
+            None => true,
+        };
         if moves {
-            seats[person] = Some(slot);
+            seat_of[person] = Some(slot);
             return true;
         }
     }
@@ -56,45 +97,58 @@ mod tests {
     use super::*;
     use vidimus_protocol::entry::{Decision, FromGroup};
 
-    fn asked(quorum: u64, groups: &[(&str, u64)]) -> Evaluation {
+    fn needed(demands: &[(&str, u64)], quorum: u64, approved: &[&[&str]]) -> Option<String> {
         let group = |(group, people): &(&str, u64)| FromGroup {
             group: (*group).to_owned(),
             people: *people,
         };
-        Evaluation {
+        let asked = Evaluation {
             decision: Decision::Ask,
-            groups: groups.iter().map(group).collect(),
+            groups: demands.iter().map(group).collect(),
             quorum,
             ..Evaluation::refusing("a")
-        }
-    }
-
-    fn words(asked: &Evaluation, approved: &[&[&str]]) -> String {
-        let groups: Vec<Vec<String>> = approved
+        };
+        let approved: Vec<Vec<String>> = approved
             .iter()
             .map(|groups| groups.iter().map(ToString::to_string).collect())
             .collect();
-        let groups: Vec<&[String]> = groups.iter().map(Vec::as_slice).collect();
-        missing(asked, &groups).words()
+        let approved: Vec<&[String]> = approved.iter().map(Vec::as_slice).collect();
+        missing(&asked, &approved)
     }
 
     #[test]
-    fn people_count_for_the_group_that_needs_them() {
-        let two = asked(2, &[("security", 1), ("sre", 1)]);
-        assert_eq!(words(&two, &[]), "1 from security and 1 from sre");
-        assert_eq!(words(&two, &[&["sre"]]), "1 from security");
+    fn what_is_missing_is_told_by_group() {
+        let two = [("security", 1), ("sre", 1)];
+        let said = |quorum, approved: &[&[&str]]| needed(&two, quorum, approved);
+        let both = "1 from security and 1 from sre";
+        assert_eq!(said(2, &[]).as_deref(), Some(both));
         assert_eq!(
-            words(&two, &[&["security", "sre"], &["security"]]),
-            "nobody"
+            said(3, &[]).as_deref(),
+            Some("1 from security and 1 from sre and 1 more")
         );
-        assert_eq!(words(&two, &[&[], &[]]), "1 from security and 1 from sre");
-    }
-
-    #[test]
-    fn others_fill_the_rest() {
-        let three = asked(3, &[("sre", 1)]);
-        assert_eq!(words(&three, &[]), "1 from sre and 2 more");
-        assert_eq!(words(&three, &[&["sre"]]), "2 people");
-        assert_eq!(words(&three, &[&[], &[]]), "1 from sre");
+        assert_eq!(said(2, &[&["sre"]]).as_deref(), Some("1 from security"));
+        assert_eq!(said(2, &[&["dba"]]).as_deref(), Some(both));
+        // Who is in both counts for one, and either of the two groups is left.
+        let either = Some("1 from security or sre");
+        assert_eq!(said(2, &[&["security", "sre"]]).as_deref(), either);
+        assert_eq!(said(2, &[&["security", "sre"], &["sre"]]), None);
+        assert_eq!(
+            said(3, &[&["security"], &["sre"]]).as_deref(),
+            Some("1 more person")
+        );
+        assert_eq!(needed(&[("sre", 2)], 2, &[]).as_deref(), Some("2 from sre"));
+        assert_eq!(needed(&[], 2, &[]).as_deref(), Some("2 people"));
+        assert_eq!(needed(&[], 1, &[]).as_deref(), Some("1 person"));
+        assert_eq!(needed(&[], 3, &[&[]]).as_deref(), Some("2 more people"));
+        assert_eq!(
+            needed(&[("sre", 1)], 3, &[]).as_deref(),
+            Some("1 from sre and 2 more")
+        );
+        // Who is in no group that is asked for fills none of its places.
+        assert_eq!(
+            needed(&[("sre", 1)], 3, &[&[], &[]]).as_deref(),
+            Some("1 from sre")
+        );
+        assert_eq!(needed(&[], 1, &[&[]]), None);
     }
 }

@@ -10,7 +10,7 @@ use vidimus_protocol::Time;
 use vidimus_protocol::action::{StatementClass, Target};
 use vidimus_protocol::envelope::Role;
 
-use crate::evaluate::Question;
+use crate::evaluate::{MAX_ANSWERING, Question};
 use crate::facts::{
     CommandFacts, FileFacts, GitFacts, JsonFacts, SqlFacts, TerraformFacts, ToolFacts,
 };
@@ -30,13 +30,30 @@ pub(crate) struct Asked {
     pub(crate) resources: Vec<EntityUid>,
 }
 
-/// Cedar did not take what was made of the inputs.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the inputs cannot be evaluated: {0}")]
-pub(crate) struct BadInputs(String);
+/// Most bytes of inputs that policies look at: every `like` reads its text
+/// anew, and everybody waits meanwhile.
+pub const MAX_SEEN: usize = 256 << 10;
+/// Most characters of Cedar's own words.
+const MAX_WORDS: usize = 300;
 
-fn bad(error: impl std::fmt::Display) -> BadInputs {
-    BadInputs(error.to_string())
+/// Why a question has no answer, which means no.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unanswered {
+    /// Cedar did not take what was made of the inputs.
+    #[error("the inputs cannot be evaluated: {0}")]
+    BadInputs(String),
+    /// More than [`MAX_SEEN`].
+    #[error(
+        "it is too long for the policy to look at: its inputs have {0} bytes, more than {MAX_SEEN}"
+    )]
+    TooLong(usize),
+    /// More than an entry can name.
+    #[error("{0} policies give the answer, more than {MAX_ANSWERING}: join some of them")]
+    TooMany(usize),
+}
+
+fn bad(error: impl std::fmt::Display) -> Unanswered {
+    Unanswered::BadInputs(error.to_string().chars().take(MAX_WORDS).collect())
 }
 
 macro_rules! types {
@@ -67,7 +84,7 @@ pub(crate) fn action_uid(question: Question) -> EntityUid {
 
 impl Asked {
     /// May this agent propose it; may it go without a person?
-    pub(crate) fn of_agent(inputs: &Inputs) -> Result<Self, BadInputs> {
+    pub(crate) fn of_agent(inputs: &Inputs) -> Result<Self, Unanswered> {
         let agent = uid(&AGENT, inputs.agent.id.to_string());
         Self::new(agent, None, inputs, inputs.time)
     }
@@ -77,13 +94,13 @@ impl Asked {
         person: &PersonInput,
         inputs: &Inputs,
         time: Time,
-    ) -> Result<Self, BadInputs> {
+    ) -> Result<Self, Unanswered> {
         let principal = uid(&PERSON, person.id.to_string());
         Self::new(principal, Some(person), inputs, time)
     }
 
     /// The request that asks this question.
-    pub(crate) fn request(&self, question: Question) -> Result<Request, BadInputs> {
+    pub(crate) fn request(&self, question: Question) -> Result<Request, Unanswered> {
         let [principal, ..] = self.principals.as_slice() else {
             return Err(bad("nobody asks"));
         };
@@ -100,7 +117,11 @@ impl Asked {
         decider: Option<&PersonInput>,
         inputs: &Inputs,
         time: Time,
-    ) -> Result<Self, BadInputs> {
+    ) -> Result<Self, Unanswered> {
+        let size = inputs.to_bytes().len();
+        if size > MAX_SEEN {
+            return Err(Unanswered::TooLong(size));
+        }
         let owner = &inputs.agent.owner;
         // Who decides is seen as they are then, also where they own the agent.
         let owner = decider.filter(|who| who.id == owner.id).unwrap_or(owner);
@@ -128,7 +149,7 @@ impl Asked {
     }
 }
 
-fn agent(agent: &AgentInput, owner: &PersonInput) -> Result<Entity, BadInputs> {
+fn agent(agent: &AgentInput, owner: &PersonInput) -> Result<Entity, Unanswered> {
     let owner_uid = Value::new_entity_uid(uid(&PERSON, owner.id.to_string()));
     let fields = HashMap::from([
         ("name".to_owned(), text(&agent.name)),
@@ -137,7 +158,7 @@ fn agent(agent: &AgentInput, owner: &PersonInput) -> Result<Entity, BadInputs> {
     Entity::new(uid(&AGENT, agent.id.to_string()), fields, groups(owner)).map_err(bad)
 }
 
-fn person(person: &PersonInput) -> Result<Entity, BadInputs> {
+fn person(person: &PersonInput) -> Result<Entity, Unanswered> {
     let is = |role| Value::new_bool(person.roles.contains(&role));
     let fields = HashMap::from([
         ("administrator".to_owned(), is(Role::Administrator)),

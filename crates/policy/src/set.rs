@@ -10,6 +10,7 @@ use cedar_policy::{
 use vidimus_protocol::entry::Profile;
 
 use crate::SCHEMA;
+use crate::bounds::{beyond, on_deep_stack};
 use crate::demands::{Demands, People};
 use crate::evaluate::Question;
 use crate::request::action_uid;
@@ -18,6 +19,8 @@ use crate::text::{PolicyFile, PolicyText};
 
 /// Most policies of a set.
 pub const MAX_POLICIES: usize = 5000;
+/// Most problems that are found in one file.
+const MOST_PROBLEMS: usize = 100;
 /// Most characters of what a policy says of itself.
 const MAX_WHY: usize = 300;
 
@@ -97,25 +100,43 @@ static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
 });
 
 impl Set {
-    /// Reads a policy text for a log of that profile. `name` is how evaluations
-    /// call it.
+    /// Reads a policy text that is to come in force in a log of that profile.
+    /// `name` is how evaluations call it.
     ///
     /// # Errors
-    /// Every [`Problem`] that is found, in the order of files and lines.
+    /// Every [`Problem`] that is found, Cedar's warnings too, in the order of
+    /// files and lines.
     pub fn parse(text: &PolicyText, profile: Profile, name: &str) -> Result<Self, Vec<Problem>> {
+        on_deep_stack(|| Self::read(text, profile, name, Door::Draft))
+    }
+
+    /// Reads a policy text that a log has: what Cedar warns of may stand there.
+    ///
+    /// # Errors
+    /// As [`Set::parse`].
+    pub fn in_log(text: &PolicyText, profile: Profile, name: &str) -> Result<Self, Vec<Problem>> {
+        on_deep_stack(|| Self::read(text, profile, name, Door::Log))
+    }
+
+    fn read(
+        text: &PolicyText,
+        profile: Profile,
+        name: &str,
+        door: Door,
+    ) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut rules = BTreeMap::new();
         let mut all = PolicySet::new();
         for file in text.policies() {
-            for policy in read(file, &mut problems) {
-                let rule = rule(file, &policy, profile, &mut problems);
+            for written in read(file, &mut problems) {
+                let rule = rule(file, &written, profile, &mut problems);
                 let Some(rule) = rule else { continue };
                 if rules.contains_key(&rule.id) {
                     let why = format!("another policy is called `{}` too", rule.id);
-                    problems.push(problem(file, &policy, why));
+                    problems.push(problem(file, &written, why));
                     continue;
                 }
-                let policy = policy.new_id(PolicyId::new(&rule.id));
+                let policy = written.policy.new_id(PolicyId::new(&rule.id));
                 // The ids are distinct, which is all that could be wrong.
                 let _distinct = all.add(policy);
                 rules.insert(rule.id.clone(), rule);
@@ -124,7 +145,7 @@ impl Set {
         if problems.is_empty() {
             problems.extend(lacking(text, &rules));
         }
-        problems.extend(validate(text, &all, &rules));
+        problems.extend(validate(text, &all, &rules, door));
         if !problems.is_empty() {
             problems.sort_by(|one, next| {
                 (&one.file, one.line, one.column).cmp(&(&next.file, next.line, next.column))
@@ -146,6 +167,13 @@ impl Set {
             }
         }
         Ok(set)
+    }
+
+    /// The same set, called otherwise by evaluations.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
     }
 
     /// How evaluations call it.
@@ -182,12 +210,43 @@ impl Set {
     }
 }
 
-/// The policies of a file.
-fn read(file: &PolicyFile, problems: &mut Vec<Problem>) -> Vec<Policy> {
+impl Drop for Set {
+    fn drop(&mut self) {
+        on_deep_stack(|| {
+            for slices in [&mut self.propose, &mut self.release, &mut self.decide] {
+                *slices = Slices::default();
+            }
+        });
+    }
+}
+
+/// What a text is read for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Door {
+    /// To come in force: what Cedar warns of is wrong.
+    Draft,
+    /// Because it was: warnings change from version to version.
+    Log,
+}
+
+/// A policy where it stands in its file.
+struct Written {
+    policy: Policy,
+    /// Its first byte, and the line of that.
+    offset: usize,
+    line: usize,
+}
+
+/// The policies of a file, in their order.
+fn read(file: &PolicyFile, problems: &mut Vec<Problem>) -> Vec<Written> {
+    if let Some((offset, why)) = beyond(&file.text) {
+        problems.push(at(file, offset, why));
+        return Vec::new();
+    }
     let parsed: PolicySet = match file.text.parse() {
         Ok(parsed) => parsed,
         Err(errors) => {
-            for error in cedar_problems(&errors) {
+            for error in cedar_problems(&errors).into_iter().take(MOST_PROBLEMS) {
                 problems.push(at(file, error.0, error.1));
             }
             return Vec::new();
@@ -200,7 +259,23 @@ fn read(file: &PolicyFile, problems: &mut Vec<Problem>) -> Vec<Policy> {
     }
     let mut policies: Vec<Policy> = parsed.policies().cloned().collect();
     policies.sort_by_key(|policy| number(policy.id()));
-    policies
+    let (mut offset, mut line) = (0, 1);
+    let place = |policy: Policy| {
+        // Cedar keeps the text of each as it was written.
+        let text = policy.to_string();
+        let rest = file.text.get(offset..).unwrap_or_default();
+        let start = rest.find(text.trim()).unwrap_or_default();
+        line += rest[..start].matches('\n').count();
+        let written = Written {
+            policy,
+            offset: offset + start,
+            line,
+        };
+        offset += start + text.trim().len();
+        line += text.trim().matches('\n').count();
+        written
+    };
+    policies.into_iter().map(place).collect()
 }
 
 /// Cedar numbers the policies of a text: `policy12`.
@@ -244,27 +319,22 @@ fn place(text: &str, offset: usize) -> (usize, usize) {
     (line, before[start..].chars().count() + 1)
 }
 
-/// A policy's own place: Cedar keeps the text of each as it was written.
-fn offset_of(file: &PolicyFile, policy: &Policy) -> usize {
-    let text = policy.to_string();
-    file.text.find(text.trim()).unwrap_or_default()
-}
-
-fn problem(file: &PolicyFile, policy: &Policy, message: String) -> Problem {
+fn problem(file: &PolicyFile, written: &Written, message: String) -> Problem {
     Problem {
-        policy: policy.annotation("id").map(str::to_owned),
-        ..at(file, offset_of(file, policy), message)
+        policy: written.policy.annotation("id").map(str::to_owned),
+        ..at(file, written.offset, message)
     }
 }
 
 fn rule(
     file: &PolicyFile,
-    policy: &Policy,
+    written: &Written,
     profile: Profile,
     problems: &mut Vec<Problem>,
 ) -> Option<Rule> {
+    let policy = &written.policy;
     let before = problems.len();
-    let mut wrong = |why: String| problems.push(problem(file, policy, why));
+    let mut wrong = |why: String| problems.push(problem(file, written, why));
     let permits = policy.effect() == Effect::Permit;
     let questions = questions(policy, permits).unwrap_or_else(|why| {
         wrong(why);
@@ -302,7 +372,7 @@ fn rule(
     if id.is_none() && problems.len() == before {
         problems.push(problem(
             file,
-            policy,
+            written,
             "it has no id: put `@id(\"its-name\")` before it".to_owned(),
         ));
     }
@@ -312,7 +382,7 @@ fn rule(
     Some(Rule {
         id: id?,
         file: file.name.clone(),
-        line: place(&file.text, offset_of(file, policy)).0,
+        line: written.line,
         permits,
         questions,
         why,
@@ -374,12 +444,19 @@ fn lacking(text: &PolicyText, rules: &BTreeMap<String, Rule>) -> Option<Problem>
     })
 }
 
-fn validate(text: &PolicyText, all: &PolicySet, rules: &BTreeMap<String, Rule>) -> Vec<Problem> {
+fn validate(
+    text: &PolicyText,
+    all: &PolicySet,
+    rules: &BTreeMap<String, Rule>,
+    door: Door,
+) -> Vec<Problem> {
     let found = VALIDATOR.validate(all, ValidationMode::Strict);
     let errors = found
         .validation_errors()
         .filter_map(|error| Some(invalid(text, rules.get(id_of(error.policy_id()))?, error)));
-    let warnings = found.validation_warnings().filter_map(|warning| {
+    let warnings = found.validation_warnings();
+    let warnings = warnings.filter(|_| door == Door::Draft);
+    let warnings = warnings.filter_map(|warning| {
         Some(invalid(
             text,
             rules.get(id_of(warning.policy_id()))?,

@@ -256,7 +256,7 @@ fn every_mistake_is_named_with_its_place() {
         ),
         (
             &format!("{ANYTHING}{ANYTHING}"),
-            "a.cedar:2:1: anything",
+            "a.cedar:5:1: anything",
             "called `anything` too",
         ),
         (

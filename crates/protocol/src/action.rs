@@ -49,8 +49,9 @@ pub const MAX_CONTEXT: usize = 64 << 10;
 pub const MAX_TEXT: usize = 4 << 10;
 /// Most bytes of a `policy` part.
 pub const MAX_POLICY: usize = 1 << 20;
-/// Most bytes of an `inputs` part.
-pub const MAX_INPUTS: usize = 1 << 20;
+/// Most bytes of an `inputs` part, which holds the arguments of a payload twice
+/// and repeats the target of each.
+pub const MAX_INPUTS: usize = 4 << 20;
 /// Most bytes of an `output` part.
 pub const MAX_OUTPUT: usize = 256 << 10;
 

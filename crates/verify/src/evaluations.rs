@@ -79,9 +79,7 @@ impl Claim {
                 };
                 let approvals = grants.into_iter().map(approval).collect::<Option<_>>()?;
                 let policy = policy.entry.index;
-                let run = data.run.clone();
-                let kind = data.action_kind;
-                let known = Situation::of(state, &data.agent, kind, run, None, leaf.time)?;
+                let known = situation(leaf, state)?;
                 Some(Self::Proposal(Box::new(Proposal {
                     policy,
                     known,
@@ -109,6 +107,17 @@ impl Claim {
             _ => None,
         }
     }
+}
+
+/// What the log says of a proposal under a policy that stands right behind the
+/// entries that made `state`; without the wish of its proposer.
+pub(crate) fn situation(leaf: &Leaf, state: &State) -> Option<Situation> {
+    let Data::ActionProposed(data) = &leaf.data else {
+        return None;
+    };
+    state.policy()?;
+    let (kind, run) = (data.action_kind, data.run.clone());
+    Situation::of(state, &data.agent, kind, run, None, leaf.time)
 }
 
 impl Claims {
@@ -252,7 +261,7 @@ impl<'a> Evaluations<'a> {
     pub(crate) fn take(&mut self, index: u64, content: Content) -> Result<(), (u64, String)> {
         match content {
             Content::Policy(text) => {
-                let set = Set::parse(&text, self.profile, &set_name(index));
+                let set = Set::in_log(&text, self.profile, &set_name(index));
                 let set = set.map_err(|problems| {
                     let first = problems.first().map(ToString::to_string);
                     let first = first.unwrap_or_default();
@@ -316,7 +325,7 @@ impl<'a> Evaluations<'a> {
         let claims = self.claims;
         let wrong = |why: &str| Err((index, why.to_owned()));
         let Some(proposal) = claims.proposals.get(&index) else {
-            return Ok(());
+            return wrong("what the log says of it is not known");
         };
         let inputs = self.inputs.take().filter(|(of, _)| *of == index);
         let (Some((_, inputs)), Some(set)) = (inputs, self.sets.get(&proposal.policy)) else {
@@ -354,5 +363,20 @@ impl<'a> Evaluations<'a> {
             self.reproduced += 1;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::sample_action;
+
+    #[test]
+    fn what_nobody_says_anything_of_is_not_right() {
+        let claims = Claims::default();
+        let mut evaluations = Evaluations::new(&claims, Profile::Team, Reach::Excerpt);
+        let taken = evaluations.take(3, Content::of(&sample_action(1)));
+        assert_eq!(taken.map_err(|(index, _)| index), Err(3));
+        assert_eq!(evaluations.reproduced, 0);
     }
 }

@@ -17,7 +17,7 @@ mod writer;
 
 use serde::{Deserialize, Serialize};
 use vidimus_ledger::note::MAX_NOTE_BYTES;
-use vidimus_protocol::action::MAX_PAYLOAD;
+use vidimus_protocol::action::MAX_INPUTS;
 use vidimus_protocol::{Blob, Digest};
 
 pub use at_least::{AtLeast, AtLeastError};
@@ -34,7 +34,7 @@ const TYPE: &str = "vidimus-export";
 /// Longest header: a note with every byte escaped, and the rest.
 const MAX_HEADER: usize = 6 * MAX_NOTE_BYTES + 512;
 /// Longest part line: the largest part in base64, and the rest.
-const MAX_PART_LINE: usize = MAX_PAYLOAD / 3 * 4 + 1024;
+const MAX_PART_LINE: usize = MAX_INPUTS / 3 * 4 + 1024;
 const MAX_TRAILER: usize = 128;
 
 /// First line.

@@ -8,6 +8,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use vidimus_ledger::tree::MemoryTree;
+use vidimus_policy::Situation;
 use vidimus_protocol::entry::Leaf;
 use vidimus_protocol::state::{Effect, Route};
 use vidimus_protocol::{Digest, State};
@@ -16,6 +17,7 @@ pub use crate::judge::{EnrolmentError, ReplayError};
 pub use crate::opening::OpeningError;
 
 use crate::act;
+use crate::evaluations::situation;
 use crate::judge::{Judge, Judged, Keys, Read};
 use crate::parallel;
 
@@ -44,6 +46,9 @@ pub struct Pushed {
     pub effect: Option<Effect>,
     /// How the key was reached that signed it, if one did.
     pub route: Option<Route>,
+    /// What the log itself says of a proposal under a policy: its inputs must
+    /// say the same.
+    pub situation: Option<Box<Situation>>,
 }
 
 impl Replay {
@@ -156,6 +161,7 @@ impl Replay {
     pub(crate) fn take(&mut self, read: Read) -> Result<Pushed, ReplayError> {
         let index = self.tree.size();
         let hash = read.leaf_hash;
+        let situation = read.leaf().and_then(|leaf| situation(leaf, self.state()));
         let judged = if self.upgrade.is_some() {
             Judged::Unknown
         } else {
@@ -164,6 +170,7 @@ impl Replay {
             self.judge.judge(index, read, check_pin)?
         };
         self.tree.push(hash);
+        let situation = situation.filter(|_| self.upgrade.is_none());
         let (leaf, effect, route) = match judged {
             Judged::Known {
                 leaf,
@@ -181,6 +188,7 @@ impl Replay {
             leaf,
             effect,
             route,
+            situation: situation.map(Box::new),
         })
     }
 }

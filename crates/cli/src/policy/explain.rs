@@ -38,7 +38,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, Stop> {
         out::document(&Document {
             exit_code: 0,
             inputs: &inputs,
-            missing: missing(&evaluation, &[]).words(),
+            missing: who_is_missing(&evaluation, &[]),
             policies: asked(&read.set, &evaluation)
                 .map(RuleDocument::new)
                 .collect(),
@@ -50,6 +50,11 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, Stop> {
     }
     tell(Some(&read.set), &evaluation);
     Ok(0)
+}
+
+/// Whom an evaluation still asks for, in words.
+pub(super) fn who_is_missing(evaluation: &Evaluation, approved: &[&[String]]) -> String {
+    missing(evaluation, approved).unwrap_or_else(|| "nobody".to_owned())
 }
 
 fn read_inputs(path: &Path) -> Result<Inputs, Stop> {

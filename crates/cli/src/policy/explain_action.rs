@@ -6,14 +6,14 @@ use std::path::Path;
 
 use serde::Serialize;
 use vidimus_console::render;
-use vidimus_policy::{Inputs, PersonInput, Set, missing};
+use vidimus_policy::{Inputs, PersonInput, Set};
 use vidimus_protocol::action::Action;
 use vidimus_protocol::entry::{Data, Decision, Entry, Evaluation, Resolution};
 use vidimus_protocol::envelope::Verdict;
 use vidimus_protocol::state::ActionState;
 use vidimus_protocol::{ActionId, State, Time};
 
-use super::explain::{RuleDocument, asked, tell};
+use super::explain::{RuleDocument, asked, tell, who_is_missing};
 use super::{line, log};
 use crate::args::ExplainArgs;
 use crate::out::{self, answer, visible};
@@ -226,7 +226,7 @@ impl Told<'_> {
         let groups: Vec<&[String]> = approved
             .map(|person| person.input.groups.as_slice())
             .collect();
-        missing(self.evaluation(), &groups).words()
+        who_is_missing(self.evaluation(), &groups)
     }
 
     fn state_words(&self) -> String {

@@ -122,7 +122,7 @@ pub(super) fn set_of(
         )
     };
     let text = PolicyText::parse(bytes).map_err(|why| unfit(&why))?;
-    let set = Set::parse(&text, profile, &set_name(entry)).map_err(|problems| {
+    let set = Set::in_log(&text, profile, &set_name(entry)).map_err(|problems| {
         let first = problems.first().map(ToString::to_string);
         unfit(&first.unwrap_or_default())
     })?;

@@ -4,7 +4,7 @@
 //! The answer hangs on the policy and the inputs in the copy of the log here,
 //! so it is there before any key prompt, and does not hang on the gateway.
 
-use vidimus_policy::{Facts, Inputs, PersonInput, Set};
+use vidimus_policy::{Facts, Inputs, PersonInput, Set, Situation};
 use vidimus_protocol::action::{Action, INPUTS_TYPE, PAYLOAD_TYPE};
 use vidimus_protocol::entry::{Decision, Evaluation, Profile, Resolution};
 use vidimus_protocol::envelope::Verdict;
@@ -59,13 +59,15 @@ impl Core {
                 "You can deny it, or end the grant.",
             ));
         }
-        let misjudged = || {
-            let why = base.misjudged(action)?;
-            Some(Problem::new(
+        let misjudged = || match base.misjudged(action) {
+            Ok(None) => None,
+            Ok(Some(why)) => Some(Problem::new(
                 "misjudged",
                 why,
                 "Keep an export as evidence. You can deny it.",
-            ))
+            )),
+            // What cannot be checked is not right for that.
+            Err(problem) => Some(problem),
         };
         base.approve_blocked(action, me, now()).or_else(misjudged)
     }
@@ -108,8 +110,8 @@ impl Core {
         let refused = action.evaluation.decision == Decision::Refuse;
         let at = if refused { facts.len() - 1 } else { 1 };
         facts.splice(at..at, base.progress(action));
-        if let Some(wrong) = base.misjudged(action) {
-            facts.insert(0, render::said("Not as the policy says", &wrong));
+        if let Ok(Some(wrong)) = base.misjudged(action) {
+            facts.insert(0, render::said("Not as the policy says", wrong));
         }
         facts
     }
@@ -297,7 +299,7 @@ impl Base {
             .iter()
             .filter_map(|id| Some(state.reviewer(id)?.groups.as_slice()))
             .collect();
-        super::needed::words(&asked.groups, asked.quorum, &groups)
+        vidimus_policy::missing(asked, &groups)
     }
 
     /// For what was refused: what would have had to be otherwise.
@@ -321,39 +323,56 @@ impl Base {
         ))
     }
 
-    /// Whether the inputs say of the action what this console sees in it, and
-    /// the evaluation in the log is what the policy gives for them. The gateway
-    /// is not believed: it may ask for less than the policy.
-    fn misjudged(&self, action: &ActionState) -> Option<String> {
+    /// What is wrong with an evaluation: its inputs are not what this console
+    /// sees in the log and in the action, or it is not what the policy gives for
+    /// them. The gateway is not believed: it may ask for less than the policy.
+    ///
+    /// # Errors
+    /// Why it cannot be checked here.
+    fn misjudged(&self, action: &ActionState) -> Result<Option<&'static str>, Problem> {
         let index = action.proposal.index;
-        let (payload, _) = self
-            .checked_part(index, "payload", PAYLOAD_TYPE, action.digest)
-            .ok()?;
-        let what = Action::parse(&payload).ok()?;
-        if let Some(problem) = self.uncovered(action, &what) {
-            return Some(problem.message);
+        let (payload, _) = self.checked_part(index, "payload", PAYLOAD_TYPE, action.digest)?;
+        let what =
+            Action::parse(&payload).map_err(|error| super::review::unreadable("payload", error))?;
+        if let Some(why) = self.uncovered(action, &what)? {
+            return Ok(Some(why));
         }
-        let (set, inputs) = self.judged_by(action)?.ok()?;
-        let of_it = inputs.agent.id == action.agent && inputs.time == action.proposed_at;
-        let why = if of_it {
-            misjudged(&set, &inputs, &what, &action.evaluation)?
-        } else {
-            OTHERWISE
+        let Some(judged) = self.judged_by(action) else {
+            return Ok(None);
         };
-        Some(why.to_owned())
+        let (set, inputs) = judged?;
+        // It is kept while somebody can still decide.
+        let known = self.situations.get(&action.id);
+        if known.is_none() && action.resolved.is_none() {
+            return Err(unchecked());
+        }
+        let evaluation = &action.evaluation;
+        Ok(misjudged(&set, &inputs, &what, known, evaluation))
     }
+}
+
+fn unchecked() -> Problem {
+    Problem::new(
+        "unchecked",
+        "It cannot be checked on this computer what it was judged by.",
+        "Do not approve it here. You can deny it, or leave it to others.",
+    )
 }
 
 const OTHERWISE: &str = "The gateway judged something else than what stands here.";
 
-/// What is wrong with an evaluation, seen from the action and the policy.
+/// What is wrong with an evaluation, seen from the action, the policy, and what
+/// the log says of its agent and the time.
 fn misjudged(
     set: &Set,
     inputs: &Inputs,
     what: &Action,
+    known: Option<&Situation>,
     evaluation: &Evaluation,
 ) -> Option<&'static str> {
-    let of_it = inputs.kind == what.kind()
+    let as_known = known.is_none_or(|known| inputs.situation() == known.clone().wishing(inputs));
+    let of_it = as_known
+        && inputs.kind == what.kind()
         && inputs.target == what.target
         && inputs.facts == Facts::of(what);
     if !of_it {
@@ -428,23 +447,47 @@ mod tests {
         let inputs = inputs(&what);
         let right = set.evaluate(&inputs);
         assert_eq!(right.quorum, 2);
-        assert_eq!(misjudged(&set, &inputs, &what, &right), None);
+        let known = inputs.situation();
+        let judge = |inputs: &Inputs, what: &Action, evaluation: &Evaluation| {
+            misjudged(&set, inputs, what, Some(&known), evaluation)
+        };
+        assert_eq!(judge(&inputs, &what, &right), None);
         let said_otherwise = Evaluation {
             reasons: vec!["In other words.".into()],
             ..right.clone()
         };
-        assert_eq!(misjudged(&set, &inputs, &what, &said_otherwise), None);
+        assert_eq!(judge(&inputs, &what, &said_otherwise), None);
         let fewer = Evaluation {
             quorum: 1,
             ..right.clone()
         };
-        let found = misjudged(&set, &inputs, &what, &fewer);
+        let found = judge(&inputs, &what, &fewer);
         assert!(found.unwrap().contains("something else than the policy"));
         let mut elsewhere = what.clone();
         elsewhere.target.environment = "staging".into();
-        assert_eq!(
-            misjudged(&set, &inputs, &elsewhere, &right),
-            Some(OTHERWISE)
-        );
+        assert_eq!(judge(&inputs, &elsewhere, &right), Some(OTHERWISE));
+        // What the log knows beside the action is not the gateway's to say.
+        type Forge = fn(&mut Inputs);
+        let forgeries: [Forge; 8] = [
+            |inputs| inputs.last_hour = 9,
+            |inputs| inputs.last_hour_of_kind = 9,
+            |inputs| inputs.first_of_kind = false,
+            |inputs| inputs.quorum = 2,
+            |inputs| inputs.agent.name = "other".into(),
+            |inputs| inputs.agent.owner.groups = vec!["sre".into()],
+            |inputs| inputs.agent.owner.roles = Vec::new(),
+            |inputs| inputs.run = "other".parse().ok(),
+        ];
+        for (at, forge) in forgeries.into_iter().enumerate() {
+            let mut forged = inputs.clone();
+            forge(&mut forged);
+            assert_ne!(forged, inputs, "{at}");
+            let evaluation = set.evaluate(&forged);
+            assert_eq!(judge(&forged, &what, &evaluation), Some(OTHERWISE), "{at}");
+        }
+        // How long it would wait only its agent knows.
+        let mut patient = inputs.clone();
+        patient.wait_s = Some(60);
+        assert_eq!(judge(&patient, &what, &set.evaluate(&patient)), None);
     }
 }

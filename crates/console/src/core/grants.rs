@@ -229,29 +229,35 @@ impl Base {
 
     /// Why a standing grant does not cover what the gateway says it approves, if
     /// so: nobody's word is taken for that.
-    pub(super) fn uncovered(&self, action: &ActionState, what: &Action) -> Option<Problem> {
-        let given = action.verdicts.iter().filter_map(|given| given.grant);
-        for id in given.collect::<BTreeSet<_>>() {
-            let grant = self.state().grant(&id)?;
-            let like = self.state().action(&grant.item.action)?;
-            let index = like.proposal.index;
-            let like = self.checked_part(index, "payload", PAYLOAD_TYPE, like.digest);
-            let like = like.ok().and_then(|(bytes, _)| Action::parse(&bytes).ok());
-            let covers = match (self.shape_of(grant), like) {
-                (Some(shape), Some(like)) => shape.covers(&like, what),
-                _ => return Some(super::review::not_here()),
+    ///
+    /// # Errors
+    /// Why it cannot be checked here.
+    pub(super) fn uncovered(
+        &self,
+        action: &ActionState,
+        what: &Action,
+    ) -> Result<Option<&'static str>, Problem> {
+        for id in action.verdicts.iter().filter_map(|given| given.grant) {
+            let grant = self.state().grant(&id);
+            let like = grant.and_then(|grant| self.state().action(&grant.item.action));
+            let (Some(grant), Some(like)) = (grant, like) else {
+                return Ok(Some(UNCOVERED));
             };
-            if !covers {
-                return Some(Problem::new(
-                    "not_covered",
-                    "The gateway says that a standing grant approves it. That grant does not cover it.",
-                    "Do not decide it. Pause the agent, and keep an export as evidence.",
-                ));
+            let index = like.proposal.index;
+            let (bytes, _) = self.checked_part(index, "payload", PAYLOAD_TYPE, like.digest)?;
+            let like = Action::parse(&bytes)
+                .map_err(|error| super::review::unreadable("payload", error))?;
+            let shape = self.shape_of(grant).ok_or_else(super::review::not_here)?;
+            if !shape.covers(&like, what) {
+                return Ok(Some(UNCOVERED));
             }
         }
-        None
+        Ok(None)
     }
 }
+
+const UNCOVERED: &str =
+    "The gateway says that a standing grant approves it. That grant does not cover it.";
 
 /// Why a grant covers nothing more, if so.
 fn over(base: &Base, grant: &Grant, now: Time) -> Option<String> {

@@ -65,6 +65,7 @@ impl Core {
             headlines: HashMap::new(),
             actions: Vec::new(),
             recent: VecDeque::new(),
+            situations: HashMap::new(),
             routes: HashMap::new(),
             fetching: HashSet::new(),
             policies: RefCell::default(),

@@ -396,7 +396,7 @@ impl Base {
             )
         };
         let text = PolicyText::parse(&bytes).map_err(|error| unreadable(error.to_string()))?;
-        let set = Set::parse(&text, log.opened.profile, &set_name(entry)).map_err(|problems| {
+        let set = Set::in_log(&text, log.opened.profile, &set_name(entry)).map_err(|problems| {
             let first = problems.first().map(ToString::to_string);
             unreadable(crate::safe_text::flat(&first.unwrap_or_default()))
         })?;

@@ -209,6 +209,15 @@ impl Core {
         };
         let action = leaf.data.action();
         base.actions.push(action);
+        match (&leaf.data, pushed.situation) {
+            (Data::ActionProposed(data), Some(situation)) => {
+                base.situations.insert(data.action, *situation);
+            }
+            (Data::ActionResolved(data), _) => {
+                base.situations.remove(&data.action);
+            }
+            _ => {}
+        }
         if let Some(action) = action {
             base.recent.retain(|known| *known != action);
             base.recent.push_front(action);

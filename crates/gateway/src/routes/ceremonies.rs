@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
 use vidimus_ledger::tree;
+use vidimus_policy::Set;
 use vidimus_protocol::api::{
     CeremonyStarted, CeremonyView, NonceReply, OpenSession, SessionView, Sessions, StartCeremony,
     SubmitAssertion,
@@ -13,7 +14,7 @@ use vidimus_protocol::api::{
 use vidimus_protocol::envelope::{
     ActType, AdmissionItem, AgentItem, AgentRevocationItem, EditItem, GrantItem,
     GrantRevocationItem, PauseItem, PolicyItem, RecognitionItem, RemovalItem, ResumptionItem,
-    ReviewerChangeItem, ReviewerItem, RevocationItem, RulesItem, SessionItem, VerdictItem,
+    ReviewerChangeItem, ReviewerItem, RevocationItem, Role, RulesItem, SessionItem, VerdictItem,
 };
 use vidimus_protocol::id::CeremonyId;
 use vidimus_protocol::state::check_envelope;
@@ -169,7 +170,7 @@ pub(super) async fn end_one_session(
     request_body = StartCeremony,
     responses((status = 201, description = "the key prompt is open", body = CeremonyStarted)),
     extensions(("x-refusals" = json!([
-        "unauthorised", "forbidden", "foreign_credential", "unknown_action", "not_pending", "envelope_expired",
+        "unauthorised", "forbidden", "foreign_credential", "not_allowed", "unknown_action", "not_pending", "envelope_expired",
         "too_many_ceremonies", "item_count", "wrong_items", "wrong_proposal", "wrong_reason", "wrong_seen",
         "wrong_parts", "other_log", "wrong_act_type", "clock_skew", "refused", "bad_edit", "wrong_digest", "not_found", "store", "bad_policy", "bad_grant", "not_grantable"
     ]))),
@@ -219,16 +220,15 @@ pub(super) async fn start(
 }
 
 /// A policy is right before anybody is asked for a key.
-async fn read_policy(gateway: Gateway, start: StartCeremony) -> Result<(), Refusal> {
+async fn read_policy(gateway: Gateway, start: StartCeremony) -> Result<Box<Set>, Refusal> {
     off_the_async_threads(move || {
         let text = start.items.first().map(String::as_str).unwrap_or_default();
         let item: PolicyItem = item(text)?;
-        let (profile, size) = {
+        let profile = {
             let state = &gateway.0.shared.read().state;
-            let log = state.log().ok_or(Violation::NotOpened)?;
-            (log.opened.profile, state.size())
+            state.log().ok_or(Violation::NotOpened)?.opened.profile
         };
-        policies::read(start.policy.as_ref(), &item, profile, size).map(|_| ())
+        policies::read(start.policy.as_ref(), &item, profile).map(Box::new)
     })
     .await
 }
@@ -343,6 +343,11 @@ fn check(state: &Log, start: &StartCeremony, now: vidimus_protocol::Time) -> Res
         ActType::PolicyChanged => {
             policy.as_ref().ok_or_else(policies::no_policy)?;
             is::<PolicyItem>(text)?;
+            // Nobody else's text is read: it takes a while.
+            let signer = state.reviewer(&envelope.signer);
+            if !signer.is_some_and(|person| person.is(Role::Administrator)) {
+                return Err(Violation::NotAllowed.into());
+            }
         }
         ActType::AgentRegistered => is::<AgentItem>(text)?,
         ActType::AgentRevoked => is::<AgentRevocationItem>(text)?,
@@ -453,12 +458,20 @@ pub(super) async fn assertion(
     let request = match ceremony.take_assertion() {
         Some(Step::Founding(draft)) => Request::Found { draft, assertion },
         Some(Step::Claim(claim)) => Request::Enrol { claim, assertion },
-        Some(Step::Act(start)) => Request::Act { start, assertion },
+        Some(Step::Act(start)) => Request::Act {
+            start,
+            set: None,
+            assertion,
+        },
         _ => return Err(out_of_order()),
     };
     // A page that goes away does not take the result with it.
     let carrying = async move {
-        let result = match gateway.ask(request).await {
+        let asked = async {
+            let request = with_policy(&gateway, request).await?;
+            gateway.ask(request).await
+        };
+        let result = match asked.await {
             Ok(Answer::Logged(logged)) => gateway.acknowledge(logged).await.map(Some),
             Ok(_) => Ok(None),
             Err(refusal) => Err(refusal),
@@ -468,6 +481,23 @@ pub(super) async fn assertion(
     };
     let carried = tokio::spawn(carrying.in_current_span());
     carried.await.unwrap_or_else(|_| Err(unexpected()))
+}
+
+/// Reads a policy before the one writer gets it, for whom everybody waits.
+async fn with_policy(gateway: &Gateway, request: Request) -> Result<Request, Refusal> {
+    match request {
+        Request::Act {
+            start, assertion, ..
+        } if start.envelope.r#type == ActType::PolicyChanged => {
+            let set = read_policy(gateway.clone(), StartCeremony::clone(&start)).await?;
+            Ok(Request::Act {
+                start,
+                set: Some(set),
+                assertion,
+            })
+        }
+        request => Ok(request),
+    }
 }
 
 pub(super) fn out_of_order() -> Refusal {

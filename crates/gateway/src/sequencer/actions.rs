@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use vidimus_policy::{Inputs, PersonInput, builtin};
-use vidimus_protocol::action::{Action, Context, INPUTS_TYPE, OUTPUT_TYPE};
+use vidimus_protocol::action::{Action, ActionKind, Context, INPUTS_TYPE, MAX_INPUTS, OUTPUT_TYPE};
 use vidimus_protocol::api::{Content, PartOfEntry, Propose, Redeem, ReportOutcome};
 use vidimus_protocol::entry::{
     Completed, Data, Evaluation, GrantUse, Leaf, MAX_WHY, Parsed, PermitIssued, PermitLapsed,
@@ -13,7 +13,7 @@ use vidimus_protocol::entry::{
 use vidimus_protocol::id::{ActionId, Actor, AgentId, PermitId, RunId};
 use vidimus_protocol::permit::MAX_LIFE_S;
 use vidimus_protocol::state::{ActionState, Effect};
-use vidimus_protocol::{Blob, Violation};
+use vidimus_protocol::{Blob, Digest, Violation};
 
 use super::{Part, Refusal, Sequencer, Wanted, edits};
 use crate::keys::{random, random_id};
@@ -55,6 +55,18 @@ impl ReadProposal {
     }
 }
 
+/// A proposal that was judged: what is left is to log it.
+pub(super) struct Judged {
+    id: ActionId,
+    agent: AgentId,
+    kind: ActionKind,
+    run: Option<RunId>,
+    evaluation: Evaluation,
+    /// The standing grants that approve it, each with its entry.
+    grants: Vec<(GrantUse, Ref)>,
+    parts: Vec<Part>,
+}
+
 impl Sequencer {
     pub(super) fn propose(&mut self, id: AgentId, read: ReadProposal) -> Result<Wanted, Refusal> {
         if let Some(known) = self.replay.state().action(&read.id) {
@@ -78,7 +90,8 @@ impl Sequencer {
                 ),
             ));
         }
-        let (proposal, effect) = self.write_proposal(id, read, None)?;
+        let judged = self.judge_proposal(id, read, None)?;
+        let (proposal, effect) = self.write_proposal(judged, None)?;
         self.follow(effect)?;
         Ok(Wanted::Entries(vec![proposal.index]))
     }
@@ -87,33 +100,62 @@ impl Sequencer {
     /// action that was edited and the entry that says so.
     pub(super) fn write_proposal(
         &mut self,
-        agent: AgentId,
-        read: ReadProposal,
+        judged: Judged,
         of: Option<(ActionId, Ref)>,
     ) -> Result<(Ref, Option<Effect>), Refusal> {
-        let (evaluation, inputs) = self.evaluate(&agent, &read)?;
+        let leaf = self.proposal_leaf(&judged, of)?;
+        self.append(&leaf, judged.parts)
+    }
+
+    /// Whether a proposal can be logged behind an edit, which is written first
+    /// and could not be taken back.
+    pub(super) fn check_successor(
+        &mut self,
+        judged: &Judged,
+        edited: ActionId,
+    ) -> Result<(), Refusal> {
+        let state = self.replay.state();
+        let agent = state.agent(&judged.agent).ok_or(Violation::UnknownAgent)?;
+        if agent.paused(judged.run.as_ref()).next().is_some() {
+            return Err(Violation::AgentIsPaused.into());
+        }
+        // As long as the entry of the edit will be.
+        let edit = Ref {
+            index: state.size(),
+            leaf: Digest([0; 32]),
+        };
+        let leaf = self.proposal_leaf(judged, Some((edited, edit)))?;
+        match leaf.written().1 {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Refusal::not_acceptable("unverifiable", error.to_string())),
+        }
+    }
+
+    fn proposal_leaf(
+        &mut self,
+        judged: &Judged,
+        of: Option<(ActionId, Ref)>,
+    ) -> Result<Leaf, Refusal> {
         let time = self.now()?;
         let state = self.replay.state();
+        let agent = judged.agent;
         let registered = state.agent(&agent).ok_or(Violation::UnknownAgent)?.entry;
         let newest = state.rules().ok_or(Violation::NotOpened)?.entry;
         let policy = state.policy().map(|policy| policy.entry);
-        let mut data = Proposed {
-            action: read.id,
-            action_kind: read.action.kind(),
+        let data = Proposed {
+            action: judged.id,
+            action_kind: judged.kind,
             agent,
             edits: of.map(|(edited, _)| edited),
-            expires_at: time.plus_seconds(evaluation.ttl_s),
-            evaluation,
-            grants: Vec::new(),
-            run: read.run,
+            evaluation: judged.evaluation.clone(),
+            expires_at: time.plus_seconds(judged.evaluation.ttl_s),
+            grants: judged
+                .grants
+                .iter()
+                .map(|(using, _)| using.clone())
+                .collect(),
+            run: judged.run.clone(),
         };
-        // As it will stand in the log, for whoever asks whether it is approved.
-        let digest = read.payload.commit();
-        let proposal = ActionState::proposed(state, &data, digest, time);
-        let inputs_read = inputs.as_ref().map(|(inputs, _)| inputs);
-        let grants = self.approving_grants(&proposal, &read.action, inputs_read)?;
-        let (uses, grants): (Vec<GrantUse>, Vec<Ref>) = grants.into_iter().unzip();
-        data.grants = uses;
         let actor = if of.is_some() {
             Actor::Gateway
         } else {
@@ -123,13 +165,53 @@ impl Sequencer {
             .chain((newest.index > 0).then_some(newest))
             .chain(policy)
             .chain(of.map(|(_, edit)| edit))
-            .chain(grants);
+            .chain(judged.grants.iter().map(|(_, entry)| *entry));
+        let parts = judged.parts.iter().map(|part| part.reference.clone());
+        Ok(Leaf {
+            time,
+            actor,
+            refs: refs.collect(),
+            data: Data::ActionProposed(Box::new(data)),
+            parts: parts.collect(),
+        })
+    }
+
+    /// A proposal with what comes of it; `edits` is what it takes the place of.
+    pub(super) fn judge_proposal(
+        &mut self,
+        agent: AgentId,
+        read: ReadProposal,
+        edits: Option<ActionId>,
+    ) -> Result<Judged, Refusal> {
+        let (evaluation, inputs) = self.evaluate(&agent, &read)?;
+        let time = self.now()?;
+        let data = Proposed {
+            action: read.id,
+            action_kind: read.action.kind(),
+            agent,
+            edits,
+            expires_at: time.plus_seconds(evaluation.ttl_s),
+            evaluation,
+            grants: Vec::new(),
+            run: read.run,
+        };
+        // As it will stand in the log, for whoever asks whether it is approved.
+        let digest = read.payload.commit();
+        let proposal = ActionState::proposed(self.replay.state(), &data, digest, time);
+        let looked_at = inputs.as_ref().map(|(inputs, _)| inputs);
+        let grants = self.approving_grants(&proposal, &read.action, looked_at)?;
         // In the order of their names.
         let inputs = inputs.map(|(_, part)| part);
         let parts = read.context.into_iter().chain(inputs);
-        let parts = parts.chain([read.payload]);
-        let data = Data::ActionProposed(Box::new(data));
-        self.write(actor, refs.collect(), data, parts.collect())
+        Ok(Judged {
+            id: read.id,
+            agent,
+            kind: read.action.kind(),
+            run: data.run,
+            evaluation: data.evaluation,
+            grants,
+            parts: parts.chain([read.payload]).collect(),
+        })
     }
 
     /// What the policy in force says of a proposal, with the inputs that it
@@ -151,8 +233,17 @@ impl Sequencer {
         let (run, wait) = (read.run.clone(), read.wait.map(|wait| wait.as_secs()));
         let inputs = Inputs::new(state, agent, &read.action, run, wait, time)
             .ok_or(Violation::UnknownAgent)?;
+        let bytes = inputs.to_bytes();
+        if bytes.len() > MAX_INPUTS {
+            return Err(Refusal::not_acceptable(
+                "refused",
+                format!(
+                    "what a policy sees of it is longer than {MAX_INPUTS} bytes: propose less at a time"
+                ),
+            ));
+        }
         let content = Content {
-            bytes: Blob(inputs.to_bytes()),
+            bytes: Blob(bytes),
             salt: random(),
             r#type: INPUTS_TYPE.to_owned(),
         };

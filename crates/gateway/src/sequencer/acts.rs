@@ -7,7 +7,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use vidimus_ledger::tree;
-use vidimus_policy::{Inputs, PersonInput};
+use vidimus_policy::{Inputs, PersonInput, Set};
 use vidimus_protocol::api::StartCeremony;
 use vidimus_protocol::entry::{
     AgentPaused, AgentRegistered, AgentResumed, AgentRevoked, CredentialAdmitted,
@@ -95,6 +95,7 @@ impl Sequencer {
     pub(super) fn act(
         &mut self,
         start: StartCeremony,
+        set: Option<Box<Set>>,
         assertion: Assertion,
     ) -> Result<Wanted, Refusal> {
         let taken = self.nonces.remove(&start.envelope.nonce);
@@ -171,7 +172,7 @@ impl Sequencer {
                 |state, _: &RulesItem| Some(state.rules()?.entry),
                 |signed| Data::RulesChanged(Box::new(RulesChanged { signed })),
             ),
-            ActType::PolicyChanged => self.change_policy(start, &assertion),
+            ActType::PolicyChanged => self.change_policy(start, set, &assertion),
             ActType::GrantGiven => self.give_grant(start, &assertion),
             ActType::GrantRevoked => self.statement(
                 &start,
@@ -223,13 +224,13 @@ impl Sequencer {
     fn change_policy(
         &mut self,
         start: StartCeremony,
+        set: Option<Box<Set>>,
         assertion: &Assertion,
     ) -> Result<Wanted, Refusal> {
         let signed: Signed<PolicyItem> = only(signed_items(&start, assertion)?)?;
         let time = self.now()?;
         let state = self.replay.state();
-        let profile = state.log().ok_or(Violation::NotOpened)?.opened.profile;
-        let set = policies::read(start.policy.as_ref(), &signed.item, profile, state.size())?;
+        let set = set.ok_or_else(policies::no_policy)?;
         let key = state
             .credential(&assertion.credential_id)
             .ok_or(Violation::UnknownCredential)?
@@ -242,7 +243,10 @@ impl Sequencer {
         let actor = Actor::Reviewer(signed.envelope.signer);
         let data = Data::PolicyChanged(Box::new(PolicyChanged { signed }));
         let (entry, _) = self.write(actor, refs, data, vec![Part::new("policy", content)?])?;
-        self.policies.keep(entry.index, set);
+        let in_force = self.replay.state().policy();
+        if in_force.is_some_and(|policy| policy.entry == entry) {
+            self.policies.keep(entry.index, *set);
+        }
         Ok(Wanted::Entries(vec![entry.index]))
     }
 

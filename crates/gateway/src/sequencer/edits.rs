@@ -36,10 +36,7 @@ impl Sequencer {
         let wait = Duration::from_millis(old.expires_at.distance_ms(old.proposed_at));
         let (proposal, agent, run) = (old.proposal, old.agent, old.run.clone());
         let actor = Actor::Reviewer(signed.envelope.signer);
-        let data = Data::ActionEdited(Box::new(Edited { signed }));
-        let (edit, _) = self.write(actor, vec![proposal, key], data, Vec::new())?;
-
-        let proposal = ReadProposal {
+        let successor = ReadProposal {
             id: item.edited,
             action: edited.after,
             payload: Part::new("payload", payload)?,
@@ -47,8 +44,13 @@ impl Sequencer {
             run,
             wait: Some(wait),
         };
+        let successor = self.judge_proposal(agent, successor, Some(item.action))?;
+        self.check_successor(&successor, item.action)?;
+
+        let data = Data::ActionEdited(Box::new(Edited { signed }));
+        let (edit, _) = self.write(actor, vec![proposal, key], data, Vec::new())?;
         let of = Some((item.action, edit));
-        let (_, effect) = self.write_proposal(agent, proposal, of)?;
+        let (_, effect) = self.write_proposal(successor, of)?;
         self.resolve(item.action, Resolution::Superseded, Actor::Gateway)?;
         self.follow(effect)?;
         // All of it is one commit.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use vidimus_policy::Set;
 use vidimus_protocol::Digest;
 use vidimus_protocol::api::{
     Content, NonceReply, PartOfEntry, Redeem, ReportOutcome, StartCeremony, WriteAnswer,
@@ -69,6 +70,8 @@ pub(crate) enum Request {
     },
     Act {
         start: Box<StartCeremony>,
+        /// The policy that it brings, read.
+        set: Option<Box<Set>>,
         assertion: Assertion,
     },
     EndSession(Digest),

@@ -99,7 +99,7 @@ impl Story {
         let state = replay.state();
         let policy = state.policy().expect("a policy is in force").entry.index;
         let profile = self.log.opened.profile;
-        let set = Set::parse(text, profile, &set_name(policy)).expect("a right policy");
+        let set = Set::in_log(text, profile, &set_name(policy)).expect("a right policy");
         let run = match &draft.leaf.data {
             Data::ActionProposed(data) => data.run.clone(),
             _ => None,
@@ -156,7 +156,7 @@ impl Story {
         inputs: &Inputs,
     ) -> Draft {
         let profile = self.log.opened.profile;
-        let set = Set::parse(text, profile, "any").expect("a right policy");
+        let set = Set::in_log(text, profile, "any").expect("a right policy");
         let permitting = set.may_approve(&self.person().expect("in the log"), inputs, self.now);
         let mut draft = self.verdict(action, Verdict::Approve, "looks right");
         if let Data::VerdictGiven(data) = &mut draft.leaf.data {

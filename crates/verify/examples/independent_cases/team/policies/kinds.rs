@@ -59,7 +59,7 @@ fn begun(profile: &str) -> Team {
 
 fn alone_can(text: &PolicyText) -> bool {
     use vidimus_protocol::entry::Profile;
-    vidimus_policy::Set::parse(text, Profile::Personal, "any").is_ok()
+    vidimus_policy::Set::in_log(text, Profile::Personal, "any").is_ok()
 }
 
 /// Proposed, then approved by each who may; by one who may not, and naming something else.
@@ -85,7 +85,7 @@ fn approve_if_let(team: &mut Team, text: &PolicyText, action: ActionId) {
         return;
     };
     let set =
-        vidimus_policy::Set::parse(text, team.story.log.opened.profile, "any").expect("right");
+        vidimus_policy::Set::in_log(text, team.story.log.opened.profile, "any").expect("right");
     match set.may_approve(&person, &inputs, team.story.now) {
         Ok(policies) => {
             let names: Vec<&str> = policies.iter().map(String::as_str).collect();

@@ -260,6 +260,24 @@ fn sources() -> Vec<(String, String)> {
                 .collect::<String>(),
         ),
     );
+    for count in [30, 31, 32] {
+        let (open, close) = ("(".repeat(count), ")".repeat(count));
+        let source =
+            format!("@id(\"p\") {PROPOSE};@id(\"x\") {PROPOSE} when {{ {open}true{close} }};");
+        add(&format!("{count} brackets in a bracket"), with(&source));
+        let source = format!(
+            "@id(\"p\") {PROPOSE};@id(\"x\") {PROPOSE} when {{ {open}\"{open}\"{close} == \"\" }};//{open}"
+        );
+        add(
+            &format!("{count} brackets, and some in a text"),
+            with(&source),
+        );
+    }
+    for count in [500, 990, 994, 995, 996, 1010] {
+        let sum = "1 + ".repeat(count);
+        let source = format!("@id(\"p\") {PROPOSE};@id(\"x\") {PROPOSE} when {{ {sum}1 > 0 }};");
+        add(&format!("a sum of {count}"), with(&source));
+    }
     add("no end", with(&format!("@id(\"p\") {PROPOSE}")));
     add("a zero", with(&format!("@id(\"p\") {PROPOSE};\0")));
     add(
