@@ -36,6 +36,7 @@ MAX_RUN = 128
 action_id = identifier("act_")
 agent_id = identifier("agt_")
 executor_id = identifier("exe_")
+grant_id = identifier("gra_")
 permit_id = identifier("prm_")
 reviewer_id = identifier("rev_")
 
@@ -209,11 +210,12 @@ _EVALUATION = record(
         "reason_required": _present(boolean),
         "reasons": array(string),
         "separate_s": _present(integer),
+        "standing": _present(boolean),
         "ttl_s": integer,
         "use_s": integer,
         "veto": integer,
     },
-    ("assurance", "groups", "policies", "reason_required", "separate_s", "veto"),
+    ("assurance", "groups", "policies", "reason_required", "separate_s", "standing", "veto"),
 )
 _SEEN = record({"parts": array(record({"commit": digest, "name": string})), "renderer": string})
 _OUTCOME = exactly_one(
@@ -305,9 +307,10 @@ KINDS = {
             "edits": action_id,
             "evaluation": _EVALUATION,
             "expires_at": time,
+            "grants": _present(array(record({"grant": grant_id, "policies": _POLICIES}, ("policies",)))),
             "run": run,
         },
-        optional=("edits", "run"),
+        optional=("edits", "grants", "run"),
         parts={
             "context": PartRule("application/vidimus-context+json", 65_536, optional=True),
             # There exactly when a policy is in force.
@@ -343,6 +346,24 @@ KINDS = {
         parts={"reason": _TEXT},
     ),
     "verdict.recognised": _act(action=action_id, verdict=digest),
+    "grant.given": Kind(
+        data={"seen": _SEEN},
+        item=record(
+            {
+                "action": action_id,
+                "action_digest": digest,
+                "grant": grant_id,
+                "proposal_leaf": digest,
+                "reason_commit": digest,
+                "seen": digest,
+                "shape": digest,
+                "until": time,
+                "uses": integer,
+            }
+        ),
+        parts={"reason": _TEXT, "shape": PartRule("application/vidimus-shape+json", 16_384)},
+    ),
+    "grant.revoked": _act(given=digest, grant=grant_id),
     "action.resolved": Kind(
         data={
             "action": action_id,

@@ -3,6 +3,7 @@
 from action import read_action
 from common import Wrong, parse_canonical
 from facts import check_inputs, facts_of
+from grants import Shape
 from policy import PolicySet, read_text
 
 
@@ -22,6 +23,9 @@ class Evaluations:
         self._replay = replay
         self._sets = {}
         self._inputs = None
+        self._over = {grant.action.proposed.index for grant in replay.grants.values()}
+        self._payloads = {}  # of actions that a grant is over, by position
+        self._shapes = {}  # of grants, by position
 
     def take(self, entry, name, content):
         """The content of a part, in the order of the export. Raises `Wrong` where its form is."""
@@ -36,9 +40,31 @@ class Evaluations:
             self._inputs = parse_canonical(content)
             check_inputs(self._inputs)
         elif name == "payload":
-            action = self._replay.actions[entry.data["action"]]
+            action, payload = self._replay.actions[entry.data["action"]], read_action(content)
+            if entry.index in self._over:
+                self._payloads[entry.index] = payload
             if action.policy is not None:
-                self._judge(action, read_action(content))
+                self._judge(action, payload)
+            self._check_uses(action, payload)
+        elif name == "shape":
+            self._take_shape(self._replay.grants[entry.data["signed"]["item"]["grant"]], content)
+
+    def _take_shape(self, grant, content):
+        index = grant.entry.index
+        try:
+            self._shapes[index] = Shape(content)
+            self._shapes[index].check_fits(self._payloads[grant.action.proposed.index])
+        except Wrong as error:
+            raise Misjudged(error, index) from error
+
+    def _check_uses(self, action, payload):
+        """Each grant that a proposal names covers it."""
+        for use in action.uses:
+            like = self._payloads[use.grant.action.proposed.index]
+            try:
+                self._shapes[use.grant.entry.index].check_covers(like, payload)
+            except Wrong as error:
+                raise Misjudged(error, action.proposed.index) from error
 
     def _judge(self, action, payload):
         inputs, index = self._inputs, action.proposed.index
@@ -54,3 +80,6 @@ class Evaluations:
                 let = policies.may_approve(given.person, inputs, given.entry.time)
                 if let != given.entry.data["policies"]:
                     raise Misjudged("other policies, or none, let its signer approve it", given.entry.index)
+        for use in action.uses:
+            if policies.may_approve(use.person, inputs, action.proposed.time) != use.policies:
+                raise Misjudged("other policies, or none, let the signer of a grant approve it", index)

@@ -12,6 +12,7 @@ from acts import check_act, signing_key
 from common import LAST_TIME, Wrong, canonical, read_time
 from entries import KINDS, Entry
 from facts import known, person_of
+from grants import MAX_LIFE_MS, MAX_STANDING, MAX_USES, Grant, Use
 from opening import check_opening
 from people import Key, People, is_group
 from tree import sha256
@@ -71,6 +72,7 @@ class Action:
         self.taken_by = None
         self.questions = {}  # open ones by position
         self.verdicts = []  # in log order
+        self.uses = []  # of standing grants, in log order of these
         self.recognised = set()  # hashes of verdicts
         self.resolved = None
         self.resolution = None
@@ -83,15 +85,19 @@ class Action:
         denials = sum(not verdict.approves for verdict in self.verdicts)
         return denials >= self.evaluation.get("veto", 1)
 
-    def approvers(self, people, time):
-        """Who approved with a verdict that counts at this time."""
-        return {
-            verdict.key.reviewer
-            for verdict in self.verdicts
-            if verdict.approves
-            and people.counts(verdict.key, time)
-            and people.is_reviewer(verdict.key.reviewer)
-        }
+    def denied_by(self, person):
+        return any(not given.approves and given.key.reviewer == person for given in self.verdicts)
+
+    def approvers(self, people, time, in_advance=True):
+        """Who approved with a verdict that counts at this time, also with a standing grant if `in_advance`."""
+        keys = [given.key for given in self.verdicts if given.approves]
+        if in_advance:
+            keys += [
+                use.grant.key
+                for use in self.uses
+                if not use.grant.revoked and not self.denied_by(use.grant.key.reviewer)
+            ]
+        return {key.reviewer for key in keys if people.counts(key, time) and people.is_reviewer(key.reviewer)}
 
     def check_quorum(self, people, time):
         decision, approvers = self.evaluation["decision"], self.approvers(people, time)
@@ -153,6 +159,7 @@ class Replay:
         self.policies = set()  # positions of the entries that brought one in force
         self.policy_words = []  # for others, with their keys
         self.actions = {}
+        self.grants = {}
         self.permits = set()
         self.nonces = {}  # nonce: (items_root, count, used indexes)
 
@@ -204,12 +211,14 @@ def _action_proposed(replay, entry, roots):
     if agent is None:
         raise Wrong("the agent is not registered")
     old = _edited(replay, data)
+    grants = [_grant(replay, one["grant"]) for one in data.get("grants", [])]
     entry.written_by(data["agent"] if old is None else "gateway")
     entry.builds_on(
         agent.entry,
         *([] if rules.entry is replay.opened else [rules.entry]),
         *([] if replay.policy is None else [replay.policy.entry]),
         *([] if old is None else [old.edited]),
+        *(grant.entry for grant in grants),
     )
     if data["action"] in replay.actions:
         raise Wrong("an action with this id exists already")
@@ -227,10 +236,41 @@ def _action_proposed(replay, entry, roots):
         action.editors = [*old.editors, old.edited.actor]
     else:
         agent.proposals.append((entry.time, data["action_kind"]))
+    if grants:
+        _use_grants(replay, action, grants)
     replay.actions[data["action"]] = action
 
 
-_OF_A_POLICY = ("assurance", "groups", "policies", "reason_required", "separate_s", "veto")
+def _use_grants(replay, action, grants):
+    """The approvals in advance that a proposal names: each as good as a verdict of its signer."""
+    proposed = action.proposed
+    positions = [grant.entry.index for grant in grants]
+    if positions != sorted(positions) or len({grant.key.reviewer for grant in grants}) < len(grants):
+        raise Wrong("the grants are not in the order of their entries, or two are of one person")
+    if action.edits is not None or not _is_grantable(action):
+        raise Wrong("the policy wants an approval of this very action, not one in advance")
+    for grant, one in zip(grants, proposed.data["grants"], strict=True):
+        grant.check_stands(replay.people, proposed.time)
+        if (
+            grant.action.agent is not action.agent
+            or grant.action.proposed.data["action_kind"] != proposed.data["action_kind"]
+        ):
+            raise Wrong("the standing grant covers another agent's proposals, or another kind")
+        signer, policies = grant.key.reviewer, one.get("policies", [])
+        _check_judge(replay, action, signer)
+        _check_policies(policies, True, action)
+        _check_demands(replay, action, grant.key, grant.entry.parts[0], proposed.time)
+        grant.used += 1
+        action.uses.append(Use(grant, policies, person_of(replay.people, signer)))
+
+
+def _is_grantable(action):
+    """Whether what asks for people lets them approve in advance."""
+    asked = action.evaluation
+    return asked["decision"] == "ask" and (action.policy is None or "standing" in asked)
+
+
+_OF_A_POLICY = ("assurance", "groups", "policies", "reason_required", "separate_s", "standing", "veto")
 
 
 def _check_evaluation(replay, evaluation):
@@ -313,7 +353,7 @@ def _action_edited(replay, entry, roots):
         raise Wrong("the signed edit is not about this proposal")
     action.check_agent(replay.people)
     action.check_not_stopped()
-    _check_judge(replay, action.agent, entry.actor)
+    _check_asker(replay, action.agent, entry.actor)
     if len(action.editors) >= MAX_EDITS:
         raise Wrong("it was edited as often as an action can be")
     if item["edited"] in replay.actions:
@@ -390,46 +430,50 @@ def _verdict_given(replay, entry, roots):
         raise Wrong("the signed verdict is not about this proposal")
     if item["reason_commit"] != entry.parts[0]["commit"]:
         raise Wrong("the reason is not the one that was signed")
-    _check_seen(entry.data["seen"], item, action)
+    approves = item["verdict"] == "approve"
+    _check_seen(entry.data["seen"], item, action, approves)
     action.check_agent(replay.people)
     action.check_not_stopped()
-    _check_judge(replay, action.agent, entry.actor)
-    _check_policies(entry, action)
-    if item["verdict"] == "approve":
-        _check_demands(replay, entry, action, key)
-    if replay.is_team and entry.actor in action.editors:
-        raise Wrong("nobody decides on what they edited, or on what came of it")
-    if entry.actor in action.approvers(replay.people, entry.time) or any(
-        given.key.reviewer == entry.actor and not given.approves for given in action.verdicts
-    ):
+    _check_judge(replay, action, entry.actor)
+    _check_policies(entry.data.get("policies", []), approves, action)
+    if approves:
+        _check_demands(replay, action, key, entry.parts[0], entry.time)
+    # Who approved in advance may still deny.
+    approvers = action.approvers(replay.people, entry.time, in_advance=approves)
+    if entry.actor in approvers or action.denied_by(entry.actor):
         raise Wrong("this person decided already")
-    action.verdicts.append(Given(entry, key, item["verdict"] == "approve", person_of(replay.people, entry.actor)))
+    action.verdicts.append(Given(entry, key, approves, person_of(replay.people, entry.actor)))
 
 
-def _check_policies(entry, action):
-    policies = entry.data.get("policies", [])
-    approves = entry.data["signed"]["item"]["verdict"] == "approve"
+def _check_policies(policies, approves, action):
     wanted = approves and action.policy is not None
     if (policies != []) != wanted or not _is_sorted(policies):
         raise Wrong("the policies that let the signer approve are not named, or named without need")
 
 
-def _check_demands(replay, entry, action, key):
+def _check_demands(replay, action, key, reason, time):
     """What an evaluation asks of whoever approves."""
     asked = action.evaluation
-    if "reason_required" in asked and entry.parts[0]["size"] == 0:
+    if "reason_required" in asked and reason["size"] == 0:
         raise Wrong("the policy asks whoever approves it to say why")
     proven = {"device_bound": not key.backup_eligible, "proven_model": key.model is not None}
     if not all(proven[one] for one in asked.get("assurance", [])):
         raise Wrong("the policy asks for another sort of key to approve it")
-    if replay.is_team and action.policy is not None and entry.actor in action.policy.authors:
+    if replay.is_team and action.policy is not None and key.reviewer in action.policy.authors:
         since = action.policy.entry.time + asked.get("separate_s", 0) * 1_000
-        if entry.time < min(since, LAST_TIME):
+        if time < min(since, LAST_TIME):
             raise Wrong("whoever changed the policy does not approve under it so soon")
 
 
-def _check_judge(replay, agent, person):
-    """Who may decide on what an agent proposes."""
+def _check_judge(replay, action, person):
+    """Who may decide on an action."""
+    _check_asker(replay, action.agent, person)
+    if replay.is_team and person in action.editors:
+        raise Wrong("nobody decides on what they edited, or on what came of it")
+
+
+def _check_asker(replay, agent, person):
+    """Who may decide on what an agent proposes, or edit it."""
     if not replay.is_team:
         if person != agent.owner:
             raise Wrong("only the agent's owner decides in a personal log")
@@ -439,17 +483,14 @@ def _check_judge(replay, agent, person):
         raise Wrong("nobody decides on what their own agent, or one that they registered, proposes")
 
 
-def _check_seen(seen, item, action):
+def _check_seen(seen, item, action, approves):
     listed = {part["name"]: part["commit"] for part in seen["parts"]}
     names = [part["name"] for part in seen["parts"]]
     if (
         sha256(b"vidimus/seen/v1\x00", canonical(seen)).hex() != item["seen"]
         or sorted(set(names), key=str.encode) != names
         or any(action.shown.get(name) != commit for name, commit in listed.items())
-        or (
-            item["verdict"] == "approve"
-            and any(listed.get(name) != commit for name, commit in action.to_see.items())
-        )
+        or (approves and any(listed.get(name) != commit for name, commit in action.to_see.items()))
     ):
         raise Wrong("what was seen is not what was signed, or does not cover the payload and context")
 
@@ -470,6 +511,59 @@ def _verdict_recognised(replay, entry, roots):
     action.recognised.add(given.entry.hash)
 
 
+def _grant(replay, grant_id):
+    grant = replay.grants.get(grant_id)
+    if grant is None:
+        raise Wrong("there is no such standing grant")
+    return grant
+
+
+def _grant_given(replay, entry, roots):
+    item = entry.data["signed"]["item"]
+    action = replay.actions.get(item["action"])
+    if action is None:
+        raise Wrong("the action was never proposed")
+    key = signing_key(replay, entry)
+    entry.builds_on(action.proposed, key.entry)
+    check_act(replay, entry, roots, key.public, key.entry, action.proposed)
+    if item["grant"] in replay.grants:
+        raise Wrong("a standing grant with this id exists already")
+    if (
+        item["proposal_leaf"] != action.proposed.hash.hex()
+        or item["action_digest"] != action.commits["payload"]
+    ):
+        raise Wrong("the signed grant is not about this proposal")
+    reason, shape = entry.parts
+    if item["reason_commit"] != reason["commit"]:
+        raise Wrong("the reason is not the one that was signed")
+    if item["shape"] != shape["commit"]:
+        raise Wrong("the shape is not the one that was signed")
+    _check_seen(entry.data["seen"], item, action, approves=True)
+    _check_judge(replay, action, entry.actor)
+    grant = Grant(entry, key, action)
+    if not 1 <= grant.uses <= MAX_USES or not entry.time < grant.until <= entry.time + MAX_LIFE_MS:
+        raise Wrong("a standing grant lasts at most 90 days and covers 1 to 1000 proposals")
+    if not _is_grantable(action):
+        raise Wrong("the policy wants an approval of this very action, not one in advance")
+    others = (other for other in replay.grants.values() if other.action.agent is action.agent)
+    if sum(other.stands(replay.people, entry.time) for other in others) >= MAX_STANDING:
+        raise Wrong("the agent has as many standing grants as it can have")
+    replay.grants[item["grant"]] = grant
+
+
+def _grant_revoked(replay, entry, roots):
+    item = entry.data["signed"]["item"]
+    grant = _grant(replay, item["grant"])
+    key = signing_key(replay, entry)
+    entry.builds_on(key.entry, grant.entry)
+    check_act(replay, entry, roots, key.public, key.entry, grant.entry)
+    if item["given"] != grant.entry.hash.hex():
+        raise Wrong("it is about another grant")
+    if grant.revoked:
+        raise Wrong("the standing grant was revoked already")
+    grant.revoked = True
+
+
 def _action_resolved(replay, entry, roots):
     action, resolution = replay.action(entry), entry.data["resolution"]
     successor = None
@@ -481,8 +575,9 @@ def _action_resolved(replay, entry, roots):
     by_pause = resolution == "withdrawn" and entry.actor == "gateway" and pause is not None
     by_agent = resolution == "withdrawn" and not by_pause
     entry.written_by(action.agent_id if by_agent else "gateway")
-    verdicts = (given.entry for given in action.verdicts)
-    entry.builds_on(action.proposed, *verdicts, *([pause.entry] if by_pause else []), *([successor] if successor else []))
+    verdicts = (*(use.grant.entry for use in action.uses), *(given.entry for given in action.verdicts))
+    last = [*([pause.entry] if by_pause else []), *([successor] if successor else [])]
+    entry.builds_on(action.proposed, *verdicts, *last)
     in_time, vetoed = entry.time < action.expires_at, action.vetoed()
     decision = action.evaluation["decision"]
     if resolution in RUNS:
@@ -610,6 +705,8 @@ RULES = {
     "action.edited": _action_edited,
     "verdict.given": _verdict_given,
     "verdict.recognised": _verdict_recognised,
+    "grant.given": _grant_given,
+    "grant.revoked": _grant_revoked,
     "action.resolved": _action_resolved,
     "permit.issued": _permit_issued,
     "permit.lapsed": _permit_lapsed,

@@ -111,9 +111,12 @@ def _assurance(text):
     return sorted({_PROOFS[word] for word in words})
 
 
-def _required(text):
-    one_of("required")(text)
-    return True
+def _only(word):
+    def read(text):
+        one_of(word)(text)
+        return True
+
+    return read
 
 
 def _why(text):
@@ -132,9 +135,10 @@ ANNOTATIONS = {
     "id": _id,
     "why": _why,
     "people": _people,
-    "reason": _required,
+    "reason": _only("required"),
     "assurance": _assurance,
     "separate": lambda text: _seconds(text, 365 * DAY_S),
+    "standing": _only("allowed"),
     "ttl": lambda text: _seconds(text, DAY_S),
     "use": lambda text: _seconds(text, DAY_S),
     "veto": _number,
@@ -326,6 +330,7 @@ def _added_up(policies, quorum):
         "groups": [{"group": group, "people": groups[group]} for group in sorted(groups)],
         "reason_required": bool(_said(policies, "reason")),
         "separate_s": max(_said(policies, "separate"), default=0),
+        "standing": len(_said(policies, "standing")) == len(policies),
     }
     veto = min(policy.says.get("veto", 1) for policy in policies)
     if veto > 1:
