@@ -91,13 +91,34 @@ fn length_of_token(text: &[u8]) -> usize {
 
 /// Whether an expression can be one deeper for this token.
 fn counts(token: &[u8]) -> bool {
-    match token {
-        b"(" | b"[" | b"{" | b"." | b"!" | b"-" | b"+" | b"*" | b"/" | b"%" | b"<" | b">"
-        | b"=" => true,
-        b"==" | b"!=" | b"<=" | b">=" | b"||" | b"&&" => true,
-        b"if" | b"in" | b"is" | b"has" | b"like" | b"when" | b"unless" => true,
-        _ => false,
-    }
+    matches!(
+        token,
+        b"(" | b"["
+            | b"{"
+            | b"."
+            | b"!"
+            | b"-"
+            | b"+"
+            | b"*"
+            | b"/"
+            | b"%"
+            | b"<"
+            | b">"
+            | b"="
+            | b"=="
+            | b"!="
+            | b"<="
+            | b">="
+            | b"||"
+            | b"&&"
+            | b"if"
+            | b"in"
+            | b"is"
+            | b"has"
+            | b"like"
+            | b"when"
+            | b"unless"
+    )
 }
 
 #[cfg(test)]

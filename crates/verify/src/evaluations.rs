@@ -375,7 +375,7 @@ mod tests {
     fn what_nobody_says_anything_of_is_not_right() {
         let claims = Claims::default();
         let mut evaluations = Evaluations::new(&claims, Profile::Team, Reach::Excerpt);
-        let taken = evaluations.take(3, Content::of(&sample_action(1)));
+        let taken = evaluations.take(3, Content::of(&sample_action(1), false));
         assert_eq!(taken.map_err(|(index, _)| index), Err(3));
         assert_eq!(evaluations.reproduced, 0);
     }

@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 use vidimus_protocol::action::Action;
 use vidimus_protocol::entry::{Data, Resolution};
 use vidimus_protocol::envelope::{GrantItem, Revocation, Role, Verdict};
-use vidimus_protocol::shape::Shape;
 use vidimus_protocol::{ActionId, Digest, GrantId, strict};
 use vidimus_verify::testkit::{Draft, FLAGS, sample_action, sample_kinds};
 
