@@ -51,8 +51,8 @@ class Evaluations:
 
     def _take_shape(self, grant, content):
         index = grant.entry.index
+        self._shapes[index] = Shape(content)
         try:
-            self._shapes[index] = Shape(content)
             self._shapes[index].check_fits(self._payloads[grant.action.proposed.index])
         except Wrong as error:
             raise Misjudged(error, index) from error

@@ -92,8 +92,6 @@ class Shape:
         places = [place["at"] for place in shape["free"]]
         if len(places) > MAX_PLACES or not _is_sorted(places):
             raise Wrong("the places are not at most 16, sorted, each once")
-        if not all(map(_POINTER.fullmatch, places)):
-            raise Wrong("a place is no JSON pointer")
         for may in self.free.values():
             if "word" in may and not 1 <= may["word"] <= MAX_WORD:
                 raise Wrong("a word is not of at most 1 to 64 bytes")
@@ -104,6 +102,8 @@ class Shape:
         """It fits the action that its grant is over."""
         if _binds_secret(action):
             raise Wrong("the action binds a secret")
+        if not all(map(_POINTER.fullmatch, self.free)):
+            raise Wrong("a place is no JSON pointer")
         allowed = _MAY_BE_FREE.get(action["kind"])
         if any(allowed is None or not allowed.fullmatch(at) for at in self.free):
             raise Wrong("a place that may not be free")

@@ -539,6 +539,8 @@ def _grant_given(replay, entry, roots):
     if item["shape"] != shape["commit"]:
         raise Wrong("the shape is not the one that was signed")
     _check_seen(entry.data["seen"], item, action, approves=True)
+    action.check_agent(replay.people)
+    action.check_not_stopped()
     _check_judge(replay, action, entry.actor)
     grant = Grant(entry, key, action)
     if not 1 <= grant.uses <= MAX_USES or not entry.time < grant.until <= entry.time + MAX_LIFE_MS:

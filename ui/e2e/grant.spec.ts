@@ -29,8 +29,8 @@ test('a grant is given by keyboard alone, and says what it covers', async ({ pag
       do: 'grant',
       action: 'act_01',
       open: [
-        { at: '/payload/argv/3', may: { is: 'word', value: 32 } },
         { at: '/payload/argv/2', may: { is: 'one_of', value: ['-input=false', '-auto-approve'] } },
+        { at: '/payload/argv/3', may: { is: 'word', value: 32 } },
       ],
       uses: 7,
       hours: 24,

@@ -20,7 +20,7 @@ use vidimus_protocol::state::{ActionState, Life, PermitStatus, Route};
 use vidimus_protocol::trust::TrustFile;
 use vidimus_protocol::{ActionId, AgentId, Digest, ExecutorId, PermitId, ReviewerId, State};
 
-use crate::evaluations::{Claim, Claims, Content, Evaluations, Reach};
+use crate::evaluations::{Claim, Claims, Content, Evaluations, PayloadUse, Reach};
 use crate::judge::{Judge, Judged, ReplayError};
 
 /// Most entries of a bundle.
@@ -278,11 +278,15 @@ impl Excerpt {
                 name: name.to_owned(),
             };
             let bytes = part(bundle, index, name).ok_or_else(missing)?;
-            let read = Content::read(name, bytes, None, true);
+            let read = Content::read(name, bytes, None);
             let read = read.map_err(|why| BundleError::Misjudged { index, why })?;
             evaluations.take(index, read).map_err(misjudged)?;
         }
-        let facts = Content::of(content, true);
+        let needed = PayloadUse {
+            judged: action.policy.is_some(),
+            compared: true,
+        };
+        let facts = Content::of(content, needed);
         evaluations
             .take(action.proposal.index, facts)
             .map_err(misjudged)

@@ -156,15 +156,33 @@ impl Claims {
         match name {
             "policy" => self.in_force.contains(&index),
             "inputs" => self.proposals.contains_key(&index),
-            "payload" => self.proposals.contains_key(&index) || self.need_whole(index),
+            "payload" => self.use_of(index).is_needed(),
             "shape" => self.grants.contains_key(&index),
             _ => false,
         }
     }
 
-    /// Whether that proposal is held against another.
-    pub(crate) fn need_whole(&self, index: u64) -> bool {
-        self.likes.contains(&index) || self.uses.contains_key(&index)
+    /// What the payload of that proposal is needed for.
+    pub(crate) fn use_of(&self, index: u64) -> PayloadUse {
+        PayloadUse {
+            judged: self.proposals.contains_key(&index),
+            compared: self.likes.contains(&index) || self.uses.contains_key(&index),
+        }
+    }
+}
+
+/// What a payload is needed for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PayloadUse {
+    /// It was proposed under a policy.
+    pub(crate) judged: bool,
+    /// A grant is over it, or approves it.
+    pub(crate) compared: bool,
+}
+
+impl PayloadUse {
+    fn is_needed(self) -> bool {
+        self.judged || self.compared
     }
 }
 
@@ -174,8 +192,9 @@ pub(crate) enum Content {
     Policy(PolicyText),
     /// Of `inputs`.
     Inputs(Box<Inputs>),
-    /// Of `payload`, and all of it where it is held against another.
-    Action(Target, Box<Facts>, Option<Box<Action>>),
+    /// Of `payload`: what an evaluation sees of it, where one was made, and all of
+    /// it where it is held against another.
+    Action(Option<(Target, Box<Facts>)>, Option<Box<Action>>),
     /// Of the `payload` that a grant is over, where its own evaluation is not in
     /// question.
     Like(Box<Action>),
@@ -184,24 +203,24 @@ pub(crate) enum Content {
 }
 
 impl Content {
-    /// What an evaluation sees of an action, and the `whole` of it.
-    pub(crate) fn of(action: &Action, whole: bool) -> Self {
-        let kept = whole.then(|| Box::new(action.clone()));
-        Self::Action(action.target.clone(), Box::new(Facts::of(action)), kept)
+    /// What is needed of an action.
+    pub(crate) fn of(action: &Action, needed: PayloadUse) -> Self {
+        let seen = || (action.target.clone(), Box::new(Facts::of(action)));
+        let whole = || Box::new(action.clone());
+        Self::Action(needed.judged.then(seen), needed.compared.then(whole))
     }
 
     /// Reads it. What is wrong with its form is said in words.
     pub(crate) fn read(
         name: &str,
         bytes: &[u8],
-        action: Option<&Action>,
-        whole: bool,
+        action: Option<(&Action, PayloadUse)>,
     ) -> Result<Self, String> {
         match (name, action) {
             ("policy", _) => PolicyText::parse(bytes)
                 .map(Self::Policy)
                 .map_err(|error| error.to_string()),
-            ("payload", Some(action)) => Ok(Self::of(action, whole)),
+            ("payload", Some((action, needed))) => Ok(Self::of(action, needed)),
             ("payload", None) => Action::parse(bytes)
                 .map(|action| Self::Like(Box::new(action)))
                 .map_err(|error| error.to_string()),
@@ -286,8 +305,10 @@ impl<'a> Evaluations<'a> {
                 self.shapes.insert(index, shape);
                 Ok(())
             }
-            Content::Action(target, facts, action) => {
-                self.evaluate(index, &target, &facts)?;
+            Content::Action(seen, action) => {
+                if let Some((target, facts)) = seen {
+                    self.evaluate(index, &target, &facts)?;
+                }
                 let Some(action) = action else {
                     return Ok(());
                 };
@@ -375,7 +396,11 @@ mod tests {
     fn what_nobody_says_anything_of_is_not_right() {
         let claims = Claims::default();
         let mut evaluations = Evaluations::new(&claims, Profile::Team, Reach::Excerpt);
-        let taken = evaluations.take(3, Content::of(&sample_action(1), false));
+        let judged = PayloadUse {
+            judged: true,
+            compared: false,
+        };
+        let taken = evaluations.take(3, Content::of(&sample_action(1), judged));
         assert_eq!(taken.map_err(|(index, _)| index), Err(3));
         assert_eq!(evaluations.reproduced, 0);
     }

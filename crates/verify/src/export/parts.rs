@@ -93,8 +93,9 @@ fn read_part(line: &[u8], claims: &Claims) -> Result<ReadPart, StrictError> {
     };
     let mut content = None;
     if malformed.is_none() && claims.need(part.index, &part.name) {
-        let whole = claims.need_whole(part.index);
-        match Content::read(&part.name, bytes, action.as_ref(), whole) {
+        let action = action.as_ref();
+        let action = action.map(|action| (action, claims.use_of(part.index)));
+        match Content::read(&part.name, bytes, action) {
             Ok(read) => content = Some(read),
             Err(why) => malformed = Some(why),
         }

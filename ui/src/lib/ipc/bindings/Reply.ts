@@ -5,11 +5,13 @@ import type { Difference } from "./Difference";
 import type { EntryView } from "./EntryView";
 import type { FailsRuleView } from "./FailsRuleView";
 import type { FieldView } from "./FieldView";
+import type { GrantView } from "./GrantView";
 import type { HistoryPage } from "./HistoryPage";
 import type { JoiningRead } from "./JoiningRead";
 import type { JoiningView } from "./JoiningView";
 import type { ModelView } from "./ModelView";
 import type { PeopleView } from "./PeopleView";
+import type { PlaceView } from "./PlaceView";
 import type { PolicyCheckView } from "./PolicyCheckView";
 import type { PolicyPreviewView } from "./PolicyPreviewView";
 import type { PolicyReplayView } from "./PolicyReplayView";
@@ -21,7 +23,7 @@ import type { SessionRow } from "./SessionRow";
 /**
  * The answer to a [`Command`].
  */
-export type Reply = { "is": "accepted" } | { "is": "view", "value": ConsoleView } | { "is": "review", "value": ReviewView } | { "is": "deliveries", "value": DeliveriesView } | { "is": "edit_fields", "value": Array<FieldView> } | { "is": "edit_preview", "value": Array<Difference> } | { "is": "history", "value": HistoryPage } | { "is": "entry", "value": EntryView } | { "is": "people", "value": PeopleView } | { "is": "sessions", "value": Array<SessionRow> } | { "is": "joining", "value": JoiningView } | { "is": "joining_read", "value": JoiningRead } | { "is": "models", "value": Array<ModelView> } | { "is": "fails_rules", "value": Array<FailsRuleView> } | { "is": "policy", "value": PolicyView } | { "is": "policy_start", "value": PolicyStartView } | { "is": "policy_checked", "value": PolicyCheckView } | { "is": "policy_preview", "value": PolicyPreviewView } | { "is": "policy_replayed", "value": PolicyReplayView | null } | { "is": "followed", "value": { 
+export type Reply = { "is": "accepted" } | { "is": "view", "value": ConsoleView } | { "is": "review", "value": ReviewView } | { "is": "deliveries", "value": DeliveriesView } | { "is": "edit_fields", "value": Array<FieldView> } | { "is": "edit_preview", "value": Array<Difference> } | { "is": "grant_places", "value": Array<PlaceView> } | { "is": "grants", "value": Array<GrantView> } | { "is": "history", "value": HistoryPage } | { "is": "entry", "value": EntryView } | { "is": "people", "value": PeopleView } | { "is": "sessions", "value": Array<SessionRow> } | { "is": "joining", "value": JoiningView } | { "is": "joining_read", "value": JoiningRead } | { "is": "models", "value": Array<ModelView> } | { "is": "fails_rules", "value": Array<FailsRuleView> } | { "is": "policy", "value": PolicyView } | { "is": "policy_start", "value": PolicyStartView } | { "is": "policy_checked", "value": PolicyCheckView } | { "is": "policy_preview", "value": PolicyPreviewView } | { "is": "policy_replayed", "value": PolicyReplayView | null } | { "is": "followed", "value": { 
 /**
  * Id of the gateway.
  */

@@ -58,6 +58,10 @@ pauses: Array<PauseView>,
  */
 editBlocked: Problem | null, 
 /**
+ * Why nothing like it can be approved in advance here now, if so.
+ */
+grantBlocked: Problem | null, 
+/**
  * What it was edited from, if it was.
  */
 editedFrom: EditedFromView | null, 
