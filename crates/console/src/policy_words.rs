@@ -297,7 +297,7 @@ mod tests {
         let says = |id: &str| rule(set.rule(id).unwrap()).says;
         assert_eq!(
             says("everyone-proposes"),
-            "It may be proposed, and waits for 1 person."
+            "It may be proposed, and waits for 1 person, also in advance by a standing grant."
         );
         assert_eq!(says("reads-pass"), "It runs without a person.");
         assert_eq!(says("not-a-flood"), "It is refused.");

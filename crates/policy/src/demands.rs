@@ -118,7 +118,7 @@ impl Demands {
             words.push(format!("ended only by {veto} denials"));
         }
         if self.standing {
-            words.push("or by a standing grant".to_owned());
+            words.push("also in advance by a standing grant".to_owned());
         }
         words.join(", ")
     }

@@ -369,9 +369,9 @@ fn being_unknown_or_elsewhere_is_no_cheaper_than_being_destructive() {
 fn less_is_asked_of_an_agent_that_an_administrator_names() {
     let mut files = starter(Profile::Team);
     let text = &mut files[0].text;
-    let said = "unless { principal == Vidimus::Agent::\"agt_…\" }";
+    let said = "unless { principal == Vidimus::Agent::\"agt_ID\" }";
     assert!(text.contains(said));
-    let named = said.replace("agt_…", "agt_01040g2081040g2081040g2081");
+    let named = said.replace("agt_ID", "agt_01040g2081040g2081040g2081");
     let (before, rule) = text.split_once("@id(\"destructive-wants-two\")").unwrap();
     let (rule, behind) = rule.split_once(';').unwrap();
     *text = format!("{before}@id(\"destructive-wants-two\"){rule}\n{named};{behind}");
