@@ -5,6 +5,7 @@ here.
 import json
 import os
 import re
+import sys
 from datetime import datetime, timezone
 
 import cedarpy
@@ -225,6 +226,9 @@ def _check_expression(expression):
         _check_expression(part)
 
 
+_CANNOT_APPLY = "unable to find an applicable action given the policy scope constraints"
+
+
 def _set_of(*trees):
     policies = {tree.get("annotations", {})["id"]: tree for tree in trees}
     return cedarpy.PolicySet.from_json_str(
@@ -235,8 +239,10 @@ def _set_of(*trees):
 def _check_valid(policy):
     """Strict validation without an error."""
     result = cedarpy.validate_policies(str(policy.alone), SCHEMA)
-    if not result.validation_passed:
-        raise Wrong(f"`{policy.id}`: {result.errors}")
+    # cedarpy's Cedar calls an error what 4.14 warns of: a scope that nothing fits.
+    errors = [error for error in result.errors if not str(error.error).endswith(_CANNOT_APPLY)]
+    if errors:
+        raise Wrong(f"`{policy.id}`: {errors}")
 
 
 # -- A set -----------------------------------------------------------------------------------------------
@@ -359,6 +365,10 @@ def _check_depth(text):
         operators += token in _DEEPER
         if len(opened) > MAX_NESTING or operators > MAX_OPERATORS:
             raise Wrong("a policy is too deep")
+
+
+# What is within MAX_OPERATORS may still be thousands of objects deep.
+sys.setrecursionlimit(20_000)
 
 
 def _parse(text):

@@ -394,6 +394,11 @@ impl World {
             End::Refused,
             End::Superseded,
         ];
+        // What a grant is over only waits: its own life is that of other scenes.
+        if scene.grants && action == 0 {
+            tries.extend([Step::Propose(action), Step::Resolve(action, End::Expired)]);
+            return;
+        }
         if scene.edits && action > 0 {
             tries.push(Step::Succeed(action));
         } else {
