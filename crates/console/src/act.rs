@@ -11,10 +11,10 @@ use tokio::sync::{mpsc, oneshot};
 use vidimus_client::{ClientError, Gateway, Token};
 use vidimus_ledger::checkpoint::Checkpoint;
 use vidimus_ledger::note::Note;
-use vidimus_ledger::tree;
+use vidimus_ledger::{part, tree};
 use vidimus_protocol::api::{
-    Ack, CeremonyStarted, CeremonyState, EditExtras, GrantExtras, PolicyExtras, StartCeremony,
-    SubmitAssertion, VerdictExtras,
+    Ack, CeremonyStarted, CeremonyState, Content, EditExtras, GrantExtras, PolicyExtras,
+    ReviewExtras, StartCeremony, SubmitAssertion, VerdictExtras,
 };
 use vidimus_protocol::envelope::{ActType, Decimal, Envelope};
 use vidimus_protocol::id::{CeremonyId, ReviewerId};
@@ -57,6 +57,7 @@ pub(crate) enum Extras {
     Edit(EditExtras),
     Policy(PolicyExtras),
     Grant(GrantExtras),
+    Review(ReviewExtras),
 }
 
 /// A size of the log and its root.
@@ -153,6 +154,7 @@ async fn carry(draft: Draft, key: Key, tools: &Tools) -> Result<End, End> {
         grant: None,
         items: draft.items,
         policy: None,
+        review: None,
         verdict: None,
     };
     match draft.extras {
@@ -161,6 +163,7 @@ async fn carry(draft: Draft, key: Key, tools: &Tools) -> Result<End, End> {
         Extras::Edit(edit) => start.edit = Some(edit),
         Extras::Policy(policy) => start.policy = Some(policy),
         Extras::Grant(grant) => start.grant = Some(grant),
+        Extras::Review(review) => start.review = Some(review),
     }
     let started = tools
         .gateway
@@ -396,6 +399,20 @@ impl Tools {
 /// A value's canonical JSON text.
 pub(crate) fn item<T: serde::Serialize>(value: &T) -> String {
     String::from_utf8(vidimus_protocol::strict::canonical(value)).expect("JSON is UTF-8")
+}
+
+/// A part of an entry that is to be signed, under a salt of its own, and its
+/// commit.
+pub(crate) fn content(r#type: &str, bytes: Vec<u8>) -> Result<(Content, Digest), Problem> {
+    let salt = random();
+    let commit = part::commit(&salt, r#type, &bytes)
+        .map_err(|error| Problem::local("What is signed cannot be committed to", error))?;
+    let content = Content {
+        bytes: Blob(bytes),
+        salt: Digest(salt),
+        r#type: r#type.to_owned(),
+    };
+    Ok((content, Digest(commit)))
 }
 
 /// A new token.

@@ -168,6 +168,7 @@ impl Published {
                 waits_for_others: Vec::new(),
                 claims: 0,
                 policies: 0,
+                unreviewed: 0,
                 policies_missing: 0,
                 recent: Vec::new(),
                 agents: Vec::new(),

@@ -14,6 +14,7 @@ mod edits;
 mod elsewhere;
 mod feed;
 mod freeze;
+mod glass;
 mod grants;
 mod history;
 mod lock;
@@ -222,6 +223,8 @@ pub(crate) struct Core {
     /// When an action was last present.
     last_present: HashMap<ActionId, Time>,
     notified: HashSet<ActionId>,
+    /// Broken glasses that a notification tells of.
+    told_of_glass: HashSet<ActionId>,
     /// Verdicts that nobody asked for here, by entry.
     doubts: BTreeMap<u64, doubts::Doubt>,
     /// What a verdict that was disowned leads to, once the key prompt ends.
@@ -349,6 +352,7 @@ impl Core {
             present: None,
             last_present: HashMap::new(),
             notified: HashSet::new(),
+            told_of_glass: HashSet::new(),
             doubts: BTreeMap::new(),
             disowned: None,
             notices: BTreeMap::new(),

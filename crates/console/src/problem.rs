@@ -1,5 +1,7 @@
 //! Problems in words: what happened, and what to do next.
 
+use vidimus_protocol::action::MAX_TEXT;
+
 use crate::view::Problem;
 
 impl Problem {
@@ -20,6 +22,15 @@ impl Problem {
             "local_failure",
             format!("{what}: {why}."),
             "Check free disk space and file permissions, then try again.",
+        )
+    }
+
+    /// A reason of that many bytes.
+    pub(crate) fn reason_too_long(bytes: usize) -> Self {
+        Self::new(
+            "reason_too_long",
+            format!("A reason has at most {MAX_TEXT} bytes; this one has {bytes}."),
+            "Shorten it.",
         )
     }
 

@@ -13,6 +13,7 @@ mod agents;
 mod commands;
 mod edits;
 mod gateways;
+mod glass;
 mod grants;
 mod people;
 mod policies;
@@ -21,6 +22,7 @@ mod review;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
+use vidimus_protocol::envelope::Verdict;
 
 pub use agents::{AgentView, PauseView};
 pub use commands::{Command, Event, Reply};
@@ -28,6 +30,7 @@ pub use edits::{
     EditedFromView, EditedIntoView, FieldSort, FieldView, FilledView, FilledWord, WordView,
 };
 pub use gateways::{Colour, JoiningRead, Told};
+pub use glass::{BrokenGlassView, GlassOffer, GlassReviewView};
 pub use grants::{GrantView, MayBe, OpenPlace, PlaceView};
 pub use people::{
     ClaimFor, ClaimView, DoubtView, FailsRuleView, JoiningView, KeyStanding, KeyView, ModelChoice,
@@ -85,6 +88,8 @@ pub struct ConsoleView {
     pub claims: u32,
     /// How many policies wait for this administrator to agree.
     pub policies: u32,
+    /// How many broken glasses wait for this administrator's review.
+    pub unreviewed: u32,
     /// Policies, in force or waiting, whose text is on its way to this computer.
     pub policies_missing: u32,
     /// The newest actions that are no longer waiting, newest first, at most 20.
@@ -361,6 +366,26 @@ pub enum VerdictChoice {
     Approve,
     /// It does not run.
     Deny,
+    /// Let it run, once, without the others whom the policy asks for.
+    BreakGlass,
+}
+
+impl VerdictChoice {
+    pub(crate) fn verdict(self) -> Verdict {
+        match self {
+            Self::Approve => Verdict::Approve,
+            Self::Deny => Verdict::Deny,
+            Self::BreakGlass => Verdict::BreakGlass,
+        }
+    }
+
+    pub(crate) fn of(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Approve => Self::Approve,
+            Verdict::Deny => Self::Deny,
+            Verdict::BreakGlass => Self::BreakGlass,
+        }
+    }
 }
 
 /// One action in a list.

@@ -2,7 +2,7 @@
 
 use vidimus_protocol::State;
 use vidimus_protocol::entry::{Data, Leaf, Outcome, Proposed, Resolution};
-use vidimus_protocol::envelope::Verdict;
+use vidimus_protocol::envelope::{Finding, Verdict};
 use vidimus_protocol::id::{Actor, AgentId, RunId};
 
 use crate::inbox::{Headlines, agent_name, reviewer_name, signal_name};
@@ -145,6 +145,15 @@ pub(crate) fn step(leaf: &Leaf, state: &State) -> String {
             match data.signed.item.verdict {
                 Verdict::Approve => "approved",
                 Verdict::Deny => "denied",
+                Verdict::BreakGlass => "broke glass for",
+            }
+        ),
+        Data::VerdictReviewed(data) => format!(
+            "{} reviewed the broken glass: {}.",
+            actor_name(state, leaf),
+            match data.signed.item.finding {
+                Finding::Justified => "it could not wait",
+                Finding::Unjustified => "it should have waited",
             }
         ),
         Data::VerdictRecognised(_) => {

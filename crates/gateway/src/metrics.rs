@@ -45,6 +45,7 @@ pub(crate) struct Metrics {
 pub(crate) struct Sample {
     pub(crate) ready: bool,
     pub(crate) pending: u64,
+    pub(crate) unreviewed: u64,
     pub(crate) waiting_clients: u64,
     pub(crate) entries: u64,
     pub(crate) ledger_bytes: u64,
@@ -56,6 +57,7 @@ pub(crate) struct Sample {
 struct Gauges {
     ready: IntGauge,
     pending: IntGauge,
+    unreviewed: IntGauge,
     waiting_clients: IntGauge,
     entries: IntGauge,
     ledger_bytes: IntGauge,
@@ -139,6 +141,10 @@ impl Default for Metrics {
                     "vidimus_actions_pending",
                     "Actions that wait for a decision.",
                 ),
+                unreviewed: gauge(
+                    "vidimus_broken_glass_unreviewed",
+                    "Broken glasses that wait for a review.",
+                ),
                 waiting_clients: gauge(
                     "vidimus_waiting_clients",
                     "Requests that wait for a decision or an outcome.",
@@ -204,6 +210,7 @@ impl Metrics {
                 let verdict = match given.signed.item.verdict {
                     Verdict::Approve => "approve",
                     Verdict::Deny => "deny",
+                    Verdict::BreakGlass => "break_glass",
                 };
                 self.verdicts.with_label_values(&[verdict]).inc();
             }
@@ -257,6 +264,7 @@ impl Metrics {
         let now = &self.now;
         set(&now.ready, u64::from(sample.ready));
         set(&now.pending, sample.pending);
+        set(&now.unreviewed, sample.unreviewed);
         set(&now.waiting_clients, sample.waiting_clients);
         set(&now.entries, sample.entries);
         set(&now.ledger_bytes, sample.ledger_bytes);

@@ -27,6 +27,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use vidimus_protocol::strict;
 
+pub(crate) use self::standing::status;
+
 use crate::Gateway;
 use crate::problem::Refusal;
 

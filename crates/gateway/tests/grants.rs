@@ -3,22 +3,21 @@
 
 #[path = "support/people.rs"]
 mod people;
+#[path = "support/policies.rs"]
+mod policies;
 mod support;
 
 use people::{ack, founded, joined, swap};
-use serde_json::{Value, json};
-use support::{Forgery, Held, Reply, World, commit, content};
-use vidimus_policy::{PolicyFile, PolicyText};
-use vidimus_protocol::action::{POLICY_TYPE, TEXT_TYPE};
-use vidimus_protocol::api::{Ack, GrantExtras, PolicyExtras, Propose, StartCeremony};
+use policies::{in_force, proves, redeemed, redemption, sign, status};
+use support::{Held, World, commit, content};
+use vidimus_protocol::action::TEXT_TYPE;
+use vidimus_protocol::api::{Ack, GrantExtras, Propose, StartCeremony};
 use vidimus_protocol::entry::Data;
 use vidimus_protocol::envelope::{
-    ActType, GrantItem, GrantRevocationItem, PolicyItem, Role, Seen, SeenPart, Verdict,
+    ActType, GrantItem, GrantRevocationItem, Role, Seen, SeenPart, Verdict,
 };
 use vidimus_protocol::shape::{May, Place, SHAPE_TYPE, Shape};
-use vidimus_protocol::trust::TrustFile;
 use vidimus_protocol::{GrantId, Time};
-use vidimus_verify::bundle::{self, BundleReport, Wanted};
 
 const DEPLOY: &[&str] = &["deploy", "web", "v1"];
 
@@ -73,12 +72,6 @@ async fn grant(world: &World, like: &Ack, shape: &[u8], uses: u64) -> StartCerem
     }
 }
 
-async fn sign(world: &World, start: &StartCeremony) -> Reply {
-    world
-        .act(Some(&world.session), start, &Forgery::default())
-        .await
-}
-
 async fn given(world: &World, like: &Ack, shape: &Shape, uses: u64) -> Ack {
     let start = grant(world, like, &shape.to_bytes(), uses).await;
     let ack = ack(&sign(world, &start).await);
@@ -101,37 +94,6 @@ fn approved_by(ack: &Ack) -> usize {
     }
 }
 
-async fn status(world: &World, agent: &Held, propose: &Propose) -> String {
-    let view = world.status(agent, propose.action).await;
-    view["status"].as_str().unwrap().to_owned()
-}
-
-/// What an executor with a trust file finds after it redeemed.
-async fn run(world: &World, agent: &Held, propose: &Propose) -> (Ack, BundleReport) {
-    let permit: Value = world.permit(agent, propose.action).await.json();
-    let body = json!({ "action_digest": commit(&propose.payload), "permit": permit["permit"] });
-    let path = format!("/v1/actions/{}/redeem", propose.action);
-    let bundle: Ack = world.post(&path, &agent.token, &body).await.json();
-    let report = proves(world, propose, &bundle).unwrap();
-    (bundle, report)
-}
-
-fn proves(world: &World, propose: &Propose, bundle: &Ack) -> Result<BundleReport, String> {
-    let last = support::leaf(bundle, bundle.entries.len() - 1);
-    let Data::PermitRedeemed(redeemed) = last.data else {
-        panic!("no redemption");
-    };
-    let content = vidimus_protocol::action::Action::parse(&propose.payload.bytes.0).unwrap();
-    let wanted = Wanted {
-        action: propose.action,
-        action_digest: commit(&propose.payload),
-        content: &content,
-        permit: redeemed.permit,
-        newest: None,
-    };
-    bundle::check(bundle, &TrustFile::new(world.log), &wanted).map_err(|why| why.to_string())
-}
-
 #[tokio::test]
 async fn a_grant_approves_what_it_covers_until_it_is_used_up() {
     let dir = tempfile::tempdir().unwrap();
@@ -150,7 +112,8 @@ async fn a_grant_approves_what_it_covers_until_it_is_used_up() {
     assert_eq!(approved_by(&ack), 1);
     assert_eq!(status(&world, &agent, &second).await, "approved");
     // An executor with a trust file sees why, and without the parts runs nothing.
-    let (bundle, report) = run(&world, &agent, &second).await;
+    let bundle = redeemed(&world, &agent, &second).await;
+    let report = proves(&world, &second, &bundle).unwrap();
     assert_eq!(report.reviewers[0].name, "Ben");
     for at in 0..bundle.parts.len() {
         let mut less = bundle.clone();
@@ -197,10 +160,7 @@ async fn a_grant_outlives_a_restart_and_ends_with_the_first_word_against_it() {
     world.proven(&people::ack(&revoked));
     let twice = people::act(&world, ActType::GrantRevoked, &item).await;
     assert_eq!(twice.refused(), "grant_is_over");
-    let permit: Value = world.permit(&agent, waits.action).await.json();
-    let body = json!({ "action_digest": commit(&waits.payload), "permit": permit["permit"] });
-    let path = format!("/v1/actions/{}/redeem", waits.action);
-    let refused = world.post(&path, &agent.token, &body).await;
+    let refused = redemption(&world, &agent, &waits).await;
     assert_eq!(refused.refused(), "no_quorum");
     let (_, ack) = proposed(&world, &agent, DEPLOY).await;
     assert_eq!(approved_by(&ack), 0);
@@ -261,21 +221,7 @@ async fn a_policy_says_whether_grants_count_and_whose() {
     let mut ben = joined(&mut world, "Ben", &[Role::Reviewer]).await;
     let mut cleo = joined(&mut world, "Cleo", &[Role::Reviewer]).await;
     let mut dan = joined(&mut world, "Dan", &[Role::Reviewer]).await;
-    let file = PolicyFile {
-        name: "policy.cedar".into(),
-        text: POLICY.into(),
-    };
-    let text = PolicyText::new(vec![file]).unwrap();
-    let policy = content(POLICY_TYPE, &text.to_bytes());
-    let item = PolicyItem {
-        policy: commit(&policy),
-        replaces: world.log,
-    };
-    let start = StartCeremony {
-        policy: Some(PolicyExtras { policy }),
-        ..world.one(ActType::PolicyChanged, &item).await
-    };
-    ack(&sign(&world, &start).await);
+    in_force(&world, POLICY).await;
     let agent = world.connect().await;
 
     let (_, seen) = proposed(&world, &agent, &["deploy", "db"]).await;
@@ -298,7 +244,8 @@ async fn a_policy_says_whether_grants_count_and_whose() {
     world.decide(&ack, Verdict::Approve, "looked at it").await;
     swap(&mut world, &mut dan);
     assert_eq!(status(&world, &agent, &second).await, "approved");
-    let (bundle, report) = run(&world, &agent, &second).await;
+    let bundle = redeemed(&world, &agent, &second).await;
+    let report = proves(&world, &second, &bundle).unwrap();
     let mut names: Vec<_> = report.reviewers.into_iter().map(|who| who.name).collect();
     names.sort_unstable();
     assert_eq!(names, ["Ben", "Dan"]);

@@ -208,6 +208,9 @@ async fn newcomer(world: &World, vendor: Option<&Vendor>) -> (Invited, Digest, b
     let CeremonyStarted { ceremony, .. } = started.json();
     let base = format!("/v1/ceremonies/{ceremony}");
     let url = world.gateway.url();
+    let page = format!("{base}/page");
+    let page: Value = world.call(Method::GET, &page, None, None).await.json();
+    assert_eq!(page["registration"]["publicKey"]["attestation"], "direct");
     let (key, request) = registered_by(&world.http, &url, &base, vendor).await;
     let challenge: Blob = serde_json::from_value(request["challenge"].clone()).unwrap();
     let challenge = Digest(challenge.0.try_into().unwrap());

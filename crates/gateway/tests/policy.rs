@@ -3,20 +3,18 @@
 
 #[path = "support/people.rs"]
 mod people;
+#[path = "support/policies.rs"]
+mod policies;
 mod support;
 
-use people::{Person, ack, founded, joined, swap};
-use serde_json::{Value, json};
-use support::{Forgery, Held, Reply, World, commit, content};
-use vidimus_policy::{PolicyFile, PolicyText};
-use vidimus_protocol::Digest;
+use people::{ack, founded, joined, swap};
+use policies::{change, change_to, in_force, proves, redeemed, sign, status, text, verdict_by};
+use support::{Held, World, content};
 use vidimus_protocol::action::{Action, Change, PAYLOAD_TYPE, POLICY_TYPE, Payload, Target};
 use vidimus_protocol::api::{Ack, PolicyExtras, Propose, StartCeremony};
 use vidimus_protocol::entry::{Data, Decision, Evaluation};
-use vidimus_protocol::envelope::{ActType, PolicyItem, Role, Verdict};
+use vidimus_protocol::envelope::{Role, Verdict};
 use vidimus_protocol::id::ActionId;
-use vidimus_protocol::trust::TrustFile;
-use vidimus_verify::bundle::{self, BundleError, BundleReport, Wanted};
 
 const BOTH: &[Role] = &[Role::Administrator, Role::Reviewer];
 
@@ -32,46 +30,6 @@ forbid (principal, action == Vidimus::Action::"propose", resource in Vidimus::Sy
 @id("reviewers") permit (principal, action == Vidimus::Action::"decide", resource)
 when { principal.reviewer && principal.name != "Cleo" };
 "#;
-
-fn text(policy: &str) -> PolicyText {
-    let file = PolicyFile {
-        name: "policy.cedar".into(),
-        text: policy.into(),
-    };
-    PolicyText::new(vec![file]).unwrap()
-}
-
-/// A change of the policy to this text, ready for a key.
-async fn change(world: &World, policy: &str, replaces: Digest) -> StartCeremony {
-    let content = content(POLICY_TYPE, &text(policy).to_bytes());
-    change_to(world, PolicyExtras { policy: content }, replaces).await
-}
-
-async fn change_to(world: &World, extras: PolicyExtras, replaces: Digest) -> StartCeremony {
-    let item = PolicyItem {
-        policy: commit(&extras.policy),
-        replaces,
-    };
-    let start = world.one(ActType::PolicyChanged, &item).await;
-    StartCeremony {
-        policy: Some(extras),
-        ..start
-    }
-}
-
-async fn sign(world: &World, start: &StartCeremony) -> Reply {
-    world
-        .act(Some(&world.session), start, &Forgery::default())
-        .await
-}
-
-async fn in_force(world: &World, policy: &str) -> Ack {
-    let start = change(world, policy, world.log).await;
-    let reply = sign(world, &start).await;
-    let ack = ack(&reply);
-    world.proven(&ack);
-    ack
-}
 
 /// A change in JSON that an agent proposes.
 async fn proposed(
@@ -112,42 +70,6 @@ fn evaluation(ack: &Ack) -> Evaluation {
     }
 }
 
-async fn decided(world: &mut World, person: &mut Person, ack: &Ack, reason: &str) -> Reply {
-    swap(world, person);
-    let draft = world.draft(ack, Verdict::Approve, reason).await;
-    let reply = sign(world, &draft.start()).await;
-    swap(world, person);
-    reply
-}
-
-async fn redeemed(world: &World, agent: &Held, propose: &Propose) -> Ack {
-    let permit: Value = world.permit(agent, propose.action).await.json();
-    let body = json!({ "action_digest": commit(&propose.payload), "permit": permit["permit"] });
-    let path = format!("/v1/actions/{}/redeem", propose.action);
-    world.post(&path, &agent.token, &body).await.json()
-}
-
-/// What an executor with a trust file finds.
-fn proves(world: &World, propose: &Propose, bundle: &Ack) -> Result<BundleReport, BundleError> {
-    let last = support::leaf(bundle, bundle.entries.len() - 1);
-    let Data::PermitRedeemed(redeemed) = last.data else {
-        panic!("no redemption");
-    };
-    let content = Action::parse(&propose.payload.bytes.0).unwrap();
-    let wanted = Wanted {
-        action: propose.action,
-        action_digest: commit(&propose.payload),
-        content: &content,
-        permit: redeemed.permit,
-        newest: None,
-    };
-    bundle::check(bundle, &TrustFile::new(world.log), &wanted)
-}
-
-fn status(view: &Value) -> &str {
-    view["status"].as_str().unwrap()
-}
-
 #[tokio::test]
 async fn a_policy_says_what_each_action_needs() {
     let dir = tempfile::tempdir().unwrap();
@@ -164,11 +86,11 @@ async fn a_policy_says_what_each_action_needs() {
         said.reasons[0].contains("The vault stays shut."),
         "{said:?}"
     );
-    assert_eq!(status(&world.status(&agent, vault.action).await), "refused");
+    assert_eq!(status(&world, &agent, &vault).await, "refused");
 
     let (read, released) = proposed(&world, &agent, "read", ["production", "db"]).await;
     assert_eq!(evaluation(&released).decision, Decision::Release);
-    assert_eq!(status(&world.status(&agent, read.action).await), "approved");
+    assert_eq!(status(&world, &agent, &read).await, "approved");
     let bundle = redeemed(&world, &agent, &read).await;
     let proven = proves(&world, &read, &bundle);
     assert!(proven.unwrap().reviewers.is_empty());
@@ -186,21 +108,21 @@ async fn a_policy_says_what_each_action_needs() {
     );
     assert_eq!(said.groups[0].group, "sre");
     assert!(said.policy.starts_with("policy/"), "{said:?}");
-    let nobody = decided(&mut world, &mut cleo, &asked, "because").await;
+    let nobody = verdict_by(&mut world, &mut cleo, &asked, Verdict::Approve, "because").await;
     assert_eq!(nobody.refused(), "not_permitted");
     assert_eq!(
-        decided(&mut world, &mut ben, &asked, "").await.refused(),
+        verdict_by(&mut world, &mut ben, &asked, Verdict::Approve, "")
+            .await
+            .refused(),
         "reason_missing"
     );
-    let approved = ack(&decided(&mut world, &mut ben, &asked, "because").await);
+    let approved = verdict_by(&mut world, &mut ben, &asked, Verdict::Approve, "because").await;
+    let approved = ack(&approved);
     match support::leaf(&approved, 0).data {
         Data::VerdictGiven(data) => assert_eq!(data.policies, ["reviewers"]),
         other => panic!("{other:?}"),
     }
-    assert_eq!(
-        status(&world.status(&agent, write.action).await),
-        "approved"
-    );
+    assert_eq!(status(&world, &agent, &write).await, "approved");
     let bundle = redeemed(&world, &agent, &write).await;
     let proven = proves(&world, &write, &bundle).unwrap();
     assert_eq!(proven.reviewers[0].name, "Ben");
@@ -217,7 +139,7 @@ async fn whoever_may_not_approve_may_deny() {
     let (write, asked) = proposed(&world, &agent, "write", ["staging", "db"]).await;
     swap(&mut world, &mut cleo);
     world.decide(&asked, Verdict::Deny, "no").await;
-    assert_eq!(status(&world.status(&agent, write.action).await), "denied");
+    assert_eq!(status(&world, &agent, &write).await, "denied");
     world.stop().await;
 }
 
@@ -329,6 +251,6 @@ async fn a_policy_is_there_after_a_restart() {
     let (_, after) = proposed(&world, &agent, "write", ["production", "db"]).await;
     assert_eq!(evaluation(&before), evaluation(&after));
     // Its inputs were stored with it.
-    ack(&decided(&mut world, &mut ben, &before, "because").await);
+    ack(&verdict_by(&mut world, &mut ben, &before, Verdict::Approve, "because").await);
     world.stop().await;
 }

@@ -62,11 +62,12 @@ pub fn decision_words(evaluation: &Evaluation) -> String {
 
 /// Everything that an evaluation which asks people asks for, by name.
 #[must_use]
-pub fn demand_rows(asked: &Evaluation) -> [(&'static str, String); 8] {
+pub fn demand_rows(asked: &Evaluation) -> [(&'static str, String); 9] {
     [
         ("people", People::of(asked).words()),
         ("reason", required(asked.reason_required)),
         ("assurance", assurance_words(&asked.assurance)),
+        ("break glass", allowed(asked.break_glass)),
         ("separate", seconds(asked.separate_s)),
         ("standing", allowed(asked.standing)),
         ("ttl", seconds(asked.ttl_s)),

@@ -25,6 +25,8 @@ pub struct People {
 pub struct Demands {
     /// `@assurance`.
     pub assurance: Vec<Assurance>,
+    /// `@break_glass`.
+    pub break_glass: bool,
     /// `@people`.
     pub people: People,
     /// `@reason`.
@@ -46,12 +48,12 @@ impl Demands {
     pub(crate) fn read(&mut self, name: &str, value: &str) -> Result<bool, String> {
         match name {
             "assurance" => self.assurance = assurance(value)?,
+            "break_glass" => self.break_glass = allowed(value)?,
             "people" => self.people = People::parse(value)?,
             "reason" if value == "required" => self.reason = true,
             "reason" => return Err("it is \"required\", or not there".to_owned()),
             "separate" => self.separate = duration(value, LONGEST_SEPARATION)?,
-            "standing" if value == "allowed" => self.standing = true,
-            "standing" => return Err("it is \"allowed\", or not there".to_owned()),
+            "standing" => self.standing = allowed(value)?,
             "ttl" => self.ttl = Some(duration(value, LONGEST_WAIT)?),
             "use" => self.use_within = Some(duration(value, LONGEST_WAIT)?),
             "veto" => self.veto = Some(number(value)?),
@@ -61,7 +63,8 @@ impl Demands {
     }
 
     /// Both at once. Where one says nothing, the usual holds for it: a veto is
-    /// one person's, and nobody approves in advance, unless all say otherwise.
+    /// one person's, and nobody approves in advance or breaks glass, unless all say
+    /// otherwise.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let least = |one: Option<Duration>, other: Option<Duration>| match (one, other) {
@@ -74,6 +77,7 @@ impl Demands {
         assurance.dedup();
         Self {
             assurance,
+            break_glass: self.break_glass && other.break_glass,
             people: self.people.and(other.people),
             reason: self.reason || other.reason,
             separate: self.separate.max(other.separate),
@@ -119,6 +123,9 @@ impl Demands {
         }
         if self.standing {
             words.push("also in advance by a standing grant".to_owned());
+        }
+        if self.break_glass {
+            words.push("in an emergency by one person who breaks glass".to_owned());
         }
         words.join(", ")
     }
@@ -228,6 +235,14 @@ fn assurance(text: &str) -> Result<Vec<Assurance>, String> {
     Ok(all)
 }
 
+fn allowed(text: &str) -> Result<bool, String> {
+    if text == "allowed" {
+        Ok(true)
+    } else {
+        Err("it is \"allowed\", or not there".to_owned())
+    }
+}
+
 fn number(text: &str) -> Result<u64, String> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse() {
@@ -320,6 +335,7 @@ mod tests {
             ("use", "5m"),
             ("veto", "3"),
             ("standing", "allowed"),
+            ("break_glass", "allowed"),
             ("assurance", "proven-model"),
         ]);
         let other = demands(&[
@@ -330,6 +346,7 @@ mod tests {
             ("assurance", "device-bound, proven-model"),
             ("veto", "2"),
             ("standing", "allowed"),
+            ("break_glass", "allowed"),
         ]);
         let both = one.clone().and(other.clone());
         assert_eq!(both, other.clone().and(one.clone()));
@@ -340,15 +357,18 @@ mod tests {
         assert_eq!(both.separate, Duration::from_hours(48));
         assert!(both.reason);
         assert_eq!(both.veto, Some(2));
-        assert!(both.standing);
+        assert!(both.standing && both.break_glass);
         assert_eq!(
             both.assurance,
             [Assurance::DeviceBound, Assurance::ProvenModel]
         );
         // Where one says nothing of it, one denial is enough, and nobody approves
-        // in advance.
+        // in advance or breaks glass.
         let more = both.and(demands(&[("people", "5")]));
-        assert_eq!((more.veto, more.standing), (None, false));
+        assert_eq!(
+            (more.veto, more.standing, more.break_glass),
+            (None, false, false)
+        );
     }
 
     #[test]

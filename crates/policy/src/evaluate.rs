@@ -138,6 +138,7 @@ impl Set {
         Evaluation {
             assurance: demands.assurance,
             decision: Decision::Ask,
+            break_glass: demands.break_glass,
             groups: demands.people.groups(),
             policies: permitting,
             quorum,

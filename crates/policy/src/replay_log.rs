@@ -11,7 +11,6 @@ use std::thread;
 
 use vidimus_protocol::action::{Action, ActionKind};
 use vidimus_protocol::entry::{Data, Decision, Entry, Evaluation, Proposed, VerdictGiven};
-use vidimus_protocol::envelope::Verdict;
 use vidimus_protocol::{ActionId, State, Time};
 
 use crate::inputs::{Inputs, PersonInput, Situation};
@@ -120,7 +119,7 @@ impl Proposals {
             .get(&item.action)
             .and_then(|entry| self.by_entry.get_mut(entry));
         let person = before.reviewer(&data.signed.envelope.signer);
-        if let (Some(proposal), Some(person), Verdict::Approve) = (proposal, person, item.verdict) {
+        if let (Some(proposal), Some(person), true) = (proposal, person, item.verdict.approves()) {
             proposal.approvals.push(Approval {
                 person: PersonInput::of(person),
                 time: entry.leaf.time,

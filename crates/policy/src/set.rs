@@ -356,7 +356,7 @@ fn rule(
             _ => match demands.read(name, value) {
                 Ok(true) => asks = true,
                 Ok(false) => wrong(format!(
-                    "`@{name}` is unknown: use id, why, people, reason, assurance, separate, ttl, use or veto"
+                    "`@{name}` is unknown: use id, why, people, reason, assurance, break_glass, separate, standing, ttl, use or veto"
                 )),
                 Err(why) => wrong(format!("`@{name}`: {why}")),
             },
@@ -365,9 +365,13 @@ fn rule(
     if asks && (!permits || questions != [Question::Propose]) {
         wrong("only a policy that permits to propose asks for people, times or reasons".to_owned());
     }
-    let one_person = demands.people == People::anybody(1) && demands.veto.is_none();
+    let one_person =
+        demands.people == People::anybody(1) && demands.veto.is_none() && !demands.break_glass;
     if profile == Profile::Personal && !one_person {
-        wrong("a personal log has one person: leave `@people` and `@veto` out".to_owned());
+        wrong(
+            "a personal log has one person: leave `@people`, `@veto` and `@break_glass` out"
+                .to_owned(),
+        );
     }
     if id.is_none() && problems.len() == before {
         problems.push(problem(

@@ -318,6 +318,9 @@ pub struct StartCeremony {
     /// The policy that a change of it brings.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub policy: Option<PolicyExtras>,
+    /// What else the entry of a review holds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub review: Option<ReviewExtras>,
     /// What else the entry of a verdict holds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub verdict: Option<VerdictExtras>,
@@ -343,6 +346,15 @@ pub struct GrantExtras {
     pub seen: Seen,
     /// Where another action may differ.
     pub shape: Content,
+}
+
+/// What a `verdict.reviewed` holds beside its signed item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ReviewExtras {
+    /// The reason.
+    pub reason: Content,
 }
 
 /// What an `action.edited` brings: the payload of the new action.

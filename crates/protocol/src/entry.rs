@@ -14,7 +14,7 @@ pub use kinds::{
     Evaluation, Flagged, Founder, FromGroup, GrantGiven, GrantRevoked, GrantUse, Kind, LogOpened,
     MAX_WHY, Outcome, PermitIssued, PermitKey, PermitLapsed, PermitRedeemed, PolicyChanged,
     Profile, Proposed, Resolution, Resolved, ReviewerChanged, ReviewerRegistered, ReviewerRemoved,
-    RulesChanged, Taken, VerdictGiven, VerdictRecognised,
+    RulesChanged, Taken, VerdictGiven, VerdictRecognised, VerdictReviewed,
 };
 pub use leaf::{Leaf, LeafError, MAX_LEAF, Parsed, PartRef, Ref};
 

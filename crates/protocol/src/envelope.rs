@@ -120,6 +120,8 @@ acts! {
     VerdictGiven = "verdict.given",
     /// Says that a verdict is the signer's own.
     VerdictRecognised = "verdict.recognised",
+    /// Says what is to be thought of a broken glass.
+    VerdictReviewed = "verdict.reviewed",
     /// Approves what is like an action, a number of times, in advance.
     GrantGiven = "grant.given",
     /// Ends a standing grant.
@@ -231,6 +233,19 @@ pub enum Verdict {
     Approve,
     /// It does not run.
     Deny,
+    /// Let it run, once, without the others whom the policy asks for.
+    BreakGlass,
+}
+
+impl Verdict {
+    /// Whether it is for letting it run.
+    #[must_use]
+    pub fn approves(self) -> bool {
+        match self {
+            Self::Approve | Self::BreakGlass => true,
+            Self::Deny => false,
+        }
+    }
 }
 
 /// What a console opened, verified and showed before it asked for the key.
@@ -460,6 +475,30 @@ pub struct RecognitionItem {
     pub action: ActionId,
     /// Leaf hash of the `verdict.given`.
     pub verdict: Digest,
+}
+
+/// Says what is to be thought of one verdict with which somebody broke glass.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewItem {
+    /// The action that it decided.
+    pub action: ActionId,
+    /// What the signer found.
+    pub finding: Finding,
+    /// Commit of the `reason` part.
+    pub reason_commit: Digest,
+    /// Leaf hash of the `verdict.given`.
+    pub verdict: Digest,
+}
+
+/// What an administrator finds of a broken glass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// It could not wait.
+    Justified,
+    /// It should have waited.
+    Unjustified,
 }
 
 /// Approves, in advance, what the same agent proposes that is like one action.

@@ -10,6 +10,7 @@
 
 mod actions;
 mod edits;
+mod glass;
 mod grants;
 mod keys;
 mod notes;
@@ -21,11 +22,12 @@ mod recent;
 mod verdicts;
 mod violation;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 pub use actions::{ActionState, Life, PermitRecord, PermitStatus, Resolved, VerdictRecord};
 pub use edits::{Edit, MAX_EDITS};
+pub use glass::{MAX_UNREVIEWED, MIN_URGENT_REASON, Review};
 pub use grants::{Grant, LONGEST_GRANT_S, MAX_GRANTS, MAX_USES};
 pub use keys::{Credential, Standing};
 pub use notes::{MAX_NOTES, Note, NoteKind};
@@ -62,6 +64,9 @@ pub struct State {
     nonces: HashMap<Digest, UsedNonce>,
     /// Next deadline of each action that has one.
     deadlines: BTreeSet<(Time, ActionId)>,
+    /// Actions for which glass was broken, by that verdict's position, until
+    /// somebody has reviewed it.
+    unreviewed: BTreeMap<u64, ActionId>,
     /// How many unresolved actions each agent has, where it has any.
     pending: HashMap<AgentId, usize>,
 }
@@ -140,6 +145,7 @@ impl State {
             Data::ActionEdited(data) => self.edit(entry, data)?,
             Data::VerdictGiven(data) => self.decide(entry, data)?,
             Data::VerdictRecognised(data) => self.recognise(entry, data)?,
+            Data::VerdictReviewed(data) => self.review(entry, data)?,
             Data::GrantGiven(data) => self.give_grant(entry, data)?,
             Data::GrantRevoked(data) => self.revoke_grant(entry, data)?,
             Data::ActionResolved(data) => self.resolve(entry, data)?,

@@ -15,7 +15,6 @@ use vidimus_ledger::tree::Hash;
 use vidimus_protocol::action::Action;
 use vidimus_protocol::api::{Bundle, Proven};
 use vidimus_protocol::entry::{Leaf, Parsed, Profile};
-use vidimus_protocol::envelope::Verdict;
 use vidimus_protocol::state::{ActionState, Life, PermitStatus, Route};
 use vidimus_protocol::trust::TrustFile;
 use vidimus_protocol::{ActionId, AgentId, Digest, ExecutorId, PermitId, ReviewerId, State};
@@ -309,7 +308,7 @@ impl Excerpt {
         let approved = action
             .verdicts
             .iter()
-            .filter(|given| given.verdict == Verdict::Approve);
+            .filter(|given| given.verdict.approves());
         let mut approvers: Vec<Approver> = approved
             .filter_map(|given| {
                 let person = self.judge.state.reviewer(&given.reviewer)?;

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use vidimus_policy::{Facts, Inputs, PersonInput, PolicyText, Set, Situation, set_name};
 use vidimus_protocol::action::{Action, Target};
 use vidimus_protocol::entry::{Data, Evaluation, GrantUse, Leaf, Profile};
-use vidimus_protocol::envelope::Verdict;
 use vidimus_protocol::shape::Shape;
 use vidimus_protocol::state::Grant;
 use vidimus_protocol::{State, Time};
@@ -92,7 +91,7 @@ impl Claim {
                 let like = state.action(&data.signed.item.action)?;
                 Some(Self::Grant(like.proposal.index))
             }
-            Data::VerdictGiven(data) if data.signed.item.verdict == Verdict::Approve => {
+            Data::VerdictGiven(data) if data.signed.item.verdict.approves() => {
                 let action = state.action(&data.signed.item.action)?;
                 action.policy.as_ref()?;
                 let person = state.reviewer(&data.signed.envelope.signer)?;

@@ -205,6 +205,7 @@ impl Keys {
             Data::AgentResumed(data) => self.signed(&data.signed)?,
             Data::VerdictGiven(data) => self.signed(&data.signed)?,
             Data::VerdictRecognised(data) => self.signed(&data.signed)?,
+            Data::VerdictReviewed(data) => self.signed(&data.signed)?,
             Data::GrantGiven(data) => self.signed(&data.signed)?,
             Data::GrantRevoked(data) => self.signed(&data.signed)?,
             Data::ActionProposed(_)
@@ -288,6 +289,7 @@ pub(crate) fn envelope_of(data: &Data) -> Option<&Envelope> {
         Data::AgentResumed(data) => Some(&data.signed.envelope),
         Data::VerdictGiven(data) => Some(&data.signed.envelope),
         Data::VerdictRecognised(data) => Some(&data.signed.envelope),
+        Data::VerdictReviewed(data) => Some(&data.signed.envelope),
         Data::GrantGiven(data) => Some(&data.signed.envelope),
         Data::GrantRevoked(data) => Some(&data.signed.envelope),
         Data::LogOpened(_)

@@ -6,7 +6,6 @@
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use vidimus_protocol::entry::PermitKey;
-use vidimus_protocol::envelope::Verdict;
 use vidimus_protocol::permit::{
     ALG, Act, Approval, AuthorizationDetail, Claims, DETAIL_TYPE, Header, MAX_LIFE_S, TYP,
 };
@@ -113,7 +112,7 @@ pub fn claims(state: &State, action: &ActionState, permit: &PermitRecord) -> Opt
     let reviewers = action
         .verdicts
         .iter()
-        .filter(|given| given.verdict == Verdict::Approve)
+        .filter(|given| given.verdict.approves())
         .map(|given| given.reviewer)
         .collect();
     Some(Claims {

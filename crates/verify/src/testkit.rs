@@ -6,6 +6,7 @@
 
 mod drafts;
 mod edits;
+mod glass;
 mod grants;
 mod handover;
 mod kinds;
@@ -532,6 +533,7 @@ impl Story {
             | Data::CredentialRevoked(_)
             | Data::GrantRevoked(_)
             | Data::VerdictRecognised(_)
+            | Data::VerdictReviewed(_)
             | Data::ActionTaken(_)
             | Data::ActionAnswered(_)
             | Data::ActionFlagged(_)

@@ -121,6 +121,9 @@ struct Person {
 struct Given {
     #[serde(skip)]
     entry: u64,
+    /// Entry of the standing grant that approved it in advance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant: Option<u64>,
     name: String,
     policies: Vec<String>,
     reason: String,
@@ -146,11 +149,29 @@ impl Watch {
             return &[];
         }
         match &entry.leaf.data {
-            Data::ActionProposed(_) => &["inputs", "payload"],
+            Data::ActionProposed(data) => {
+                for using in &data.grants {
+                    let grant = before.grant(&using.grant);
+                    let person = grant.and_then(|grant| before.reviewer(&grant.by));
+                    if let (Some(grant), Some(person)) = (grant, person) {
+                        self.verdicts.push(Given {
+                            entry: entry.index,
+                            grant: Some(grant.entry.index),
+                            name: person.name.clone(),
+                            policies: using.policies.clone(),
+                            reason: String::new(),
+                            time: entry.leaf.time,
+                            verdict: Verdict::Approve,
+                        });
+                    }
+                }
+                &["inputs", "payload"]
+            }
             Data::VerdictGiven(data) => {
                 if let Some(person) = before.reviewer(&data.signed.envelope.signer) {
                     self.verdicts.push(Given {
                         entry: entry.index,
+                        grant: None,
                         name: person.name.clone(),
                         policies: data.policies.clone(),
                         reason: String::new(),
@@ -180,7 +201,7 @@ impl Watch {
                 input: PersonInput::of(person),
                 approved: approved.contains(&person.id),
                 rules: state
-                    .may_decide(action, person.id)
+                    .could_approve(action, person.id, state.last_time())
                     .map_err(|why| why.to_string()),
             })
             .collect();
@@ -278,6 +299,7 @@ impl Told<'_> {
             let did = match given.verdict {
                 Verdict::Approve => "approved",
                 Verdict::Deny => "denied",
+                Verdict::BreakGlass => "broke glass for",
             };
             let by = match given.policies.as_slice() {
                 [] => String::new(),
@@ -288,7 +310,11 @@ impl Told<'_> {
                 reason => format!(": {}", line(reason)),
             };
             let name = line(&given.name);
-            answer(&format!("{} {name} {did} it{by}{reason}", given.time));
+            let when = given
+                .grant
+                .map(|grant| format!(" in advance, by the grant of entry {grant}"));
+            let when = when.unwrap_or_default();
+            answer(&format!("{} {name} {did} it{when}{by}{reason}", given.time));
         }
         answer(&self.state_words());
         if self.evaluation().decision != Decision::Ask {

@@ -3,20 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use vidimus_client::AgentProfile;
-use vidimus_ledger::part;
 use vidimus_protocol::action::{MAX_TEXT, TEXT_TYPE};
-use vidimus_protocol::api::{Content, VerdictExtras};
-use vidimus_protocol::envelope::{
-    ActType, AgentItem, SessionItem, Verdict, VerdictItem, token_hash,
-};
+use vidimus_protocol::api::VerdictExtras;
+use vidimus_protocol::envelope::{ActType, AgentItem, SessionItem, VerdictItem, token_hash};
 use vidimus_protocol::id::{AgentId, ExecutorId};
-use vidimus_protocol::state::{ActionState, Route as KeyRoute};
-use vidimus_protocol::{Blob, Digest, Time};
+use vidimus_protocol::state::{ActionState, MIN_URGENT_REASON, Route as KeyRoute};
+use vidimus_protocol::{Digest, Time};
 
 use super::setup::{KEY_FILE, SESSION_S};
 use super::views::route_view;
 use super::{After, Base, Core, Message, now};
-use crate::act::{self, Draft, Extras, Key, Pinned, item, random, token};
+use crate::act::{self, Draft, Extras, Key, Pinned, content, item, random, token};
 use crate::board::FrontId;
 use crate::followed::Followed;
 use crate::view::{CeremonyPurpose, Phase, Problem, Reply, Tone, VerdictChoice};
@@ -131,44 +128,33 @@ impl Core {
             .state()
             .action(&opened.action)
             .ok_or_else(super::review::unknown_action)?;
-        if let Some(problem) = self.blocked(state) {
+        let blocked = match choice {
+            VerdictChoice::BreakGlass => self.glass_blocked(base, state),
+            VerdictChoice::Approve | VerdictChoice::Deny => self.blocked(state),
+        };
+        if let Some(problem) = blocked {
             return Err(problem);
         }
-        if choice == VerdictChoice::Approve {
-            self.may_approve(base, state, reason)?;
+        match choice {
+            VerdictChoice::Approve => self.may_approve(base, state, reason)?,
+            VerdictChoice::BreakGlass => must_say_why(reason)?,
+            VerdictChoice::Deny => {}
         }
         if reason.len() > MAX_TEXT {
-            return Err(Problem::new(
-                "reason_too_long",
-                format!(
-                    "A reason has at most {MAX_TEXT} bytes; this one has {}.",
-                    reason.len()
-                ),
-                "Shorten it.",
-            ));
+            return Err(Problem::reason_too_long(reason.len()));
         }
-        let salt = random();
-        let commit = part::commit(&salt, TEXT_TYPE, reason.as_bytes())
-            .map_err(|error| Problem::local("The reason cannot be committed to", error))?;
-        let verdict = match choice {
-            VerdictChoice::Approve => Verdict::Approve,
-            VerdictChoice::Deny => Verdict::Deny,
-        };
+        let (reason, commit) = content(TEXT_TYPE, reason.as_bytes().to_vec())?;
         let items = vec![item(&VerdictItem {
             action: state.id,
             action_digest: opened.digest,
             expires_at: state.expires_at,
             proposal_leaf: state.proposal.leaf,
-            reason_commit: Digest(commit),
+            reason_commit: commit,
             seen: opened.seen.digest(),
-            verdict,
+            verdict: choice.verdict(),
         })];
         let extras = VerdictExtras {
-            reason: Content {
-                bytes: Blob(reason.as_bytes().to_vec()),
-                salt: Digest(salt),
-                r#type: TEXT_TYPE.to_owned(),
-            },
+            reason,
             seen: opened.seen.clone(),
         };
         let not_after = Some(state.expires_at);
@@ -187,6 +173,7 @@ impl Core {
         let words = match choice {
             VerdictChoice::Approve => format!("approve: {title}"),
             VerdictChoice::Deny => format!("deny: {title}"),
+            VerdictChoice::BreakGlass => format!("break glass: {title}"),
         };
         self.act(purpose, draft, After::Nothing, &words, front)
     }
@@ -430,4 +417,17 @@ mod tests {
         assert_eq!(shell_word("/usr/bin/vidimus"), "/usr/bin/vidimus");
         assert_eq!(shell_word("/a b/it's"), r"'/a b/it'\''s'");
     }
+}
+
+/// Whoever breaks glass says more than a word.
+fn must_say_why(reason: &str) -> Result<(), Problem> {
+    let said = u64::try_from(reason.trim().len()).unwrap_or(u64::MAX);
+    if said >= MIN_URGENT_REASON {
+        return Ok(());
+    }
+    Err(Problem::new(
+        "reason_missing",
+        format!("Whoever breaks glass says why, in {MIN_URGENT_REASON} characters at least."),
+        "Write down what cannot wait, for those who review it.",
+    ))
 }

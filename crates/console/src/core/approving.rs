@@ -59,6 +59,12 @@ impl Core {
                 "You can deny it, or end the grant.",
             ));
         }
+        self.approval_blocked(base, action)
+    }
+
+    /// Why no approval of theirs, of whatever sort, is right for it, if so.
+    pub(super) fn approval_blocked(&self, base: &Base, action: &ActionState) -> Option<Problem> {
+        let me = self.reviewer()?;
         let misjudged = || match base.misjudged(action) {
             Ok(None) => None,
             Ok(Some(why)) => Some(Problem::new(
@@ -194,7 +200,11 @@ impl Base {
     }
 
     /// The keys of a person that count.
-    fn keys_of(&self, person: ReviewerId, now: Time) -> impl Iterator<Item = &Credential> {
+    pub(super) fn keys_of(
+        &self,
+        person: ReviewerId,
+        now: Time,
+    ) -> impl Iterator<Item = &Credential> {
         let state = self.state();
         let theirs = state
             .credentials()

@@ -100,6 +100,12 @@ impl Core {
                 hours,
                 reason,
             } => self.give_grant(&action, &open, (uses, hours), &reason, front),
+            Command::BrokenGlass => self.broken_glass(),
+            Command::ReviewGlass {
+                entry,
+                justified,
+                reason,
+            } => self.review_glass(entry, justified, &reason, front),
             Command::Grants => self.grants(),
             Command::Take { action } => return self.say(&action, Say::Take, reply),
             Command::Ask { action, text } => return self.say(&action, Say::Ask(text), reply),

@@ -73,10 +73,7 @@ impl Core {
                 .map_or_else(Default::default, |headline| {
                     safe_text::line(&headline.title)
                 }),
-            verdict: match doubt.verdict {
-                Verdict::Approve => VerdictChoice::Approve,
-                Verdict::Deny => VerdictChoice::Deny,
-            },
+            verdict: VerdictChoice::of(doubt.verdict),
             time_unix_ms: doubt.time.unix_ms(),
             key: base
                 .state()
@@ -94,6 +91,7 @@ impl Core {
             match doubt.verdict {
                 Verdict::Approve => "approve",
                 Verdict::Deny => "deny",
+                Verdict::BreakGlass => "break glass",
             }
         );
         self.sign_recognition(doubt.action, doubt.leaf, words, front)

@@ -4,17 +4,16 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use vidimus_ledger::part;
 use vidimus_protocol::action::{Action, MAX_TEXT, PAYLOAD_TYPE, TEXT_TYPE};
-use vidimus_protocol::api::{Content, GrantExtras};
+use vidimus_protocol::api::GrantExtras;
 use vidimus_protocol::envelope::{ActType, GrantItem, GrantRevocationItem};
 use vidimus_protocol::shape::{MAX_WORD, May, Place, SHAPE_TYPE, Shape};
 use vidimus_protocol::state::{ActionState, Grant, LONGEST_GRANT_S, MAX_USES};
-use vidimus_protocol::{Blob, Digest, GrantId, Time, Violation};
+use vidimus_protocol::{GrantId, Time, Violation};
 
 use super::review::unknown_action;
 use super::{After, Base, Core, now};
-use crate::act::{Extras, item, random, sentence};
+use crate::act::{Extras, content, item, random, sentence};
 use crate::board::FrontId;
 use crate::inbox::{agent_name, reviewer_name};
 use crate::render::time_words;
@@ -61,7 +60,7 @@ impl Core {
             ));
         }
         if reason.len() > MAX_TEXT {
-            return Err(wrong(&format!("a reason has at most {MAX_TEXT} bytes")));
+            return Err(Problem::reason_too_long(reason.len()));
         }
         let shape = shape(open)?;
         shape.check(&like).map_err(|why| wrong(&why.to_string()))?;
@@ -203,7 +202,7 @@ impl Core {
             title: text(headline.map(|headline| headline.title.as_str())),
             target: text(headline.map(|headline| headline.target.as_str())),
             places: base.shape_of(grant).map(|shape| in_words(&shape)),
-            reason: base.reason_of(grant),
+            reason: base.reason_at(grant.entry.index),
             uses: count(grant.item.uses),
             left: count(grant.left()),
             until_unix_ms: grant.item.until.unix_ms(),
@@ -219,12 +218,6 @@ impl Base {
         let (index, commit) = (grant.entry.index, grant.item.shape);
         let (bytes, _) = self.checked_part(index, "shape", SHAPE_TYPE, commit).ok()?;
         Shape::parse(&bytes).ok()
-    }
-
-    fn reason_of(&self, grant: &Grant) -> Option<SafeText> {
-        let (index, commit) = (grant.entry.index, grant.item.reason_commit);
-        let (bytes, _) = self.checked_part(index, "reason", TEXT_TYPE, commit).ok()?;
-        Some(safe_text::prose(&String::from_utf8_lossy(&bytes)))
     }
 
     /// Why a standing grant does not cover what the gateway says it approves, if
@@ -360,18 +353,6 @@ fn shape(open: &[OpenPlace]) -> Result<Shape, Problem> {
     let shape = Shape { free };
     // As the gateway reads it.
     Shape::parse(&shape.to_bytes()).map_err(|why| wrong(&why.to_string()))
-}
-
-fn content(r#type: &str, bytes: Vec<u8>) -> Result<(Content, Digest), Problem> {
-    let salt = random();
-    let commit = part::commit(&salt, r#type, &bytes)
-        .map_err(|error| Problem::local("What is signed cannot be committed to", error))?;
-    let content = Content {
-        bytes: Blob(bytes),
-        salt: Digest(salt),
-        r#type: r#type.to_owned(),
-    };
-    Ok((content, Digest(commit)))
 }
 
 fn count(number: u64) -> u32 {

@@ -7,7 +7,7 @@ use vidimus_protocol::state::Life;
 use super::approving::ByPolicy;
 use super::{Core, now};
 use crate::hooks::{About, NotificationRequest, Offers, Urgency};
-use crate::inbox::agent_name;
+use crate::inbox::{Headline, agent_name};
 use crate::safe_text;
 use crate::view::{Event, Problem, Tone, VerdictChoice};
 
@@ -68,7 +68,7 @@ impl Core {
                             ActionKind::TerraformPlan => "to apply a plan",
                         }
                     ),
-                    body: format!("{}\n{}", brief(&headline.title), brief(&headline.target)),
+                    body: body(headline),
                     urgency: if left_ms < PRESSING_MS {
                         Urgency::Critical
                     } else {
@@ -85,6 +85,7 @@ impl Core {
             self.notified.insert(id);
             self.setting.hooks.notify(request);
         }
+        self.notify_of_glass();
     }
 
     pub(super) fn clicked(&mut self, action: &str, choice: Option<VerdictChoice>) {
@@ -143,6 +144,11 @@ impl Core {
             },
         );
     }
+}
+
+/// What an action does and where, for a notification.
+pub(super) fn body(headline: &Headline) -> String {
+    format!("{}\n{}", brief(&headline.title), brief(&headline.target))
 }
 
 /// Text for a notification: one line, nothing hidden, cut with an ellipsis.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use vidimus_ledger::part;
 use vidimus_protocol::Violation;
-use vidimus_protocol::action::{Action, CONTEXT_TYPE, Context, PAYLOAD_TYPE};
+use vidimus_protocol::action::{Action, CONTEXT_TYPE, Context, PAYLOAD_TYPE, TEXT_TYPE};
 use vidimus_protocol::entry::{Decision, Parsed};
 use vidimus_protocol::envelope::{Seen, SeenPart};
 use vidimus_protocol::id::ActionId;
@@ -19,7 +19,7 @@ use crate::board::FrontId;
 use crate::inbox::{agent_name, reviewer_name};
 use crate::render::{self, Known, RENDERER};
 use crate::safe_text;
-use crate::view::{Event, OutputView, Problem, Reply, ReviewView, TimelineItem};
+use crate::view::{Event, OutputView, Problem, Reply, ReviewView, SafeText, TimelineItem};
 use crate::words;
 
 /// What a front has open.
@@ -110,6 +110,7 @@ impl Core {
                 self.summary(base, action) != opened.shown.summary
                     || self.blocked(action) != opened.shown.blocked
                     || self.approve_blocked(base, action) != opened.shown.approve_blocked
+                    || self.glass_offer(base, action) != opened.shown.glass
             })
         })
     }
@@ -196,6 +197,7 @@ impl Core {
             }),
             edit_blocked: self.edit_blocked(action),
             grant_blocked: self.grant_blocked(action),
+            glass: self.glass_offer(base, action),
             edited_from: base.edited_from(action, self.reviewer()),
             edited_into: edits::edited_into(state, action, self.reviewer()),
             digest: digest.to_string(),
@@ -227,6 +229,22 @@ impl Core {
 
     /// Why it cannot be decided here now, if so.
     pub(super) fn blocked(&self, action: &ActionState) -> Option<Problem> {
+        let decided = || {
+            Problem::new(
+                "decided_already",
+                "You have decided it already.",
+                if action.evaluation.quorum > 1 {
+                    "Others have to approve it as well."
+                } else {
+                    "Wait until the resolution arrives."
+                },
+            )
+        };
+        (self.undecidable(action)).or_else(|| self.have_signed(action).then(decided))
+    }
+
+    /// The same, but for having decided it.
+    pub(super) fn undecidable(&self, action: &ActionState) -> Option<Problem> {
         if action.life() != Life::Pending {
             return Some(Problem::new(
                 "not_pending",
@@ -243,17 +261,6 @@ impl Core {
         }
         if let Some(problem) = self.not_ours_to_decide(action) {
             return Some(problem);
-        }
-        if self.have_signed(action) {
-            return Some(Problem::new(
-                "decided_already",
-                "You have decided it already.",
-                if action.evaluation.quorum > 1 {
-                    "Others have to approve it as well."
-                } else {
-                    "Wait until the resolution arrives."
-                },
-            ));
         }
         self.unable()
     }
@@ -368,6 +375,13 @@ impl Base {
             Ok(Parsed::Known(leaf)) => Some(leaf),
             _ => None,
         }
+    }
+
+    /// The reason that an entry holds, once that is here.
+    pub(super) fn reason_at(&self, index: u64) -> Option<SafeText> {
+        let commit = self.leaf(index)?.part("reason")?.commit;
+        let (bytes, _) = self.checked_part(index, "reason", TEXT_TYPE, commit).ok()?;
+        Some(safe_text::prose(&String::from_utf8_lossy(&bytes)))
     }
 
     /// Positions of an action's entries, oldest first.

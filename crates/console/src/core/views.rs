@@ -59,6 +59,7 @@ impl Core {
             waits_for_others: base.map_or_else(Vec::new, |base| self.pending(base, false)),
             claims: base.map_or(0, |base| self.claims_for_us(base)),
             policies: base.map_or(0, |base| self.policies_for_us(base)),
+            unreviewed: base.map_or(0, |base| self.glass_for_us(base)),
             policies_missing: base.map_or(0, |base| self.policies_missing(base)),
             recent: base.map_or_else(Vec::new, |base| self.recent(base)),
             agents: base.map_or_else(Vec::new, |base| self.agents(base)),

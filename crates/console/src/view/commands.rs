@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use super::{
-    Colour, ConsoleView, DeliveriesView, Difference, EntryView, FailsRuleView, FieldView,
-    FilledView, GrantView, HistoryPage, JoiningRead, JoiningView, ModelView, OpenPlace, PeopleView,
-    PlaceView, PolicyCheckView, PolicyFileText, PolicyPreviewView, PolicyReplayView,
+    BrokenGlassView, Colour, ConsoleView, DeliveriesView, Difference, EntryView, FailsRuleView,
+    FieldView, FilledView, GrantView, HistoryPage, JoiningRead, JoiningView, ModelView, OpenPlace,
+    PeopleView, PlaceView, PolicyCheckView, PolicyFileText, PolicyPreviewView, PolicyReplayView,
     PolicyStartView, PolicyView, ReplaySpan, ReviewView, RevocationWhy, RoleView, Route, RulesView,
     SessionRow, VerdictChoice,
 };
@@ -292,6 +292,17 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// Every glass that was broken.
+    BrokenGlass,
+    /// Ask for the key to say what is to be thought of one.
+    ReviewGlass {
+        /// Ledger entry of the verdict.
+        entry: u64,
+        /// Whether it could not wait.
+        justified: bool,
+        /// What was found.
+        reason: String,
+    },
     /// Every standing grant.
     Grants,
     /// Ask for the key to end one.
@@ -357,6 +368,8 @@ pub enum Reply {
     EditPreview(Vec<Difference>),
     /// To `GrantPlaces`.
     GrantPlaces(Vec<PlaceView>),
+    /// To `BrokenGlass`: what waits for a review, then the others.
+    BrokenGlass(Vec<BrokenGlassView>),
     /// To `Grants`: what holds, then what is over.
     Grants(Vec<GrantView>),
     /// To `History`.

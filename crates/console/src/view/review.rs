@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::{ActionSummary, EditedFromView, EditedIntoView, PauseView, Problem, SafeText};
+use super::{
+    ActionSummary, EditedFromView, EditedIntoView, GlassOffer, PauseView, Problem, SafeText,
+};
 
 /// An action opened for review. Opening it is what "seen" records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -32,6 +34,8 @@ pub struct ReviewView {
     pub edit_blocked: Option<Problem>,
     /// Why nothing like it can be approved in advance here now, if so.
     pub grant_blocked: Option<Problem>,
+    /// What the policy offers in an emergency, if it does.
+    pub glass: Option<GlassOffer>,
     /// What it was edited from, if it was.
     pub edited_from: Option<EditedFromView>,
     /// What took its place, if something did.

@@ -385,6 +385,7 @@ async fn lie(team: &Team, ben: &Seat, agent: &Agent, action: ActionId, digest: D
         edit: None,
         grant: None,
         policy: None,
+        review: None,
         verdict: Some(VerdictExtras { reason, seen }),
     };
     let started = gateway.start_ceremony(&start).await.unwrap();

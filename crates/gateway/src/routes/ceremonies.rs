@@ -8,16 +8,17 @@ use tracing::Instrument as _;
 use vidimus_ledger::tree;
 use vidimus_policy::Set;
 use vidimus_protocol::api::{
-    CeremonyStarted, CeremonyView, NonceReply, OpenSession, SessionView, Sessions, StartCeremony,
-    SubmitAssertion,
+    CeremonyStarted, CeremonyView, Content, NonceReply, OpenSession, SessionView, Sessions,
+    StartCeremony, SubmitAssertion,
 };
 use vidimus_protocol::envelope::{
     ActType, AdmissionItem, AgentItem, AgentRevocationItem, EditItem, GrantItem,
     GrantRevocationItem, PauseItem, PolicyItem, RecognitionItem, RemovalItem, ResumptionItem,
-    ReviewerChangeItem, ReviewerItem, RevocationItem, Role, RulesItem, SessionItem, VerdictItem,
+    ReviewItem, ReviewerChangeItem, ReviewerItem, RevocationItem, Role, RulesItem, Seen,
+    SessionItem, VerdictItem,
 };
 use vidimus_protocol::id::CeremonyId;
-use vidimus_protocol::state::check_envelope;
+use vidimus_protocol::state::{ActionState, check_envelope};
 use vidimus_protocol::{Digest, State as Log, Violation, strict};
 
 use super::Strict;
@@ -30,7 +31,7 @@ use crate::edit::{EditedAction, no_edit};
 use crate::grants::{self, Covered};
 use crate::policies;
 use crate::problem::Refusal;
-use crate::sequencer::{Answer, Request};
+use crate::sequencer::{Answer, Request, no_review};
 use crate::store::Session;
 use crate::{Gateway, unexpected};
 
@@ -172,7 +173,7 @@ pub(super) async fn end_one_session(
     extensions(("x-refusals" = json!([
         "unauthorised", "forbidden", "foreign_credential", "not_allowed", "unknown_action", "not_pending", "envelope_expired",
         "too_many_ceremonies", "item_count", "wrong_items", "wrong_proposal", "wrong_reason", "wrong_seen",
-        "wrong_parts", "other_log", "wrong_act_type", "clock_skew", "refused", "bad_edit", "wrong_digest", "not_found", "store", "bad_policy", "bad_grant", "not_grantable"
+        "wrong_parts", "other_log", "wrong_act_type", "clock_skew", "refused", "bad_edit", "wrong_digest", "not_found", "store", "bad_policy", "bad_grant", "not_grantable", "own_action", "overtaken"
     ]))),
 )]
 pub(super) async fn start(
@@ -280,6 +281,7 @@ fn check(state: &Log, start: &StartCeremony, now: vidimus_protocol::Time) -> Res
         edit,
         grant,
         policy,
+        review,
     } = start;
     let log = state.log().ok_or(Violation::NotOpened)?;
     check_envelope(envelope, envelope.r#type, log.id, now)?;
@@ -296,22 +298,23 @@ fn check(state: &Log, start: &StartCeremony, now: vidimus_protocol::Time) -> Res
                 .as_ref()
                 .ok_or_else(|| Refusal::malformed("a verdict needs `verdict`"))?;
             let action = state.action(&item.action).ok_or(Violation::UnknownAction)?;
-            let reason = crate::sequencer::part_ref("reason", &extras.reason)?.commit;
             if action.resolved.is_some() {
                 return Err(Violation::NotPending.into());
             }
-            if item.action_digest != action.digest
-                || item.proposal_leaf != action.proposal.leaf
-                || item.expires_at != action.expires_at
-            {
+            if item.expires_at != action.expires_at {
                 return Err(Violation::WrongProposal.into());
             }
-            if item.reason_commit != reason {
-                return Err(Violation::WrongReason.into());
-            }
-            if item.seen != extras.seen.digest() {
-                return Err(Violation::WrongSeen.into());
-            }
+            is_about(action, item.action_digest, item.proposal_leaf)?;
+            is_reason(&extras.reason, item.reason_commit)?;
+            is_seen(&extras.seen, item.seen)?;
+        }
+        ActType::VerdictReviewed => {
+            let item: ReviewItem = item(text)?;
+            let extras = review.as_ref().ok_or_else(no_review)?;
+            let action = state.action(&item.action).ok_or(Violation::UnknownAction)?;
+            let broken = action.waits_for_review(item.verdict)?;
+            state.may_review(action, broken, envelope.signer)?;
+            is_reason(&extras.reason, item.reason_commit)?;
         }
         ActType::ActionEdited => {
             let item: EditItem = item(text)?;
@@ -325,16 +328,9 @@ fn check(state: &Log, start: &StartCeremony, now: vidimus_protocol::Time) -> Res
             let item: GrantItem = item(text)?;
             let extras = grant.as_ref().ok_or_else(grants::no_grant)?;
             let action = state.action(&item.action).ok_or(Violation::UnknownAction)?;
-            let reason = crate::sequencer::part_ref("reason", &extras.reason)?.commit;
-            if item.action_digest != action.digest || item.proposal_leaf != action.proposal.leaf {
-                return Err(Violation::WrongProposal.into());
-            }
-            if item.reason_commit != reason {
-                return Err(Violation::WrongReason.into());
-            }
-            if item.seen != extras.seen.digest() {
-                return Err(Violation::WrongSeen.into());
-            }
+            is_about(action, item.action_digest, item.proposal_leaf)?;
+            is_reason(&extras.reason, item.reason_commit)?;
+            is_seen(&extras.seen, item.seen)?;
             if !action.evaluation.may_be_granted(action.policy.is_some()) {
                 return Err(Violation::NotGrantable.into());
             }
@@ -370,6 +366,24 @@ fn check(state: &Log, start: &StartCeremony, now: vidimus_protocol::Time) -> Res
         ));
     }
     Ok(())
+}
+
+fn is_about(action: &ActionState, digest: Digest, leaf: Digest) -> Result<(), Violation> {
+    let about = digest == action.digest && leaf == action.proposal.leaf;
+    about.then_some(()).ok_or(Violation::WrongProposal)
+}
+
+fn is_reason(reason: &Content, signed: Digest) -> Result<(), Refusal> {
+    let commit = crate::sequencer::part_ref("reason", reason)?.commit;
+    (commit == signed)
+        .then_some(())
+        .ok_or_else(|| Violation::WrongReason.into())
+}
+
+fn is_seen(seen: &Seen, signed: Digest) -> Result<(), Violation> {
+    (seen.digest() == signed)
+        .then_some(())
+        .ok_or(Violation::WrongSeen)
 }
 
 fn is<I: DeserializeOwned + serde::Serialize>(text: &str) -> Result<(), Refusal> {
@@ -445,7 +459,7 @@ pub(super) async fn cancel(
         "unknown_reviewer", "reviewer_exists", "own_record", "last_administrator", "overtaken", "not_your_verdict", "team_only",
         "bad_roles", "bad_rules", "agent_paused", "paused_already", "not_your_pause", "own_edit", "bad_edit", "wrong_digest", "too_many_edits",
         "action_exists", "store", "bad_policy", "policy_lost", "own_policy", "not_permitted", "key_not_assured", "reason_missing",
-        "bad_grant", "unknown_grant", "grant_exists", "grant_is_over", "too_many_grants", "not_grantable"
+        "bad_grant", "unknown_grant", "grant_exists", "grant_is_over", "too_many_grants", "not_grantable", "glass_stays", "too_many_unreviewed"
     ]))),
 )]
 pub(super) async fn assertion(

@@ -49,11 +49,17 @@ fn sample(gateway: &Gateway) -> Sample {
         // A file that is not there has no bytes.
         std::fs::metadata(inner.dir.join(name)).map_or(0, |file| file.len())
     };
-    let (pending, entries, signed_at) = {
+    let (pending, unreviewed, entries, signed_at) = {
         let committed = inner.shared.read();
         let waiting = committed.state.waiting();
         let pending = waiting.filter(|action| action.resolved.is_none()).count();
-        (pending, committed.tree.size(), committed.signed_at)
+        let unreviewed = committed.state.unreviewed().count();
+        (
+            pending,
+            unreviewed,
+            committed.tree.size(),
+            committed.signed_at,
+        )
     };
     let age_ms = signed_at.map_or(0, |signed_at| {
         inner
@@ -65,6 +71,7 @@ fn sample(gateway: &Gateway) -> Sample {
     Sample {
         ready: readiness(gateway).is_ok(),
         pending: count(pending),
+        unreviewed: count(unreviewed),
         waiting_clients: count(inner.shared.presence.here()),
         entries,
         ledger_bytes: size("gateway.db"),

@@ -13,8 +13,10 @@ use vidimus_protocol::action::{
 };
 use vidimus_protocol::api::{CeremonyState, StartCeremony};
 use vidimus_protocol::entry::Profile;
-use vidimus_protocol::envelope::{ActType, EditItem, GrantItem, Verdict, VerdictItem};
-use vidimus_protocol::id::CeremonyId;
+use vidimus_protocol::envelope::{
+    ActType, EditItem, Finding, GrantItem, ReviewItem, Verdict, VerdictItem,
+};
+use vidimus_protocol::id::{ActionId, CeremonyId};
 use vidimus_protocol::state::Standing;
 use vidimus_protocol::{Blob, Digest, Violation, diff};
 use webauthn_rs::prelude::{CreationChallengeResponse, RegisterPublicKeyCredential};
@@ -173,19 +175,20 @@ async fn statement(gateway: Gateway, start: StartCeremony) -> Result<Vec<Line>, 
             let covered = read_grant(gateway, start.clone()).await?;
             Ok(grant_lines(&covered, &item, &reason.unwrap_or_default().0))
         }
+        ActType::VerdictReviewed => {
+            let reason = start.review.map(|extras| extras.reason.bytes.0);
+            review_lines(gateway, &item(text)?, &reason.unwrap_or_default()).await
+        }
         ActType::CredentialEnrolled => Err(Violation::WrongActType.into()),
         act => people::lines(&gateway.0.shared.read().state, act, text),
     }
 }
 
-async fn verdict_lines(
-    gateway: Gateway,
-    item: &VerdictItem,
-    reason: &[u8],
-) -> Result<Vec<Line>, Refusal> {
+/// What an action does, as its payload says.
+async fn proposed(gateway: Gateway, id: ActionId) -> Result<Action, Refusal> {
     let proposal = {
         let committed = gateway.0.shared.read();
-        let action = committed.state.action(&item.action);
+        let action = committed.state.action(&id);
         action.ok_or(Violation::UnknownAction)?.proposal.index
     };
     let payload =
@@ -195,10 +198,45 @@ async fn verdict_lines(
         .ok_or_else(|| Refusal::not_found("payload"))?
         .bytes
         .0;
-    let action = Action::parse(&bytes).map_err(Refusal::malformed)?;
+    Action::parse(&bytes).map_err(Refusal::malformed)
+}
+
+/// Who broke glass for what, and what is to be thought of it.
+async fn review_lines(
+    gateway: Gateway,
+    item: &ReviewItem,
+    reason: &[u8],
+) -> Result<Vec<Line>, Refusal> {
+    let finding = match item.finding {
+        Finding::Justified => "it could not wait",
+        Finding::Unjustified => "it should have waited",
+    };
+    let mut lines = vec![Line::new("Review of a broken glass", finding)];
+    {
+        let state = &gateway.0.shared.read().state;
+        let action = state.action(&item.action).ok_or(Violation::UnknownAction)?;
+        let mut given = action.verdicts.iter();
+        let given = given.find(|given| given.entry.leaf == item.verdict);
+        let given = given.ok_or(Violation::WrongStatement)?;
+        lines.push(Line::new("Broken by", &people::name(state, given.reviewer)));
+    }
+    lines.extend(action_lines(&proposed(gateway, item.action).await?));
+    lines.push(Line::new("Reason", &String::from_utf8_lossy(reason)));
+    Ok(lines)
+}
+
+async fn verdict_lines(
+    gateway: Gateway,
+    item: &VerdictItem,
+    reason: &[u8],
+) -> Result<Vec<Line>, Refusal> {
+    let action = proposed(gateway, item.action).await?;
     let verdict = match item.verdict {
         Verdict::Approve => "Approve: it runs once",
         Verdict::Deny => "Deny: it does not run",
+        Verdict::BreakGlass => {
+            "Break glass: it runs once, without the others whom the policy asks for. Every administrator is told, and one of them reviews it"
+        }
     };
     let mut lines = vec![Line::new("Verdict", verdict)];
     lines.extend(action_lines(&action));

@@ -301,7 +301,7 @@ const NO_TEXT: Content = Content {
     r#type: String::new(),
 };
 
-fn status(action: &ActionState) -> ActionStatus {
+pub(crate) fn status(action: &ActionState) -> ActionStatus {
     match action.life() {
         Life::Pending => ActionStatus::Pending,
         Life::Approved => ActionStatus::Approved,

@@ -8,17 +8,17 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use vidimus_ledger::tree;
 use vidimus_policy::{Inputs, PersonInput, Set};
-use vidimus_protocol::api::StartCeremony;
+use vidimus_protocol::api::{Content, StartCeremony};
 use vidimus_protocol::entry::{
     AgentPaused, AgentRegistered, AgentResumed, AgentRevoked, CredentialAdmitted,
     CredentialEnrolled, CredentialRevoked, Data, GrantGiven, GrantRevoked, Leaf, PolicyChanged,
     Ref, ReviewerChanged, ReviewerRegistered, ReviewerRemoved, RulesChanged, VerdictGiven,
-    VerdictRecognised,
+    VerdictRecognised, VerdictReviewed,
 };
 use vidimus_protocol::envelope::{
     ActType, AdmissionItem, AgentItem, AgentRevocationItem, Assertion, GrantItem,
     GrantRevocationItem, PauseItem, PolicyItem, RecognitionItem, RemovalItem, ResumptionItem,
-    ReviewerChangeItem, ReviewerItem, RevocationItem, RulesItem, SessionItem, Signed, Verdict,
+    ReviewItem, ReviewerChangeItem, ReviewerItem, RevocationItem, RulesItem, SessionItem, Signed,
     VerdictItem,
 };
 use vidimus_protocol::id::Actor;
@@ -192,7 +192,27 @@ impl Sequencer {
                 },
                 |signed| Data::VerdictRecognised(Box::new(VerdictRecognised { signed })),
             ),
+            ActType::VerdictReviewed => self.review(start, &assertion),
         }
+    }
+
+    /// Logs what an administrator found of a broken glass.
+    fn review(&mut self, start: StartCeremony, assertion: &Assertion) -> Result<Wanted, Refusal> {
+        let signed: Signed<ReviewItem> = only(signed_items(&start, assertion)?)?;
+        let reason = start.review.ok_or_else(no_review)?.reason;
+        check_text(&reason)?;
+        let state = self.replay.state();
+        let key = state
+            .credential(&assertion.credential_id)
+            .ok_or(Violation::UnknownCredential)?
+            .entry;
+        let action = self.known(signed.item.action)?;
+        let verdict = action.waits_for_review(signed.item.verdict)?.entry;
+        let actor = Actor::Reviewer(signed.envelope.signer);
+        let data = Data::VerdictReviewed(Box::new(VerdictReviewed { signed }));
+        let parts = vec![Part::new("reason", reason)?];
+        let (entry, _) = self.write(actor, vec![key, verdict], data, parts)?;
+        Ok(Wanted::Entries(vec![entry.index]))
     }
 
     /// Logs one signed statement, which refers to its key and to what it is
@@ -333,12 +353,7 @@ impl Sequencer {
             .entry;
         let refs = vec![action.proposal, key];
         let actor = Actor::Reviewer(signed.envelope.signer);
-        if std::str::from_utf8(&extras.reason.bytes.0).is_err() {
-            return Err(Refusal::not_acceptable(
-                "wrong_reason",
-                "the reason is not UTF-8 text",
-            ));
-        }
+        check_text(&extras.reason)?;
         let policies = self.permitting(&signed)?;
         let data = Data::VerdictGiven(Box::new(VerdictGiven {
             policies,
@@ -363,7 +378,7 @@ impl Sequencer {
         let state = self.replay.state();
         let action = self.known(signed.item.action)?;
         let policy = action.policy.as_ref().map(|policy| policy.entry.index);
-        let (Some(policy), Verdict::Approve) = (policy, signed.item.verdict) else {
+        let (Some(policy), true) = (policy, signed.item.verdict.approves()) else {
             return Ok(Vec::new());
         };
         let profile = state.log().ok_or(Violation::NotOpened)?.opened.profile;
@@ -382,6 +397,18 @@ impl Sequencer {
 
 /// What somebody may do whom a policy does not let approve.
 const ELSE: &str = "you can deny it, or leave it to others";
+
+/// A reason is text.
+fn check_text(reason: &Content) -> Result<(), Refusal> {
+    std::str::from_utf8(&reason.bytes.0)
+        .map(|_| ())
+        .map_err(|_| Refusal::not_acceptable("wrong_reason", "the reason is not UTF-8 text"))
+}
+
+/// Nothing to review it with.
+pub(crate) fn no_review() -> Refusal {
+    Refusal::malformed("a review needs `review`")
+}
 
 /// Whether a session may last until then.
 pub(crate) fn may_last(expires_at: Time, now: Time) -> Result<(), Refusal> {

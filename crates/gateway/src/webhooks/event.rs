@@ -4,12 +4,16 @@
 use serde::Serialize;
 use vidimus_protocol::api::ActionStatus;
 use vidimus_protocol::entry::{Data, Resolution};
+use vidimus_protocol::envelope::Verdict;
 use vidimus_protocol::{ActionId, Digest, Kind, Leaf, State, Time, sha256};
 
+use crate::routes::status;
+
 /// Kinds of entry that endpoints can be told of.
-pub(super) const EVENTS: [Kind; 7] = [
+pub(super) const EVENTS: [Kind; 8] = [
     Kind::ActionProposed,
     Kind::VerdictGiven,
+    Kind::VerdictReviewed,
     Kind::ActionResolved,
     Kind::PermitIssued,
     Kind::PermitLapsed,
@@ -44,6 +48,8 @@ struct Told {
     kind: vidimus_protocol::action::ActionKind,
     status: ActionStatus,
     expires_at: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<Verdict>,
     entry: u64,
     leaf_hash: Digest,
     link: String,
@@ -64,9 +70,10 @@ impl Event {
         if !EVENTS.contains(&kind) {
             return None;
         }
-        let (action, status) = stands(&leaf.data)?;
+        let action = leaf.data.action()?;
         let log = state.log()?.id;
         let known = state.action(&action)?;
+        let status = stands(&leaf.data).unwrap_or_else(|| status(known));
         let told = Told {
             log,
             action,
@@ -74,6 +81,10 @@ impl Event {
             kind: known.kind,
             status,
             expires_at: known.expires_at,
+            verdict: match &leaf.data {
+                Data::VerdictGiven(given) => Some(given.signed.item.verdict),
+                _ => None,
+            },
             entry,
             leaf_hash,
             link: format!("vidimus://action/{action}"),
@@ -115,26 +126,21 @@ fn body<T: Serialize>(r#type: &'static str, timestamp: Time, data: T) -> String 
     serde_json::to_string(&body).expect("plain data is JSON")
 }
 
-/// Which action an entry is about, and where it stands after it.
-fn stands(data: &Data) -> Option<(ActionId, ActionStatus)> {
+/// Where an action stands after an entry that says so.
+fn stands(data: &Data) -> Option<ActionStatus> {
     Some(match data {
-        Data::ActionProposed(proposed) => (proposed.action, ActionStatus::Pending),
-        Data::VerdictGiven(given) => (given.signed.item.action, ActionStatus::Pending),
-        Data::ActionResolved(resolved) => {
-            let status = match resolved.resolution {
-                Resolution::Approved | Resolution::Released => ActionStatus::Approved,
-                Resolution::Denied => ActionStatus::Denied,
-                Resolution::Expired => ActionStatus::Expired,
-                Resolution::Withdrawn => ActionStatus::Withdrawn,
-                Resolution::Refused => ActionStatus::Refused,
-                Resolution::Superseded => ActionStatus::Superseded,
-            };
-            (resolved.action, status)
-        }
-        Data::PermitIssued(permit) => (permit.action, ActionStatus::Approved),
-        Data::PermitLapsed(permit) => (permit.action, ActionStatus::Approved),
-        Data::PermitRedeemed(permit) => (permit.action, ActionStatus::Redeemed),
-        Data::ActionCompleted(completed) => (completed.action, ActionStatus::Completed),
+        Data::ActionProposed(_) | Data::VerdictGiven(_) => ActionStatus::Pending,
+        Data::ActionResolved(resolved) => match resolved.resolution {
+            Resolution::Approved | Resolution::Released => ActionStatus::Approved,
+            Resolution::Denied => ActionStatus::Denied,
+            Resolution::Expired => ActionStatus::Expired,
+            Resolution::Withdrawn => ActionStatus::Withdrawn,
+            Resolution::Refused => ActionStatus::Refused,
+            Resolution::Superseded => ActionStatus::Superseded,
+        },
+        Data::PermitIssued(_) | Data::PermitLapsed(_) => ActionStatus::Approved,
+        Data::PermitRedeemed(_) => ActionStatus::Redeemed,
+        Data::ActionCompleted(_) => ActionStatus::Completed,
         _ => return None,
     })
 }

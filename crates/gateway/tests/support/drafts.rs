@@ -75,6 +75,7 @@ impl Draft {
             edit: None,
             grant: None,
             policy: None,
+            review: None,
             verdict: Some(self.extras.clone()),
         }
     }

@@ -345,6 +345,7 @@ impl World {
             edit: None,
             grant: None,
             policy: None,
+            review: None,
             verdict: None,
         }
     }

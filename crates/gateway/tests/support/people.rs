@@ -7,9 +7,10 @@ use vidimus_gateway::{Config, Entrance, Public};
 use vidimus_protocol::api::{Ack, CeremonyStarted, Invited};
 use vidimus_protocol::envelope::{ActType, ReviewerItem, Role};
 use vidimus_protocol::id::ReviewerId;
-use vidimus_protocol::{Blob, Digest};
+use vidimus_protocol::{Aaguid, Blob, Digest};
+use vidimus_verify::testkit::Vendor;
 
-use super::support::{Forgery, Reply, World, assert_with, config, now, registered, serve};
+use super::support::{Forgery, Reply, World, assert_with, config, now, registered_by, serve};
 
 /// Somebody else at the same gateway.
 pub struct Person {
@@ -60,9 +61,18 @@ pub async fn enrol(world: &World, token: Option<&str>, body: &Value) -> Reply {
 
 /// Makes a key on the page that an enrolment began, and signs with it.
 pub async fn claim(world: &World, started: Reply) -> (::passkey::types::Passkey, Ack) {
+    claim_by(world, started, None).await
+}
+
+/// The same with an authenticator of that vendor.
+async fn claim_by(
+    world: &World,
+    started: Reply,
+    vendor: Option<&Vendor>,
+) -> (::passkey::types::Passkey, Ack) {
     let CeremonyStarted { ceremony, .. } = started.json();
     let base = format!("/v1/ceremonies/{ceremony}");
-    let (key, request) = registered(&world.http, &world.gateway.url(), &base).await;
+    let (key, request) = registered_by(&world.http, &world.gateway.url(), &base, vendor).await;
     let challenge: Blob = serde_json::from_value(request["challenge"].clone()).unwrap();
     let challenge = Digest(challenge.0.try_into().unwrap());
     let assertion = assert_with(&key, &world.gateway.url(), challenge, &Forgery::default()).await;
@@ -89,9 +99,13 @@ pub async fn invited(world: &World, name: &str) -> Invited {
 
 /// Invited, enrolled, and not taken in yet.
 pub async fn newcomer(world: &World, name: &str) -> Person {
+    newcomer_by(world, name, None).await
+}
+
+async fn newcomer_by(world: &World, name: &str, vendor: Option<&Vendor>) -> Person {
     let invited = invited(world, name).await;
     let body = json!({ "invitation": invited.invitation, "label": "Phone" });
-    let (key, ack) = claim(world, enrol(world, None, &body).await).await;
+    let (key, ack) = claim_by(world, enrol(world, None, &body).await, vendor).await;
     Person {
         key,
         reviewer: invited.reviewer,
@@ -125,9 +139,24 @@ pub async fn take_in(world: &World, person: &Person, name: &str, roles: &[Role])
     world.proven(&ack(&taken));
 }
 
-/// A reviewer who is signed in.
+/// A reviewer who is signed in, with a key that is synced.
 pub async fn joined(world: &mut World, name: &str, roles: &[Role]) -> Person {
-    let mut person = newcomer(world, name).await;
+    joined_by(world, name, roles, None).await
+}
+
+/// The same with a key that cannot leave its device.
+pub async fn joined_bound(world: &mut World, name: &str, roles: &[Role]) -> Person {
+    let vendor = Vendor::new(Aaguid([7; 16]));
+    joined_by(world, name, roles, Some(&vendor)).await
+}
+
+async fn joined_by(
+    world: &mut World,
+    name: &str,
+    roles: &[Role],
+    vendor: Option<&Vendor>,
+) -> Person {
+    let mut person = newcomer_by(world, name, vendor).await;
     take_in(world, &person, name, roles).await;
     swap(world, &mut person);
     world.session = world.sign_in().await;

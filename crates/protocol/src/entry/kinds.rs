@@ -7,7 +7,8 @@ use crate::bytes::{Blob, Digest};
 use crate::envelope::{
     AdmissionItem, AgentItem, AgentRevocationItem, EditItem, EnrolmentItem, GrantItem,
     GrantRevocationItem, PauseItem, PolicyItem, RecognitionItem, RemovalItem, ResumptionItem,
-    ReviewerChangeItem, ReviewerItem, RevocationItem, RulesItem, Seen, Signed, VerdictItem,
+    ReviewItem, ReviewerChangeItem, ReviewerItem, RevocationItem, RulesItem, Seen, Signed,
+    VerdictItem,
 };
 use crate::id::{ActionId, AgentId, ExecutorId, GrantId, PermitId, ReviewerId, RunId};
 use crate::time::Time;
@@ -101,6 +102,8 @@ kinds! {
     VerdictGiven(VerdictGiven) = "verdict.given",
     /// A person says that a verdict with their key is theirs.
     VerdictRecognised(VerdictRecognised) = "verdict.recognised",
+    /// What an administrator finds of a broken glass.
+    VerdictReviewed(VerdictReviewed) = "verdict.reviewed",
     /// A person's approval of what is like an action, in advance.
     GrantGiven(GrantGiven) = "grant.given",
     /// A standing grant that covers nothing more.
@@ -145,6 +148,7 @@ impl Data {
             Self::ActionFlagged(data) => Some(data.action),
             Self::VerdictGiven(data) => Some(data.signed.item.action),
             Self::VerdictRecognised(data) => Some(data.signed.item.action),
+            Self::VerdictReviewed(data) => Some(data.signed.item.action),
             Self::GrantGiven(data) => Some(data.signed.item.action),
             Self::ActionResolved(data) => Some(data.action),
             Self::PermitIssued(data) => Some(data.action),
@@ -275,6 +279,9 @@ acts! {
     Edited(EditItem);
     /// `verdict.recognised`: by whom the verdict names.
     VerdictRecognised(RecognitionItem);
+    /// `verdict.reviewed`: by an administrator who did not give that verdict.
+    /// Part: `reason`.
+    VerdictReviewed(ReviewItem);
     /// `grant.revoked`: by anybody in the log.
     GrantRevoked(GrantRevocationItem);
 }
@@ -324,6 +331,9 @@ pub struct Evaluation {
     /// What the keys must be like that approve it, sorted, each once.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub assurance: Vec<Assurance>,
+    /// Whether one person alone may let it run and answer for that afterwards.
+    #[serde(skip_serializing_if = "is_default", default)]
+    pub break_glass: bool,
     /// The answer.
     pub decision: Decision,
     /// Of which groups some of those who approve must be, sorted by group.
@@ -364,6 +374,7 @@ impl Evaluation {
     pub fn refusing(policy: impl Into<String>) -> Self {
         Self {
             assurance: Vec::new(),
+            break_glass: false,
             decision: Decision::Refuse,
             groups: Vec::new(),
             policies: Vec::new(),

@@ -205,6 +205,7 @@ impl Leaf {
             Data::PolicyChanged(data) => act(&data.signed),
             Data::VerdictGiven(data) => act(&data.signed),
             Data::VerdictRecognised(data) => act(&data.signed),
+            Data::VerdictReviewed(data) => act(&data.signed),
             Data::GrantGiven(data) => {
                 let [count, index, ..] = act(&data.signed);
                 [count, index, data.signed.item.uses, 0, 0]

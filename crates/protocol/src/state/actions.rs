@@ -4,8 +4,8 @@ use std::collections::hash_map;
 use std::sync::Arc;
 
 use super::{
-    ActivePolicy, Edit, Effect, Note, PartRule, State, Violation, expect_actor, expect_parts,
-    expect_refs,
+    ActivePolicy, Edit, Effect, Note, PartRule, Review, State, Violation, expect_actor,
+    expect_parts, expect_refs,
 };
 use crate::action::{self, ActionKind};
 use crate::bytes::{Blob, Digest};
@@ -101,6 +101,8 @@ pub struct VerdictRecord {
     pub grant: Option<GrantId>,
     /// Its `verdict.recognised`: the person has said that it is theirs.
     pub recognised: Option<Ref>,
+    /// What an administrator found of it, where somebody broke glass with it.
+    pub review: Option<Review>,
 }
 
 /// The end of waiting.

@@ -249,6 +249,7 @@ impl State {
                 entry: grant.entry,
                 grant: Some(grant.item.grant),
                 recognised: None,
+                review: None,
             })
         };
         grants.into_iter().zip(uses).map(approve).collect()

@@ -192,6 +192,7 @@ impl State {
             && !asked.reason_required
             && asked.separate_s == 0
             && !asked.standing
+            && !asked.break_glass
             && asked.veto.is_none();
         let founded = match self.policy {
             Some(_) => by_policy || asked.decision == Decision::Refuse,
@@ -206,7 +207,7 @@ impl State {
                 .iter()
                 .all(|demand| demand.people > 0 && group_is_fit(&demand.group))
             && of_groups.is_some_and(|people| people <= asked.quorum)
-            && (profile == Profile::Team || asked.groups.is_empty());
+            && (profile == Profile::Team || asked.groups.is_empty() && !asked.break_glass);
         let fit = groups_fit
             && asked.assurance.is_sorted_by(|one, next| one < next)
             && asked.policies.is_sorted_by(|one, next| one < next)

@@ -1,5 +1,6 @@
 //! Tests of the reducer: each rule broken once, then random stories.
 
+mod glass;
 mod grants;
 mod lifecycle;
 mod policy;

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::{
-    ActionState, Credential, Effect, PartRule, Reviewer, State, VerdictRecord, Violation,
-    expect_parts, expect_refs,
+    ActionState, Credential, Effect, MIN_URGENT_REASON, PartRule, Reviewer, State, VerdictRecord,
+    Violation, expect_parts, expect_refs,
 };
 use crate::action;
 use crate::bytes::Digest;
@@ -55,13 +55,17 @@ impl State {
         action.was_seen(&data.seen, item.seen, item.verdict)?;
         self.may_decide(action, reviewer)?;
         self.keeps_policy(action, entry, data, key)?;
-        // An approval with a key that counts no more is none, and one in advance
-        // does not keep from a denial.
+        // An approval with a key that counts no more is none, one in advance does
+        // not keep from a denial, and who waits for others may break glass.
         let given = |given: &&VerdictRecord| given.reviewer == reviewer;
-        let denies = item.verdict == Verdict::Deny;
         let stands = |given: &VerdictRecord| {
             given.verdict == Verdict::Deny
-                || (self.still_counts(given, leaf.time) && !(denies && given.grant.is_some()))
+                || self.still_counts(given, leaf.time)
+                    && match item.verdict {
+                        Verdict::Approve => true,
+                        Verdict::Deny => given.grant.is_none(),
+                        Verdict::BreakGlass => given.verdict == Verdict::BreakGlass,
+                    }
         };
         if action.verdicts.iter().filter(given).any(stands) {
             return Err(Violation::DecidedAlready);
@@ -73,8 +77,10 @@ impl State {
             entry: entry.reference(),
             grant: None,
             recognised: None,
+            review: None,
         };
         self.use_key(entry, signed);
+        self.wants_review(item.action, &record);
         self.change(item.action, |action| action.verdicts.push(record));
         let action = &self.actions[&item.action];
         Ok(if action.vetoed() {
@@ -102,9 +108,16 @@ impl State {
         match data.signed.item.verdict {
             Verdict::Deny if data.policies.is_empty() => return Ok(()),
             Verdict::Deny => return Err(Violation::BadEvaluation),
-            Verdict::Approve => names_policies(action, &data.policies)?,
+            Verdict::Approve | Verdict::BreakGlass => names_policies(action, &data.policies)?,
         }
-        let says_why = leaf.part(REASON.name).is_some_and(|part| part.size > 0);
+        let reason = leaf.part(REASON.name).map_or(0, |part| part.size);
+        if data.signed.item.verdict == Verdict::BreakGlass {
+            self.may_break_glass(action, key)?;
+            if reason < MIN_URGENT_REASON {
+                return Err(Violation::ReasonMissing);
+            }
+        }
+        let says_why = reason > 0;
         self.may_approve(action, key, says_why, leaf.time)
     }
 
@@ -132,6 +145,32 @@ impl State {
             return Err(Violation::OwnPolicy);
         }
         Ok(())
+    }
+
+    /// Whether this person might approve it now, saying why, with one of their
+    /// keys.
+    ///
+    /// # Errors
+    /// [`Violation`] says why not.
+    pub fn could_approve(
+        &self,
+        action: &ActionState,
+        person: ReviewerId,
+        now: Time,
+    ) -> Result<(), Violation> {
+        self.may_decide(action, person)?;
+        let theirs = self.credentials.values();
+        let theirs = theirs.filter(|key| key.reviewer == person);
+        let mut why = Violation::UnknownCredential;
+        for key in theirs.filter(|key| self.counts(key, now).is_ok()) {
+            match self.may_approve(action, key, true, now) {
+                Ok(()) => return Ok(()),
+                // Another key may be of the right sort, and not help either.
+                Err(_) if why == Violation::OwnPolicy => {}
+                Err(error) => why = error,
+            }
+        }
+        Err(why)
     }
 
     /// Whether this person may decide on it: who may edit it, but in a team's
@@ -205,7 +244,8 @@ impl State {
     }
 
     /// Whether enough distinct people approved who may decide on it, with keys
-    /// that count, and enough of each group that is asked. Counted anew at
+    /// that count, and enough of each group that is asked; or whether one of them
+    /// broke glass. Counted anew at
     /// resolution, permit and redemption.
     pub(super) fn has_quorum(&self, action: &ActionState, now: Time) -> bool {
         let asked = &action.evaluation;
@@ -216,7 +256,7 @@ impl State {
                 let approved = self.approved_by(action, now);
                 let enough =
                     u64::try_from(approved.len()).is_ok_and(|people| people >= asked.quorum);
-                enough && self.groups_are_met(asked, &approved)
+                enough && self.groups_are_met(asked, &approved) || self.glass_is_broken(action, now)
             }
         }
     }
@@ -225,14 +265,14 @@ impl State {
     #[must_use]
     pub fn approved_by(&self, action: &ActionState, now: Time) -> HashSet<ReviewerId> {
         let given = action.verdicts.iter();
-        let approvals = given.filter(|given| given.verdict == Verdict::Approve);
+        let approvals = given.filter(|given| given.verdict.approves());
         approvals
             .filter(|given| self.still_counts(given, now) && !action.denied_by(given.reviewer))
             .map(|given| given.reviewer)
             .collect()
     }
 
-    fn still_counts(&self, given: &VerdictRecord, now: Time) -> bool {
+    pub(super) fn still_counts(&self, given: &VerdictRecord, now: Time) -> bool {
         let role = |person: &Reviewer| person.is(Role::Reviewer);
         let key = self.credentials.get(&given.credential_id);
         let grant = given.grant.and_then(|grant| self.grant(&grant));
@@ -257,7 +297,7 @@ impl ActionState {
         let there = shown
             .iter()
             .all(|part| self.part(&part.name) == Some(part.commit));
-        let enough = verdict == Verdict::Deny || saw_all;
+        let enough = !verdict.approves() || saw_all;
         if seen.digest() == signed && each_once && there && enough {
             Ok(())
         } else {

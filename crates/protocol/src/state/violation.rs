@@ -172,6 +172,14 @@ pub enum Violation {
     /// Approved by who changed the policy not long ago.
     #[error("whoever changed the policy does not approve under it so soon")]
     OwnPolicy,
+    /// Glass broken where the policy does not let anybody, or over a denial.
+    #[error(
+        "nobody breaks glass for it: the policy does not allow that, or somebody has denied it"
+    )]
+    GlassStays,
+    /// Glass broken by who has not answered for it often enough.
+    #[error("as many glasses that this person broke wait for a review as may")]
+    TooManyUnreviewed,
     /// A grant's id used before.
     #[error("a standing grant with this id exists already")]
     GrantExists,

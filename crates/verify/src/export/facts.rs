@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use vidimus_protocol::entry::{Profile, Resolution};
-use vidimus_protocol::envelope::Verdict;
-use vidimus_protocol::state::Life;
+use vidimus_protocol::envelope::{Finding, Verdict};
+use vidimus_protocol::state::{ActionState, Life, VerdictRecord};
 use vidimus_protocol::{ReviewerId, State};
 
 use super::report::{Actions, Decider};
@@ -32,10 +32,11 @@ pub(super) fn actions(state: &State) -> Actions {
     actions
 }
 
-/// Who decided how often.
+/// Who decided how often. What a standing grant approved nobody decided then.
 pub(super) fn deciders(state: &State) -> Vec<Decider> {
     let mut counts: BTreeMap<ReviewerId, Decider> = BTreeMap::new();
-    for given in state.actions().flat_map(|action| &action.verdicts) {
+    let given = state.actions().flat_map(|action| &action.verdicts);
+    for given in given.filter(|given| given.grant.is_none()) {
         let name = state
             .reviewer(&given.reviewer)
             .map(|person| person.name.clone())
@@ -47,7 +48,7 @@ pub(super) fn deciders(state: &State) -> Vec<Decider> {
             denied: 0,
         });
         match given.verdict {
-            Verdict::Approve => decider.approved += 1,
+            Verdict::Approve | Verdict::BreakGlass => decider.approved += 1,
             Verdict::Deny => decider.denied += 1,
         }
     }
@@ -83,6 +84,34 @@ pub(super) fn remarks(state: &State, [browser, software]: [u64; 2], unknown: u64
     if released > 0 {
         remarks.push(format!(
             "released by policy: nobody was asked about {released} of the actions"
+        ));
+    }
+    let in_advance = state.actions().filter(|action| {
+        let mut given = action.verdicts.iter();
+        given.any(|given| given.grant.is_some())
+    });
+    let in_advance = in_advance.count();
+    if in_advance > 0 {
+        remarks.push(format!(
+            "approved in advance: standing grants approved {in_advance} of the actions"
+        ));
+    }
+    let glass: Vec<_> = state
+        .actions()
+        .flat_map(ActionState::broken_glass)
+        .collect();
+    if !glass.is_empty() {
+        let found = |finding: Option<Finding>| {
+            let like =
+                |given: &&VerdictRecord| given.review.map(|review| review.finding) == finding;
+            glass.iter().copied().filter(like).count()
+        };
+        remarks.push(format!(
+            "break-glass: one person let {} of the actions run without the others; reviewed as justified: {}, as not: {}, not reviewed: {}",
+            glass.len(),
+            found(Some(Finding::Justified)),
+            found(Some(Finding::Unjustified)),
+            found(None),
         ));
     }
     if unknown > 0 {

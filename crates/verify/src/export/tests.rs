@@ -12,6 +12,7 @@ use vidimus_protocol::{Blob, Digest, sha256, strict};
 
 mod at_least;
 mod evaluations;
+mod glass;
 mod grants;
 mod places;
 mod walk;

@@ -155,10 +155,21 @@ impl Story {
         action: ActionId,
         inputs: &Inputs,
     ) -> Draft {
+        self.verdict_under(text, action, inputs, (Verdict::Approve, "looks right"))
+    }
+
+    /// The same of any verdict that lets it run, and why.
+    pub(super) fn verdict_under(
+        &mut self,
+        text: &PolicyText,
+        action: ActionId,
+        inputs: &Inputs,
+        (verdict, why): (Verdict, &str),
+    ) -> Draft {
         let profile = self.log.opened.profile;
         let set = Set::in_log(text, profile, "any").expect("a right policy");
         let permitting = set.may_approve(&self.person().expect("in the log"), inputs, self.now);
-        let mut draft = self.verdict(action, Verdict::Approve, "looks right");
+        let mut draft = self.verdict(action, verdict, why);
         if let Data::VerdictGiven(data) = &mut draft.leaf.data {
             data.policies = permitting.expect("they may");
         }

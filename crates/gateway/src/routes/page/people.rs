@@ -12,7 +12,7 @@ use super::Line;
 use crate::problem::Refusal;
 use crate::routes::ceremonies::item;
 
-/// The lines of an act that is neither a verdict nor an enrolment.
+/// The lines of an act that hangs on nothing but the state.
 pub(super) fn lines(state: &State, act: ActType, text: &str) -> Result<Vec<Line>, Refusal> {
     Ok(match act {
         ActType::SessionOpened => {
@@ -140,6 +140,7 @@ pub(super) fn lines(state: &State, act: ActType, text: &str) -> Result<Vec<Line>
             ]
         }
         ActType::VerdictGiven
+        | ActType::VerdictReviewed
         | ActType::GrantGiven
         | ActType::ActionEdited
         | ActType::CredentialEnrolled => {
@@ -185,7 +186,7 @@ fn credential(state: &State, enrolment: Digest) -> Result<&Credential, Violation
         .ok_or(Violation::UnknownCredential)
 }
 
-fn name(state: &State, person: ReviewerId) -> String {
+pub(super) fn name(state: &State, person: ReviewerId) -> String {
     state
         .reviewer(&person)
         .map_or_else(|| person.to_string(), |person| person.name.clone())

@@ -182,6 +182,7 @@ fn subject(data: &mut Data) -> Option<&mut ActionId> {
         Data::PermitRedeemed(data) => &mut data.action,
         Data::ActionCompleted(data) => &mut data.action,
         Data::VerdictRecognised(data) => &mut data.signed.item.action,
+        Data::VerdictReviewed(data) => &mut data.signed.item.action,
         Data::ActionEdited(data) => &mut data.signed.item.action,
         Data::GrantGiven(data) => &mut data.signed.item.action,
         Data::AgentRegistered(_)

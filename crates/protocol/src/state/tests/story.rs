@@ -14,8 +14,8 @@ use crate::entry::{
     VerdictGiven,
 };
 use crate::envelope::{
-    ActType, AgentItem, Assertion, Decimal, EnrolmentItem, Envelope, Seen, SeenPart, Signed,
-    Verdict, VerdictItem,
+    ActType, AgentItem, Assertion, Decimal, EnrolmentItem, Envelope, Finding, Seen, SeenPart,
+    Signed, Verdict, VerdictItem,
 };
 use crate::id::{ActionId, Actor, AgentId, ExecutorId, GrantId, PermitId, ReviewerId, RunId};
 use crate::state::{Effect, State, Violation};
@@ -183,6 +183,10 @@ impl Story {
             Kind::AgentResumed => self.resumed(),
             Kind::VerdictRecognised => self.recognised(id),
             Kind::ActionEdited => self.edited(action(1), action(2)),
+            // What comes under the policy is urgent.
+            Kind::ActionProposed if self.state.policy().is_some() => {
+                self.proposed_urgent(action(3))
+            }
             // The one of the happy path, one to be edited, and its successor.
             Kind::ActionProposed if self.is_edited(action(1)) => self.successor(action(1)),
             Kind::ActionProposed if self.state.action(&id).is_some() => self.proposed(action(1)),
@@ -191,7 +195,11 @@ impl Story {
             Kind::ActionAsked => self.asked(id),
             Kind::ActionAnswered => self.answered(id),
             Kind::ActionFlagged => self.flagged(id),
+            Kind::VerdictGiven if self.state.action(&action(3)).is_some() => {
+                self.verdict(action(3), Verdict::BreakGlass)
+            }
             Kind::VerdictGiven => self.verdict(id, Verdict::Approve),
+            Kind::VerdictReviewed => self.reviewed(action(3), Finding::Justified),
             Kind::GrantGiven => self.granted(grant(0), id),
             Kind::GrantRevoked => self.grant_revoked(grant(0)),
             Kind::ActionResolved if self.is_edited(action(1)) => self.superseded(action(1)),
@@ -407,7 +415,11 @@ impl Story {
                     )
                 });
         let seen = seen(digest, context);
-        let reason = part("reason", TEXT_TYPE, "looks right");
+        let reason = match verdict {
+            Verdict::BreakGlass => "Checkout is down, and nobody else answers.",
+            Verdict::Approve | Verdict::Deny => "looks right",
+        };
+        let reason = part("reason", TEXT_TYPE, reason);
         let item = VerdictItem {
             action: id,
             action_digest: digest,
@@ -419,7 +431,7 @@ impl Story {
         };
         let under_policy = self.state.action(&id);
         let under_policy = under_policy.is_some_and(|known| known.policy.is_some());
-        let named = under_policy && verdict == Verdict::Approve;
+        let named = under_policy && verdict.approves();
         let data = VerdictGiven {
             policies: named.then(|| "everybody".into()).into_iter().collect(),
             seen,

@@ -34,7 +34,7 @@ names! {
     LastAdministrator, BadRoles, BadRules, AgentIsRevoked, OwnAction, NotHisVerdict,
     AgentIsPaused, StoppedByPause, PausedAlready, NotTheirPause,
     OwnEdit, UnfoundedEdit, TooManyEdits, ReasonMissing, AssuranceMissing, OwnPolicy,
-    GrantExists, UnknownGrant, GrantIsOver, BadGrant, TooManyGrants, NotGrantable, NotCovered,
+    GlassStays, TooManyUnreviewed, GrantExists, UnknownGrant, GrantIsOver, BadGrant, TooManyGrants, NotGrantable, NotCovered,
 }
 
 /// What breaks the rule, how, and at which step of the happy path.
@@ -66,6 +66,7 @@ macro_rules! verdict {
 
 mod acts;
 mod edits;
+mod glass;
 mod grants;
 mod notes;
 mod pauses;
@@ -119,6 +120,8 @@ fn tables() -> impl Iterator<Item = &'static Case> {
         policy::POLICIES,
         policy::EVALUATIONS,
         policy::APPROVALS,
+        glass::BROKEN,
+        glass::REVIEWED,
         grants::GRANTS,
         grants::USES,
         permits::RESOLUTIONS,
@@ -223,6 +226,7 @@ fn every_signed_kind_is_checked_as_its_own_act() {
             Data::RulesChanged(data) => of(&mut data.signed),
             Data::PolicyChanged(data) => of(&mut data.signed),
             Data::VerdictRecognised(data) => of(&mut data.signed),
+            Data::VerdictReviewed(data) => of(&mut data.signed),
             Data::GrantGiven(data) => of(&mut data.signed),
             Data::GrantRevoked(data) => of(&mut data.signed),
             _ => None,

@@ -1,13 +1,15 @@
 //! Logs under a policy: words for it, what it asks, who approves, and evaluations that it does not give.
 
+mod approvals;
+mod glass;
 mod inputs;
 mod kinds;
 mod queries;
+mod resolutions;
 mod sources;
 mod texts;
 mod words;
 
-use serde_json::{Value, json};
 use vidimus_policy::{PolicyFile, PolicyText};
 use vidimus_protocol::ActionId;
 use vidimus_protocol::action::Action;
@@ -18,7 +20,6 @@ use vidimus_verify::testkit::{Draft, FLAGS, Story, sample_action};
 
 use super::{BACKUP_ELIGIBLE, Revocation, SoftKey, Team};
 use crate::Cases;
-use crate::acts::change;
 use crate::forge::Forge;
 
 const BOTH: &[Role] = &[Role::Administrator, Role::Reviewer];
@@ -230,7 +231,11 @@ pub(super) fn good() -> Vec<(String, Forge)> {
         course(&mut team);
         (format!("policy of a team, {name}"), team.forge())
     });
-    personal.into_iter().chain(of_team).collect()
+    personal
+        .into_iter()
+        .chain(of_team)
+        .chain(glass::good())
+        .collect()
 }
 
 pub(super) fn write(cases: &mut Cases) {
@@ -240,8 +245,9 @@ pub(super) fn write(cases: &mut Cases) {
     inputs::write(cases);
     words::write(cases);
     evaluations(cases);
-    approvals(cases);
-    resolutions(cases);
+    approvals::write(cases);
+    resolutions::write(cases);
+    glass::write(cases);
     groups(cases);
     keys(cases);
 }
@@ -355,299 +361,6 @@ fn evaluations(cases: &mut Cases) {
                 asked.quorum = *quorum;
             });
             team.told(cases, &format!("policy, team {is_team}, groups: {name}"));
-        }
-    }
-}
-
-/// Who approves, when, naming what.
-fn approvals(cases: &mut Cases) {
-    let names: [&[&str]; 6] = [
-        &[],
-        &["you"],
-        &["anything"],
-        &["a", "you"],
-        &["you", "a"],
-        &["you", "you"],
-    ];
-    let text = policy(ASKS);
-    for verdict in [Verdict::Approve, Verdict::Deny] {
-        for policies in names {
-            for action in [1, 7, 9] {
-                let mut team = cast();
-                team.by("Ada").bring(&text);
-                let action = team.proposed_under(&text, &sample_action(action));
-                team.by("Ben")
-                    .decide_naming(action, verdict, "so", policies);
-                team.told(cases, &format!("policy, {verdict:?} naming {policies:?}"));
-            }
-            let mut team = cast();
-            let action = team.propose(1);
-            team.by("Ben")
-                .decide_naming(action, verdict, "so", policies);
-            team.told(
-                cases,
-                &format!("no policy, {verdict:?} naming {policies:?}"),
-            );
-        }
-    }
-    // Reasons, keys, authors.
-    let strict = policy(STRICT);
-    for reason in ["", " ", "because"] {
-        for verdict in [Verdict::Approve, Verdict::Deny] {
-            let mut team = cast();
-            team.by("Ada").bring(&strict);
-            let action = team.proposed_under(&strict, &sample_action(1));
-            let named: &[&str] = if verdict == Verdict::Approve {
-                &["people"]
-            } else {
-                &[]
-            };
-            team.by("Ben").decide_naming(action, verdict, reason, named);
-            team.told(cases, &format!("policy, {verdict:?} because `{reason}`"));
-        }
-    }
-    // Who may by the policy, as the record says at that time.
-    let of_sre = policy(
-        r#"@id("ask") permit (principal, action == Vidimus::Action::"propose", resource);
-@id("sre") permit (principal in Vidimus::Group::"sre", action == Vidimus::Action::"decide", resource)
-when { principal.reviewer && !principal.administrator && principal.identity like "*@example.com" };
-@id("not-late") forbid (principal, action == Vidimus::Action::"decide", resource)
-when { context.time >= datetime("2026-11-21T09:35:00Z") };"#,
-    );
-    for (name, groups, seconds) in [
-        ("in it", &["sre"] as &[&str], 0),
-        ("in another", &["security"], 0),
-        ("in none", &[], 0),
-        ("late", &["sre"], 600),
-    ] {
-        for names in [&["sre"] as &[&str], &["not-late"], &["ask", "sre"]] {
-            let mut team = cast();
-            team.by("Ada").bring(&of_sre);
-            let action = team.proposed_under(&of_sre, &sample_action(1));
-            team.change("Dora", &[Role::Reviewer], groups);
-            team.story.pass(seconds);
-            team.by("Dora")
-                .decide_naming(action, Verdict::Approve, "so", names);
-            team.by("Ada").change("Dora", &[Role::Reviewer], &["sre"]);
-            team.told(
-                cases,
-                &format!("policy, approved by somebody {name}, {names:?}"),
-            );
-        }
-    }
-    separations(cases);
-    seen(cases);
-}
-
-/// Inputs are nothing that a verdict lists.
-fn seen(cases: &mut Cases) {
-    let text = policy(ASKS);
-    let mut team = alone();
-    team.bring(&text);
-    let action = team.proposed_under(&text, &sample_action(1));
-    team.approve_under(&text, action);
-    let forge = team.forge();
-    let verdict = forge.content.leaves.len() - 1;
-    for part in 0..2 {
-        for instead in [false, true] {
-            let name = format!("policy, part {part} seen too, instead {instead}");
-            change(cases, &forge, &name, |content| {
-                let committed = content.leaves[verdict - 1]["parts"][part].clone();
-                let seen = content.leaves[verdict].pointer_mut("/data/seen/parts");
-                let seen = seen.and_then(Value::as_array_mut);
-                let seen = seen.expect("a verdict lists what was seen");
-                if instead {
-                    seen.clear();
-                }
-                seen.insert(
-                    0,
-                    json!({"commit": committed["commit"], "name": committed["name"]}),
-                );
-            });
-        }
-    }
-}
-
-/// Nobody approves under what they brought, for a while.
-fn separations(cases: &mut Cases) {
-    for (name, annotations) in [
-        ("an hour", "@separate(\"1h\")"),
-        ("none", ""),
-        ("a year", "@separate(\"365d\")"),
-    ] {
-        for seconds in [0, 3_590, 3_594, 3_595, 3_596, 3_597, 3_598, 3_599, 3_600] {
-            for who in ["Ben", "Cleo", "Dora"] {
-                let text = asking(&format!("{annotations} @ttl(\"24h\")"));
-                let mut team = cast();
-                team.by("Ada").change("Ben", BOTH, &[]);
-                team.change("Cleo", BOTH, &[]);
-                // Cleo's word is for another one.
-                team.by("Cleo").bring(&asking("@ttl(\"1m\")"));
-                team.by("Ada").bring(&text).by("Ben").bring(&text);
-                let mut draft = team
-                    .story
-                    .proposal_under(&text, &sample_action(1), |inputs| {
-                        inputs.wait_s = Some(86_400)
-                    });
-                let action = id_of(&draft);
-                if let Data::ActionProposed(data) = &mut draft.leaf.data {
-                    data.expires_at = draft.leaf.time.plus_seconds(data.evaluation.ttl_s);
-                }
-                team.write(draft);
-                team.story.pass(seconds);
-                team.by(who).approve_under(&text, action);
-                team.told(
-                    cases,
-                    &format!("policy, {who} approves {seconds} s later, {name} apart"),
-                );
-            }
-        }
-    }
-}
-
-/// What may become of an action under a policy.
-fn resolutions(cases: &mut Cases) {
-    let all = [
-        Resolution::Approved,
-        Resolution::Denied,
-        Resolution::Expired,
-        Resolution::Withdrawn,
-        Resolution::Refused,
-        Resolution::Superseded,
-        Resolution::Released,
-    ];
-    type Life = fn(&mut Team, ActionId);
-    let lives: [(&str, Life); 7] = [
-        ("at once", |_, _| {}),
-        ("approved", |team, action| {
-            team.by("Ben")
-                .decide_naming(action, Verdict::Approve, "so", &["you"]);
-        }),
-        ("denied", |team, action| {
-            team.by("Ben").decide(action, Verdict::Deny);
-        }),
-        ("due", |team, _| team.story.pass(900)),
-        ("paused", |team, _| {
-            team.by("Ben").pause(None);
-        }),
-        ("without its agent", |team, _| {
-            team.by("Ada").end_agent();
-        }),
-        ("without its policy", |team, _| {
-            team.by("Ada").bring(&asking("@ttl(\"1m\")"));
-        }),
-    ];
-    let text = policy(ASKS);
-    for number in [1, 7, 9] {
-        for (life, live) in lives {
-            for resolution in all {
-                let begun = || {
-                    let mut team = cast();
-                    team.by("Ada").bring(&text);
-                    let action = team.proposed_under(&text, &sample_action(number));
-                    live(&mut team, action);
-                    (team, action)
-                };
-                if resolution == Resolution::Superseded {
-                    continue;
-                }
-                let (mut team, action) = begun();
-                team.resolve(action, resolution);
-                let name = format!("policy, unit {number}, {life}, {resolution:?}");
-                team.told(cases, &name);
-                team.permit(action);
-                team.story.redeem(action);
-                team.told(cases, &format!("{name}, runs"));
-                if !resolution.runs() {
-                    continue;
-                }
-                for seconds in [0, 1] {
-                    let (mut team, action) = begun();
-                    let mut draft = team.story.resolution(action, resolution);
-                    if let Data::ActionResolved(data) = &mut draft.leaf.data {
-                        data.use_before =
-                            (seconds > 0).then(|| draft.leaf.time.plus_seconds(seconds));
-                    }
-                    team.write(draft);
-                    team.told(cases, &format!("{name} to be used within {seconds}"));
-                }
-            }
-        }
-    }
-    vetoes(cases);
-    afterwards(cases);
-}
-
-/// Denials, fewer and as many as it takes.
-fn vetoes(cases: &mut Cases) {
-    for veto in [1, 2, 3] {
-        for denials in 0..=3 {
-            for resolution in [
-                Resolution::Denied,
-                Resolution::Approved,
-                Resolution::Withdrawn,
-            ] {
-                let text = asking(&format!("@veto(\"{veto}\")"));
-                let mut team = cast();
-                team.by("Ada").join("Emil", &[Role::Reviewer]);
-                team.bring(&text);
-                let action = team.proposed_under(&text, &sample_action(1));
-                team.by("Emil").approve_under(&text, action);
-                for who in ["Ben", "Cleo", "Dora"].into_iter().take(denials) {
-                    team.by(who).decide(action, Verdict::Deny);
-                }
-                team.resolve(action, resolution);
-                team.told(
-                    cases,
-                    &format!("policy, {denials} of {veto} denials, {resolution:?}"),
-                );
-            }
-        }
-    }
-}
-
-/// What was released runs as what was approved does.
-fn afterwards(cases: &mut Cases) {
-    type Step = fn(&mut Team, ActionId);
-    let steps: [(&str, Step); 6] = [
-        ("paused", |team, _| {
-            team.by("Ben").pause(None);
-        }),
-        ("without its agent", |team, _| {
-            team.by("Ada").end_agent();
-        }),
-        ("later", |team, _| team.story.pass(895)),
-        ("too late", |team, _| team.story.pass(900)),
-        ("under another policy", |team, _| {
-            team.by("Ada").bring(&asking(""));
-        }),
-        ("denied by Ben", |team, action| {
-            team.by("Ben").decide(action, Verdict::Deny);
-        }),
-    ];
-    let text = policy(ASKS);
-    for (name, step) in steps {
-        for at in 0..3 {
-            let mut team = cast();
-            team.by("Ada").bring(&text);
-            let action = team.proposed_under(&text, &sample_action(7));
-            for now in 0..3 {
-                if now == at {
-                    step(&mut team, action);
-                }
-                match now {
-                    0 => {
-                        team.resolve(action, Resolution::Released);
-                    }
-                    1 => {
-                        team.permit(action);
-                    }
-                    _ => {
-                        team.story.redeem(action);
-                    }
-                }
-            }
-            team.told(cases, &format!("policy, released, {name} before step {at}"));
         }
     }
 }

@@ -58,10 +58,18 @@ fn misjudged(story: &Story, words: &str) {
 #[test]
 fn uses_that_a_grant_covers_are_reproduced() {
     let (mut story, grant) = granted(&any_unit());
+    let story_so_far = story.export();
     uses(&mut story, grant, &sample_action(1));
     uses(&mut story, grant, &sample_action(2));
     let report = check(&story.export(), None);
     assert_eq!(report.conclusion, Conclusion::Unanchored, "{report:?}");
+    let remark = "approved in advance: standing grants approved 2 of the actions";
+    assert!(
+        report.remarks.iter().any(|told| told == remark),
+        "{report:?}"
+    );
+    // Nobody decided on these: it was others that somebody denied and approved.
+    assert_eq!(report.deciders, check(&story_so_far, None).deciders);
     let row = report.rows.iter().find(|row| row.check == Check::Policy);
     assert_eq!(
         row.map(|row| (row.finding, row.checked)),

@@ -277,6 +277,18 @@ hours: number,
 /**
  * Why.
  */
+reason: string, } | { "do": "broken_glass" } | { "do": "review_glass", 
+/**
+ * Ledger entry of the verdict.
+ */
+entry: number, 
+/**
+ * Whether it could not wait.
+ */
+justified: boolean, 
+/**
+ * What was found.
+ */
 reason: string, } | { "do": "grants" } | { "do": "revoke_grant", 
 /**
  * Grant id.

@@ -54,6 +54,10 @@ claims: number,
  */
 policies: number, 
 /**
+ * How many broken glasses wait for this administrator's review.
+ */
+unreviewed: number, 
+/**
  * Policies, in force or waiting, whose text is on its way to this computer.
  */
 policiesMissing: number, 

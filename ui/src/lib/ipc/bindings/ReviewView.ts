@@ -3,6 +3,7 @@ import type { ActionSummary } from "./ActionSummary";
 import type { EditedFromView } from "./EditedFromView";
 import type { EditedIntoView } from "./EditedIntoView";
 import type { Fact } from "./Fact";
+import type { GlassOffer } from "./GlassOffer";
 import type { LikeView } from "./LikeView";
 import type { NoteView } from "./NoteView";
 import type { OutputView } from "./OutputView";
@@ -61,6 +62,10 @@ editBlocked: Problem | null,
  * Why nothing like it can be approved in advance here now, if so.
  */
 grantBlocked: Problem | null, 
+/**
+ * What the policy offers in an emergency, if it does.
+ */
+glass: GlassOffer | null, 
 /**
  * What it was edited from, if it was.
  */

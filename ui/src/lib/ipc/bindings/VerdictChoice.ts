@@ -3,4 +3,4 @@
 /**
  * A person's choice.
  */
-export type VerdictChoice = "approve" | "deny";
+export type VerdictChoice = "approve" | "deny" | "break_glass";

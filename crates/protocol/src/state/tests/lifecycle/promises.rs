@@ -33,7 +33,10 @@ pub(super) fn kept(scene: &Scene, before: &World, step: Step, after: &World) -> 
     let holds = |kept: bool, broken| if kept { Ok(()) } else { Err(broken) };
     for (number, old) in before.actions.iter().enumerate() {
         let new = after.actions.get(number).ok_or(REVIVED)?;
-        holds(keeps_verdicts(old, new), LOST)?;
+        holds(
+            keeps_verdicts(old, new) && new.broken.starts_with(&old.broken),
+            LOST,
+        )?;
         holds(!old.met || new.met, STOPPED)?;
         let over = old.end.is_some_and(|end| !end.runs()) || old.completed;
         let same = Action {
@@ -75,6 +78,15 @@ pub(super) fn kept(scene: &Scene, before: &World, step: Step, after: &World) -> 
         holds(!stranger && is_heard(before, key), FOREIGN)?;
         holds(before.now < old.proposed_at + WAIT, LATE)?;
         holds(new.verdicts.len() == old.verdicts.len() + 1, LOST)?;
+    }
+    if let Step::Break(action, key) = step {
+        let (old, new) = (&before.actions[action], &after.actions[action]);
+        let stranger = key.of() == Who::Ada || old.editors.contains(&key.of());
+        let bound = key != Key::Synced && scene.asked.glass;
+        holds(!stranger && is_heard(before, key) && bound, FOREIGN)?;
+        holds(denials(old) == 0, VETOED)?;
+        holds(before.now < old.proposed_at + WAIT, LATE)?;
+        holds(new.broken.len() == old.broken.len() + 1, LOST)?;
     }
     Ok(())
 }
@@ -124,6 +136,12 @@ fn granted_by(world: &World, known: &Action, who: Who) -> bool {
     by.is_some_and(|key| is_heard(world, key)) && !ended && theirs.all(|(_, yes)| *yes)
 }
 
+/// Whether that person broke glass for it, with a key that counts.
+fn broken_by(world: &World, known: &Action, who: Who) -> bool {
+    let mut broken = known.broken.iter();
+    broken.any(|key| key.of() == who && is_heard(world, *key))
+}
+
 const PEOPLE: [Who; 4] = [Who::Ada, Who::Ben, Who::Cleo, Who::Dan];
 
 /// Whether as many people as are demanded approve it now: by trying every two
@@ -135,8 +153,13 @@ fn is_demanded(asked: &Asked, world: &World, known: &Action) -> bool {
     let approves = |who: &Who| {
         let mut given = known.verdicts.iter();
         given.any(|(key, yes)| *yes && key.of() == *who && is_heard(world, *key))
+            || broken_by(world, known, *who)
             || granted_by(world, known, *who)
     };
+    let glass = PEOPLE.into_iter().any(|who| broken_by(world, known, who));
+    if asked.glass && glass && denials(known) == 0 {
+        return true;
+    }
     let people: Vec<Who> = PEOPLE.into_iter().filter(approves).collect();
     let all_in = |set: u8, group: Group, wanted: usize| {
         let chosen = people
@@ -180,7 +203,7 @@ pub(super) fn is_at_rest(world: &World) -> bool {
 }
 
 /// Which promise catches each flaw, and in which scene.
-pub(super) const CAUGHT: [(Flaw, &str, Broken); 24] = [
+pub(super) const CAUGHT: [(Flaw, &str, Broken); 26] = [
     (Flaw::GroupsUnread, "sre", NO_QUORUM),
     (Flaw::OneForTwoGroups, "two groups", NO_QUORUM),
     (Flaw::KeysAreCounted, "two people", NO_QUORUM),
@@ -205,6 +228,8 @@ pub(super) const CAUGHT: [(Flaw, &str, Broken); 24] = [
     (Flaw::GrantOutlivesPause, "a grant", GRANTED),
     (Flaw::GrantOutlivesEnd, "a grant", NO_QUORUM),
     (Flaw::GrantOverDenial, "a grant and a denial", NO_QUORUM),
+    (Flaw::GlassOverDenial, "broken glass", VETOED),
+    (Flaw::GlassUncounted, "broken glass", NO_QUORUM),
 ];
 
 /// Whether an approval counts for as long as its key and its person's role do.

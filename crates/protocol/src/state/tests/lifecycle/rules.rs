@@ -59,6 +59,10 @@ pub(super) enum Flaw {
     GrantOutlivesEnd,
     /// Counts what its signer has denied.
     GrantOverDenial,
+    /// Lets glass be broken over a denial.
+    GlassOverDenial,
+    /// Lets glass stay broken whose key counts no more.
+    GlassUncounted,
 }
 
 /// What the log says must come next.
@@ -209,6 +213,11 @@ impl Rules<'_> {
                     && (!approves || self.may_approve(world, key, says_why));
                 may.then(|| self.decide(world, action, key, approves))
             }
+            Step::Break(number, key) => {
+                let known = self.pending(world, number)?;
+                let may = self.may_break(world, known, key);
+                may.then(|| self.break_glass(world, number, key))
+            }
             Step::Resolve(number, end) => self.resolve(world, number, end),
             Step::WithdrawStopped(number) => {
                 let known = self.pending(world, number)?;
@@ -337,11 +346,48 @@ impl Rules<'_> {
             let stands = !yes || world.counts(*signed) && world.reviews(who);
             signed.of() == who && stands
         });
-        let decided = decided || approves && self.in_advance(world, known) == Some(who);
-        world.counts(key)
-            && world.reviews(who)
-            && world.agent_works()
-            && !(known.met || owns || edited || too_late || decided)
+        let broken = self.broke(world, known).any(|signed| signed.of() == who);
+        let decided = decided || broken || approves && self.in_advance(world, known) == Some(who);
+        self.is_heard(world, known, key) && !(owns || edited || too_late || decided)
+    }
+
+    fn is_heard(&self, world: &World, known: &Action, key: Key) -> bool {
+        let who = key.of();
+        world.counts(key) && world.reviews(who) && world.agent_works() && !known.met
+    }
+
+    /// Whoever might approve it, also once they have.
+    fn may_break(&self, world: &World, known: &Action, key: Key) -> bool {
+        let stranger = key.of() == Who::Ada || known.editors.contains(&key.of());
+        let denied = known.verdicts.iter().any(|(_, approves)| !approves);
+        let denied = denied && !self.lacks(Flaw::GlassOverDenial);
+        let again = self
+            .broke(world, known)
+            .any(|signed| signed.of() == key.of());
+        self.is_heard(world, known, key)
+            && self.scene.asked.glass
+            && self.may_approve(world, key, true)
+            && key != Key::Synced
+            && !(stranger || expired(world, known) || denied || again)
+    }
+
+    /// The keys with which glass was broken that count.
+    fn broke<'w>(&self, world: &'w World, known: &'w Action) -> impl Iterator<Item = Key> + 'w {
+        let all = self.lacks(Flaw::GlassUncounted);
+        let broken = known.broken.iter().copied();
+        broken.filter(move |key| all || world.counts(*key) && world.reviews(key.of()))
+    }
+
+    fn break_glass(&self, world: &mut World, number: usize, key: Key) -> Next {
+        world.actions[number].broken.push(key);
+        let known = &world.actions[number];
+        if self.vetoed(known) {
+            Next::Resolve(number, End::Denied)
+        } else if self.has_quorum(world, known) {
+            Next::Resolve(number, End::Approved)
+        } else {
+            Next::Nothing
+        }
     }
 
     fn may_approve(&self, world: &World, key: Key, says_why: bool) -> bool {
@@ -459,6 +505,13 @@ impl Rules<'_> {
         let approvals = known.verdicts.iter().filter(|(_, approves)| *approves);
         let people = approvals.filter(|(key, _)| counts(*key));
         let mut people: Vec<Who> = people.map(|(key, _)| key.of()).collect();
+        people.extend(
+            known
+                .broken
+                .iter()
+                .filter(|key| counts(**key))
+                .map(|key| key.of()),
+        );
         people.extend(self.in_advance(world, known));
         people.sort_unstable();
         if !self.lacks(Flaw::KeysAreCounted) {
@@ -474,7 +527,10 @@ impl Rules<'_> {
             Answer::Release => true,
             Answer::Ask => {
                 let people = self.approved_by(world, known);
+                let denied = known.verdicts.iter().any(|(_, approves)| !approves);
+                let denied = denied && !self.lacks(Flaw::GlassOverDenial);
                 people.len() >= asked.quorum && self.groups_are_met(world, asked, &people)
+                    || !denied && self.broke(world, known).next().is_some()
             }
         }
     }

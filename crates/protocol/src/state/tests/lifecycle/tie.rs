@@ -121,6 +121,10 @@ impl Tied {
                 approves,
                 says_why,
             } => self.decided(action, key, approves, says_why),
+            Step::Break(number, key) => {
+                self.story.person = person(key);
+                self.story.verdict(id(number), Verdict::BreakGlass)
+            }
             Step::Resolve(number, end) => self.resolved(number, end),
             Step::Edit(..)
             | Step::Grant(_)
@@ -305,7 +309,9 @@ impl Tied {
                 .end
                 .filter(|end| end.runs())
                 .map(|_| self.at(known.use_before)),
-            verdicts: known.verdicts.len() + usize::from(known.granted.is_some()),
+            verdicts: known.verdicts.len()
+                + known.broken.len()
+                + usize::from(known.granted.is_some()),
             approved_by,
             has_quorum: rules.has_quorum(world, known),
             vetoed: rules.vetoed(known),
@@ -492,6 +498,7 @@ fn evaluation(asked: &Asked, written: &Evaluation) -> Evaluation {
             .then_some(Assurance::DeviceBound)
             .into_iter()
             .collect(),
+        break_glass: asked.glass,
         reason_required: asked.careful,
         separate_s: u64::from(asked.careful) * u64::from(SEPARATE) * TICK_S,
         ttl_s: u64::from(WAIT) * TICK_S,

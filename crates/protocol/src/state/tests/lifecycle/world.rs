@@ -104,6 +104,8 @@ pub(super) struct Asked {
     /// Wants a reason, a key that cannot leave its device, and nobody who
     /// changed the policy a moment ago.
     pub(super) careful: bool,
+    /// Lets one person alone approve it.
+    pub(super) glass: bool,
 }
 
 /// One approval by anybody.
@@ -114,6 +116,7 @@ pub(super) const ONE: Asked = Asked {
     sre: 0,
     veto: 1,
     careful: false,
+    glass: false,
 };
 
 /// What is explored, and how far. Beyond that, steps are still tried that must
@@ -171,6 +174,8 @@ pub(super) struct Action {
     pub(super) proposed_at: u8,
     /// Key and whether it approves: sorted by person, theirs in order.
     pub(super) verdicts: Vec<(Key, bool)>,
+    /// The keys with which somebody broke glass for it, in order.
+    pub(super) broken: Vec<Key>,
     /// The key of the standing grant that approves it.
     pub(super) granted: Option<Key>,
     /// Whether a pause met it.
@@ -237,6 +242,8 @@ pub(super) enum Step {
         approves: bool,
         says_why: bool,
     },
+    /// Breaks glass.
+    Break(usize, Key),
     Resolve(usize, End),
     /// The gateway withdraws what a pause met.
     WithdrawStopped(usize),
@@ -373,11 +380,12 @@ impl World {
 
     /// Whether the scene ends before a step that could be taken.
     pub(super) fn is_beyond(&self, scene: &Scene, step: Step) -> bool {
-        let given = self.actions.iter().map(|known| known.verdicts.len());
+        let given = self.actions.iter();
+        let given = given.map(|known| known.verdicts.len() + known.broken.len());
         let all = scene.edits || self.actions.len() == scene.actions;
         let over = all && self.actions.iter().all(|known| self.is_over(known));
         match step {
-            Step::Decide { .. } => given.sum::<usize>() >= scene.verdicts,
+            Step::Decide { .. } | Step::Break(..) => given.sum::<usize>() >= scene.verdicts,
             Step::Grant(_) => over,
             Step::EndGrant(_) => over && !self.actions.is_empty(),
             step => step.is_unrest() && (self.unrest == 0 || over && !self.actions.is_empty()),
@@ -417,6 +425,9 @@ impl World {
             }
             if scene.edits && action + 1 < scene.actions {
                 tries.push(Step::Edit(action, key));
+            }
+            if scene.asked.glass {
+                tries.push(Step::Break(action, key));
             }
         }
         tries.extend(ends.map(|end| Step::Resolve(action, end)));

@@ -7,12 +7,12 @@ use crate::entry::{
     AgentPaused, AgentResumed, AgentRevoked, CredentialAdmitted, CredentialRevoked, Data, Edited,
     GrantGiven, GrantRevoked, GrantUse, Kind, Leaf, PartRef, PolicyChanged, Profile, Ref,
     Resolution, ReviewerChanged, ReviewerRegistered, ReviewerRemoved, RulesChanged,
-    VerdictRecognised,
+    VerdictRecognised, VerdictReviewed,
 };
 use crate::envelope::{
-    ActType, AdmissionItem, AgentRevocationItem, EditItem, GrantItem, GrantRevocationItem,
-    PauseItem, PolicyItem, RecognitionItem, RemovalItem, ResumptionItem, ReviewerChangeItem,
-    ReviewerItem, Revocation, RevocationItem, Role, RulesItem,
+    ActType, AdmissionItem, AgentRevocationItem, EditItem, Finding, GrantItem, GrantRevocationItem,
+    PauseItem, PolicyItem, RecognitionItem, RemovalItem, ResumptionItem, ReviewItem,
+    ReviewerChangeItem, ReviewerItem, Revocation, RevocationItem, Role, RulesItem,
 };
 use crate::id::{ActionId, Actor, AgentId, GrantId, ReviewerId, RunId};
 use crate::model::{Aaguid, Model};
@@ -20,7 +20,7 @@ use crate::shape::SHAPE_TYPE;
 use crate::state::MAX_USES;
 
 /// The happy path of a team: every kind that there is nowhere else.
-pub(super) const PATH: [Kind; 28] = [
+pub(super) const PATH: [Kind; 31] = [
     Kind::LogOpened,
     Kind::CredentialEnrolled,
     Kind::CredentialEnrolled,
@@ -45,10 +45,13 @@ pub(super) const PATH: [Kind; 28] = [
     Kind::ActionEdited,
     Kind::ActionProposed,
     Kind::ActionResolved,
+    Kind::PolicyChanged,
+    Kind::ActionProposed,
+    Kind::VerdictGiven,
+    Kind::VerdictReviewed,
     Kind::AgentRevoked,
     Kind::CredentialRevoked,
     Kind::ReviewerRemoved,
-    Kind::PolicyChanged,
 ];
 
 /// What a reviewer makes of a proposal.
@@ -396,6 +399,34 @@ impl Story {
         let signed = self.signed(ActType::VerdictRecognised, item);
         let data = Data::VerdictRecognised(Box::new(VerdictRecognised { signed }));
         self.by_person(vec![self.key_entry(), verdict], data)
+    }
+
+    /// A proposal under a policy that asks two people, and in an emergency one.
+    pub(crate) fn proposed_urgent(&self, id: ActionId) -> Leaf {
+        let mut leaf = self.proposed(id);
+        if let Data::ActionProposed(data) = &mut leaf.data {
+            data.evaluation.break_glass = true;
+            data.evaluation.quorum = 2;
+        }
+        leaf
+    }
+
+    pub(crate) fn reviewed(&mut self, id: ActionId, finding: Finding) -> Leaf {
+        let known = self.state.action(&id);
+        let broken = known.and_then(|known| known.broken_glass().last());
+        let verdict = broken.map_or(super::NOWHERE, |given| given.entry);
+        let reason = part("reason", super::TEXT_TYPE, "The pager was right.");
+        let item = ReviewItem {
+            action: id,
+            finding,
+            reason_commit: reason.commit,
+            verdict: verdict.leaf,
+        };
+        let signed = self.signed(ActType::VerdictReviewed, item);
+        let data = Data::VerdictReviewed(Box::new(VerdictReviewed { signed }));
+        let mut leaf = self.by_person(vec![self.key_entry(), verdict], data);
+        leaf.parts = vec![reason];
+        leaf
     }
 
     /// A grant over an action, as long and as often as one may be.
