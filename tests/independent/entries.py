@@ -1,5 +1,5 @@
 """The kinds of entries: entry.md. A new kind is one line in `KINDS` and, for its rules, one function in
-lifecycle.py or team.py."""
+lifecycle.py, team.py or glass.py."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -202,6 +202,7 @@ _POLICIES = _present(array(string))
 _EVALUATION = record(
     {
         "assurance": _present(array(one_of("device_bound", "proven_model"))),
+        "break_glass": _present(boolean),
         "decision": one_of("ask", "refuse", "release"),
         "groups": _present(array(record({"group": string, "people": integer}))),
         "policies": _POLICIES,
@@ -215,7 +216,7 @@ _EVALUATION = record(
         "use_s": integer,
         "veto": integer,
     },
-    ("assurance", "groups", "policies", "reason_required", "separate_s", "standing", "veto"),
+    ("assurance", "break_glass", "groups", "policies", "reason_required", "separate_s", "standing", "veto"),
 )
 _SEEN = record({"parts": array(record({"commit": digest, "name": string})), "renderer": string})
 _OUTCOME = exactly_one(
@@ -340,12 +341,24 @@ KINDS = {
                 "proposal_leaf": digest,
                 "reason_commit": digest,
                 "seen": digest,
-                "verdict": one_of("approve", "deny"),
+                "verdict": one_of("approve", "break_glass", "deny"),
             }
         ),
         parts={"reason": _TEXT},
     ),
     "verdict.recognised": _act(action=action_id, verdict=digest),
+    "verdict.reviewed": Kind(
+        data={},
+        item=record(
+            {
+                "action": action_id,
+                "finding": one_of("justified", "unjustified"),
+                "reason_commit": digest,
+                "verdict": digest,
+            }
+        ),
+        parts={"reason": _TEXT},
+    ),
     "grant.given": Kind(
         data={"seen": _SEEN},
         item=record(

@@ -1,12 +1,14 @@
 """The reducer of lifecycle.md.
 
 `Replay.apply` takes the entries in order and raises `Wrong` at the first that breaks a rule. Each kind has
-one function, here or in team.py, which checks the kind's own rules, then changes the state. `RULES` says which.
+one function, here, in team.py or in glass.py, which checks the kind's own rules, then changes the state. `RULES` says
+which.
 """
 
 from dataclasses import dataclass
 from itertools import combinations
 
+import glass
 import team
 from acts import check_act, signing_key
 from common import LAST_TIME, Wrong, canonical, read_time
@@ -46,8 +48,19 @@ class Given:
 
     entry: Entry
     key: Key
-    approves: bool
     person: dict  # who gave it, by their record then
+
+    @property
+    def approves(self):
+        return self.says != "deny"
+
+    @property
+    def breaks_glass(self):
+        return self.says == "break_glass"
+
+    @property
+    def says(self):
+        return self.entry.data["signed"]["item"]["verdict"]
 
 
 class Action:
@@ -82,11 +95,11 @@ class Action:
         self.completed = None
 
     def vetoed(self):
-        denials = sum(not verdict.approves for verdict in self.verdicts)
-        return denials >= self.evaluation.get("veto", 1)
+        return len(self.denials()) >= self.evaluation.get("veto", 1)
 
-    def denied_by(self, person):
-        return any(not given.approves and given.key.reviewer == person for given in self.verdicts)
+    def denials(self):
+        """Who denied it: a denial stays, whatever becomes of its key."""
+        return {given.key.reviewer for given in self.verdicts if not given.approves}
 
     def approvers(self, people, time, in_advance=True):
         """Who approved with a verdict that counts at this time, also with a standing grant if `in_advance`."""
@@ -95,13 +108,20 @@ class Action:
             keys += [
                 use.grant.key
                 for use in self.uses
-                if not use.grant.revoked and not self.denied_by(use.grant.key.reviewer)
+                if not use.grant.revoked and use.grant.key.reviewer not in self.denials()
             ]
-        return {key.reviewer for key in keys if people.counts(key, time) and people.is_reviewer(key.reviewer)}
+        return _who_count(keys, people, time)
+
+    def breakers(self, people, time):
+        """Who broke glass for it with a verdict that counts at this time."""
+        return _who_count([given.key for given in self.verdicts if given.breaks_glass], people, time)
 
     def check_quorum(self, people, time):
         decision, approvers = self.evaluation["decision"], self.approvers(people, time)
         if decision == "release":
+            return
+        # One denial is enough to take a broken glass back, also where the veto is of more people.
+        if decision == "ask" and self.breakers(people, time) and not self.denials():
             return
         if (
             decision != "ask"
@@ -129,6 +149,10 @@ class Action:
         if self.agent.revoked:
             raise Wrong("the agent was revoked")
         people.present(self.agent.owner)
+
+
+def _who_count(keys, people, time):
+    return {key.reviewer for key in keys if people.counts(key, time) and people.is_reviewer(key.reviewer)}
 
 
 def _can_be_assigned(approvers, wanted, people):
@@ -160,6 +184,7 @@ class Replay:
         self.policy_words = []  # for others, with their keys
         self.actions = {}
         self.grants = {}
+        self.unreviewed = {}  # verdicts that broke glass, by their hash
         self.permits = set()
         self.nonces = {}  # nonce: (items_root, count, used indexes)
 
@@ -173,8 +198,9 @@ class Replay:
         RULES[entry.kind](self, entry, roots)
         self.time = entry.time
 
-    def action(self, entry):
-        found = self.actions.get(entry.data["action"])
+    def action(self, said):
+        """The action that the data of an entry, or its signed item, names."""
+        found = self.actions.get(said["action"])
         if found is None:
             raise Wrong("the action was never proposed")
         return found
@@ -270,7 +296,9 @@ def _is_grantable(action):
     return asked["decision"] == "ask" and (action.policy is None or "standing" in asked)
 
 
-_OF_A_POLICY = ("assurance", "groups", "policies", "reason_required", "separate_s", "standing", "veto")
+_OF_A_POLICY = (
+    *("assurance", "break_glass", "groups", "policies", "reason_required", "separate_s", "standing", "veto"),
+)
 
 
 def _check_evaluation(replay, evaluation):
@@ -286,6 +314,8 @@ def _check_evaluation(replay, evaluation):
             raise Wrong("the evaluation asks for what only a policy does")
     elif decision != "refuse" and "policies" not in evaluation:
         raise Wrong("no policy asked for it")
+    if "break_glass" in evaluation and not replay.is_team:
+        raise Wrong("there is nobody whose place a broken glass could take")
     groups = evaluation.get("groups", [])
     names = [one["group"] for one in groups]
     if (
@@ -335,24 +365,31 @@ def _check_successor(old, action):
         raise Wrong("it is not what the edit says that takes the place of the other")
 
 
-def _action_edited(replay, entry, roots):
+def _about_a_proposal(replay, entry, roots, covers_key=False):
+    """What is signed about a proposal, that proposal's action, and the key that signed."""
     item = entry.data["signed"]["item"]
-    action = replay.actions.get(item["action"])
-    if action is None:
-        raise Wrong("the action was never proposed")
-    key = signing_key(replay, entry)
+    action, key = replay.action(item), signing_key(replay, entry)
     entry.builds_on(action.proposed, key.entry)
-    check_act(replay, entry, roots, key.public, action.proposed)
-    action.check_pending()
-    if entry.time >= action.expires_at:
-        raise Wrong("too late: the action had expired")
+    check_act(replay, entry, roots, key.public, action.proposed, *([key.entry] if covers_key else []))
     if (
         item["proposal_leaf"] != action.proposed.hash.hex()
         or item["action_digest"] != action.commits["payload"]
     ):
-        raise Wrong("the signed edit is not about this proposal")
+        raise Wrong("what is signed is not about this proposal")
     action.check_agent(replay.people)
     action.check_not_stopped()
+    return item, action, key
+
+
+def _check_in_time(action, entry):
+    action.check_pending()
+    if entry.time >= action.expires_at:
+        raise Wrong("too late: the action had expired")
+
+
+def _action_edited(replay, entry, roots):
+    item, action, _ = _about_a_proposal(replay, entry, roots)
+    _check_in_time(action, entry)
     _check_asker(replay, action.agent, entry.actor)
     if len(action.editors) >= MAX_EDITS:
         raise Wrong("it was edited as often as an action can be")
@@ -363,7 +400,7 @@ def _action_edited(replay, entry, roots):
 
 def _note(replay, entry, pending=True):
     """What every note must keep; the action that it is about."""
-    action = replay.action(entry)
+    action = replay.action(entry.data)
     if pending:
         action.check_pending()
     if action.notes >= MAX_NOTES:
@@ -412,37 +449,29 @@ def _action_flagged(replay, entry, roots):
 
 
 def _verdict_given(replay, entry, roots):
-    item = entry.data["signed"]["item"]
-    action = replay.actions.get(item["action"])
-    if action is None:
-        raise Wrong("the action was never proposed")
-    key = signing_key(replay, entry)
-    entry.builds_on(action.proposed, key.entry)
-    check_act(replay, entry, roots, key.public, action.proposed)
-    action.check_pending()
-    if entry.time >= action.expires_at:
-        raise Wrong("too late: the action had expired")
-    if (
-        item["proposal_leaf"] != action.proposed.hash.hex()
-        or item["action_digest"] != action.commits["payload"]
-        or item["expires_at"] != action.proposed.data["expires_at"]
-    ):
-        raise Wrong("the signed verdict is not about this proposal")
+    item, action, key = _about_a_proposal(replay, entry, roots)
+    _check_in_time(action, entry)
+    if item["expires_at"] != action.proposed.data["expires_at"]:
+        raise Wrong("the signed verdict names another expiry")
     if item["reason_commit"] != entry.parts[0]["commit"]:
         raise Wrong("the reason is not the one that was signed")
-    approves = item["verdict"] == "approve"
-    _check_seen(entry.data["seen"], item, action, approves)
-    action.check_agent(replay.people)
-    action.check_not_stopped()
+    given = Given(entry, key, person_of(replay.people, entry.actor))
+    _check_seen(entry.data["seen"], item, action, given.approves)
     _check_judge(replay, action, entry.actor)
-    _check_policies(entry.data.get("policies", []), approves, action)
-    if approves:
+    _check_policies(entry.data.get("policies", []), given.approves, action)
+    if given.approves:
         _check_demands(replay, action, key, entry.parts[0], entry.time)
-    # Who approved in advance may still deny.
-    approvers = action.approvers(replay.people, entry.time, in_advance=approves)
-    if entry.actor in approvers or action.denied_by(entry.actor):
+    if given.breaks_glass:
+        glass.check_may_break(replay, action, key, entry.parts[0])
+        decided = action.breakers(replay.people, entry.time)  # who approved may still break glass
+    else:
+        # Who approved in advance may still deny.
+        decided = action.approvers(replay.people, entry.time, in_advance=given.approves)
+    if entry.actor in decided | action.denials():
         raise Wrong("this person decided already")
-    action.verdicts.append(Given(entry, key, approves, person_of(replay.people, entry.actor)))
+    action.verdicts.append(given)
+    if given.breaks_glass:
+        replay.unreviewed[entry.hash.hex()] = given
 
 
 def _check_policies(policies, approves, action):
@@ -497,9 +526,7 @@ def _check_seen(seen, item, action, approves):
 
 def _verdict_recognised(replay, entry, roots):
     item = entry.data["signed"]["item"]
-    action = replay.actions.get(item["action"])
-    if action is None:
-        raise Wrong("the action was never proposed")
+    action = replay.action(item)
     given = next((it for it in action.verdicts if it.entry.hash.hex() == item["verdict"]), None)
     if given is None:
         raise Wrong("there is no such verdict on this action")
@@ -519,28 +546,15 @@ def _grant(replay, grant_id):
 
 
 def _grant_given(replay, entry, roots):
-    item = entry.data["signed"]["item"]
-    action = replay.actions.get(item["action"])
-    if action is None:
-        raise Wrong("the action was never proposed")
-    key = signing_key(replay, entry)
-    entry.builds_on(action.proposed, key.entry)
-    check_act(replay, entry, roots, key.public, key.entry, action.proposed)
+    item, action, key = _about_a_proposal(replay, entry, roots, covers_key=True)
     if item["grant"] in replay.grants:
         raise Wrong("a standing grant with this id exists already")
-    if (
-        item["proposal_leaf"] != action.proposed.hash.hex()
-        or item["action_digest"] != action.commits["payload"]
-    ):
-        raise Wrong("the signed grant is not about this proposal")
     reason, shape = entry.parts
     if item["reason_commit"] != reason["commit"]:
         raise Wrong("the reason is not the one that was signed")
     if item["shape"] != shape["commit"]:
         raise Wrong("the shape is not the one that was signed")
     _check_seen(entry.data["seen"], item, action, approves=True)
-    action.check_agent(replay.people)
-    action.check_not_stopped()
     _check_judge(replay, action, entry.actor)
     grant = Grant(entry, key, action)
     if not 1 <= grant.uses <= MAX_USES or not entry.time < grant.until <= entry.time + MAX_LIFE_MS:
@@ -567,7 +581,7 @@ def _grant_revoked(replay, entry, roots):
 
 
 def _action_resolved(replay, entry, roots):
-    action, resolution = replay.action(entry), entry.data["resolution"]
+    action, resolution = replay.action(entry.data), entry.data["resolution"]
     successor = None
     if resolution == "superseded":
         successor = _successor(replay, action)
@@ -621,7 +635,7 @@ def _successor(replay, action):
 
 
 def _permit_issued(replay, entry, roots):
-    action, data = replay.action(entry), entry.data
+    action, data = replay.action(entry.data), entry.data
     if action.resolution not in RUNS:
         raise Wrong("a permit for an action that is not approved")
     entry.written_by("gateway")
@@ -644,7 +658,7 @@ def _permit_issued(replay, entry, roots):
 
 
 def _permit_in_force(replay, entry):
-    action = replay.action(entry)
+    action = replay.action(entry.data)
     if action.permit is None or action.permit.data["permit"] != entry.data["permit"]:
         raise Wrong("the permit is not in force")
     return action, read_time(action.permit.data["expires_at"])
@@ -672,7 +686,7 @@ def _permit_redeemed(replay, entry, roots):
 
 
 def _action_completed(replay, entry, roots):
-    action = replay.action(entry)
+    action = replay.action(entry.data)
     if action.redeemed is None or action.completed is not None:
         raise Wrong("an outcome of an action that was not redeemed, or has one already")
     entry.written_by(action.agent_id)
@@ -707,6 +721,7 @@ RULES = {
     "action.edited": _action_edited,
     "verdict.given": _verdict_given,
     "verdict.recognised": _verdict_recognised,
+    "verdict.reviewed": glass.verdict_reviewed,
     "grant.given": _grant_given,
     "grant.revoked": _grant_revoked,
     "action.resolved": _action_resolved,

@@ -138,6 +138,7 @@ ANNOTATIONS = {
     "people": _people,
     "reason": _only("required"),
     "assurance": _assurance,
+    "break_glass": _only("allowed"),
     "separate": lambda text: _seconds(text, 365 * DAY_S),
     "standing": _only("allowed"),
     "ttl": lambda text: _seconds(text, DAY_S),
@@ -161,8 +162,8 @@ class Policy:
         self.questions = _questions(tree["action"], self.permits)
         if said.keys() - {"id", "why"} and not (self.permits and self.questions == ("propose",)):
             raise Wrong(f"`{self.id}` asks for something and does not permit to propose")
-        if not is_team and ("veto" in said or self.people != (1, {})):
-            raise Wrong(f"`{self.id}` asks for people who are not there")
+        if not is_team and (said.keys() & {"break_glass", "veto"} or self.people != (1, {})):
+            raise Wrong(f"`{self.id}` speaks of people who are not there")
         _check_language(tree["conditions"])
         self.alone = _set_of(tree)
 
@@ -333,6 +334,7 @@ def _added_up(policies, quorum):
             groups[group] = max(people, groups.get(group, 0))
     demands = {
         "assurance": sorted({proof for proofs in _said(policies, "assurance") for proof in proofs}),
+        "break_glass": len(_said(policies, "break_glass")) == len(policies),
         "groups": [{"group": group, "people": groups[group]} for group in sorted(groups)],
         "reason_required": bool(_said(policies, "reason")),
         "separate_s": max(_said(policies, "separate"), default=0),

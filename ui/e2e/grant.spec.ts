@@ -68,6 +68,12 @@ test('grants are listed with what is left of them, and ended with the key', asyn
   expect(await sent(page, 'revoke_grant')).toEqual([{ do: 'revoke_grant', grant: 'gra_01' }]);
 });
 
+test('a grant leads to the action that it is over', async ({ page }) => {
+  await page.goto('/?fake=policy-grants');
+  await page.getByTestId('grant-row').first().getByRole('button', { name: 'The action that it is over' }).click();
+  await expect(page.getByTestId('review')).toHaveAttribute('data-action', 'act_01');
+});
+
 test('without one, the list says how to give one', async ({ page }) => {
   await page.goto('/?fake=policy');
   await expect(page.getByTestId('grants')).toContainText('There is none');

@@ -145,6 +145,51 @@ async fn a_verdict_that_was_not_asked_for_here_is_pointed_out() {
     front.0.stop().await;
 }
 
+/// A standing grant is worth many verdicts: it is asked about too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_was_not_asked_for_here_is_pointed_out() {
+    let computer = Computer::new();
+    let (front, agent) = computer.with_agent().await;
+    let (action, _) = agent.propose("whose").await;
+    front.until(|view| view.inbox.len() == 1).await;
+    front.open(action).await;
+    let grant = Command::Grant {
+        action: action.to_string(),
+        open: Vec::new(),
+        uses: 3,
+        hours: 1,
+        reason: "every night".into(),
+    };
+    front.ask(grant).await.unwrap();
+    front.done().await;
+    let Reply::Grants(grants) = front.ask(Command::Grants).await.unwrap() else {
+        panic!("no grants");
+    };
+    assert_eq!(grants.len(), 1);
+    assert!(front.view().doubts.is_empty());
+    front.0.stop().await;
+    let mirror = rusqlite::Connection::open(computer.home().mirror_file()).unwrap();
+    mirror.execute("DELETE FROM journal", []).unwrap();
+    drop(mirror);
+    let front = computer.start().await;
+    let view = front
+        .until(|view| !view.doubts.is_empty() && view.gateway.connection == Connection::Live)
+        .await;
+    let doubt = &view.doubts[0];
+    assert!(doubt.grant && doubt.entry == grants[0].entry);
+    // It was: that is remembered here, and nothing is signed for it.
+    let entry = doubt.entry;
+    front.ask(Command::Recognise { entry }).await.unwrap();
+    front.until(|view| view.doubts.is_empty()).await;
+    front.0.stop().await;
+    let front = computer.start().await;
+    front
+        .until(|view| view.gateway.connection == Connection::Live)
+        .await;
+    assert!(front.view().doubts.is_empty());
+    front.0.stop().await;
+}
+
 /// No: the evidence is exported and nothing of the gateway is believed. The
 /// only key of a log cannot be revoked.
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use vidimus_protocol::api::{ActionStatus, Bundle, Redeem};
 use vidimus_protocol::entry::{Data, Parsed};
 use vidimus_protocol::permit::Claims;
 use vidimus_protocol::{ActionId, Digest, Leaf, action::Action};
-use vidimus_verify::bundle::{self, BundleReport, Wanted};
+use vidimus_verify::bundle::{self, Approver, BundleReport, Consent, Wanted};
 use vidimus_verify::permit;
 
 use crate::clock::now;
@@ -57,16 +57,23 @@ pub struct Permit {
 pub struct Released {
     /// The action.
     pub action: ActionId,
-    /// Names of those who approved it, as they are in the log. None: the policy
-    /// released it.
-    pub reviewers: Vec<String>,
+    /// Those who approved it, as they are in the log. None: the policy released it.
+    pub reviewers: Vec<Approver>,
 }
 
 impl Released {
     /// By whom, in words for a terminal.
     #[must_use]
     pub fn by(&self) -> String {
-        let names: Vec<_> = self.reviewers.iter().map(|name| visible(name)).collect();
+        let words = |approver: &Approver| {
+            let name = visible(&approver.name);
+            match approver.consent {
+                Consent::Seen => name,
+                Consent::InAdvance => format!("{name} in advance"),
+                Consent::BrokenGlass => format!("{name}, who broke glass"),
+            }
+        };
+        let names: Vec<_> = self.reviewers.iter().map(words).collect();
         if names.is_empty() {
             "released by the policy".to_owned()
         } else {
@@ -155,7 +162,7 @@ impl Executor {
         expect_approved(request, subject).await?;
         Ok(Released {
             action: request.id(),
-            reviewers: report.reviewers.into_iter().map(|one| one.name).collect(),
+            reviewers: report.reviewers,
         })
     }
 

@@ -23,11 +23,12 @@ use vidimus_protocol::action::TEXT_TYPE;
 use vidimus_protocol::api::{Ack, Content, Proven, WriteNote};
 use vidimus_protocol::entry::{Data, Parsed};
 use vidimus_protocol::envelope::Verdict;
+use vidimus_protocol::shape::Shape;
 use vidimus_protocol::trust::TrustFile;
 use vidimus_protocol::{ActionId, Leaf, strict};
 
 use detour::{Detour, Fault};
-use support::{Held, World};
+use support::{Forgery, Held, World};
 
 /// How long a proposal is waited for: a test whose client has failed must end.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,6 +40,10 @@ enum Order {
     /// The next proposal, when it comes.
     Next,
     Approve {
+        action: ActionId,
+    },
+    /// And whatever is the same, in advance.
+    Grant {
         action: ActionId,
     },
     Deny {
@@ -121,6 +126,7 @@ impl Lab {
         match order {
             Order::Next => self.next().await,
             Order::Approve { action } => self.decide(action, Verdict::Approve, "").await,
+            Order::Grant { action } => self.grant(action).await,
             Order::Deny { action, reason } => self.decide(action, Verdict::Deny, &reason).await,
             Order::Ask { action, text } => self.ask(action, &text).await,
             Order::Log => {
@@ -177,6 +183,17 @@ impl Lab {
     async fn decide(&mut self, action: ActionId, verdict: Verdict, reason: &str) -> Value {
         let ack = proposal(&self.dir, action);
         self.world().decide(&ack, verdict, reason).await;
+        json!({})
+    }
+
+    async fn grant(&mut self, action: ActionId) -> Value {
+        let ack = proposal(&self.dir, action);
+        let world = self.world();
+        let shape = Shape::default().to_bytes();
+        let start = world.grant(&ack, &shape, 5).await;
+        let session = Some(world.session.as_str());
+        let done = world.act(session, &start, &Forgery::default()).await;
+        assert_eq!(done.json::<Value>()["state"], "done");
         json!({})
     }
 

@@ -11,7 +11,7 @@ use vidimus_protocol::state::Grant;
 use vidimus_protocol::{GrantId, State, Time};
 
 use crate::problem::Refusal;
-use crate::sequencer::part_ref;
+use crate::sequencer::{check_text, part_ref};
 use crate::shared::Shared;
 
 /// What a grant covers: an action, and where others may differ from it.
@@ -35,12 +35,7 @@ impl Covered {
                 "the shape is not the one that the grant names: make it anew",
             ));
         }
-        if std::str::from_utf8(&extras.reason.bytes.0).is_err() {
-            return Err(Refusal::not_acceptable(
-                "wrong_reason",
-                "the reason is not UTF-8 text",
-            ));
-        }
+        check_text(&extras.reason)?;
         let stored = shared.store().part(proposal, "payload")?;
         let stored = stored.ok_or_else(|| Refusal::not_found("part"))?;
         let like = Action::parse(&stored.bytes.0).map_err(|_| crate::unexpected())?;
@@ -52,7 +47,8 @@ impl Covered {
         Ok(Self { like, shape })
     }
 
-    /// What an earlier grant covers. `None` when that was erased: then nothing.
+    /// What a grant covers that is committed. `None` when that was erased: then
+    /// nothing.
     fn of(grant: &Grant, shared: &Shared) -> Result<Option<Self>, Refusal> {
         let store = shared.store();
         let like = store.part(grant.like.index, "payload")?;
@@ -69,7 +65,7 @@ impl Covered {
 /// What grants cover, read once.
 #[derive(Default)]
 pub(crate) struct Grants {
-    covered: HashMap<GrantId, Option<Covered>>,
+    covered: HashMap<GrantId, Covered>,
 }
 
 impl Grants {
@@ -81,15 +77,20 @@ impl Grants {
         shared: &Shared,
     ) -> Result<bool, Refusal> {
         let id = grant.item.grant;
-        let covered = match self.covered.get(&id) {
-            Some(covered) => covered,
-            None => {
-                let covered = Covered::of(grant, shared)?;
-                self.covered.entry(id).or_insert(covered)
-            }
-        };
-        let covers = |covered: &Covered| covered.shape.covers(&covered.like, action);
-        Ok(covered.as_ref().is_some_and(covers))
+        if !self.covered.contains_key(&id) {
+            let Some(covered) = Covered::of(grant, shared)? else {
+                return Ok(false);
+            };
+            self.keep(id, covered);
+        }
+        let covered = self.covered.get(&id);
+        Ok(covered.is_some_and(|covered| covered.shape.covers(&covered.like, action)))
+    }
+
+    /// Knows what a grant covers before it is committed: the next proposal may
+    /// be.
+    pub(crate) fn keep(&mut self, id: GrantId, covered: Covered) {
+        self.covered.insert(id, covered);
     }
 
     /// Lets go of what stands no more.

@@ -13,7 +13,7 @@ mod part;
 mod request;
 
 pub(crate) use actions::ReadProposal;
-pub(crate) use acts::{may_last, no_review};
+pub(crate) use acts::{check_text, may_last, no_review};
 pub(crate) use part::{Part, part_ref};
 pub(crate) use request::{Answer, Job, Logged, Request};
 

@@ -11,13 +11,11 @@ use people::{ack, founded, joined, swap};
 use policies::{in_force, proves, redeemed, redemption, sign, status};
 use support::{Held, World, commit, content};
 use vidimus_protocol::action::TEXT_TYPE;
-use vidimus_protocol::api::{Ack, GrantExtras, Propose, StartCeremony};
+use vidimus_protocol::api::{Ack, Propose, StartCeremony, WriteNote};
 use vidimus_protocol::entry::Data;
-use vidimus_protocol::envelope::{
-    ActType, GrantItem, GrantRevocationItem, Role, Seen, SeenPart, Verdict,
-};
+use vidimus_protocol::envelope::{ActType, GrantRevocationItem, Role, SeenPart, Verdict};
 use vidimus_protocol::shape::{May, Place, SHAPE_TYPE, Shape};
-use vidimus_protocol::{GrantId, Time};
+use vidimus_verify::bundle::Consent;
 
 const DEPLOY: &[&str] = &["deploy", "web", "v1"];
 
@@ -31,49 +29,8 @@ fn any_version() -> Shape {
     }
 }
 
-/// A grant over a proposal, ready for a key.
-async fn grant(world: &World, like: &Ack, shape: &[u8], uses: u64) -> StartCeremony {
-    let Data::ActionProposed(proposed) = support::leaf(like, 0).data else {
-        panic!("no proposal");
-    };
-    let leaf = support::leaf(like, 0);
-    let parts = ["context", "payload"].into_iter();
-    let seen = Seen {
-        parts: parts
-            .filter_map(|name| {
-                Some(SeenPart {
-                    commit: leaf.part(name)?.commit,
-                    name: name.into(),
-                })
-            })
-            .collect(),
-        renderer: "test/0".into(),
-    };
-    let extras = GrantExtras {
-        reason: content(TEXT_TYPE, b"every night"),
-        seen,
-        shape: content(SHAPE_TYPE, shape),
-    };
-    let item = GrantItem {
-        action: proposed.action,
-        action_digest: leaf.part("payload").unwrap().commit,
-        grant: GrantId::from_random(support::random16()),
-        proposal_leaf: people::hash(like, 0),
-        reason_commit: commit(&extras.reason),
-        seen: extras.seen.digest(),
-        shape: commit(&extras.shape),
-        until: Time::from_unix_ms(support::now().unix_ms() + 3_600_000),
-        uses,
-    };
-    let start = world.one(ActType::GrantGiven, &item).await;
-    StartCeremony {
-        grant: Some(extras),
-        ..start
-    }
-}
-
 async fn given(world: &World, like: &Ack, shape: &Shape, uses: u64) -> Ack {
-    let start = grant(world, like, &shape.to_bytes(), uses).await;
+    let start = world.grant(like, &shape.to_bytes(), uses).await;
     let ack = ack(&sign(world, &start).await);
     world.proven(&ack);
     ack
@@ -134,6 +91,33 @@ async fn a_grant_approves_what_it_covers_until_it_is_used_up() {
 }
 
 #[tokio::test]
+async fn a_grant_of_who_saw_more_than_the_action_is_proven_with_that() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = founded(dir.path()).await;
+    let mut ben = joined(&mut world, "Ben", &[Role::Reviewer]).await;
+    let agent = world.connect().await;
+    let (seen, like) = proposed(&world, &agent, DEPLOY).await;
+    swap(&mut world, &mut ben);
+    let text = content(TEXT_TYPE, b"Why so late?");
+    let path = format!("/v1/actions/{}/questions", seen.action);
+    let note = WriteNote { text: text.clone() };
+    let asked: Ack = world.post(&path, &world.session, &note).await.json();
+    let note = SeenPart {
+        commit: commit(&text),
+        name: format!("question.{}", asked.entries[0].index),
+    };
+    let shape = Shape::default().to_bytes();
+    let start = world.grant_beside(&like, &shape, 1, vec![note]).await;
+    ack(&sign(&world, &start).await);
+    swap(&mut world, &mut ben);
+    let (second, _) = proposed(&world, &agent, DEPLOY).await;
+    let bundle = redeemed(&world, &agent, &second).await;
+    let report = proves(&world, &second, &bundle).unwrap();
+    assert_eq!(report.reviewers[0].consent, Consent::InAdvance);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_grant_outlives_a_restart_and_ends_with_the_first_word_against_it() {
     let dir = tempfile::tempdir().unwrap();
     let mut world = founded(dir.path()).await;
@@ -182,26 +166,28 @@ async fn a_grant_that_is_wrong_gets_no_key_prompt() {
         }],
     };
     for shape in [program.to_bytes(), b"{}".to_vec(), b"anything".to_vec()] {
-        let wrong = grant(&world, &like, &shape, 1).await;
+        let wrong = world.grant(&like, &shape, 1).await;
         let refused = world.begin(Some(&world.session), &wrong).await.unwrap_err();
         assert_eq!(refused.refused(), "bad_grant");
     }
     let none = StartCeremony {
         grant: None,
-        ..grant(&world, &like, &Shape::default().to_bytes(), 1).await
+        ..world.grant(&like, &Shape::default().to_bytes(), 1).await
     };
     let refused = world.begin(Some(&world.session), &none).await.unwrap_err();
     assert_eq!(refused.refused(), "malformed");
-    let mut other = grant(&world, &like, &Shape::default().to_bytes(), 1).await;
+    let mut other = world.grant(&like, &Shape::default().to_bytes(), 1).await;
     other.grant.as_mut().unwrap().shape = content(SHAPE_TYPE, &any_version().to_bytes());
     let refused = world.begin(Some(&world.session), &other).await.unwrap_err();
     assert_eq!(refused.refused(), "wrong_digest");
-    let often = grant(&world, &like, &Shape::default().to_bytes(), 1001).await;
-    assert_eq!(sign(&world, &often).await.refused(), "bad_grant");
+    let often = world.grant(&like, &Shape::default().to_bytes(), 1001).await;
+    let refused = world.begin(Some(&world.session), &often).await.unwrap_err();
+    assert_eq!(refused.refused(), "bad_grant");
     swap(&mut world, &mut ben);
     // The founder owns the agent.
-    let own = grant(&world, &like, &Shape::default().to_bytes(), 1).await;
-    assert_eq!(sign(&world, &own).await.refused(), "own_action");
+    let own = world.grant(&like, &Shape::default().to_bytes(), 1).await;
+    let refused = world.begin(Some(&world.session), &own).await.unwrap_err();
+    assert_eq!(refused.refused(), "own_action");
     world.stop().await;
 }
 
@@ -226,7 +212,7 @@ async fn a_policy_says_whether_grants_count_and_whose() {
 
     let (_, seen) = proposed(&world, &agent, &["deploy", "db"]).await;
     swap(&mut world, &mut ben);
-    let never = grant(&world, &seen, &Shape::default().to_bytes(), 1).await;
+    let never = world.grant(&seen, &Shape::default().to_bytes(), 1).await;
     let refused = world.begin(Some(&world.session), &never).await.unwrap_err();
     assert_eq!(refused.refused(), "not_grantable");
     let (_, like) = proposed(&world, &agent, DEPLOY).await;

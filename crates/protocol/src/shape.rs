@@ -114,14 +114,46 @@ impl Shape {
         if binds_secrets(like) {
             return Err(ShapeError::Secret);
         }
-        let value = self.value_of(like);
+        let value = value_of(like, !self.free.is_empty());
         for Place { at, .. } in &self.free {
             let text = value.as_ref().and_then(|value| value.pointer(at));
-            if !may_be_free(like.kind(), at) || !text.is_some_and(Value::is_string) {
+            if !may_be_free(like, at) || !text.is_some_and(Value::is_string) {
                 return Err(ShapeError::NotFree(at.clone()));
             }
         }
         Ok(())
+    }
+
+    /// The places of an action that may differ, each with what stands there, in
+    /// order; at most `most` of them.
+    #[must_use]
+    pub fn places_of(like: &Action, most: usize) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        let value = value_of(like, true).filter(|_| !binds_secrets(like));
+        let mut open = vec![(String::new(), value.as_ref())];
+        while let Some((at, value)) = open.pop() {
+            match value {
+                _ if found.len() >= most => break,
+                Some(Value::String(text)) if may_be_free(like, &at) => {
+                    found.push((at, text.clone()));
+                }
+                Some(Value::Array(values)) => {
+                    let values = values.iter().enumerate().rev();
+                    open.extend(
+                        values.map(|(index, value)| (format!("{at}/{index}"), Some(value))),
+                    );
+                }
+                Some(Value::Object(members)) => {
+                    let members = members.iter().rev();
+                    open.extend(members.map(|(name, value)| {
+                        let name = name.replace('~', "~0").replace('/', "~1");
+                        (format!("{at}/{name}"), Some(value))
+                    }));
+                }
+                _ => {}
+            }
+        }
+        found
     }
 
     /// Whether a grant over `like` covers `action`: the same but for what stands
@@ -131,7 +163,9 @@ impl Shape {
         if self.check(like).is_err() {
             return false;
         }
-        let (Some(like), Some(mut value)) = (self.value_of(like), self.value_of(action)) else {
+        let opened = !self.free.is_empty();
+        let (Some(like), Some(mut value)) = (value_of(like, opened), value_of(action, opened))
+        else {
             return false;
         };
         for Place { at, may } in &self.free {
@@ -145,34 +179,46 @@ impl Shape {
         }
         value == like
     }
+}
 
-    /// An action as JSON. Where places may differ, the arguments of a tool are no
-    /// longer text; `None` where two readers might read other numbers in it.
-    fn value_of(&self, action: &Action) -> Option<Value> {
-        let mut value = serde_json::to_value(action).ok()?;
-        if let Payload::McpToolCall(call) = &action.payload
-            && !self.free.is_empty()
-        {
-            let arguments = call.arguments.as_bytes();
-            let read = strict::parse::<Value>(arguments, arguments.len()).ok()?;
-            *value.pointer_mut("/payload/arguments")? = read;
-        }
-        Some(value)
+/// An action as JSON. `opened`, since places may differ, the arguments of a tool
+/// are no longer text; `None` where two readers might read other numbers in it.
+fn value_of(action: &Action, opened: bool) -> Option<Value> {
+    let mut value = serde_json::to_value(action).ok()?;
+    if let Payload::McpToolCall(call) = &action.payload
+        && opened
+    {
+        let arguments = call.arguments.as_bytes();
+        let read = strict::parse::<Value>(arguments, arguments.len()).ok()?;
+        *value.pointer_mut("/payload/arguments")? = read;
     }
+    Some(value)
 }
 
 impl Place {
     /// What may stand there, in words.
     #[must_use]
     pub fn words(&self) -> String {
-        match &self.may {
-            May::OneOf(values) => format!("{}: one of {}", self.at, values.join(", ")),
-            May::Word(most) => format!("{}: a word of at most {most} bytes", self.at),
-        }
+        format!("{}: {}", self.at, self.may.words())
     }
 }
 
 impl May {
+    /// What may stand there, in words; the values between quotes, as JSON.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::OneOf(values) => {
+                let quoted = values.iter().map(|value| Value::from(value.as_str()));
+                let quoted: Vec<_> = quoted.map(|value| value.to_string()).collect();
+                format!("as it was, or one of {}", quoted.join(", "))
+            }
+            Self::Word(most) => {
+                format!("as it was, or any word of at most {most} letters, digits, . _ -")
+            }
+        }
+    }
+
     fn be(&self, text: &str) -> bool {
         match self {
             Self::OneOf(values) => values.iter().any(|value| value == text),
@@ -190,13 +236,25 @@ impl May {
     }
 }
 
-/// Where an action of that kind may differ at all: arguments, but never the
-/// program itself, and what a `json` action says of the change.
-fn may_be_free(kind: ActionKind, at: &str) -> bool {
-    match kind {
-        ActionKind::Command => at
-            .strip_prefix("/payload/argv/")
-            .is_some_and(|position| position != "0" && !position.contains('/')),
+/// Where an action may differ at all: arguments, but never the program itself or
+/// a file that is bound by its content, and what a `json` action says of the
+/// change. A pointer is as RFC 6901 writes it: two never lead to one place.
+fn may_be_free(action: &Action, at: &str) -> bool {
+    let mut tildes = at.split('~').skip(1);
+    if !tildes.all(|rest| rest.starts_with(['0', '1'])) {
+        return false;
+    }
+    let names_a_file = |position: &str| {
+        action.command().is_some_and(|command| {
+            let files = command.files.iter().map(|file| file.argument);
+            let script = command.script.iter().map(|script| script.argument);
+            files.chain(script).any(|at| at.to_string() == position)
+        })
+    };
+    match action.kind() {
+        ActionKind::Command => at.strip_prefix("/payload/argv/").is_some_and(|position| {
+            position != "0" && !position.contains('/') && !names_a_file(position)
+        }),
         ActionKind::Json => ["/payload/after/", "/payload/before/"]
             .iter()
             .any(|member| at.starts_with(member)),

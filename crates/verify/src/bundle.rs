@@ -15,6 +15,7 @@ use vidimus_ledger::tree::Hash;
 use vidimus_protocol::action::Action;
 use vidimus_protocol::api::{Bundle, Proven};
 use vidimus_protocol::entry::{Leaf, Parsed, Profile};
+use vidimus_protocol::envelope::Verdict;
 use vidimus_protocol::state::{ActionState, Life, PermitStatus, Route};
 use vidimus_protocol::trust::TrustFile;
 use vidimus_protocol::{ActionId, AgentId, Digest, ExecutorId, PermitId, ReviewerId, State};
@@ -55,15 +56,28 @@ pub struct BundleReport {
     pub single_operator: bool,
 }
 
-/// Somebody who approved.
+/// Somebody who approved, and whose approval counted at the redemption.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approver {
     /// The person.
     pub reviewer: ReviewerId,
     /// Their name.
     pub name: String,
+    /// How they approved it.
+    pub consent: Consent,
     /// How their key was reached.
     pub route: Route,
+}
+
+/// How somebody approved an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consent {
+    /// With the action before their eyes.
+    Seen,
+    /// By a standing grant.
+    InAdvance,
+    /// By breaking glass.
+    BrokenGlass,
 }
 
 /// Why a bundle proves nothing.
@@ -304,29 +318,35 @@ impl Excerpt {
         Ok(signed)
     }
 
+    /// Whose approvals counted when it was redeemed, in the order in which they were
+    /// given last.
     fn approvers(&self, action: &ActionState) -> Vec<Approver> {
-        let approved = action
-            .verdicts
-            .iter()
-            .filter(|given| given.verdict.approves());
-        let mut approvers: Vec<Approver> = approved
+        let state = &self.judge.state;
+        let redeemed = action.redeemed.map_or(state.last_time(), |(_, time)| time);
+        let counted = state.approved_by(action, redeemed);
+        let given = action.verdicts.iter().rev();
+        let mut seen = HashSet::new();
+        // Who approved anew, or broke glass after that, did so once.
+        let given =
+            given.filter(|given| given.verdict.approves() && counted.contains(&given.reviewer));
+        let mut approvers: Vec<Approver> = given
+            .filter(|given| seen.insert(given.reviewer))
             .filter_map(|given| {
-                let person = self.judge.state.reviewer(&given.reviewer)?;
-                let (.., route) = self
-                    .entries
-                    .iter()
-                    .find(|(index, ..)| *index == given.entry.index)?;
+                let person = state.reviewer(&given.reviewer)?;
+                let mut entries = self.entries.iter();
+                let (.., route) = entries.find(|(index, ..)| *index == given.entry.index)?;
                 Some(Approver {
                     reviewer: given.reviewer,
                     name: person.name.clone(),
+                    consent: match (given.grant, given.verdict) {
+                        (Some(_), _) => Consent::InAdvance,
+                        (None, Verdict::BreakGlass) => Consent::BrokenGlass,
+                        (None, _) => Consent::Seen,
+                    },
                     route: (*route)?,
                 })
             })
             .collect();
-        // Who approved anew with another key approved once.
-        approvers.reverse();
-        let mut seen = HashSet::new();
-        approvers.retain(|approver| seen.insert(approver.reviewer));
         approvers.reverse();
         approvers
     }

@@ -112,7 +112,7 @@ pub fn claims(state: &State, action: &ActionState, permit: &PermitRecord) -> Opt
     let reviewers = action
         .verdicts
         .iter()
-        .filter(|given| given.verdict.approves())
+        .filter(|given| given.verdict.approves() && !action.denied_by(given.reviewer))
         .map(|given| given.reviewer)
         .collect();
     Some(Claims {

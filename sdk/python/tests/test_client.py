@@ -47,6 +47,8 @@ from .conftest import Lab
 RAN = ["action.proposed", "verdict.given", "action.resolved", "permit.issued", "permit.redeemed", "action.completed"]
 CHANGE = Change("delete_customer", after={"customer": "c_42"}, before={"name": "Ada"}, intent="GDPR", run="run-7")
 
+GRANTED = Change("rotate_key", after={"key": "k_7"})
+
 
 class Runs:
     """A function that counts."""
@@ -86,6 +88,16 @@ def test_what_is_approved_runs_once_and_is_reported(client: Client, lab: Lab, be
     assert runs.count == 1
     assert lab.kinds(proposed["action"]) == RAN
     assert lab.outcome(proposed["action"]) == {"succeeded": {}}
+
+
+def test_what_a_standing_grant_approves_runs_at_once(client: Client, lab: Lab) -> None:
+    seen = client.propose(client.prepare(GRANTED))
+    lab.tell("grant", action=lab.next()["action"])
+    runs = Runs()
+    assert client.run(GRANTED, runs) == "done"
+    assert lab.kinds(lab.next()["action"]) == [kind for kind in RAN if kind != "verdict.given"]
+    assert runs.count == 1
+    client.withdraw(seen)
 
 
 def test_what_fails_is_reported_without_its_words(client: Client, lab: Lab, beside: ThreadPoolExecutor) -> None:

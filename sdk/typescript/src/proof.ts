@@ -68,10 +68,12 @@ export function expectRun(bundle: Bundle, permit: Permit, executor: string): voi
   const parts = strict.array(proposed['parts'], 'parts').map((part) => strict.object(part, 'a part'));
   const payload = parts.find((part) => part['name'] === 'payload')?.['commit'];
   const redeemed = only('permit.redeemed');
-  const approvals = of('verdict.given')
-    .filter((leaf) => item(leaf)['action'] === permit.action && item(leaf)['verdict'] === 'approve')
-    .filter((leaf) => item(leaf)['action_digest'] === permit.digest)
-    .map((leaf) => leaf['actor'] as Json);
+  const verdicts = of('verdict.given')
+    .filter((leaf) => item(leaf)['action'] === permit.action && item(leaf)['action_digest'] === permit.digest)
+    .filter((leaf) => ['approve', 'break_glass'].includes(item(leaf)['verdict'] as string));
+  const uses = strict.array(data(proposed)['grants'] ?? [], 'grants').map((use) => strict.object(use, 'a use')['grant']);
+  const grants = of('grant.given').filter((leaf) => uses.includes(item(leaf)['grant']));
+  const approvals = [...verdicts, ...grants].map((leaf) => leaf['actor'] as Json);
   const asked = strict.object(data(proposed)['evaluation'], 'evaluation')['decision'];
   const resolution = data(only('action.resolved'))['resolution'];
   const released = resolution === 'released' && asked === 'release';

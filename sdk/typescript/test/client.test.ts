@@ -80,6 +80,17 @@ describe('an action', () => {
     assert.deepEqual(await lab.outcome(proposed.action), { succeeded: {} });
   });
 
+  it('runs at once when a standing grant approves it', async () => {
+    const granted = { operation: 'rotate_key', after: { key: 'k_8' } };
+    const seen = await client.propose(client.prepare(granted));
+    await lab.tell('grant', { action: (await lab.next()).action });
+    const runs = counting();
+    assert.equal(await client.run(granted, runs.run), 'ran 1');
+    const kinds = await lab.kinds((await lab.next()).action);
+    assert.deepEqual(kinds, RAN.filter((kind) => kind !== 'verdict.given'));
+    await client.withdraw(seen);
+  });
+
   it('that fails is reported without its words', async () => {
     const fail = (): never => {
       throw new RangeError('password=hunter2');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ago, bytes, countdown, grouped, groupNames, lately, plural, took } from './format';
+import { ago, bytes, countdown, grouped, groupNames, lately, oneOf, plural, took } from './format';
 
 const NOW = 1_700_000_000_000;
 
@@ -72,5 +72,15 @@ describe('groupNames', () => {
   it('takes commas and spaces, and no name twice', () => {
     expect(groupNames(' platform, on-call  platform\tpayments,')).toEqual(['platform', 'on-call', 'payments']);
     expect(groupNames(' , ')).toEqual([]);
+  });
+});
+
+describe('oneOf', () => {
+  it('joins names, and counts those that are too many', () => {
+    expect(oneOf([])).toBe('');
+    expect(oneOf(['Ada'])).toBe('Ada');
+    expect(oneOf(['Ada', 'Bo', 'Chi'])).toBe('Ada, Bo or Chi');
+    expect(oneOf(['Ada', 'Bo', 'Chi'], 2)).toBe('Ada, Bo or Chi');
+    expect(oneOf(['Ada', 'Bo', 'Chi', 'Dee'], 2)).toBe('Ada, Bo or one of 2 others');
   });
 });

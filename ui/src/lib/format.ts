@@ -88,6 +88,13 @@ export function lately(atUnixMs: number, nowUnixMs: number): string {
   return nowUnixMs - atUnixMs < 86_400_000 ? ago(atUnixMs, nowUnixMs) : day(atUnixMs);
 }
 
+/** `Ada`, `Ada or Bo`, `Ada, Bo or Chi`; of more than `most`, how many others there are. */
+export function oneOf(names: readonly string[], most = 5): string {
+  const rest = names.length - most;
+  const shown = rest > 1 ? [...names.slice(0, most), `one of ${number(rest)} others`] : names;
+  return shown.length < 2 ? shown.join('') : `${shown.slice(0, -1).join(', ')} or ${shown.at(-1) ?? ''}`;
+}
+
 /** Names of groups as they are typed: commas or spaces between them, none twice. */
 export function groupNames(typed: string): string[] {
   return [...new Set(typed.split(/[\s,]+/).filter((name) => name !== ''))];

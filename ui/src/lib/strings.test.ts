@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { statementTitle } from './strings';
+import { ceremonyDone, ceremonyTitle, policyCount, statementTitle } from './strings';
 
 describe('the title over the command', () => {
   it('says whether it ran', () => {
@@ -9,5 +9,24 @@ describe('the title over the command', () => {
     for (const is of ['denied', 'expired', 'withdrawn', 'refused', 'not_run'] as const) {
       expect(statementTitle({ is })).toBe('What did not run');
     }
+  });
+});
+
+describe('a key prompt for a verdict', () => {
+  it('names each of them', () => {
+    const words = (['approve', 'deny', 'break_glass'] as const).map((verdict) => {
+      const purpose = { is: 'verdict', action: 'act_01', verdict } as const;
+      return [ceremonyTitle(purpose), ceremonyDone(purpose)];
+    });
+    expect(words.map(([title]) => title)).toEqual(['Sign the approval', 'Sign the denial', 'Sign to break glass']);
+    expect(new Set(words.map(([, done]) => done)).size).toBe(3);
+  });
+});
+
+describe('the number beside the policy', () => {
+  it('says what it counts', () => {
+    expect(policyCount({ policies: 2, unreviewed: 0 })).toBe('2 policies to be agreed to');
+    expect(policyCount({ policies: 0, unreviewed: 1 })).toBe('1 broken glass to be reviewed');
+    expect(policyCount({ policies: 1, unreviewed: 3 })).toBe('1 policy to be agreed to, 3 broken glasses to be reviewed');
   });
 });

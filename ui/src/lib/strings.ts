@@ -1,6 +1,7 @@
 // From the contract's codes to words and tone. Sentences that stand in one
 // place only are written in that place.
 
+import { plural } from './format';
 import type { ActionStatus, CeremonyPurpose, Colour, ConsoleView, PolicyDecision, PolicyQuestion, ReplaySpan, ReplayStep, RevocationWhy, RoleView, Tone, VerdictChoice } from './ipc/types';
 
 /** How a badge looks. A word always stands beside the colour. */
@@ -94,7 +95,7 @@ export function ceremonyTitle(purpose: CeremonyPurpose): string {
     case 'connect_agent':
       return `Connect the agent “${purpose.name}”`;
     case 'verdict':
-      return purpose.verdict === 'approve' ? 'Sign the approval' : 'Sign the denial';
+      return verdictWords[purpose.verdict].sign;
   }
 }
 
@@ -123,23 +124,47 @@ export function ceremonyDone(purpose: CeremonyPurpose): string {
     case 'connect_agent':
       return `“${purpose.name}” is registered, and its profile is written.`;
     case 'verdict':
-      return purpose.verdict === 'approve'
-        ? 'The approval is in the ledger, and its inclusion is proven.'
-        : 'The denial is in the ledger, and its inclusion is proven.';
+      return verdictWords[purpose.verdict].done;
   }
 }
 
-/** A verdict as a heading and as a button. */
-export const verdictWords: Record<VerdictChoice, { heading: string; means: string; ask: string }> = {
+interface VerdictWords {
+  /** What a person does. */
+  verb: string;
+  heading: string;
+  means: string;
+  /** The button that asks for the key. */
+  ask: string;
+  /** The title of the key prompt, and what has happened once it is done. */
+  sign: string;
+  done: string;
+}
+
+/** A verdict as a heading, as a button and as a key prompt. */
+export const verdictWords: Record<VerdictChoice, VerdictWords> = {
   approve: {
+    verb: 'approve',
     heading: 'Approve this action',
     means: 'It runs once, exactly as stated here.',
     ask: 'Ask for my key to approve',
+    sign: 'Sign the approval',
+    done: 'The approval is in the ledger, and its inclusion is proven.',
   },
   deny: {
+    verb: 'deny',
     heading: 'Deny this action',
     means: 'It does not run. The agent is told so, with your reason.',
     ask: 'Ask for my key to deny',
+    sign: 'Sign the denial',
+    done: 'The denial is in the ledger, and its inclusion is proven.',
+  },
+  break_glass: {
+    verb: 'break glass',
+    heading: 'Break glass',
+    means: 'For an emergency: it runs without the others whom the policy asks for, and you answer for it afterwards.',
+    ask: 'Break glass and sign',
+    sign: 'Sign to break glass',
+    done: 'That you broke glass is in the ledger, and its inclusion is proven. Every administrator is told.',
   },
 };
 
@@ -227,6 +252,28 @@ export const trialWords = {
   cancelled: 'Cancelled. Nothing was changed.',
   nothingDiffers: 'Nothing would be decided otherwise.',
 } as const;
+
+/** What is said about broken glass. */
+export const glassWords = {
+  about: 'What ran in an emergency without the others whom the policy asks for. An administrator reviews each.',
+  none: 'There is none. Where a policy allows it, one person can let an action run alone in an emergency and answers for it afterwards.',
+  /** What a person types, so that it is never done by a slip. */
+  typed: 'break glass',
+} as const;
+
+/** What an administrator finds of broken glass. */
+export const findingWords: Record<'justified' | 'unjustified', { label: string; means: string; tone: BadgeTone }> = {
+  justified: { label: 'It could not wait', means: 'Breaking glass was right.', tone: 'ok' },
+  unjustified: { label: 'It should have waited', means: 'The others should have been asked.', tone: 'danger' },
+};
+
+/** What the number beside the policy counts. */
+export function policyCount({ policies, unreviewed }: Pick<ConsoleView, 'policies' | 'unreviewed'>): string {
+  const parts = [];
+  if (policies > 0) parts.push(`${plural(policies, 'policy', 'policies')} to be agreed to`);
+  if (unreviewed > 0) parts.push(`${plural(unreviewed, 'broken glass', 'broken glasses')} to be reviewed`);
+  return parts.join(', ');
+}
 
 /** What is said about policies as a whole. */
 export const policyWords = {

@@ -1,13 +1,13 @@
-//! *Was it you?*: verdicts with the key of this console's reviewer that nobody
-//! asked for here.
+//! *Was it you?*: verdicts and standing grants with the key of this console's
+//! reviewer that nobody asked for here.
 
 use vidimus_protocol::entry::{Data, Leaf};
-use vidimus_protocol::envelope::Verdict;
+use vidimus_protocol::envelope::{ActType, Envelope, Verdict};
 use vidimus_protocol::id::ActionId;
 use vidimus_protocol::{Blob, Digest, Time};
 
 use super::sync::journal_since;
-use super::{Answer, Base, Core, answer};
+use super::{Answer, Base, Core, answer, now};
 use crate::board::FrontId;
 use crate::safe_text;
 use crate::view::{DoubtView, Problem, Reply, RevocationWhy, VerdictChoice};
@@ -19,6 +19,9 @@ pub(crate) struct Doubt {
     /// Leaf hash of its entry.
     leaf: Digest,
     verdict: Verdict,
+    /// Of a standing grant, which nobody recognises in the log: what its signature
+    /// covers.
+    grant: Option<Digest>,
     time: Time,
     credential: Blob,
 }
@@ -29,31 +32,28 @@ impl Core {
     pub(super) fn was_it_us(&mut self, index: u64, leaf: &Leaf) {
         match &leaf.data {
             Data::VerdictGiven(data) => {
-                let envelope = &data.signed.envelope;
-                let Ok(base) = &self.base else { return };
-                let journalled = journal_since(base).is_some_and(|since| leaf.time >= since);
-                if Some(envelope.signer) != self.reviewer() || !journalled {
-                    return;
-                }
-                // Not readable counts as not ours: it is better to ask once too often.
-                if base
-                    .mirror
-                    .journal_has(envelope.challenge())
-                    .unwrap_or(false)
-                {
-                    return;
-                }
-                let Some(hash) = base.mirror.leaf_hash(index) else {
-                    return;
-                };
-                let doubt = Doubt {
-                    action: data.signed.item.action,
+                let signed = &data.signed;
+                let doubt = |hash| Doubt {
+                    action: signed.item.action,
                     leaf: hash,
-                    verdict: data.signed.item.verdict,
+                    verdict: signed.item.verdict,
+                    grant: None,
                     time: leaf.time,
-                    credential: data.signed.assertion.credential_id.clone(),
+                    credential: signed.assertion.credential_id.clone(),
                 };
-                self.doubts.insert(index, doubt);
+                self.doubt_it(index, leaf.time, &signed.envelope, doubt);
+            }
+            Data::GrantGiven(data) => {
+                let signed = &data.signed;
+                let doubt = |hash| Doubt {
+                    action: signed.item.action,
+                    leaf: hash,
+                    verdict: Verdict::Approve,
+                    grant: Some(signed.envelope.challenge()),
+                    time: leaf.time,
+                    credential: signed.assertion.credential_id.clone(),
+                };
+                self.doubt_it(index, leaf.time, &signed.envelope, doubt);
             }
             Data::VerdictRecognised(data) => {
                 let verdict = data.signed.item.verdict;
@@ -61,6 +61,32 @@ impl Core {
             }
             _ => {}
         }
+    }
+
+    /// What was signed in our reviewer's name, unless it was asked for here.
+    fn doubt_it(
+        &mut self,
+        index: u64,
+        time: Time,
+        envelope: &Envelope,
+        doubt: impl FnOnce(Digest) -> Doubt,
+    ) {
+        let Ok(base) = &self.base else { return };
+        let journalled = journal_since(base).is_some_and(|since| time >= since);
+        if Some(envelope.signer) != self.reviewer() || !journalled {
+            return;
+        }
+        // Not readable counts as not ours: it is better to ask once too often.
+        if (base.mirror)
+            .journal_has(envelope.challenge())
+            .unwrap_or(false)
+        {
+            return;
+        }
+        let Some(hash) = base.mirror.leaf_hash(index) else {
+            return;
+        };
+        self.doubts.insert(index, doubt(hash));
     }
 
     pub(super) fn doubt_views(&self, base: &Base) -> Vec<DoubtView> {
@@ -74,6 +100,7 @@ impl Core {
                     safe_text::line(&headline.title)
                 }),
             verdict: VerdictChoice::of(doubt.verdict),
+            grant: doubt.grant.is_some(),
             time_unix_ms: doubt.time.unix_ms(),
             key: base
                 .state()
@@ -86,6 +113,15 @@ impl Core {
     /// *It was me.*
     pub(super) fn recognise(&mut self, entry: u64, front: &FrontId) -> Result<Reply, Problem> {
         let doubt = self.doubt(entry)?;
+        if let Some(challenge) = doubt.grant {
+            // There is no act that says so: it is remembered here.
+            let journal = &self.base()?.mirror;
+            journal
+                .journal_write(challenge, ActType::GrantGiven, now())
+                .map_err(|error| Problem::local("The journal cannot be written", error))?;
+            self.doubts.remove(&entry);
+            return Ok(Reply::Accepted);
+        }
         let words = format!(
             "The verdict in entry {entry} is mine: {}.",
             match doubt.verdict {
@@ -113,7 +149,7 @@ impl Core {
             answer(reply, result);
         });
         let what = format!(
-            "Entry {entry} is a verdict with your key, and you said that it was not you. Somebody else can use that key."
+            "Entry {entry} was signed with your key, and you said that it was not you. Somebody else can use that key."
         );
         let revoking = self.revoke_disowned(&doubt, front);
         match revoking {

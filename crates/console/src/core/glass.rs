@@ -24,12 +24,8 @@ impl Core {
         let asks = action.evaluation.decision == Decision::Ask;
         (asks && action.evaluation.break_glass && action.life() == Life::Pending).then(|| {
             let state = base.state();
-            let people = state.administrators();
-            let mut reviewers: Vec<_> = people
-                .filter(|person| Some(person.id) != self.reviewer())
-                .filter(|person| {
-                    state.agent(&action.agent).map(|agent| agent.owner) != Some(person.id)
-                })
+            let reviewers = self.reviewer().map(|me| state.who_reviews(action, me));
+            let mut reviewers: Vec<_> = (reviewers.unwrap_or_default().into_iter())
                 .map(|person| safe_text::flat(&person.name))
                 .collect();
             reviewers.sort_unstable();

@@ -149,7 +149,19 @@ impl Core {
                 "Approve or deny this one.",
             ));
         }
-        self.unable()
+        if action
+            .verdicts
+            .iter()
+            .any(|given| !given.verdict.approves())
+        {
+            return Some(Problem::new(
+                "was_denied",
+                "Somebody denied it: nothing like it is approved in advance.",
+                "Wait for one that nobody has denied.",
+            ));
+        }
+        let base = self.base().ok()?;
+        (self.approval_blocked(base, action)).or_else(|| self.unable())
     }
 
     /// An action that is open here and may be granted, with its content.
@@ -249,6 +261,9 @@ impl Base {
     }
 }
 
+/// Most places that are listed.
+const MOST_PLACES: usize = 256;
+
 const UNCOVERED: &str =
     "The gateway says that a standing grant approves it. That grant does not cover it.";
 
@@ -262,74 +277,47 @@ fn over(base: &Base, grant: &Grant, now: Time) -> Option<String> {
         Violation::GrantIsOver if now >= grant.item.until => "run out",
         Violation::GrantIsOver => "stopped by a pause of the agent",
         Violation::AgentIsRevoked => "the agent was ended",
+        Violation::NotAllowed => "who gave it reviews no more",
+        Violation::UnknownReviewer => "who gave it, or the agent's owner, has left",
         _ => "the key that gave it counts no more",
     };
     Some(words.to_owned())
 }
 
-/// Every text of an action that may differ, in order.
+/// What may differ, in order.
 fn places(like: &Action) -> Vec<PlaceView> {
-    let value = serde_json::to_value(like).unwrap_or_default();
-    let mut found = Vec::new();
-    let mut open = vec![(String::new(), &value)];
-    let arguments = value
-        .pointer("/payload/arguments")
-        .and_then(Value::as_str)
-        .and_then(|text| serde_json::from_str::<Value>(text).ok());
-    if let Some(arguments) = &arguments {
-        open.push(("/payload/arguments".to_owned(), arguments));
-    }
-    while let Some((at, value)) = open.pop() {
-        match value {
-            Value::String(text) => {
-                let alone = Shape {
-                    free: vec![Place {
-                        at: at.clone(),
-                        may: May::Word(1),
-                    }],
-                };
-                if alone.check(like).is_ok() {
-                    found.push(PlaceView {
-                        label: safe_text::line(&label(&at)),
-                        text: safe_text::code(text),
-                        at,
-                    });
-                }
-            }
-            Value::Array(values) => {
-                let values = values.iter().enumerate().rev();
-                open.extend(values.map(|(index, value)| (format!("{at}/{index}"), value)));
-            }
-            Value::Object(members) => {
-                let members = members.iter().rev();
-                open.extend(members.map(|(name, value)| {
-                    let name = name.replace('~', "~0").replace('/', "~1");
-                    (format!("{at}/{name}"), value)
-                }));
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
-    }
-    found
+    let places = Shape::places_of(like, MOST_PLACES).into_iter();
+    places
+        .map(|(at, text)| PlaceView {
+            label: safe_text::line(&label(&at)),
+            text: safe_text::code(&text),
+            at,
+        })
+        .collect()
 }
 
-/// A place as people call it.
+/// A place as people call it; no two by the same name.
 fn label(at: &str) -> String {
     let path = at.trim_start_matches("/payload/");
-    match path.split_once('/') {
-        Some(("argv", position)) => format!("Argument {position}"),
-        Some((_, rest)) => rest.replace('/', ".").replace("~1", "/").replace("~0", "~"),
-        None => path.to_owned(),
+    if let Some(position) = path.strip_prefix("argv/") {
+        return format!("Argument {position}");
     }
+    let path = path.strip_prefix("arguments/").unwrap_or(path);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    let names = path.split('/').map(|name| {
+        let name = name.replace("~1", "/").replace("~0", "~");
+        match !name.is_empty() && name.bytes().all(plain) {
+            true => name,
+            false => Value::from(name).to_string(),
+        }
+    });
+    names.collect::<Vec<_>>().join(".")
 }
 
 fn in_words(shape: &Shape) -> Vec<SafeText> {
     let words = |place: &Place| {
-        let may = match &place.may {
-            May::OneOf(values) => format!("one of {}", values.join(", ")),
-            May::Word(most) => format!("any word of at most {most} letters, digits, . _ -"),
-        };
-        safe_text::line(&format!("{}: {may}", label(&place.at)))
+        let label = label(&place.at);
+        safe_text::line(&format!("{label}: {}", place.may.words()))
     };
     shape.free.iter().map(words).collect()
 }
@@ -386,8 +374,11 @@ mod tests {
     fn places_have_names_for_people() {
         for (at, name) in [
             ("/payload/argv/2", "Argument 2"),
-            ("/payload/after/image/tag", "image.tag"),
-            ("/payload/arguments/a~1b", "a/b"),
+            ("/payload/after/image/tag", "after.image.tag"),
+            ("/payload/before/image/tag", "before.image.tag"),
+            ("/payload/arguments/a/b", "a.b"),
+            ("/payload/arguments/a.b", "\"a.b\""),
+            ("/payload/arguments/a~1b", "\"a/b\""),
         ] {
             assert_eq!(label(at), name);
         }

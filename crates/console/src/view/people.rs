@@ -273,8 +273,11 @@ pub struct JoiningView {
 #[serde(rename_all = "camelCase")]
 #[ts(export)]
 pub struct DoubtView {
-    /// Ledger entry of the verdict.
+    /// Ledger entry of what was signed.
     pub entry: u64,
+    /// Whether it is a standing grant over the action, which approves others in
+    /// advance.
+    pub grant: bool,
     /// Action id.
     pub action: String,
     /// What it was, in one line.

@@ -4,7 +4,7 @@ use ::passkey::types::Passkey;
 use serde_json::{Value, json};
 use vidimus_protocol::{Blob, Digest};
 
-use super::key::{Forgery, assert_with, register_with};
+use super::key::{Forgery, assert_with, bind_to_device, register_with};
 
 /// The page at `url` (`ORIGIN/c/ID`).
 pub struct Page {
@@ -50,8 +50,18 @@ impl Page {
 
     /// Makes a key: the first of a team's log, or one after the first.
     pub async fn make(&self) -> Passkey {
+        self.make_with(|_| {}).await
+    }
+
+    /// The same of a key that cannot leave its device.
+    pub async fn make_bound(&self) -> Passkey {
+        self.make_with(bind_to_device).await
+    }
+
+    async fn make_with(&self, change: impl FnOnce(&mut Value)) -> Passkey {
         let page = self.shown().await;
-        let (key, made) = register_with(&self.origin, page["registration"].clone()).await;
+        let (key, mut made) = register_with(&self.origin, page["registration"].clone()).await;
+        change(&mut made);
         let request = self.post("registration", &made).await;
         self.answer(&key, &request["challenge"]).await;
         key

@@ -1,10 +1,12 @@
 //! A team: a gateway elsewhere, two people, a console each.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod glass;
 mod policy;
 mod seats;
 #[path = "../support/mod.rs"]
 mod support;
+mod texts;
 mod trials;
 
 use std::time::Duration;

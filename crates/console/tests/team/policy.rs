@@ -3,14 +3,15 @@
 
 use vidimus_console::hooks::About;
 use vidimus_console::view::{
-    CeremonyPurpose, Command, ConsoleView, PolicyFileText, PolicyStanding, PolicyView, Reply,
-    ReviewView, RoleView, SafeText, Span, VerdictChoice,
+    CeremonyPurpose, Command, ConsoleView, PolicyStanding, PolicyView, Reply, ReviewView, RoleView,
+    VerdictChoice,
 };
 use vidimus_protocol::ActionId;
 use vidimus_protocol::api::ActionStatus as Status;
 
 use crate::seats::{PATIENCE, Seat, Team, founded, joined, status};
 use crate::support::Computer;
+use crate::texts::{files, plain};
 
 const POLICY: &str = r#"
 @id("two-teams")
@@ -46,28 +47,11 @@ permit (principal, action == Vidimus::Action::"propose", resource)
 when { context has command && context.command.line like "*proven*" };
 "#;
 
-fn files(text: &str) -> Vec<PolicyFileText> {
-    vec![PolicyFileText {
-        name: "policy.cedar".into(),
-        text: text.into(),
-    }]
-}
-
-fn plain(text: &SafeText) -> String {
-    let spans = text.spans.iter();
-    spans
-        .map(|span| match span {
-            Span::Plain { text } => text.as_str(),
-            Span::Mark { label, .. } => label,
-        })
-        .collect()
-}
-
 /// What the policy says under this label.
 fn says(review: &ReviewView, label: &str) -> Option<String> {
     let mut facts = review.policy.iter();
     let fact = facts.find(|fact| fact.label == label)?;
-    Some(plain(&fact.value))
+    Some(plain(&fact.value.spans))
 }
 
 /// Why one may not approve it, once everything that says so is here.
@@ -88,14 +72,14 @@ fn waiting(view: &ConsoleView) -> Vec<&str> {
 }
 
 impl Seat {
-    async fn policy(&self) -> PolicyView {
+    pub(crate) async fn policy(&self) -> PolicyView {
         match self.ask(Command::Policy).await {
             Reply::Policy(policy) => *policy,
             other => panic!("{other:?}"),
         }
     }
 
-    async fn policy_until(&self, holds: impl Fn(&PolicyView) -> bool) -> PolicyView {
+    pub(crate) async fn policy_until(&self, holds: impl Fn(&PolicyView) -> bool) -> PolicyView {
         let asked = async {
             loop {
                 let policy = self.policy().await;
@@ -108,7 +92,11 @@ impl Seat {
         tokio::time::timeout(PATIENCE, asked).await.unwrap()
     }
 
-    async fn review(&self, action: ActionId, holds: impl Fn(&ReviewView) -> bool) -> ReviewView {
+    pub(crate) async fn review(
+        &self,
+        action: ActionId,
+        holds: impl Fn(&ReviewView) -> bool,
+    ) -> ReviewView {
         let command = || Command::OpenAction {
             action: action.to_string(),
         };
@@ -126,7 +114,7 @@ impl Seat {
         tokio::time::timeout(PATIENCE, asked).await.unwrap()
     }
 
-    fn decision(action: ActionId, verdict: VerdictChoice, reason: &str) -> Command {
+    pub(crate) fn decision(action: ActionId, verdict: VerdictChoice, reason: &str) -> Command {
         Command::Decide {
             action: action.to_string(),
             verdict,
@@ -134,7 +122,7 @@ impl Seat {
         }
     }
 
-    fn was_told_of(&self, action: ActionId) -> bool {
+    pub(crate) fn was_told_of(&self, action: ActionId) -> bool {
         let told = self.computer.person.notified.lock().unwrap();
         let about = About::Action(action.to_string());
         told.iter().any(|request| request.about == about)

@@ -248,6 +248,19 @@ impl Seat {
             .await
     }
 
+    async fn claimed(self) -> Self {
+        self.until(|view| matches!(view.phase, Phase::Claimed { .. }))
+            .await;
+        self
+    }
+
+    async fn taken_in(self, ada: &Self, roles: &[RoleView]) -> Self {
+        take_in(ada, &self, roles).await;
+        self.sign(Command::SignIn).await;
+        self.live().await;
+        self
+    }
+
     pub(crate) async fn decide(&self, action: ActionId, verdict: VerdictChoice) {
         self.open(action).await;
         self.sign(Command::Decide {
@@ -334,6 +347,27 @@ pub(crate) async fn founded(team: &Team) -> Seat {
 
 /// Invited by Ada, his key made, not taken in yet.
 pub(crate) async fn newcomer(team: &Team, ada: &Seat, name: &str) -> Seat {
+    let mut ben = invited(team, ada, name).await;
+    ben.make(enrol(name)).await;
+    ben.claimed().await
+}
+
+/// Taken in and signed in, with a key that cannot leave its device.
+pub(crate) async fn joined_bound(team: &Team, ada: &Seat, name: &str, roles: &[RoleView]) -> Seat {
+    let mut ben = invited(team, ada, name).await;
+    ben.ask(enrol(name)).await;
+    ben.key = Some(ben.page().await.make_bound().await);
+    ben.done().await;
+    ben.claimed().await.taken_in(ada, roles).await
+}
+
+fn enrol(name: &str) -> Command {
+    Command::Enrol {
+        label: format!("{name}'s phone"),
+    }
+}
+
+async fn invited(team: &Team, ada: &Seat, name: &str) -> Seat {
     let invited = ada
         .joining(Command::Invite {
             name: name.into(),
@@ -341,15 +375,9 @@ pub(crate) async fn newcomer(team: &Team, ada: &Seat, name: &str) -> Seat {
         })
         .await;
     assert!(invited.expires_at_unix_ms.is_some());
-    let mut ben = Seat::new(team).await;
+    let ben = Seat::new(team).await;
     ben.follow(&invited.text).await;
     ben.invited_to(ada).await;
-    ben.make(Command::Enrol {
-        label: format!("{name}'s phone"),
-    })
-    .await;
-    ben.until(|view| matches!(view.phase, Phase::Claimed { .. }))
-        .await;
     ben
 }
 
@@ -376,11 +404,7 @@ pub(crate) async fn take_in(ada: &Seat, ben: &Seat, roles: &[RoleView]) {
 
 /// Taken in and signed in.
 pub(crate) async fn joined(team: &Team, ada: &Seat, name: &str, roles: &[RoleView]) -> Seat {
-    let ben = newcomer(team, ada, name).await;
-    take_in(ada, &ben, roles).await;
-    ben.sign(Command::SignIn).await;
-    ben.live().await;
-    ben
+    newcomer(team, ada, name).await.taken_in(ada, roles).await
 }
 
 pub(crate) async fn status(agent: &Agent, action: ActionId) -> Status {

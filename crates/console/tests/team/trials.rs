@@ -3,12 +3,13 @@
 
 use vidimus_console::view::{
     CeremonyPurpose, Command, PolicyCheckView, PolicyDecision, PolicyFileText, PolicyPreviewView,
-    PolicyReplayView, PolicyStanding, ReplaySpan, Reply, Span, VerdictChoice,
+    PolicyReplayView, PolicyStanding, ReplaySpan, Reply, VerdictChoice,
 };
 use vidimus_protocol::ActionId;
 
 use crate::seats::PATIENCE;
 use crate::support::{Computer, Front};
+use crate::texts::{files, plain};
 
 const POLICY: &str = r#"
 @id("ask") permit (principal, action == Vidimus::Action::"propose", resource);
@@ -27,13 +28,6 @@ when { context has command && context.command.line like "*vault*" };
 permit (principal, action == Vidimus::Action::"decide", resource)
 when { !(context has command && context.command.line like "*odd*") };
 "#;
-
-fn files(text: &str) -> Vec<PolicyFileText> {
-    vec![PolicyFileText {
-        name: "policy.cedar".into(),
-        text: text.into(),
-    }]
-}
 
 async fn check(front: &Front, files: Vec<PolicyFileText>) -> PolicyCheckView {
     match front.ask(Command::CheckPolicy { files }).await.unwrap() {
@@ -72,14 +66,6 @@ async fn replay_of_all(front: &Front, proposals: u64) -> PolicyReplayView {
         }
     };
     tokio::time::timeout(PATIENCE, asked).await.unwrap()
-}
-
-fn plain(spans: &[Span]) -> String {
-    let text = |span: &Span| match span {
-        Span::Plain { text } => text.clone(),
-        Span::Mark { label, .. } => label.clone(),
-    };
-    spans.iter().map(text).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

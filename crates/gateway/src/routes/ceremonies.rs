@@ -173,7 +173,7 @@ pub(super) async fn end_one_session(
     extensions(("x-refusals" = json!([
         "unauthorised", "forbidden", "foreign_credential", "not_allowed", "unknown_action", "not_pending", "envelope_expired",
         "too_many_ceremonies", "item_count", "wrong_items", "wrong_proposal", "wrong_reason", "wrong_seen",
-        "wrong_parts", "other_log", "wrong_act_type", "clock_skew", "refused", "bad_edit", "wrong_digest", "not_found", "store", "bad_policy", "bad_grant", "not_grantable", "own_action", "overtaken"
+        "wrong_parts", "other_log", "wrong_act_type", "clock_skew", "refused", "bad_edit", "wrong_digest", "not_found", "store", "bad_policy", "bad_grant", "not_grantable", "own_action", "own_edit", "not_the_owner", "agent_revoked", "agent_paused", "unknown_reviewer", "too_many_grants", "was_denied", "overtaken"
     ]))),
 )]
 pub(super) async fn start(
@@ -331,9 +331,7 @@ fn check(state: &Log, start: &StartCeremony, now: vidimus_protocol::Time) -> Res
             is_about(action, item.action_digest, item.proposal_leaf)?;
             is_reason(&extras.reason, item.reason_commit)?;
             is_seen(&extras.seen, item.seen)?;
-            if !action.evaluation.may_be_granted(action.policy.is_some()) {
-                return Err(Violation::NotGrantable.into());
-            }
+            state.may_grant(action, &item, envelope.signer, now)?;
         }
         ActType::GrantRevoked => is::<GrantRevocationItem>(text)?,
         ActType::PolicyChanged => {
@@ -459,7 +457,7 @@ pub(super) async fn cancel(
         "unknown_reviewer", "reviewer_exists", "own_record", "last_administrator", "overtaken", "not_your_verdict", "team_only",
         "bad_roles", "bad_rules", "agent_paused", "paused_already", "not_your_pause", "own_edit", "bad_edit", "wrong_digest", "too_many_edits",
         "action_exists", "store", "bad_policy", "policy_lost", "own_policy", "not_permitted", "key_not_assured", "reason_missing",
-        "bad_grant", "unknown_grant", "grant_exists", "grant_is_over", "too_many_grants", "not_grantable", "glass_stays", "too_many_unreviewed"
+        "bad_grant", "unknown_grant", "grant_exists", "grant_is_over", "too_many_grants", "not_grantable", "glass_stays", "too_many_unreviewed", "was_denied"
     ]))),
 )]
 pub(super) async fn assertion(

@@ -172,8 +172,19 @@ async fn statement(gateway: Gateway, start: StartCeremony) -> Result<Vec<Line>, 
                 .grant
                 .as_ref()
                 .map(|extras| extras.reason.bytes.clone());
-            let covered = read_grant(gateway, start.clone()).await?;
-            Ok(grant_lines(&covered, &item, &reason.unwrap_or_default().0))
+            let covered = read_grant(gateway.clone(), start.clone()).await?;
+            let agent = {
+                let state = &gateway.0.shared.read().state;
+                let action = state.action(&item.action).ok_or(Violation::UnknownAction)?;
+                let agent = state.agent(&action.agent).ok_or(Violation::UnknownAgent)?;
+                agent.name.clone()
+            };
+            Ok(grant_lines(
+                &covered,
+                &item,
+                &agent,
+                &reason.unwrap_or_default().0,
+            ))
         }
         ActType::VerdictReviewed => {
             let reason = start.review.map(|extras| extras.reason.bytes.0);
@@ -246,11 +257,12 @@ async fn verdict_lines(
 }
 
 /// Everything that may run, then how often and how long.
-fn grant_lines(covered: &Covered, item: &GrantItem, reason: &[u8]) -> Vec<Line> {
+fn grant_lines(covered: &Covered, item: &GrantItem, agent: &str, reason: &[u8]) -> Vec<Line> {
     let uses = format!("each proposal like this one, {} times", item.uses);
     let mut lines = vec![
         Line::new("Approve in advance", &uses),
-        Line::new("Until", &item.until.to_string()),
+        Line::new("Of the agent", agent),
+        Line::new("Proposed before", &item.until.to_string()),
     ];
     lines.extend(action_lines(&covered.like));
     let places = covered.shape.free.iter();

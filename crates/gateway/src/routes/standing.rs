@@ -327,7 +327,7 @@ pub(super) async fn reason(
         let given = committed
             .state
             .action(&action)
-            .and_then(|action| action.verdicts.last());
+            .and_then(|action| action.verdicts.iter().rfind(|given| given.grant.is_none()));
         given.map(|given| given.entry.index)
     };
     let Some(index) = verdict else {

@@ -275,6 +275,9 @@ impl Sequencer {
             if people.contains(&grant.by) || !counts {
                 continue;
             }
+            if !self.grants.covers(grant, action, &self.shared)? {
+                continue;
+            }
             let person = state.reviewer(&grant.by).map(PersonInput::of);
             let policies = match (&set, inputs, person) {
                 (None, ..) => Vec::new(),
@@ -286,9 +289,6 @@ impl Sequencer {
                 }
                 (Some(_), ..) => continue,
             };
-            if !self.grants.covers(grant, action, &self.shared)? {
-                continue;
-            }
             people.insert(grant.by);
             let grant_use = GrantUse {
                 grant: grant.item.grant,
@@ -599,6 +599,17 @@ impl Sequencer {
                 }
                 Data::PolicyChanged(_) => {
                     open.extend(state.reviewers().map(|person| person.entry.index));
+                }
+                // What its signer saw beside the action that it is over.
+                Data::GrantGiven(data) => {
+                    let like = state.action(&data.signed.item.action);
+                    let notes = like.into_iter().flat_map(|like| &like.notes);
+                    let seen = notes.filter(|note| {
+                        let name = note.seen_name();
+                        let mut parts = data.seen.parts.iter();
+                        name.is_some_and(|name| parts.any(|part| part.name == name))
+                    });
+                    open.extend(seen.map(|note| note.entry.index));
                 }
                 _ => {}
             }

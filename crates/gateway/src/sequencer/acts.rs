@@ -279,7 +279,8 @@ impl Sequencer {
         let signed: Signed<GrantItem> = only(signed_items(&start, assertion)?)?;
         let extras = start.grant.ok_or_else(grants::no_grant)?;
         let proposal = self.known(signed.item.action)?.proposal;
-        Covered::read(&self.shared, proposal.index, &signed.item, &extras)?;
+        let covered = Covered::read(&self.shared, proposal.index, &signed.item, &extras)?;
+        let id = signed.item.grant;
         let state = self.replay.state();
         let key = state
             .credential(&assertion.credential_id)
@@ -295,6 +296,7 @@ impl Sequencer {
             Part::new("shape", extras.shape)?,
         ];
         let (entry, _) = self.write(actor, vec![proposal, key], data, parts)?;
+        self.grants.keep(id, covered);
         let now = self.now()?;
         self.grants.keep_standing(self.replay.state(), now);
         Ok(Wanted::Entries(vec![entry.index]))
@@ -399,7 +401,7 @@ impl Sequencer {
 const ELSE: &str = "you can deny it, or leave it to others";
 
 /// A reason is text.
-fn check_text(reason: &Content) -> Result<(), Refusal> {
+pub(crate) fn check_text(reason: &Content) -> Result<(), Refusal> {
     std::str::from_utf8(&reason.bytes.0)
         .map(|_| ())
         .map_err(|_| Refusal::not_acceptable("wrong_reason", "the reason is not UTF-8 text"))

@@ -23,17 +23,19 @@ use vidimus_gateway::{Config, Gateway};
 use vidimus_ledger::checkpoint;
 use vidimus_ledger::note::VerifierKey;
 use vidimus_ledger::tree::{leaf_hash, root_of};
+use vidimus_protocol::action::TEXT_TYPE;
 use vidimus_protocol::api::{
-    Ack, CeremonyStarted, Content, EditExtras, NonceReply, Problem, Propose, StartCeremony,
-    VerdictExtras,
+    Ack, CeremonyStarted, Content, EditExtras, GrantExtras, NonceReply, Problem, Propose,
+    StartCeremony, VerdictExtras,
 };
 use vidimus_protocol::entry::{Data, Leaf, Parsed, PartRef};
 use vidimus_protocol::envelope::{
-    ActType, AgentItem, Decimal, EditItem, Envelope, Seen, SeenPart, SessionItem, Verdict,
-    VerdictItem, token_hash,
+    ActType, AgentItem, Decimal, EditItem, Envelope, GrantItem, Seen, SeenPart, SessionItem,
+    Verdict, VerdictItem, token_hash,
 };
 use vidimus_protocol::id::ExecutorId;
-use vidimus_protocol::{ActionId, AgentId, Blob, Digest, ReviewerId, Time, strict};
+use vidimus_protocol::shape::SHAPE_TYPE;
+use vidimus_protocol::{ActionId, AgentId, Blob, Digest, GrantId, ReviewerId, Time, strict};
 
 pub use drafts::{Draft, action, commit, content, proposal};
 pub use fresh::{Fresh, open, registered, registered_by, reopened, serve};
@@ -412,7 +414,7 @@ impl World {
                 verdict,
             },
             extras: VerdictExtras {
-                reason: content(vidimus_protocol::action::TEXT_TYPE, reason.as_bytes()),
+                reason: content(TEXT_TYPE, reason.as_bytes()),
                 seen: Seen {
                     parts: shown.map(seen).collect(),
                     renderer: "test/1".into(),
@@ -420,6 +422,59 @@ impl World {
             },
         }
         .seal()
+    }
+
+    /// A grant over a proposal, ready for a key.
+    pub async fn grant(&self, like: &Ack, shape: &[u8], uses: u64) -> StartCeremony {
+        self.grant_beside(like, shape, uses, Vec::new()).await
+    }
+
+    /// The same of who saw these texts of notes too.
+    pub async fn grant_beside(
+        &self,
+        like: &Ack,
+        shape: &[u8],
+        uses: u64,
+        notes: Vec<SeenPart>,
+    ) -> StartCeremony {
+        let leaf = leaf(like, 0);
+        let Data::ActionProposed(proposed) = &leaf.data else {
+            panic!("no proposal");
+        };
+        let seen = |name: &str| {
+            Some(SeenPart {
+                commit: leaf.part(name)?.commit,
+                name: name.into(),
+            })
+        };
+        let extras = GrantExtras {
+            reason: content(TEXT_TYPE, b"every night"),
+            seen: Seen {
+                parts: ["context", "payload"]
+                    .into_iter()
+                    .filter_map(seen)
+                    .chain(notes)
+                    .collect(),
+                renderer: "test/0".into(),
+            },
+            shape: content(SHAPE_TYPE, shape),
+        };
+        let item = GrantItem {
+            action: proposed.action,
+            action_digest: leaf.part("payload").unwrap().commit,
+            grant: GrantId::from_random(random16()),
+            proposal_leaf: Digest(leaf_hash(like.entries[0].leaf.as_bytes())),
+            reason_commit: commit(&extras.reason),
+            seen: extras.seen.digest(),
+            shape: commit(&extras.shape),
+            until: now().plus_seconds(3600),
+            uses,
+        };
+        let start = self.one(ActType::GrantGiven, &item).await;
+        StartCeremony {
+            grant: Some(extras),
+            ..start
+        }
     }
 
     /// An edit before it is signed.

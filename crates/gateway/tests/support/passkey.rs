@@ -89,6 +89,19 @@ pub async fn register_with(origin: &str, options: Value) -> (Passkey, Value) {
     (client.authenticator().store().clone().unwrap(), created)
 }
 
+/// Makes of a registration that nothing attests one of a key that cannot leave
+/// its device: this authenticator says of every key that it is synced.
+pub fn bind_to_device(created: &mut Value) {
+    const SYNCED: u8 = 0x08 | 0x10;
+    let object = &mut created["response"]["attestationObject"];
+    let mut bytes = object.as_str().unwrap().parse::<Blob>().unwrap().0;
+    let rp_id = sha256(&[b"localhost"]).0;
+    let mut starts = bytes.windows(rp_id.len());
+    let flags = starts.position(|at| at == rp_id).unwrap() + rp_id.len();
+    bytes[flags] &= !SYNCED;
+    *object = json!(Blob(bytes).to_string());
+}
+
 /// The key's answer to a challenge, with one thing forged.
 pub async fn assert_with(
     key: &Passkey,

@@ -128,6 +128,59 @@ fn what_runs_is_never_free() {
 }
 
 #[test]
+fn an_argument_that_names_a_bound_file_is_never_free() {
+    let file = json!({"path": "/srv/app.conf", "sha256": "00".repeat(32), "size": 1});
+    let mut value = json!({
+        "kind": "command",
+        "payload": {
+            "argv": ["deploy", "run.sh", "app.conf", "v1"], "cwd": "/srv", "env": [],
+            "files": [{"argument": 2, "file": file.clone()}], "not_bound": [],
+            "program": {"path": "/bin/sh", "sha256": "00".repeat(32), "size": 1},
+            "script": {"argument": 1, "file": file},
+            "stdin": "null", "uid": 1000, "user": "ci",
+        },
+        "target": {"environment": "local", "resource": "/srv", "system": "host"},
+    });
+    let like = action(&value);
+    let listed = Shape::places_of(&like, 10);
+    assert_eq!(listed, [("/payload/argv/3".into(), "v1".into())]);
+    for (position, free) in [(1, false), (2, false), (3, true)] {
+        let at = format!("/payload/argv/{position}");
+        assert_eq!(word(&at).check(&like).is_ok(), free, "{at}");
+    }
+    value["payload"]["argv"][3] = json!("v2");
+    assert!(word("/payload/argv/3").covers(&like, &action(&value)));
+    value["payload"]["argv"][2] = json!("evil.conf");
+    assert!(!word("/payload/argv/3").covers(&like, &action(&value)));
+}
+
+#[test]
+fn a_pointer_is_written_in_one_way() {
+    let like = change(&json!({"~b": "x", "a/b": "y"}));
+    assert_eq!(word("/payload/after/~0b").check(&like), Ok(()));
+    assert_eq!(word("/payload/after/a~1b").check(&like), Ok(()));
+    for at in [
+        "/payload/after/~b",
+        "/payload/after/~2b",
+        "/payload/after/~",
+    ] {
+        assert_eq!(word(at).check(&like), Err(ShapeError::NotFree(at.into())));
+    }
+    let listed: Vec<_> = Shape::places_of(&like, 10);
+    let places: Vec<_> = listed.iter().map(|(at, _)| at.as_str()).collect();
+    assert_eq!(places, ["/payload/after/a~1b", "/payload/after/~0b"]);
+    assert_eq!(Shape::places_of(&like, 1).len(), 1);
+}
+
+#[test]
+fn words_tell_values_apart() {
+    let one = May::OneOf(vec!["a, b".into()]).words();
+    let two = May::OneOf(vec!["a".into(), "b".into()]).words();
+    assert_eq!(one, "as it was, or one of \"a, b\"");
+    assert_eq!(two, "as it was, or one of \"a\", \"b\"");
+}
+
+#[test]
 fn arguments_of_a_tool_are_compared_as_json() {
     let like = call(r#"{"path":"a","times":3}"#);
     let path = word("/payload/arguments/path");

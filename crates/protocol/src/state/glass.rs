@@ -2,7 +2,7 @@
 //! asks for, where it allows that, and an administrator looks at it afterwards.
 
 use super::verdicts::REASON;
-use super::{ActionState, Credential, Effect, State, VerdictRecord, Violation};
+use super::{ActionState, Credential, Effect, Reviewer, State, VerdictRecord, Violation};
 use super::{expect_parts, expect_refs};
 use crate::bytes::Digest;
 use crate::entry::{Assurance, Entry, Ref, VerdictReviewed};
@@ -69,9 +69,21 @@ impl State {
                 .any(|given| self.still_counts(given, now))
     }
 
+    /// Who may say what is to be thought of a glass that this person breaks for an
+    /// action: the other administrators, and the agent's owner only if there is
+    /// nobody else.
+    #[must_use]
+    pub fn who_reviews(&self, action: &ActionState, breaker: ReviewerId) -> Vec<&Reviewer> {
+        let others = self.administrators().filter(|admin| admin.id != breaker);
+        let (owner, others): (Vec<_>, Vec<_>) = others.partition(|admin| {
+            let agent = self.agent(&action.agent);
+            agent.is_some_and(|agent| agent.owner == admin.id)
+        });
+        if others.is_empty() { owner } else { others }
+    }
+
     /// Whether this person may say what is to be thought of a verdict with which
-    /// somebody broke glass: an administrator who did not give it, and does not own
-    /// the agent where another administrator could.
+    /// somebody broke glass.
     ///
     /// # Errors
     /// [`Violation`] says why not.
@@ -84,13 +96,12 @@ impl State {
         if !self.person(person)?.is(Role::Administrator) {
             return Err(Violation::NotAllowed);
         }
-        let owner = self.agent(&action.agent).map(|agent| agent.owner);
-        let is_party = |id: ReviewerId| id == broken.reviewer || Some(id) == owner;
-        let others = self.administrators().any(|admin| !is_party(admin.id));
-        if broken.reviewer == person || (others && is_party(person)) {
-            return Err(Violation::OwnAction);
+        let reviewers = self.who_reviews(action, broken.reviewer);
+        if reviewers.iter().any(|reviewer| reviewer.id == person) {
+            Ok(())
+        } else {
+            Err(Violation::OwnAction)
         }
-        Ok(())
     }
 
     /// `verdict.reviewed`.

@@ -1,6 +1,6 @@
 //! Standing grants: a signed approval, in advance, of what the same agent
 //! proposes that is like an action that was seen. Narrow, counted, limited in
-//! time, and over with the first word against it.
+//! time, and over when anybody in the log says so.
 //!
 //! Whether an action is like another stands in parts, which the reducer does not
 //! see: gateway, executor and verifier compare them ([`crate::shape`]).
@@ -12,7 +12,7 @@ use super::{
 use crate::action::ActionKind;
 use crate::bytes::Blob;
 use crate::entry::{Decision, Entry, Evaluation, GrantGiven, GrantRevoked, GrantUse, Ref};
-use crate::envelope::{ActType, GrantItem, Verdict};
+use crate::envelope::{ActType, GrantItem, Role, Verdict};
 use crate::id::{AgentId, GrantId, ReviewerId};
 use crate::shape::{MAX_SHAPE, SHAPE_TYPE};
 use crate::time::Time;
@@ -106,8 +106,42 @@ impl State {
         if agent.pauses.iter().any(stops) {
             return Err(Violation::GrantIsOver);
         }
+        if !self.person(grant.by)?.is(Role::Reviewer) {
+            return Err(Violation::NotAllowed);
+        }
         let key = self.credentials.get(&grant.credential_id);
         self.counts(key.ok_or(Violation::UnknownCredential)?, now)
+    }
+
+    /// Whether this person may give such a grant over an action now, but for what
+    /// stands in parts.
+    ///
+    /// # Errors
+    /// [`Violation`] says why not.
+    pub fn may_grant(
+        &self,
+        like: &ActionState,
+        item: &GrantItem,
+        person: ReviewerId,
+        now: Time,
+    ) -> Result<(), Violation> {
+        self.may_decide(like, person)?;
+        let latest = now.plus_seconds(LONGEST_GRANT_S);
+        let lasts = item.until > now && item.until <= latest;
+        if !lasts || !(1..=MAX_USES).contains(&item.uses) {
+            return Err(Violation::BadGrant);
+        }
+        if !like.evaluation.may_be_granted(like.policy.is_some()) {
+            return Err(Violation::NotGrantable);
+        }
+        // Nobody goes round a denial by having the same proposed again.
+        if like.verdicts.iter().any(|given| !given.verdict.approves()) {
+            return Err(Violation::WasDenied);
+        }
+        if self.standing_grants(&like.agent, now).len() >= MAX_GRANTS {
+            return Err(Violation::TooManyGrants);
+        }
+        Ok(())
     }
 
     pub(super) fn give_grant(
@@ -137,18 +171,7 @@ impl State {
             return Err(Violation::WrongStatement);
         }
         like.was_seen(&data.seen, item.seen, Verdict::Approve)?;
-        self.may_decide(like, key.reviewer)?;
-        let latest = leaf.time.plus_seconds(LONGEST_GRANT_S);
-        let lasts = item.until > leaf.time && item.until <= latest;
-        if !lasts || !(1..=MAX_USES).contains(&item.uses) {
-            return Err(Violation::BadGrant);
-        }
-        if !like.evaluation.may_be_granted(like.policy.is_some()) {
-            return Err(Violation::NotGrantable);
-        }
-        if self.standing_grants(&like.agent, leaf.time).len() >= MAX_GRANTS {
-            return Err(Violation::TooManyGrants);
-        }
+        self.may_grant(like, item, key.reviewer, leaf.time)?;
         let grant = Grant {
             item: item.clone(),
             by: key.reviewer,
@@ -216,8 +239,12 @@ impl State {
         if grant.agent != action.agent || grant.kind != action.kind {
             return Err(Violation::NotCovered);
         }
-        // What a person changed, people see.
-        if action.edits.is_some() || !action.evaluation.may_be_granted(action.policy.is_some()) {
+        // What a person changed, people see. And whoever was one of two is not
+        // enough alone because fewer are asked now.
+        let like = self.known(grant.item.action)?;
+        let fewer = action.evaluation.quorum < like.evaluation.quorum;
+        let may = action.evaluation.may_be_granted(action.policy.is_some());
+        if action.edits.is_some() || fewer || !may {
             return Err(Violation::NotGrantable);
         }
         self.may_decide(action, grant.by)?;

@@ -306,7 +306,8 @@ impl ActionState {
     }
 
     /// Whether that person denied it.
-    fn denied_by(&self, person: ReviewerId) -> bool {
+    #[must_use]
+    pub fn denied_by(&self, person: ReviewerId) -> bool {
         let mut given = self.verdicts.iter();
         given.any(|given| given.reviewer == person && given.verdict == Verdict::Deny)
     }

@@ -198,6 +198,9 @@ pub enum Violation {
     /// A proposal that wants people who saw it.
     #[error("the policy wants an approval of this very action, not one in advance")]
     NotGrantable,
+    /// A grant over what somebody denied.
+    #[error("nothing is approved in advance that is like what somebody has denied")]
+    WasDenied,
     /// A proposal of another agent or kind.
     #[error("the standing grant covers another agent's proposals, or another kind")]
     NotCovered,

@@ -74,6 +74,7 @@ fn a_good_bundle_names_who_approved() {
         [Approver {
             reviewer: case.story.reviewer,
             name: "Ada".into(),
+            consent: Consent::Seen,
             route: Route::Software,
         }]
     );

@@ -93,7 +93,7 @@ pub(super) fn remarks(state: &State, [browser, software]: [u64; 2], unknown: u64
     let in_advance = in_advance.count();
     if in_advance > 0 {
         remarks.push(format!(
-            "approved in advance: standing grants approved {in_advance} of the actions"
+            "approved in advance: standing grants were used for {in_advance} of the actions"
         ));
     }
     let glass: Vec<_> = state

@@ -60,8 +60,14 @@ class Bundle:
             entry["actor"]
             for entry in self._of("verdict.given")
             if entry["data"]["signed"]["item"]["action"] == permit.action
-            and entry["data"]["signed"]["item"]["verdict"] == "approve"
+            and entry["data"]["signed"]["item"]["verdict"] in ("approve", "break_glass")
             and entry["data"]["signed"]["item"]["action_digest"] == permit.digest
+        ]
+        uses = {use["grant"] for use in proposed["data"].get("grants", [])}
+        approvals += [
+            entry["actor"]
+            for entry in self._of("grant.given")
+            if entry["data"]["signed"]["item"]["grant"] in uses
         ]
         asked = proposed["data"]["evaluation"]["decision"]
         released = (resolved["data"]["resolution"], asked) == ("released", "release")

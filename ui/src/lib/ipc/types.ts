@@ -2,6 +2,7 @@
 export type { ActionStatus } from './bindings/ActionStatus';
 export type { ActionSummary } from './bindings/ActionSummary';
 export type { AgentView } from './bindings/AgentView';
+export type { BrokenGlassView } from './bindings/BrokenGlassView';
 export type { CeremonyPurpose } from './bindings/CeremonyPurpose';
 export type { CeremonyState } from './bindings/CeremonyState';
 export type { CeremonyView } from './bindings/CeremonyView';
@@ -37,6 +38,8 @@ export type { FileDifferenceView } from './bindings/FileDifferenceView';
 export type { FilledView } from './bindings/FilledView';
 export type { FilledWord } from './bindings/FilledWord';
 export type { Front } from './bindings/Front';
+export type { GlassOffer } from './bindings/GlassOffer';
+export type { GlassReviewView } from './bindings/GlassReviewView';
 export type { GrantView } from './bindings/GrantView';
 export type { GatewayView } from './bindings/GatewayView';
 export type { HistoryPage } from './bindings/HistoryPage';

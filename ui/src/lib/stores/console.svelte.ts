@@ -6,10 +6,13 @@ import { LOCAL, problemOf, type Backend, type Line } from '../ipc';
 import type { Command, ConsoleView, DeliveriesView, Event, Problem, Reply, ReviewView, Told, VerdictChoice } from '../ipc/types';
 import { formatAddress, parseAddress, type Address, type Place } from './place';
 
+/** What the compact confirmation leads to. Glass is broken from the whole review only. */
+export type Confirmable = Exclude<VerdictChoice, 'break_glass'>;
+
 /** The compact confirmation, open over whatever is below it. */
 export interface Confirmation {
   action: string;
-  choice: VerdictChoice;
+  choice: Confirmable;
   /** Raised by a notification, not by this page: the focus must wait elsewhere. */
   unasked: boolean;
   /** The key was asked for from this confirmation. */
@@ -20,7 +23,7 @@ export interface Confirmation {
 export interface Called {
   gateway: string;
   action: string;
-  confirm: VerdictChoice | null;
+  confirm: Confirmable | null;
 }
 
 /** How many actions wait at a gateway, also while it is locked. */
@@ -116,7 +119,7 @@ export class ConsoleStore {
         if (gateway === this.current && this.wantsReview(event.value.summary.id)) this.#applyReview(event.value);
         break;
       case 'show':
-        this.#show({ gateway, ...event.value });
+        this.#show({ gateway, action: event.value.action, confirm: event.value.confirm === 'break_glass' ? null : event.value.confirm });
         break;
     }
   }
@@ -230,7 +233,7 @@ export class ConsoleStore {
   }
 
   /** Opens the compact confirmation for the opened action. It decides nothing. */
-  openConfirmation(choice: VerdictChoice): void {
+  openConfirmation(choice: Confirmable): void {
     const review = this.review;
     if (review === null) return;
     this.dismissRefusal('decide');

@@ -118,6 +118,13 @@ describe('apply', () => {
     expect(backend.of('decide')).toEqual([]);
   });
 
+  it('brings an action up that a notification wants to break glass for, and nothing more', async () => {
+    backend.event({ is: 'show', value: { action: 'act_02', confirm: 'break_glass' } });
+    await settle();
+    expect(store.place).toEqual({ is: 'action', action: 'act_02' });
+    expect(store.confirmation).toBeNull();
+  });
+
   it('never swaps what is being confirmed; the other comes next', async () => {
     backend.event({ is: 'show', value: { action: 'act_01', confirm: 'approve' } });
     await settle();

@@ -34,7 +34,7 @@ names! {
     LastAdministrator, BadRoles, BadRules, AgentIsRevoked, OwnAction, NotHisVerdict,
     AgentIsPaused, StoppedByPause, PausedAlready, NotTheirPause,
     OwnEdit, UnfoundedEdit, TooManyEdits, ReasonMissing, AssuranceMissing, OwnPolicy,
-    GlassStays, TooManyUnreviewed, GrantExists, UnknownGrant, GrantIsOver, BadGrant, TooManyGrants, NotGrantable, NotCovered,
+    GlassStays, TooManyUnreviewed, WasDenied, GrantExists, UnknownGrant, GrantIsOver, BadGrant, TooManyGrants, NotGrantable, NotCovered,
 }
 
 /// What breaks the rule, how, and at which step of the happy path.

@@ -63,7 +63,7 @@ fn uses_that_a_grant_covers_are_reproduced() {
     uses(&mut story, grant, &sample_action(2));
     let report = check(&story.export(), None);
     assert_eq!(report.conclusion, Conclusion::Unanchored, "{report:?}");
-    let remark = "approved in advance: standing grants approved 2 of the actions";
+    let remark = "approved in advance: standing grants were used for 2 of the actions";
     assert!(
         report.remarks.iter().any(|told| told == remark),
         "{report:?}"

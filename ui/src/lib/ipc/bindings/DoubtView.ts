@@ -8,9 +8,14 @@ import type { VerdictChoice } from "./VerdictChoice";
  */
 export type DoubtView = { 
 /**
- * Ledger entry of the verdict.
+ * Ledger entry of what was signed.
  */
 entry: number, 
+/**
+ * Whether it is a standing grant over the action, which approves others in
+ * advance.
+ */
+grant: boolean, 
 /**
  * Action id.
  */

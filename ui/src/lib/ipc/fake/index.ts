@@ -5,6 +5,7 @@ import { LOCAL, ProblemError, type Backend, type Line } from '../backend';
 import type { CeremonyPurpose, Command, ConsoleView, Event, PolicyFileText, PolicyReplayView, PolicyView, Reply, Route, Told } from '../types';
 import { formatAddress, type Place } from '../../stores/place';
 import { followedView } from './gateways';
+import { brokeGlass, reviewedGlass } from './glass';
 import { places } from './grants';
 import { FAKE_CONSOLE_MARKER } from './marker';
 import { edited, entry, fields, lockedView, problem } from './parts';
@@ -33,6 +34,8 @@ export class FakeBackend implements Backend {
   #onTold: (told: Told) => void = () => {};
   #onLine: (line: Line) => void = () => {};
   #endReplay: (value: PolicyReplayView | null) => void = () => {};
+  /** What becomes of a gateway's log once its key prompt is done. */
+  readonly #signs = new Map<string, () => void>();
 
   constructor(name: string) {
     const make = scenarios[name];
@@ -79,6 +82,13 @@ export class FakeBackend implements Backend {
   ceremony(state: NonNullable<ConsoleView['ceremony']>['state'] | null, gateway: string = this.#first): void {
     const { ceremony } = this.#world(gateway).view;
     this.change({ ceremony: state === null || ceremony === null ? null : { ...ceremony, state } }, gateway);
+    if (state?.is === 'waiting' || state?.is === 'proving') return;
+    const signs = this.#signs.get(gateway);
+    this.#signs.delete(gateway);
+    if (state?.is !== 'done' || signs === undefined) return;
+    signs();
+    this.logged({}, gateway);
+    for (const review of this.#world(gateway).reviews) this.emit({ is: 'review', value: review }, gateway);
   }
 
   /** Something is logged: the checkpoint grows, and people are as given. */
@@ -141,6 +151,11 @@ export class FakeBackend implements Backend {
         return { is: 'grant_places', value: places() };
       case 'grants':
         return { is: 'grants', value: world.grants ?? [] };
+      case 'broken_glass':
+        return { is: 'broken_glass', value: world.glass ?? [] };
+      case 'review_glass':
+        this.#signs.set(gateway, () => reviewedGlass(world, command));
+        break;
       case 'deliveries':
         return { is: 'deliveries', value: world.deliveries ?? { endpoints: 0, problem: null, deliveries: [] } };
       case 'history': {
@@ -227,6 +242,7 @@ export class FakeBackend implements Backend {
         break;
       case 'decide':
         this.#begin(gateway, { is: 'verdict', action: command.action, verdict: command.verdict }, 'browser');
+        if (command.verdict === 'break_glass') this.#signs.set(gateway, () => brokeGlass(world, command));
         break;
       case 'cancel_ceremony':
         this.ceremony(null, gateway);
@@ -272,6 +288,7 @@ export class FakeBackend implements Backend {
   }
 
   #begin(gateway: string, purpose: CeremonyPurpose, route: Route): void {
+    this.#signs.delete(gateway);
     const page = route === 'browser';
     const { url } = this.#world(gateway).view.gateway;
     this.change(

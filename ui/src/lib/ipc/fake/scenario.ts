@@ -1,6 +1,6 @@
 // What a situation is made of, and the usual one.
 
-import type { ConsoleView, DeliveriesView, GrantView, HistoryRow, PeopleView, PolicyFileText, PolicyReplayView, PolicyView, ReviewView, SessionRow, VerdictChoice } from '../types';
+import type { BrokenGlassView, ConsoleView, DeliveriesView, GrantView, HistoryRow, PeopleView, PolicyFileText, PolicyReplayView, PolicyView, ReviewView, SessionRow, VerdictChoice } from '../types';
 import { action, MINUTE, review, rows, STATUSES, text, view } from './parts';
 
 export interface Scenario {
@@ -22,6 +22,7 @@ export interface Scenario {
   people?: PeopleView;
   policy?: PolicyView;
   grants?: GrantView[];
+  glass?: BrokenGlassView[];
   /** What a replay finds; one that waits goes on until it is told. */
   replay?: PolicyReplayView | 'waits';
   /** The last replay, and of which text. */

@@ -3,6 +3,7 @@
 
 import type { ConsoleView, DeliveryView, WhatView } from '../types';
 import { gatewayScenarios } from './gateways';
+import { glassScenarios } from './glass';
 import { grantScenarios } from './grants';
 import { action, ADA, agent, command, desktop, digest, edited, fact, lockedView, mark, MINUTE, note, pause, problem, review, rows, text, view } from './parts';
 import { base, reviewed, signedInInbox, type Scenario } from './scenario';
@@ -511,5 +512,6 @@ export const scenarios: Record<string, () => Scenario> = {
   ...gatewayScenarios,
   ...policyScenarios,
   ...grantScenarios,
+  ...glassScenarios,
   ...teamScenarios,
 };

@@ -233,6 +233,8 @@ export function signedBy(command: Command, { people: list = people() }: Scenario
       return `Approve ${command.uses} more in advance.`;
     case 'revoke_grant':
       return 'The standing grant covers nothing more.';
+    case 'review_glass':
+      return `The broken glass of entry ${command.entry}: ${command.justified ? 'it could not wait' : 'it should have waited'}.`;
     case 'recognise':
       return `The verdict in entry ${command.entry} was mine.`;
     default:

@@ -122,6 +122,18 @@ cases! { GRANTS:
         let leaf = story.granted(grant(0), action(0));
         instead(story, entry, leaf);
     };
+    WasDenied, "over what somebody denied", GrantGiven, |story, entry| {
+        *story = Story::team_at_work();
+        story.joins(cleo(), &[Role::Reviewer]);
+        let like = story.proposed(action(0));
+        story.take(like);
+        story.person = ben();
+        let denial = story.verdict(action(0), Verdict::Deny);
+        story.take(denial);
+        story.person = cleo();
+        let leaf = story.granted(grant(0), action(0));
+        instead(story, entry, leaf);
+    };
     StalePin, "does not cover the proposal", GrantGiven, |story, entry| {
         *story = Story::team_at_work();
         let size = story.state.size();
@@ -246,6 +258,58 @@ cases! { USES:
             story.person = ada();
             story.person_removed(ben())
         });
+    };
+    NotAllowed, "given by who reviews no more", ActionProposed, |story, entry| {
+        after(story, entry, |story| {
+            story.person = ada();
+            let mut leaf = story.person_changed(ben());
+            if let Data::ReviewerChanged(data) = &mut leaf.data {
+                data.signed.item.roles = vec![Role::Administrator];
+            }
+            leaf
+        });
+    };
+    NotGrantable, "of fewer people than were asked then", ActionProposed, |story, entry| {
+        *story = Story::team_at_work();
+        let mut like = story.proposed(action(0));
+        data_of(&mut like).evaluation.quorum = 2;
+        story.take(like);
+        story.person = ben();
+        let given = story.granted(grant(0), action(0));
+        story.take(given);
+        let leaf = story.proposed_under(action(1), &[grant(0)]);
+        instead(story, entry, leaf);
+    };
+    NotGrantable, "what a person edited", ActionProposed, |story, entry| {
+        *story = granted();
+        let proposal = story.proposed(action(1));
+        story.take(proposal);
+        story.person = ben();
+        let edit = story.edited(action(1), action(2));
+        story.take(edit);
+        let uses = story.proposed_under(action(2), &[grant(0)]);
+        let given = uses.refs.last().copied();
+        let mut leaf = story.successor(action(1));
+        leaf.refs.extend(given);
+        data_of(&mut leaf).grants = data_of(&mut uses.clone()).grants.clone();
+        instead(story, entry, leaf);
+    };
+    NotCovered, "of another agent", ActionProposed, |story, entry| {
+        *story = granted();
+        story.person = ada();
+        let other = AgentId::from_random([0x22; 16]);
+        let mut second = story.registered();
+        if let Data::AgentRegistered(data) = &mut second.data {
+            data.signed.item.agent = other;
+            data.signed.item.token_hash = Digest([0x22; 32]);
+        }
+        story.take(second);
+        let registered = story.state.agent(&other).expect("registered").entry;
+        let mut leaf = story.proposed_under(action(1), &[grant(0)]);
+        leaf.actor = Actor::Agent(other);
+        leaf.refs[0] = registered;
+        data_of(&mut leaf).agent = other;
+        instead(story, entry, leaf);
     };
     NotCovered, "of another kind", ActionProposed, |story, entry| {
         used(story, entry);
