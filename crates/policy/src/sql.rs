@@ -62,6 +62,15 @@ const READS: &str = "explain select show table values with";
 const SESSIONS: &str = "abort begin commit end release rollback savepoint set start";
 const CHANGES: &str = "delete insert merge update";
 const DEFINES: &str = "alter create drop grant revoke truncate";
+/// Settings that change nothing of what another statement means.
+const HARMLESS_SETTINGS: &str = "application_name characteristics constraints \
+    idle_in_transaction_session_timeout lock_timeout maintenance_work_mem statement_timeout \
+    transaction work_mem";
+/// What a connection string may say and the same statements still do the same.
+const HARMLESS_KEYWORDS: &str = "application_name connect_timeout dbname host hostaddr password \
+    port sslmode sslrootcert user";
+/// Right behind these, `delete` and `update` change no rows.
+const NO_CHANGES: &str = "do for key on or";
 /// What stands in nothing that only reads.
 const NOT_READING: &str = "analyse analyze declare execute into share";
 /// First words of what may change who may do what, and the words that say so.
@@ -84,8 +93,8 @@ pub(crate) struct Floor {
 enum Token<'a> {
     /// In small letters.
     Word(String),
-    /// A name in quotes.
-    Name,
+    /// A name in quotes, in small letters.
+    Name(String),
     /// A string.
     Text,
     Number,
@@ -113,12 +122,7 @@ impl Floor {
 
     /// A connection string may set what decides what a statement means.
     fn connect(&mut self, run: &SqlRun<'_>) {
-        let steers = |text: &&str| {
-            let lower = text.to_ascii_lowercase();
-            let mut signs = ["%", "options", "service"].iter();
-            (lower.contains('=') || lower.contains("://")) && signs.any(|one| lower.contains(one))
-        };
-        if run.connections.iter().any(steers) {
+        if run.connections.iter().any(|text| steers(text)) {
             self.classes.insert(Unknown);
         }
     }
@@ -128,7 +132,8 @@ impl Floor {
             let other = |c: char| !c.is_ascii_alphanumeric() && c != '_';
             let lower = source.to_ascii_lowercase();
             let words = lower.split(other).filter(|word| !word.is_empty());
-            self.classes.extend(named(&words.collect::<Vec<_>>()));
+            let words: Vec<_> = words.collect();
+            self.classes.extend(named(&words, &words));
             self.classes.insert(Unknown);
             return;
         };
@@ -142,42 +147,103 @@ impl Floor {
         let words: Vec<_> = statement.iter().filter_map(Token::word).collect();
         let first = words.first().copied().unwrap_or_default();
         let plain = (0..statement.len()).all(|at| is_plain(statement, at));
-        let mut classes = named(&words);
+        let names: Vec<_> = statement.iter().filter_map(Token::name).collect();
+        let mut classes = named(&words, &names);
         let reads = classes.is_empty() && !words.iter().any(|word| is_in(NOT_READING, word));
         if plain && reads && is_in(READS, first) {
             classes.insert(Read);
         }
-        if plain && is_in(SESSIONS, first) && !statement.contains(&Token::Name) {
+        if plain && is_in(SESSIONS, first) && names.len() == words.len() {
             classes.insert(Session);
         }
         let known = [READS, SESSIONS, CHANGES];
         let known = plain && known.iter().any(|list| is_in(list, first));
-        if classes.is_empty() || !(known || is_in(DEFINES, first)) {
+        let calls = is_in(DEFINES, first) && !plain && words.contains(&"select");
+        if classes.is_empty() || !(known || is_in(DEFINES, first)) || calls || sets(&names) {
             classes.insert(Unknown);
         }
         self.classes.extend(classes);
-        let begins = |at: usize| {
-            let before = at.checked_sub(1).map(|at| &statement[at]);
-            matches!(before, None | Some(Token::Mark('(' | ')')))
-        };
-        let changes = |(at, token): (usize, &Token<'_>)| {
-            matches!(token.word(), Some("delete" | "update")) && begins(at)
-        };
-        let mut tokens = statement.iter().enumerate();
-        self.whole_table |=
-            words.contains(&"truncate") || (!words.contains(&"where") && tokens.any(changes));
+        let on_rows = !is_in("grant revoke", first) && changes_all(statement);
+        self.whole_table |= words.contains(&"truncate") || on_rows;
     }
 }
 
-/// What a statement does by the mere presence of words.
-fn named(words: &[&str]) -> BTreeSet<StatementClass> {
+/// Whether a connection string says anything that is not harmless.
+fn steers(text: &str) -> bool {
+    let address = ["postgres://", "postgresql://"];
+    let is_address = address.iter().any(|scheme| text.starts_with(scheme));
+    if !is_address && !text.contains('=') {
+        return text.contains("://");
+    }
+    let mut settings = match (is_address, text.split_once('?')) {
+        (true, None) => "".split('&'),
+        (true, Some((_, settings))) => settings.split('&'),
+        (false, _) => text.split(' '),
+    };
+    let harmless = |setting: &str| {
+        let keyword = setting.split_once('=').map(|(keyword, _)| keyword);
+        setting.is_empty() || keyword.is_some_and(|keyword| is_in(HARMLESS_KEYWORDS, keyword))
+    };
+    text.contains(['%', '\'', '\\']) || !settings.all(harmless)
+}
+
+/// Whether it sets what may change what another statement means.
+fn sets(names: &[&str]) -> bool {
+    match names {
+        ["set" | "reset", "local" | "session", what, ..] | ["set" | "reset", what, ..] => {
+            !is_in(HARMLESS_SETTINGS, what)
+        }
+        ["set" | "reset"] => true,
+        _ => false,
+    }
+}
+
+/// Whether a change of rows has no condition of its own: no `where` behind it, in
+/// the same brackets.
+fn changes_all(statement: &[Token<'_>]) -> bool {
+    let changes = |at: usize| {
+        let before = at.checked_sub(1).map(|at| &statement[at]);
+        let none = match before {
+            Some(Token::Word(word)) => is_in(NO_CHANGES, word),
+            Some(token) => *token == Token::Mark('.'),
+            None => false,
+        };
+        matches!(statement[at].word(), Some("delete" | "update")) && !none
+    };
+    // The changes without a condition so far, by the brackets that they stand in.
+    let mut open = vec![false];
+    for (at, token) in statement.iter().enumerate() {
+        match token {
+            Token::Mark('(') => open.push(false),
+            Token::Mark(')') if open.pop() == Some(true) => return true,
+            Token::Mark(')') => {}
+            _ => {}
+        }
+        match open.last_mut() {
+            // More brackets closed than were opened.
+            None => open.push(false),
+            Some(waits) if *waits && changes(at) => return true,
+            Some(waits) if changes(at) => *waits = true,
+            Some(waits) if token.word() == Some("where") => *waits = false,
+            Some(_) => {}
+        }
+    }
+    open.contains(&true)
+}
+
+/// What a statement does by the mere presence of words; `names` are these and
+/// the names in quotes.
+fn named(words: &[&str], names: &[&str]) -> BTreeSet<StatementClass> {
     let any = |list: &str| words.iter().any(|word| is_in(list, word));
+    // Who may do what stands in tables too.
+    let catalogs = any("delete insert merge truncate update")
+        && names.iter().any(|name| name.starts_with("pg_"));
     let on_people = words.first().is_some_and(|first| is_in(ON_PEOPLE, first));
     let found = [
         (any("delete truncate"), Delete),
         (any("alter create drop"), Schema),
         (
-            any("grant revoke") || (on_people && any(PEOPLE)),
+            any("grant revoke") || (on_people && any(PEOPLE)) || catalogs,
             Permission,
         ),
         (any("insert merge update"), Write),
@@ -219,11 +285,13 @@ fn is_plain(statement: &[Token<'_>], at: usize) -> bool {
 
 /// Whether they end with `INTO` and a name: what follows are its columns.
 fn names_a_table(tokens: &[Token<'_>]) -> bool {
-    let name = |token: &Token<'_>| matches!(token, Token::Word(_) | Token::Name);
-    match tokens {
-        [.., into, last] if into.word() == Some("into") => name(last),
-        [rest @ .., Token::Mark('.'), last] => name(last) && names_a_table(rest),
-        _ => false,
+    let mut tokens = tokens;
+    loop {
+        match tokens {
+            [.., into, last] if into.word() == Some("into") => return last.name().is_some(),
+            [rest @ .., Token::Mark('.'), last] if last.name().is_some() => tokens = rest,
+            _ => return false,
+        }
     }
 }
 
@@ -231,6 +299,14 @@ impl Token<'_> {
     fn word(&self) -> Option<&str> {
         match self {
             Self::Word(word) => Some(word),
+            _ => None,
+        }
+    }
+
+    /// A word, or what stands between quotes.
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Word(name) | Self::Name(name) => Some(name),
             _ => None,
         }
     }
@@ -249,7 +325,11 @@ fn tokens(sql: &str) -> Option<Vec<Token<'_>>> {
             '-' if rest.starts_with("--") => (rest.find(['\n', '\r'])?, None),
             '/' if rest.starts_with("/*") => (comment(rest)?, None),
             '\'' => (rest[1..].find('\'')? + 2, Some(Token::Text)),
-            '"' => (rest[1..].find('"')? + 2, Some(Token::Name)),
+            '"' => {
+                let length = rest[1..].find('"')?;
+                let name = rest[1..=length].to_ascii_lowercase();
+                (length + 2, Some(Token::Name(name)))
+            }
             '(' | ')' | '[' | ']' | ',' | '.' | ';' => (1, Some(Token::Mark(first))),
             ':' if rest.starts_with("::") => (2, Some(Token::Cast)),
             '0'..='9' => {
@@ -265,10 +345,10 @@ fn tokens(sql: &str) -> Option<Vec<Token<'_>>> {
                 (length, Some(Token::Word(word)))
             }
             _ => {
-                let ends = ["--", "/*"].map(|comment| rest.find(comment));
-                let most = ends.into_iter().flatten().min().unwrap_or(rest.len());
-                let length = run(&rest[..most], |c| "+-*/<>=~!@#%^&|`?".contains(c));
-                let operator = &rest[..length];
+                let all = &rest[..run(rest, |c| "+-*/<>=~!@#%^&|`?".contains(c))];
+                let ends = ["--", "/*"].map(|comment| all.find(comment));
+                let length = ends.into_iter().flatten().min().unwrap_or(all.len());
+                let operator = &all[..length];
                 if !is_in(OPERATORS, operator) {
                     return None;
                 }

@@ -205,7 +205,7 @@ impl Core {
         Some(Problem::new("not_allowed", message, hint))
     }
 
-    fn glass_view(
+    pub(super) fn glass_view(
         &self,
         base: &Base,
         action: &ActionState,

@@ -198,6 +198,8 @@ impl Core {
             edit_blocked: self.edit_blocked(action),
             grant_blocked: self.grant_blocked(action),
             glass: self.glass_offer(base, action),
+            broken_glass: (action.broken_glass().last())
+                .map(|given| self.glass_view(base, action, given)),
             edited_from: base.edited_from(action, self.reviewer()),
             edited_into: edits::edited_into(state, action, self.reviewer()),
             digest: digest.to_string(),

@@ -14,7 +14,8 @@ pub struct GlassOffer {
     pub blocked: Option<Problem>,
     /// The shortest reason, bytes.
     pub shortest_reason: u32,
-    /// Who reviews it afterwards.
+    /// Who reviews it afterwards; nobody while this person is the only
+    /// administrator.
     pub reviewers: Vec<String>,
 }
 

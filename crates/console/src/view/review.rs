@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use super::{
-    ActionSummary, EditedFromView, EditedIntoView, GlassOffer, PauseView, Problem, SafeText,
+    ActionSummary, BrokenGlassView, EditedFromView, EditedIntoView, GlassOffer, PauseView, Problem,
+    SafeText,
 };
 
 /// An action opened for review. Opening it is what "seen" records.
@@ -36,6 +37,8 @@ pub struct ReviewView {
     pub grant_blocked: Option<Problem>,
     /// What the policy offers in an emergency, if it does.
     pub glass: Option<GlassOffer>,
+    /// The last who broke glass for it, if somebody did.
+    pub broken_glass: Option<BrokenGlassView>,
     /// What it was edited from, if it was.
     pub edited_from: Option<EditedFromView>,
     /// What took its place, if something did.

@@ -54,7 +54,7 @@ fn what_does_more_is_told_by_its_words() {
         ("DELETE FROM t WHERE a = 1", vec![Delete]),
         (
             "DELETE FROM t WHERE a = 1 AND pg_sleep(0) IS NOT NULL",
-            vec![Delete, Unknown],
+            vec![Delete, Permission, Unknown],
         ),
         ("UPDATE t SET a = wipe() WHERE b = 1", vec![Write, Unknown]),
         (
@@ -69,14 +69,49 @@ fn what_does_more_is_told_by_its_words() {
         ("TRUNCATE t", vec![Delete]),
         ("GRANT ALL ON t TO ada", vec![Permission]),
         ("ALTER ROLE ada SUPERUSER", vec![Schema, Permission]),
-        ("SET ROLE admin", vec![Session, Permission]),
+        ("SET ROLE admin", vec![Session, Permission, Unknown]),
         (
             "SET LOCAL session_authorization TO admin",
-            vec![Session, Permission],
+            vec![Session, Permission, Unknown],
         ),
         ("SET \"Role\" = admin", vec![Unknown]),
         ("BEGIN", vec![Session]),
-        ("SET search_path = x", vec![Session]),
+        ("SET search_path = x", vec![Session, Unknown]),
+        ("SET LOCAL search_path = x", vec![Session, Unknown]),
+        ("SET \"search_path\" = work_mem", vec![Unknown]),
+        ("RESET search_path", vec![Unknown]),
+        ("SET LOCAL", vec![Session, Unknown]),
+        ("SET statement_timeout = 5", vec![Session]),
+        ("SET SESSION lock_timeout TO 5", vec![Session]),
+        ("SET TRANSACTION READ ONLY", vec![Session]),
+        (
+            "CREATE TABLE a AS SELECT dblink_exec('x')",
+            vec![Schema, Unknown],
+        ),
+        ("CREATE TABLE a AS SELECT b FROM c", vec![Schema]),
+        (
+            "UPDATE pg_authid SET a = 1 WHERE b = 2",
+            vec![Write, Permission],
+        ),
+        (
+            "INSERT INTO \"PG_auth_members\" VALUES (1)",
+            vec![Write, Permission],
+        ),
+        ("REASSIGN OWNED BY a TO b", vec![Permission, Unknown]),
+        ("ALTER TABLE t OWNER TO ada", vec![Schema, Permission]),
+        (
+            "ALTER TABLE t ENABLE ROW LEVEL SECURITY",
+            vec![Schema, Permission],
+        ),
+        (
+            "ALTER DEFAULT PRIVILEGES REVOKE ALL ON t FROM a",
+            vec![Schema, Permission],
+        ),
+        ("ALTER GROUP g ADD x", vec![Schema, Permission]),
+        ("CREATE USER ada", vec![Schema, Permission]),
+        ("CREATE POLICY p ON t", vec![Schema, Permission]),
+        ("EXPLAIN EXECUTE x", vec![Unknown]),
+        ("DECLARE c CURSOR FOR SELECT 1", vec![Unknown]),
         ("COMMIT PREPARED 'x'", vec![Unknown]),
         ("RESET ROLE", vec![Permission, Unknown]),
         (
@@ -167,8 +202,73 @@ fn a_missing_where_is_seen() {
             false,
         ),
         ("SELECT * FROM t FOR UPDATE", false),
+        ("SELECT * FROM t FOR NO KEY UPDATE", false),
+        ("SELECT t.update FROM t", false),
+        ("GRANT SELECT, UPDATE ON t TO ada", false),
         ("SELECT 1", false),
+        ("EXPLAIN ANALYZE UPDATE t SET a = 1", true),
+        ("EXPLAIN ANALYZE UPDATE t SET a = 1 WHERE b = 2", false),
+        ("WITH x AS (SELECT 1 WHERE true) UPDATE t SET a = 1", true),
+        ("UPDATE t SET a = (SELECT 1 WHERE true)", true),
+        ("UPDATE t SET a = (SELECT 1) WHERE b = 2", false),
+        (
+            "WITH x AS (DELETE FROM t RETURNING *), y AS (SELECT 1 WHERE true) SELECT 1",
+            true,
+        ),
+        (
+            "WITH x AS (DELETE FROM t WHERE a = 1 RETURNING *) SELECT * FROM x",
+            false,
+        ),
+        (
+            "MERGE INTO t USING u ON true WHEN MATCHED THEN UPDATE SET a = 1",
+            true,
+        ),
+        (
+            "MERGE INTO t USING u ON a WHEN MATCHED THEN DELETE WHEN MATCHED THEN UPDATE SET a = 1",
+            true,
+        ),
+        (") UPDATE t SET a = 1", true),
     ] {
         assert_eq!(whole_table(sql), whole, "{sql}");
     }
+}
+
+#[test]
+fn a_connection_says_only_what_is_known_to_be_harmless() {
+    for (text, told) in [
+        ("shop", false),
+        ("dbname=shop host=db1 sslmode=require", false),
+        ("dbname=shop  user=ada", false),
+        ("postgresql://ada@db1/shop", false),
+        (
+            "postgres://db1/shop?sslmode=require&connect_timeout=3",
+            false,
+        ),
+        ("postgres://db1/shop?", false),
+        ("dbname=shop sslkeylogfile=/home/ada/.profile", true),
+        ("dbname=shop options=-csearch_path=evil", true),
+        ("service=prod", true),
+        ("dbname = shop", true),
+        ("dbname='shop'", true),
+        ("DBNAME=shop", true),
+        ("postgres://db1/shop?options=-cx", true),
+        ("postgres://db1/shop?host=a&sslkey=engine:x", true),
+        ("postgres://db1/shop?%6fptions=x", true),
+        ("postgres://%2Ftmp/shop", true),
+        ("sslkeylogfile=/x host=a://b", true),
+        ("POSTGRES://db1/shop", true),
+        ("mysql://db1/shop", true),
+    ] {
+        assert_eq!(steers(text), told, "{text}");
+    }
+}
+
+#[test]
+fn a_long_text_is_read_in_one_go_and_without_depth() {
+    let sums = format!("SELECT {}1", "1+".repeat(250_000));
+    assert_eq!(told(&sums), [Read]);
+    let name = format!("INSERT INTO a{} (b) VALUES (1)", ".a".repeat(200_000));
+    let small = std::thread::Builder::new().stack_size(256 << 10);
+    let read = small.spawn(move || told(&name)).expect("a thread");
+    assert_eq!(read.join().expect("no overflow"), [Write]);
 }

@@ -14,6 +14,7 @@ blocked: Problem | null,
  */
 shortestReason: number, 
 /**
- * Who reviews it afterwards.
+ * Who reviews it afterwards; nobody while this person is the only
+ * administrator.
  */
 reviewers: Array<string>, };
