@@ -84,11 +84,12 @@ when { context has json && context.json.removes };
     Template {
         kind: ActionKind::McpToolCall,
         title: "Tools that only read",
-        means: "Calls of the named tools of the server “files” run without a person. Put your server and its tools there: Vidimus takes your word that they only read.",
+        means: "Calls of the named tools of the server “files” run without a person, for the named agents (the id is nobody's). Put yours there: Vidimus takes your word that the tools only read, and theirs that it is that server.",
         text: r#"@id("reading-tools")
 @why("These tools only read.")
 permit (principal, action == Vidimus::Action::"release", resource)
 when {
+  [Vidimus::Agent::"agt_00000000000000000000000000"].contains(principal) &&
   context has tool &&
   context.tool.server == "files" &&
   ["list_directory", "read_file"].contains(context.tool.tool)

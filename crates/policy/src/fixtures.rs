@@ -50,6 +50,9 @@ pub struct Expect {
     /// What the keys must be like.
     #[serde(default)]
     pub assurance: Option<BTreeSet<Assurance>>,
+    /// Whether one person may break glass for it.
+    #[serde(default)]
+    pub break_glass: Option<bool>,
     /// The answer.
     pub decision: Decision,
     /// Who must approve, as in `@people`.
@@ -64,6 +67,9 @@ pub struct Expect {
     /// For how long those who changed the policy do not approve, seconds.
     #[serde(default)]
     pub separate_s: Option<u64>,
+    /// Whether standing grants may approve it.
+    #[serde(default)]
+    pub standing: Option<bool>,
     /// Longest wait for a decision, seconds.
     #[serde(default)]
     pub ttl_s: Option<u64>,

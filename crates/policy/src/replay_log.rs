@@ -19,6 +19,8 @@ use crate::set::Set;
 
 /// Proposals that are evaluated together, by all processors.
 const BATCH: usize = 2048;
+/// Most bytes of payloads that are evaluated at a time.
+const BATCH_BYTES: usize = 16 << 20;
 /// The parts that tell what was proposed. `payload` is the last of each entry.
 const PARTS: [&str; 2] = ["inputs", "payload"];
 
@@ -100,7 +102,7 @@ impl Proposals {
         let proposal = Proposal {
             action: data.action,
             agent: agent.map(|agent| agent.name.clone()).unwrap_or_default(),
-            approvals: Vec::new(),
+            approvals: in_advance(before, data, time),
             before: data.evaluation.clone(),
             entry: entry.index,
             inputs: None,
@@ -126,6 +128,18 @@ impl Proposals {
             });
         }
     }
+}
+
+/// Who approved a proposal by a standing grant, for what they were then.
+fn in_advance(before: &State, data: &Proposed, time: Time) -> Vec<Approval> {
+    let grants = data.grants.iter();
+    let grants = grants.filter_map(|using| before.grant(&using.grant));
+    let people = grants.filter_map(|grant| before.reviewer(&grant.by));
+    let approval = |person| Approval {
+        person: PersonInput::of(person),
+        time,
+    };
+    people.map(approval).collect()
 }
 
 /// Why nothing can be said about a proposal.
@@ -183,6 +197,8 @@ pub struct LogReplay<'a, T, F: FnMut(Row<T>)> {
     about: fn(&Action) -> T,
     each: F,
     ready: Vec<(Proposal, T, Inputs)>,
+    /// Bytes of the parts that these come from, about.
+    held: usize,
     tally: Tally,
 }
 
@@ -195,6 +211,7 @@ impl<'a, T: Sync, F: FnMut(Row<T>)> LogReplay<'a, T, F> {
             about,
             each,
             ready: Vec::new(),
+            held: 0,
             tally: Tally::default(),
         }
     }
@@ -220,7 +237,9 @@ impl<'a, T: Sync, F: FnMut(Row<T>)> LogReplay<'a, T, F> {
             Some(inputs) => self.ready.push((proposal, about, inputs)),
             None => self.unjudged(proposal, Some(about), WhyNot::InputsUnreadable),
         }
-        if self.ready.len() == BATCH {
+        // The inputs hold what the payload says up to three times.
+        self.held = self.held.saturating_add(bytes.len());
+        if self.ready.len() >= BATCH || self.held >= BATCH_BYTES {
             self.evaluate();
         }
     }
@@ -248,6 +267,7 @@ impl<'a, T: Sync, F: FnMut(Row<T>)> LogReplay<'a, T, F> {
     /// Evaluates what is ready, by all processors.
     fn evaluate(&mut self) {
         let ready = std::mem::take(&mut self.ready);
+        self.held = 0;
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
         let set = self.set;
         let judged: Vec<Replayed> = thread::scope(|scope| {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
 use vidimus_policy::{
     Approval, Counts, Effect, Inputs, PersonInput, PolicyFile, PolicyText, Question, Rule, Set,
     fixtures, replay, starter,
@@ -311,6 +312,12 @@ fn a_personal_log_has_one_person_to_ask() {
     );
     let problems = set_of(&two, Profile::Personal).unwrap_err().join("\n");
     assert!(problems.contains("one person"), "{problems}");
+    let glass = format!(
+        r#"{ANYTHING}@id("urgent") @break_glass("allowed") permit (principal, action == Vidimus::Action::"propose", resource);"#
+    );
+    let problems = set_of(&glass, Profile::Personal).unwrap_err().join("\n");
+    assert!(problems.contains("one person"), "{problems}");
+    set_of(&glass, Profile::Team).unwrap();
 }
 
 #[test]
@@ -322,7 +329,17 @@ fn the_policies_to_begin_with_are_right() {
         let asked = set.evaluate(&inputs(|_| {}));
         assert_eq!(asked.decision, Decision::Ask, "{asked:?}");
         assert!(asked.reason_required);
-        let read = set.evaluate(&inputs(|json| json["facts"]["effects"] = ["read"].into()));
+        let reads = |program: &str| {
+            set.evaluate(&inputs(|json| {
+                json["facts"]["effects"] = ["read"].into();
+                json["facts"]["command"] = json!({
+                    "args": ["psql"], "cwd": "/", "env": [], "line": "psql", "name": "psql",
+                    "program": program, "root": false, "user": "ada",
+                });
+            }))
+        };
+        let read = reads("/usr/bin/psql");
+        assert_eq!(reads("/tmp/psql").decision, Decision::Ask);
         let expected = match profile {
             // Nothing, before an administrator has named an agent.
             Profile::Team => Decision::Ask,

@@ -36,7 +36,9 @@ pub(super) fn run(args: &StarterArgs) -> Result<u8, Stop> {
     }
     let personal = if args.personal { " --personal" } else { "" };
     let folder = quote(&folder.display().to_string());
-    say("written. Change them to your needs: the groups and environments are examples. Then");
+    say(
+        "written. Change them to your needs: the groups are examples, and agt_000… is no agent. Then",
+    );
     detail(&format!("  vidimus policy check{personal} {folder}"));
     detail(&format!("  vidimus policy test{personal} {folder}"));
     Ok(0)

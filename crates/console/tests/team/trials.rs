@@ -79,8 +79,8 @@ async fn tests_are_run_on_what_is_typed_and_keep_nobody_from_signing() {
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(names, ["policy.cedar", "tests.json"]);
     let checked = check(&front, files.clone()).await;
-    assert_eq!(checked.tests.words, "All 9 tests pass.");
-    assert_eq!(checked.tests.cases.len(), 9);
+    assert_eq!(checked.tests.words, "All 10 tests pass.");
+    assert_eq!(checked.tests.cases.len(), 10);
     assert!(!preview(&front, files.clone()).await.tests.alarm);
 
     // One that expects something else fails, and says what came.
@@ -107,7 +107,7 @@ async fn tests_are_run_on_what_is_typed_and_keep_nobody_from_signing() {
 
     // It is said before the key and beside it, and it is signed all the same.
     let before = preview(&front, files.clone()).await;
-    assert!(before.tests.alarm && before.tests.words.starts_with("1 of 9 tests fails: “"));
+    assert!(before.tests.alarm && before.tests.words.starts_with("1 of 10 tests fails: “"));
     assert_eq!(before.replay, None);
     front.ask(Command::ChangePolicy { files }).await.unwrap();
     let view = front.done().await;
@@ -117,7 +117,7 @@ async fn tests_are_run_on_what_is_typed_and_keep_nobody_from_signing() {
     else {
         panic!("another prompt");
     };
-    assert!(words.contains("1 of 9 tests fails"), "{words}");
+    assert!(words.contains("1 of 10 tests fails"), "{words}");
     assert_eq!(standing, Some(PolicyStanding::InForce));
 
     // Nothing was proposed here.
