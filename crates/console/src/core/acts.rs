@@ -391,6 +391,19 @@ fn shell_word(word: &str) -> String {
     }
 }
 
+/// Whoever breaks glass says more than a word.
+fn must_say_why(reason: &str) -> Result<(), Problem> {
+    let said = u64::try_from(reason.trim().len()).unwrap_or(u64::MAX);
+    if said >= MIN_URGENT_REASON {
+        return Ok(());
+    }
+    Err(Problem::new(
+        "reason_missing",
+        format!("Whoever breaks glass says why, in {MIN_URGENT_REASON} characters at least."),
+        "Write down what cannot wait, for those who review it.",
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -417,17 +430,4 @@ mod tests {
         assert_eq!(shell_word("/usr/bin/vidimus"), "/usr/bin/vidimus");
         assert_eq!(shell_word("/a b/it's"), r"'/a b/it'\''s'");
     }
-}
-
-/// Whoever breaks glass says more than a word.
-fn must_say_why(reason: &str) -> Result<(), Problem> {
-    let said = u64::try_from(reason.trim().len()).unwrap_or(u64::MAX);
-    if said >= MIN_URGENT_REASON {
-        return Ok(());
-    }
-    Err(Problem::new(
-        "reason_missing",
-        format!("Whoever breaks glass says why, in {MIN_URGENT_REASON} characters at least."),
-        "Write down what cannot wait, for those who review it.",
-    ))
 }
