@@ -200,6 +200,23 @@ fn shapes(cases: &mut Cases) {
             matrix(cases, &like, (name, free), (other, action));
         }
     }
+    let file = json!({"path": "/srv/unit", "sha256": "00".repeat(32), "size": 1});
+    let bound = with(
+        sample_action(1),
+        "/payload/files",
+        json!([{"argument": 2, "file": file}]),
+    );
+    let elsewhere = with(bound.clone(), "/payload/argv/2", json!("unit-2"));
+    for free in [word("/payload/argv/1"), word("/payload/argv/2")] {
+        matrix(
+            cases,
+            &bound,
+            ("beside a file, ", &free),
+            ("the same", &bound),
+        );
+        let other = ("another unit", &elsewhere);
+        matrix(cases, &bound, ("beside a file, ", &free), other);
+    }
     json_actions(cases);
     for kind in sample_kinds() {
         let name = kind.kind().as_str();
@@ -226,10 +243,15 @@ fn json_actions(cases: &mut Cases) {
             "target": {"environment": "staging", "resource": "db-1", "system": "database"},
         }))
     };
-    let like = change(json!({"a/b": "x", "class": "small", "list": ["p", 1], "size": 2}));
+    let like =
+        change(json!({"a/b": "x", "class": "small", "list": ["p", 1], "size": 2, "~b": "t"}));
     let places = [
         "/payload/after/class",
         "/payload/after/a~1b",
+        "/payload/after/~0b",
+        "/payload/after/~b",
+        "/payload/after/~2b",
+        "/payload/after/class~",
         "/payload/after/list/0",
         "/payload/after/list/1",
         "/payload/after/size",
@@ -239,7 +261,11 @@ fn json_actions(cases: &mut Cases) {
     let others = [
         (
             "the same",
-            json!({"a/b": "x", "class": "small", "list": ["p", 1], "size": 2}),
+            json!({"a/b": "x", "class": "small", "list": ["p", 1], "size": 2, "~b": "t"}),
+        ),
+        (
+            "another ~b",
+            json!({"a/b": "x", "class": "small", "list": ["p", 1], "size": 2, "~b": "u"}),
         ),
         (
             "another class",
@@ -396,6 +422,24 @@ fn giving(cases: &mut Cases) {
     let like = team.propose_this(&sample_action(1));
     team.by("Eve").grant(like, any_unit());
     team.told(cases, "grant, given by who reviews nothing");
+    for verdict in [Verdict::Approve, Verdict::Deny] {
+        for who in ["Ben", "Cleo"] {
+            let mut team = cast();
+            let like = team.propose_under(&sample_action(1), &[], 2);
+            team.by("Ben").decide(like, verdict);
+            team.by(who).grant(like, any_unit());
+            team.told(cases, &format!("grant, given by {who} after {verdict:?}"));
+        }
+    }
+    for then in 1..=3 {
+        for now in 1..=3 {
+            let mut team = cast();
+            let like = team.propose_under(&sample_action(1), &[], then);
+            let grant = team.by("Ben").grant(like, any_unit());
+            team.propose_under(&sample_action(2), &[grant], now);
+            team.told(cases, &format!("grant, of {then} people, used for {now}"));
+        }
+    }
     for many in [64, 65] {
         let mut team = Team::of_two();
         let like = team.propose_this(&sample_action(1));
