@@ -282,17 +282,19 @@ def _sql_rules(action):
         _sorted_once(statement["tables"])
     statements = [statement["text"] for statement in action["payload"]["statements"]]
     _named(action["payload"]["command"], "psql")
+    left = iter(statements)
     for source in sources(action["payload"]["command"]):
-        rest = source.lstrip(_BLANKS)
-        while rest:
-            if not statements or not statements[0] or not rest.startswith(statements[0]):
+        at = _BLANKS.match(source).end()
+        while at < len(source):
+            statement = next(left, "")
+            if not statement or not source.startswith(statement, at):
                 raise Wrong("the statements are not the SQL that runs")
-            rest = rest[len(statements.pop(0)) :].lstrip(_BLANKS)
-    if statements:
+            at = _BLANKS.match(source, at + len(statement)).end()
+    if next(left, None) is not None:
         raise Wrong("a statement that does not run")
 
 
-_BLANKS = "\t\n\v\f\r ;"
+_BLANKS = re.compile(r"[\t\n\v\f\r ;]*")
 _FLAGS = {
     "-1": "--single-transaction",
     "-a": "--echo-all",

@@ -154,6 +154,11 @@ def is_space(character):
     return character in _WHITE_SPACE
 
 
+def is_sorted(texts):
+    """Bytewise, each once."""
+    return sorted(set(texts), key=str.encode) == texts
+
+
 @lru_cache(maxsize=4_096)
 def read_time(text):
     """Milliseconds since the epoch."""

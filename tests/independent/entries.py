@@ -1,5 +1,5 @@
 """The kinds of entries: entry.md. A new kind is one line in `KINDS` and, for its rules, one function in
-lifecycle.py, team.py or glass.py."""
+lifecycle.py and the modules that it names."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -3,8 +3,8 @@
 from action import read_action
 from common import Wrong, parse_canonical
 from facts import check_inputs, facts_of
-from grants import Shape
 from policy import PolicySet, read_text
+from shapes import Shape
 
 
 class Misjudged(Exception):

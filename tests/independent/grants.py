@@ -1,31 +1,15 @@
-"""Standing grants: grants.md. What one is, whether it stands, and what its shape covers."""
+"""Standing grants: what one is, whether it stands, and what a proposal uses it for. grants.md and lifecycle.md."""
 
-import copy
-import re
 from dataclasses import dataclass
 
-from common import (
-    Wrong,
-    array,
-    canonical,
-    exactly_one,
-    integer,
-    parse,
-    parse_canonical,
-    read_time,
-    record,
-    string,
-)
+from acts import check_act, signing_key
+from common import Wrong, read_time
+from facts import person_of
+from verdicts import about_a_proposal, check_demands, check_judge, check_policies, check_seen
 
 MAX_USES = 1_000
 MAX_LIFE_MS = 90 * 86_400_000
 MAX_STANDING = 64
-MAX_PLACES = 16
-MAX_CHOICES = 64
-MAX_WORD = 64
-
-
-# -- State -----------------------------------------------------------------------------------------------
 
 
 class Grant:
@@ -47,6 +31,8 @@ class Grant:
         if self.revoked or stopped or self.used >= self.uses or time >= self.until:
             raise Wrong("the standing grant is over: revoked, used up, too old, or stopped by a pause")
         self.action.check_agent(people)
+        if not people.is_reviewer(self.key.reviewer):
+            raise Wrong("whoever gave the standing grant reviews no more")
         if not people.counts(self.key, time):
             raise Wrong("the standing grant was signed with a key that does not count")
 
@@ -67,100 +53,75 @@ class Use:
     person: dict  # whose approval it is, by their record at the proposal
 
 
-# -- Shape -----------------------------------------------------------------------------------------------
-
-_POINTER = re.compile(r"(/([^/~]|~[01])*)*", re.DOTALL)
-_POSITION = re.compile(r"0|[1-9][0-9]{0,9}")
-_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-# Where an action of each kind may differ at all.
-_MAY_BE_FREE = {
-    "command": re.compile(r"/payload/argv/[1-9][0-9]*"),
-    "json": re.compile(r"/payload/(after|before)/.*", re.DOTALL),
-    "mcp.tool_call": re.compile(r"/payload/arguments/.*", re.DOTALL),
-}
-_MAY = exactly_one({"one_of": array(string), "word": integer})
-_SHAPE = record({"free": array(record({"at": string, "may": _MAY}))})
+def given_grant(replay, grant_id):
+    grant = replay.grants.get(grant_id)
+    if grant is None:
+        raise Wrong("there is no such standing grant")
+    return grant
 
 
-class Shape:
-    """The content of a `shape` part."""
-
-    def __init__(self, content):
-        shape = parse_canonical(content)
-        _SHAPE(shape)
-        self.free = {place["at"]: place["may"] for place in shape["free"]}
-        places = [place["at"] for place in shape["free"]]
-        if len(places) > MAX_PLACES or not _is_sorted(places):
-            raise Wrong("the places are not at most 16, sorted, each once")
-        for may in self.free.values():
-            if "word" in may and not 1 <= may["word"] <= MAX_WORD:
-                raise Wrong("a word is not of at most 1 to 64 bytes")
-            if "one_of" in may and not (1 <= len(may["one_of"]) <= MAX_CHOICES and _is_sorted(may["one_of"])):
-                raise Wrong("not 1 to 64 strings, sorted, each once")
-
-    def check_fits(self, action):
-        """It fits the action that its grant is over."""
-        if _binds_secret(action):
-            raise Wrong("the action binds a secret")
-        if not all(map(_POINTER.fullmatch, self.free)):
-            raise Wrong("a place is no JSON pointer")
-        allowed = _MAY_BE_FREE.get(action["kind"])
-        if any(allowed is None or not allowed.fullmatch(at) for at in self.free):
-            raise Wrong("a place that may not be free")
-        value = self._value(action)
-        for at in self.free:
-            _find(value, at)
-
-    def check_covers(self, like, action):
-        """It covers an action, being that of a grant over another, `like`, that it fits."""
-        wanted, value = self._value(like), copy.deepcopy(self._value(action))
-        for at, may in self.free.items():
-            around, key = _find(wanted, at)
-            there, own = _find(value, at)
-            if there[own] != around[key] and not _may_stand(may, there[own]):
-                raise Wrong(f"at `{at}` stands what the grant does not allow")
-            there[own] = around[key]
-        # As bytes: to Python `true` is 1.
-        if canonical(value) != canonical(wanted):
-            raise Wrong("it differs where the grant does not allow it")
-
-    def _value(self, action):
-        """The value of an action, as places lead into it."""
-        if not self.free or action["kind"] != "mcp.tool_call":
-            return action
-        payload = action["payload"]
-        return {**action, "payload": {**payload, "arguments": parse(payload["arguments"].encode())}}
+def grant_given(replay, entry, roots):
+    item, action, key = about_a_proposal(replay, entry, roots, covers_key=True)
+    if item["grant"] in replay.grants:
+        raise Wrong("a standing grant with this id exists already")
+    reason, shape = entry.parts
+    if item["reason_commit"] != reason["commit"]:
+        raise Wrong("the reason is not the one that was signed")
+    if item["shape"] != shape["commit"]:
+        raise Wrong("the shape is not the one that was signed")
+    check_seen(entry.data["seen"], item, action, approves=True)
+    check_judge(replay, action, entry.actor)
+    grant = Grant(entry, key, action)
+    if not 1 <= grant.uses <= MAX_USES or not entry.time < grant.until <= entry.time + MAX_LIFE_MS:
+        raise Wrong("a standing grant lasts at most 90 days and covers 1 to 1000 proposals")
+    if not _is_grantable(action):
+        raise Wrong("the policy wants an approval of this very action, not one in advance")
+    if action.denials():
+        raise Wrong("nothing is approved in advance that is like what somebody has denied")
+    others = (other for other in replay.grants.values() if other.action.agent is action.agent)
+    if sum(other.stands(replay.people, entry.time) for other in others) >= MAX_STANDING:
+        raise Wrong("the agent has as many standing grants as it can have")
+    replay.grants[item["grant"]] = grant
 
 
-def _is_sorted(texts):
-    return sorted(set(texts), key=str.encode) == texts
+def grant_revoked(replay, entry, roots):
+    item = entry.data["signed"]["item"]
+    grant = given_grant(replay, item["grant"])
+    key = signing_key(replay, entry)
+    entry.builds_on(key.entry, grant.entry)
+    check_act(replay, entry, roots, key.public, key.entry, grant.entry)
+    if item["given"] != grant.entry.hash.hex():
+        raise Wrong("it is about another grant")
+    if grant.revoked:
+        raise Wrong("the standing grant was revoked already")
+    grant.revoked = True
 
 
-def _binds_secret(action):
-    payload = action["payload"]
-    command = payload if action["kind"] == "command" else payload.get("command", {})
-    return bool(payload.get("secrets")) or any("commit" in variable for variable in command.get("env", []))
+def use(replay, action, grants):
+    """The approvals in advance that a proposal names: each as good as a verdict of its signer."""
+    proposed = action.proposed
+    positions = [grant.entry.index for grant in grants]
+    if positions != sorted(positions) or len({grant.key.reviewer for grant in grants}) < len(grants):
+        raise Wrong("the grants are not in the order of their entries, or two are of one person")
+    fewer = any(action.evaluation["quorum"] < grant.action.evaluation["quorum"] for grant in grants)
+    if action.edits is not None or fewer or not _is_grantable(action):
+        raise Wrong("the policy wants an approval of this very action, not one in advance")
+    for grant, one in zip(grants, proposed.data["grants"], strict=True):
+        grant.check_stands(replay.people, proposed.time)
+        if (
+            grant.action.agent is not action.agent
+            or grant.action.proposed.data["action_kind"] != proposed.data["action_kind"]
+        ):
+            raise Wrong("the standing grant covers another agent's proposals, or another kind")
+        signer, policies = grant.key.reviewer, one.get("policies", [])
+        check_judge(replay, action, signer)
+        check_policies(policies, True, action)
+        check_demands(replay, action, grant.key, grant.entry.parts[0], proposed.time)
+        grant.used += 1
+        action.uses.append(Use(grant, policies, person_of(replay.people, signer)))
 
 
-def _may_stand(may, text):
-    if "one_of" in may:
-        return text in may["one_of"]
-    return len(text) <= may["word"] and _WORD.fullmatch(text) is not None
-
-
-def _find(value, pointer):
-    """The string that a JSON pointer (RFC 6901) leads to, as what holds it and the key or position there."""
-    around = key = None
-    for token in pointer.split("/")[1:]:
-        around, key = value, token.replace("~1", "/").replace("~0", "~")
-        if isinstance(around, list) and _POSITION.fullmatch(key):
-            key = int(key)
-            there = key < len(around)
-        else:
-            there = isinstance(around, dict) and key in around
-        if not there:
-            raise Wrong(f"`{pointer}` leads nowhere")
-        value = around[key]
-    if not isinstance(value, str):
-        raise Wrong(f"`{pointer}` leads to no string")
-    return around, key
+def _is_grantable(action):
+    """Whether what asks for people lets them approve in advance."""
+    asked = action.evaluation
+    return asked["decision"] == "ask" and (action.policy is None or "standing" in asked)

@@ -1,23 +1,22 @@
 """The reducer of lifecycle.md.
 
 `Replay.apply` takes the entries in order and raises `Wrong` at the first that breaks a rule. Each kind has
-one function, here, in team.py or in glass.py, which checks the kind's own rules, then changes the state. `RULES` says
-which.
+one function, here, in team.py, verdicts.py, grants.py or glass.py, which checks the kind's own rules, then changes the
+state. `RULES` says which.
 """
 
-from dataclasses import dataclass
 from itertools import combinations
 
 import glass
+import grants
 import team
-from acts import check_act, signing_key
-from common import LAST_TIME, Wrong, canonical, read_time
-from entries import KINDS, Entry
-from facts import known, person_of
-from grants import MAX_LIFE_MS, MAX_STANDING, MAX_USES, Grant, Use
+import verdicts
+from common import LAST_TIME, Wrong, is_sorted, read_time
+from entries import KINDS
+from facts import known
 from opening import check_opening
-from people import Key, People, is_group
-from tree import sha256
+from people import People, is_group
+from verdicts import about_a_proposal, check_asker, check_in_time
 from webauthn import RelyingParty
 
 MAX_PERMIT_MS = 300_000
@@ -40,27 +39,6 @@ OUTCOMES = {
     "sql": _OF_A_PROGRAM,
     "terraform.plan": _OF_A_PROGRAM,
 }
-
-
-@dataclass(frozen=True)
-class Given:
-    """A verdict: its entry, the key that signed it, and what it says."""
-
-    entry: Entry
-    key: Key
-    person: dict  # who gave it, by their record then
-
-    @property
-    def approves(self):
-        return self.says != "deny"
-
-    @property
-    def breaks_glass(self):
-        return self.says == "break_glass"
-
-    @property
-    def says(self):
-        return self.entry.data["signed"]["item"]["verdict"]
 
 
 class Action:
@@ -237,14 +215,14 @@ def _action_proposed(replay, entry, roots):
     if agent is None:
         raise Wrong("the agent is not registered")
     old = _edited(replay, data)
-    grants = [_grant(replay, one["grant"]) for one in data.get("grants", [])]
+    used = [grants.given_grant(replay, one["grant"]) for one in data.get("grants", [])]
     entry.written_by(data["agent"] if old is None else "gateway")
     entry.builds_on(
         agent.entry,
         *([] if rules.entry is replay.opened else [rules.entry]),
         *([] if replay.policy is None else [replay.policy.entry]),
         *([] if old is None else [old.edited]),
-        *(grant.entry for grant in grants),
+        *(grant.entry for grant in used),
     )
     if data["action"] in replay.actions:
         raise Wrong("an action with this id exists already")
@@ -262,38 +240,9 @@ def _action_proposed(replay, entry, roots):
         action.editors = [*old.editors, old.edited.actor]
     else:
         agent.proposals.append((entry.time, data["action_kind"]))
-    if grants:
-        _use_grants(replay, action, grants)
+    if used:
+        grants.use(replay, action, used)
     replay.actions[data["action"]] = action
-
-
-def _use_grants(replay, action, grants):
-    """The approvals in advance that a proposal names: each as good as a verdict of its signer."""
-    proposed = action.proposed
-    positions = [grant.entry.index for grant in grants]
-    if positions != sorted(positions) or len({grant.key.reviewer for grant in grants}) < len(grants):
-        raise Wrong("the grants are not in the order of their entries, or two are of one person")
-    if action.edits is not None or not _is_grantable(action):
-        raise Wrong("the policy wants an approval of this very action, not one in advance")
-    for grant, one in zip(grants, proposed.data["grants"], strict=True):
-        grant.check_stands(replay.people, proposed.time)
-        if (
-            grant.action.agent is not action.agent
-            or grant.action.proposed.data["action_kind"] != proposed.data["action_kind"]
-        ):
-            raise Wrong("the standing grant covers another agent's proposals, or another kind")
-        signer, policies = grant.key.reviewer, one.get("policies", [])
-        _check_judge(replay, action, signer)
-        _check_policies(policies, True, action)
-        _check_demands(replay, action, grant.key, grant.entry.parts[0], proposed.time)
-        grant.used += 1
-        action.uses.append(Use(grant, policies, person_of(replay.people, signer)))
-
-
-def _is_grantable(action):
-    """Whether what asks for people lets them approve in advance."""
-    asked = action.evaluation
-    return asked["decision"] == "ask" and (action.policy is None or "standing" in asked)
 
 
 _OF_A_POLICY = (
@@ -322,19 +271,15 @@ def _check_evaluation(replay, evaluation):
         len(groups) > MAX_GROUPS
         or (groups and not replay.is_team)
         or not all(map(is_group, names))
-        or not _is_sorted(names)
+        or not is_sorted(names)
         or any(one["people"] < 1 for one in groups)
         or sum(one["people"] for one in groups) > quorum
     ):
         raise Wrong("the groups cannot be asked for")
-    if not _is_sorted(evaluation.get("assurance", [])) or not _is_sorted(evaluation.get("policies", [])):
+    if not is_sorted(evaluation.get("assurance", [])) or not is_sorted(evaluation.get("policies", [])):
         raise Wrong("assurance and policies must be sorted, each once")
     if not 2 <= evaluation.get("veto", 2) <= MAX_PEOPLE:
         raise Wrong("the veto is not of 2 to 16")
-
-
-def _is_sorted(texts):
-    return sorted(set(texts), key=str.encode) == texts
 
 
 def _edited(replay, data):
@@ -365,32 +310,10 @@ def _check_successor(old, action):
         raise Wrong("it is not what the edit says that takes the place of the other")
 
 
-def _about_a_proposal(replay, entry, roots, covers_key=False):
-    """What is signed about a proposal, that proposal's action, and the key that signed."""
-    item = entry.data["signed"]["item"]
-    action, key = replay.action(item), signing_key(replay, entry)
-    entry.builds_on(action.proposed, key.entry)
-    check_act(replay, entry, roots, key.public, action.proposed, *([key.entry] if covers_key else []))
-    if (
-        item["proposal_leaf"] != action.proposed.hash.hex()
-        or item["action_digest"] != action.commits["payload"]
-    ):
-        raise Wrong("what is signed is not about this proposal")
-    action.check_agent(replay.people)
-    action.check_not_stopped()
-    return item, action, key
-
-
-def _check_in_time(action, entry):
-    action.check_pending()
-    if entry.time >= action.expires_at:
-        raise Wrong("too late: the action had expired")
-
-
 def _action_edited(replay, entry, roots):
-    item, action, _ = _about_a_proposal(replay, entry, roots)
-    _check_in_time(action, entry)
-    _check_asker(replay, action.agent, entry.actor)
+    item, action, _ = about_a_proposal(replay, entry, roots)
+    check_in_time(action, entry)
+    check_asker(replay, action.agent, entry.actor)
     if len(action.editors) >= MAX_EDITS:
         raise Wrong("it was edited as often as an action can be")
     if item["edited"] in replay.actions:
@@ -448,138 +371,6 @@ def _action_flagged(replay, entry, roots):
     entry.builds_on(action.proposed)
 
 
-def _verdict_given(replay, entry, roots):
-    item, action, key = _about_a_proposal(replay, entry, roots)
-    _check_in_time(action, entry)
-    if item["expires_at"] != action.proposed.data["expires_at"]:
-        raise Wrong("the signed verdict names another expiry")
-    if item["reason_commit"] != entry.parts[0]["commit"]:
-        raise Wrong("the reason is not the one that was signed")
-    given = Given(entry, key, person_of(replay.people, entry.actor))
-    _check_seen(entry.data["seen"], item, action, given.approves)
-    _check_judge(replay, action, entry.actor)
-    _check_policies(entry.data.get("policies", []), given.approves, action)
-    if given.approves:
-        _check_demands(replay, action, key, entry.parts[0], entry.time)
-    if given.breaks_glass:
-        glass.check_may_break(replay, action, key, entry.parts[0])
-        decided = action.breakers(replay.people, entry.time)  # who approved may still break glass
-    else:
-        # Who approved in advance may still deny.
-        decided = action.approvers(replay.people, entry.time, in_advance=given.approves)
-    if entry.actor in decided | action.denials():
-        raise Wrong("this person decided already")
-    action.verdicts.append(given)
-    if given.breaks_glass:
-        replay.unreviewed[entry.hash.hex()] = given
-
-
-def _check_policies(policies, approves, action):
-    wanted = approves and action.policy is not None
-    if (policies != []) != wanted or not _is_sorted(policies):
-        raise Wrong("the policies that let the signer approve are not named, or named without need")
-
-
-def _check_demands(replay, action, key, reason, time):
-    """What an evaluation asks of whoever approves."""
-    asked = action.evaluation
-    if "reason_required" in asked and reason["size"] == 0:
-        raise Wrong("the policy asks whoever approves it to say why")
-    proven = {"device_bound": not key.backup_eligible, "proven_model": key.model is not None}
-    if not all(proven[one] for one in asked.get("assurance", [])):
-        raise Wrong("the policy asks for another sort of key to approve it")
-    if replay.is_team and action.policy is not None and key.reviewer in action.policy.authors:
-        since = action.policy.entry.time + asked.get("separate_s", 0) * 1_000
-        if time < min(since, LAST_TIME):
-            raise Wrong("whoever changed the policy does not approve under it so soon")
-
-
-def _check_judge(replay, action, person):
-    """Who may decide on an action."""
-    _check_asker(replay, action.agent, person)
-    if replay.is_team and person in action.editors:
-        raise Wrong("nobody decides on what they edited, or on what came of it")
-
-
-def _check_asker(replay, agent, person):
-    """Who may decide on what an agent proposes, or edit it."""
-    if not replay.is_team:
-        if person != agent.owner:
-            raise Wrong("only the agent's owner decides in a personal log")
-    elif not replay.people.is_reviewer(person):
-        raise Wrong("signed by a person who may not do this")
-    elif person in (agent.owner, agent.registered_by):
-        raise Wrong("nobody decides on what their own agent, or one that they registered, proposes")
-
-
-def _check_seen(seen, item, action, approves):
-    listed = {part["name"]: part["commit"] for part in seen["parts"]}
-    names = [part["name"] for part in seen["parts"]]
-    if (
-        sha256(b"vidimus/seen/v1\x00", canonical(seen)).hex() != item["seen"]
-        or sorted(set(names), key=str.encode) != names
-        or any(action.shown.get(name) != commit for name, commit in listed.items())
-        or (approves and any(listed.get(name) != commit for name, commit in action.to_see.items()))
-    ):
-        raise Wrong("what was seen is not what was signed, or does not cover the payload and context")
-
-
-def _verdict_recognised(replay, entry, roots):
-    item = entry.data["signed"]["item"]
-    action = replay.action(item)
-    given = next((it for it in action.verdicts if it.entry.hash.hex() == item["verdict"]), None)
-    if given is None:
-        raise Wrong("there is no such verdict on this action")
-    key = signing_key(replay, entry)
-    entry.builds_on(key.entry, given.entry)
-    if given.key.reviewer != key.reviewer or given.entry.hash in action.recognised:
-        raise Wrong("only the person whose verdict it is recognises it, once")
-    check_act(replay, entry, roots, key.public, key.entry, given.entry)
-    action.recognised.add(given.entry.hash)
-
-
-def _grant(replay, grant_id):
-    grant = replay.grants.get(grant_id)
-    if grant is None:
-        raise Wrong("there is no such standing grant")
-    return grant
-
-
-def _grant_given(replay, entry, roots):
-    item, action, key = _about_a_proposal(replay, entry, roots, covers_key=True)
-    if item["grant"] in replay.grants:
-        raise Wrong("a standing grant with this id exists already")
-    reason, shape = entry.parts
-    if item["reason_commit"] != reason["commit"]:
-        raise Wrong("the reason is not the one that was signed")
-    if item["shape"] != shape["commit"]:
-        raise Wrong("the shape is not the one that was signed")
-    _check_seen(entry.data["seen"], item, action, approves=True)
-    _check_judge(replay, action, entry.actor)
-    grant = Grant(entry, key, action)
-    if not 1 <= grant.uses <= MAX_USES or not entry.time < grant.until <= entry.time + MAX_LIFE_MS:
-        raise Wrong("a standing grant lasts at most 90 days and covers 1 to 1000 proposals")
-    if not _is_grantable(action):
-        raise Wrong("the policy wants an approval of this very action, not one in advance")
-    others = (other for other in replay.grants.values() if other.action.agent is action.agent)
-    if sum(other.stands(replay.people, entry.time) for other in others) >= MAX_STANDING:
-        raise Wrong("the agent has as many standing grants as it can have")
-    replay.grants[item["grant"]] = grant
-
-
-def _grant_revoked(replay, entry, roots):
-    item = entry.data["signed"]["item"]
-    grant = _grant(replay, item["grant"])
-    key = signing_key(replay, entry)
-    entry.builds_on(key.entry, grant.entry)
-    check_act(replay, entry, roots, key.public, key.entry, grant.entry)
-    if item["given"] != grant.entry.hash.hex():
-        raise Wrong("it is about another grant")
-    if grant.revoked:
-        raise Wrong("the standing grant was revoked already")
-    grant.revoked = True
-
-
 def _action_resolved(replay, entry, roots):
     action, resolution = replay.action(entry.data), entry.data["resolution"]
     successor = None
@@ -591,9 +382,9 @@ def _action_resolved(replay, entry, roots):
     by_pause = resolution == "withdrawn" and entry.actor == "gateway" and pause is not None
     by_agent = resolution == "withdrawn" and not by_pause
     entry.written_by(action.agent_id if by_agent else "gateway")
-    verdicts = (*(use.grant.entry for use in action.uses), *(given.entry for given in action.verdicts))
+    decided = (*(use.grant.entry for use in action.uses), *(given.entry for given in action.verdicts))
     last = [*([pause.entry] if by_pause else []), *([successor] if successor else [])]
-    entry.builds_on(action.proposed, *verdicts, *last)
+    entry.builds_on(action.proposed, *decided, *last)
     in_time, vetoed = entry.time < action.expires_at, action.vetoed()
     decision = action.evaluation["decision"]
     if resolution in RUNS:
@@ -719,11 +510,11 @@ RULES = {
     "action.answered": _action_answered,
     "action.flagged": _action_flagged,
     "action.edited": _action_edited,
-    "verdict.given": _verdict_given,
-    "verdict.recognised": _verdict_recognised,
+    "verdict.given": verdicts.verdict_given,
+    "verdict.recognised": verdicts.verdict_recognised,
     "verdict.reviewed": glass.verdict_reviewed,
-    "grant.given": _grant_given,
-    "grant.revoked": _grant_revoked,
+    "grant.given": grants.grant_given,
+    "grant.revoked": grants.grant_revoked,
     "action.resolved": _action_resolved,
     "permit.issued": _permit_issued,
     "permit.lapsed": _permit_lapsed,

@@ -215,17 +215,15 @@ fn changes_all(statement: &[Token<'_>]) -> bool {
     for (at, token) in statement.iter().enumerate() {
         match token {
             Token::Mark('(') => open.push(false),
-            Token::Mark(')') if open.pop() == Some(true) => return true,
-            Token::Mark(')') => {}
+            // One too many closes nothing.
+            Token::Mark(')') if open.len() > 1 && open.pop() == Some(true) => return true,
             _ => {}
         }
         match open.last_mut() {
-            // More brackets closed than were opened.
-            None => open.push(false),
             Some(waits) if *waits && changes(at) => return true,
             Some(waits) if changes(at) => *waits = true,
             Some(waits) if token.word() == Some("where") => *waits = false,
-            Some(_) => {}
+            Some(_) | None => {}
         }
     }
     open.contains(&true)

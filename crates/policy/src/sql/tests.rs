@@ -228,6 +228,7 @@ fn a_missing_where_is_seen() {
             true,
         ),
         (") UPDATE t SET a = 1", true),
+        ("UPDATE t SET a = 1) WHERE b", false),
     ] {
         assert_eq!(whole_table(sql), whole, "{sql}");
     }

@@ -48,7 +48,7 @@ const three = (change: Partial<Scenario> = {}): Scenario => local({ others: [sta
 const doubted = (): ConsoleView => ({
   ...signedInInbox(),
   doubts: [
-    { entry: 17, action: 'act_r1', title: text('rm -rf /var/lib/cache'), verdict: 'approve', timeUnixMs: Date.now() - 5 * MINUTE, key: 'Phone' },
+    { entry: 17, grant: false, action: 'act_r1', title: text('rm -rf /var/lib/cache'), verdict: 'approve', timeUnixMs: Date.now() - 5 * MINUTE, key: 'Phone' },
   ],
 });
 

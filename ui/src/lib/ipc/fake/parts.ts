@@ -161,6 +161,7 @@ export function review(summary: ActionSummary, change: Partial<ReviewView> = {})
     editBlocked: null,
     grantBlocked: null,
     glass: null,
+    brokenGlass: null,
     editedFrom: null,
     editedInto: null,
     agent: 'agt_7Q2M',
