@@ -355,6 +355,9 @@ fn demands(evaluation: &Evaluation) -> Vec<Fact> {
             ),
         ));
     }
+    if evaluation.break_glass {
+        facts.push(said("In an emergency", "One person may break glass."));
+    }
     if let Some(veto) = evaluation.veto {
         facts.push(said("Denial", &format!("{veto} denials end it.")));
     }

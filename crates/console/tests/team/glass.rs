@@ -76,11 +76,12 @@ async fn one_person_breaks_glass_and_administrators_hear_of_it_until_it_is_revie
     assert_eq!(ben.refused(break_it(vault, WHY)).await, "glass_stays");
 
     let (action, _) = agent.propose("release").await;
-    let offered = ben
+    let review = ben
         .review(action, |review| review.approve_blocked.is_none())
-        .await
-        .glass
-        .unwrap();
+        .await;
+    let says = |fact: &vidimus_console::view::Fact| fact.label == "In an emergency";
+    assert!(review.policy.iter().any(says) && review.broken_glass.is_none());
+    let offered = review.glass.unwrap();
     assert!(offered.blocked.is_none(), "{offered:?}");
     assert_eq!(offered.reviewers, ["Ada"]);
     // Cay's key may leave its device, and Ada owns the agent.
@@ -107,6 +108,10 @@ async fn one_person_breaks_glass_and_administrators_hear_of_it_until_it_is_revie
     // The administrator hears of it, and is the only one who does.
     ada.until(|view| view.unreviewed == 1).await;
     let glass = ada.the_glass().await;
+    let review = ada
+        .review(action, |review| review.broken_glass.is_some())
+        .await;
+    assert_eq!(review.broken_glass.unwrap().entry, glass.entry);
     assert!(ada.was_alarmed(action) && !ben.was_alarmed(action) && !cay.was_alarmed(action));
     assert_eq!(
         (&*glass.by, &*glass.asked, glass.approved_by.len()),
