@@ -65,9 +65,7 @@ class Bundle:
         ]
         uses = {use["grant"] for use in proposed["data"].get("grants", [])}
         approvals += [
-            entry["actor"]
-            for entry in self._of("grant.given")
-            if entry["data"]["signed"]["item"]["grant"] in uses
+            entry["actor"] for entry in self._of("grant.given") if entry["data"]["signed"]["item"]["grant"] in uses
         ]
         asked = proposed["data"]["evaluation"]["decision"]
         released = (resolved["data"]["resolution"], asked) == ("released", "release")
