@@ -285,6 +285,41 @@ test.describe('was it you', () => {
     await expect(doubt).toHaveCount(0);
   });
 
+  test('yes to a standing grant needs no key', async ({ page }) => {
+    await page.goto('/?fake=doubt-grant');
+    const doubt = page.getByTestId('doubt').first();
+    await expect(doubt).toContainText('Somebody gave a standing grant with your key Phone, not on this computer, over “npm publish”');
+    await expect(doubt).toContainText('It approves others like it in advance.');
+    await expect(doubt).not.toContainText('signed');
+    await expect(doubt).not.toContainText('approve “');
+    await doubt.getByTestId('recognise').click();
+    expect(await sent(page, 'recognise')).toEqual([{ do: 'recognise', entry: 21 }]);
+    // The other one is of a verdict, and stays.
+    await expect(page.getByTestId('doubt')).toHaveCount(1);
+    await expect(doubt).toContainText('approve “rm -rf /var/lib/cache”');
+    await expect(doubt).toContainText('Yes is signed with your key');
+    await expect(page.getByTestId('ceremony')).toHaveCount(0);
+  });
+
+  test('no to a standing grant says to end it as well', async ({ page }) => {
+    await page.goto('/?fake=doubt-grant-disown');
+    const dialog = page.getByTestId('disown-dialog');
+    await expect(dialog).toContainText('A standing grant over “npm publish”, with your key Phone, entry 21.');
+    await expect(dialog.getByTestId('disown-grant')).toContainText('End the grant as well, and do that first');
+    await dialog.getByTestId('disown-to-grants').click();
+    await expect(dialog).toHaveCount(0);
+    await expect(page.getByTestId('grants')).toBeVisible();
+    expect(await sent(page, 'disown')).toEqual([]);
+    await page.getByTestId('disown').first().click();
+    await page.getByTestId('disown-send').click();
+    await expect(dialog).toContainText('have somebody else end it');
+    // Of a verdict there is no grant to be ended.
+    await page.getByTestId('disown-back').click();
+    await page.getByTestId('disown').last().click();
+    await expect(dialog).toContainText('approve “rm -rf /var/lib/cache”');
+    await expect(dialog.getByTestId('disown-grant')).toHaveCount(0);
+  });
+
   test('no says what follows first, then where the evidence is', async ({ page }) => {
     const fake = fakeOf(page);
     await page.goto('/?fake=doubt-elsewhere');

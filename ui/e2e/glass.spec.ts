@@ -52,6 +52,10 @@ test('by keyboard alone, with a reason and the words, after one’s own approval
   await page.getByTestId('ceremony-cancel').click();
   await expect(page.getByTestId('glass-open')).toHaveCount(0);
   await expect(page.getByTestId('review')).toContainText('Ada Reviewer broke glass for it.');
+  const band = page.getByTestId('glass-band');
+  await expect(band).toContainText('You broke glass for release-bot');
+  await expect(band).toContainText(REASON);
+  await expect(band.getByTestId('glass-review')).toBeDisabled();
 
   // It waits for somebody else's review.
   await page.getByTestId('nav-policy').click();
@@ -114,6 +118,77 @@ test('where the policy does not offer it there is no such button; where it is bl
   await expect(page.getByTestId('glass-open')).toBeDisabled();
   await expect(page.getByTestId('glass-blocked')).toContainText('a key that cannot leave its device');
   await expect(page.getByTestId('glass-open')).toHaveAttribute('aria-describedby', 'glass-blocked');
+});
+
+test('while one is the only administrator, it says that nobody can review it', async ({ page }) => {
+  await page.goto('/?fake=review-glass-alone');
+  const said = page.getByTestId('glass-reviewers');
+  await expect(said).toContainText('Nobody can review it while you are the only administrator.');
+  await expect(said).toContainText('after three that are open you can break no more');
+  await expect(page.getByTestId('glass')).not.toContainText('Every administrator is told');
+});
+
+test('on the action’s own page it stands near the top, and is reviewed there', async ({ page }) => {
+  const fake = fakeOf(page);
+  await page.goto('/?fake=review-glass-broken');
+  const band = page.getByTestId('glass-band');
+  await expect(band).toBeInViewport({ ratio: 1 });
+  await expect(band).toContainText('Mei Watanabe broke glass for release-bot, 12 min ago, ledger entry 61.');
+  await expect(band).toContainText('The policy had asked for 1 from operations and 1 from security. Approved as well by Tomás Ferreira.');
+  await expect(band).toContainText('Why: The shop takes no orders since 02:10');
+  await expect(band).toContainText('Waits for a review');
+  // Nobody else must approve it any more.
+  await expect(page.getByTestId('approvals')).toHaveCount(0);
+  await accessible(page);
+
+  const review = band.getByTestId('glass-review');
+  const dialog = page.getByTestId('review-glass');
+  await review.press('Enter');
+  await expect(dialog).toContainText('Mei Watanabe broke glass');
+  await page.keyboard.press('Escape');
+  await expect(review).toBeFocused();
+  await review.press('Enter');
+  await dialog.getByTestId('finding-justified').press('Space');
+  await dialog.getByTestId('review-glass-reason').fill('I read the alerts.');
+  await dialog.getByTestId('review-glass-send').press('Enter');
+  expect(await sent(page, 'review_glass')).toEqual([{ do: 'review_glass', entry: 61, justified: true, reason: 'I read the alerts.' }]);
+  await fake.ceremony({ is: 'done' });
+  await expect(dialog).toHaveCount(0);
+  await page.getByTestId('ceremony-cancel').click();
+  await expect(band).toContainText('It could not wait');
+  await expect(band).toContainText('Reviewed by Ada Reviewer');
+  await expect(band).toContainText('I read the alerts.');
+  await expect(review).toHaveCount(0);
+  await expect(band).not.toContainText('Waits for a review');
+});
+
+test('on that page it says who does not review it and why, and what was found', async ({ page }) => {
+  const fake = fakeOf(page);
+  await page.goto('/?fake=review-glass-own');
+  const band = page.getByTestId('glass-band');
+  await expect(band).toContainText('You broke glass');
+  await expect(band).toContainText('The reason is on its way to this computer.');
+  await expect(band.getByTestId('glass-review')).toBeDisabled();
+  await expect(band.getByTestId('glass-review')).toHaveAccessibleDescription(/You broke it, or it was for an agent of yours\. Another administrator reviews it\./);
+
+  await page.goto('/?fake=review-glass-reviewed');
+  await expect(band).toContainText('It should have waited');
+  await expect(band).toContainText('Reviewed by Linus Andersen');
+  await expect(band).toContainText('U+202E');
+  await expect(band.getByTestId('glass-review')).toHaveCount(0);
+  await accessible(page);
+
+  // Nothing is signed while the line is lost.
+  await page.goto('/?fake=review-glass-broken');
+  await expect(band.getByTestId('glass-review')).toBeEnabled();
+  await fake.line({ is: 'lost', retryAtUnixMs: Date.now() + 20_000 });
+  await expect(band.getByTestId('glass-review')).toBeDisabled();
+});
+
+test('where nobody broke glass the page says nothing of it', async ({ page }) => {
+  await page.goto('/?fake=review');
+  await expect(page.getByTestId('review-approve')).toBeVisible();
+  await expect(page.getByTestId('glass-band')).toHaveCount(0);
 });
 
 test('a notification never leads to breaking glass', async ({ page }) => {

@@ -8,7 +8,8 @@ test('a grant is given by keyboard alone, and says what it covers', async ({ pag
   await page.getByTestId('grant-open').press('Enter');
   const dialog = page.getByTestId('grant');
   await expect(dialog.getByTestId('grant-exact')).toBeVisible();
-  await expect(dialog).toContainText('Nobody looks at what it covers before that runs.');
+  await expect(dialog).toContainText('Nobody looks at what it covers before that runs, unless the policy asks for more people.');
+  await expect(dialog.getByLabel('Proposed before')).toHaveAccessibleDescription('What was approved may start a little later.');
   // Nothing is signed without a reason.
   await expect(dialog.getByTestId('grant-send')).toBeDisabled();
   await dialog.getByTestId('grant-reason').fill('every night');
@@ -18,8 +19,13 @@ test('a grant is given by keyboard alone, and says what it covers', async ({ pag
   await dialog.getByTestId('grant-uses').fill('7');
   await dialog.getByTestId('grant-place').nth(2).press('Space');
   await expect(dialog.getByTestId('grant-exact')).toHaveCount(0);
+  // The narrow kind comes first; any word is chosen on purpose.
+  await expect(dialog.getByTestId('grant-one-of')).toBeChecked();
+  await expect(dialog.getByTestId('grant-send')).toBeDisabled();
+  await dialog.getByLabel('Any word').press('Space');
+  await expect(dialog.getByTestId('grant-send')).toBeEnabled();
   await dialog.getByTestId('grant-place').nth(1).press('Space');
-  await dialog.getByTestId('grant-one-of').nth(0).press('Space');
+  await expect(dialog.getByTestId('grant-one-of').nth(0)).toBeChecked();
   await expect(dialog.getByTestId('grant-send')).toBeDisabled();
   await dialog.getByLabel('What may stand there').fill('-input=false\n\n-auto-approve\n');
   await dialog.getByTestId('grant-hours').selectOption('24');
@@ -53,11 +59,27 @@ test('where the policy wants people there is no such button, and a refusal is sa
   await expect(page.getByTestId('grant-send')).toBeDisabled();
 });
 
+test('a grant is one person’s approval, and goes round no larger number of people', async ({ page }) => {
+  await page.goto('/?fake=review-grant-two');
+  const dialog = page.getByTestId('grant');
+  await expect(dialog).toContainText('Each still needs as many people as the policy asks for, of whom this is one.');
+  await expect(dialog).toContainText('It covers nothing for which fewer people are asked than for this one.');
+  await expect(dialog).not.toContainText('Nobody looks at');
+});
+
+test('where somebody denied it, nothing like it is approved, and it says why', async ({ page }) => {
+  await page.goto('/?fake=review-grant-denied');
+  const open = page.getByTestId('grant-open');
+  await expect(open).toBeDisabled();
+  await expect(open).toHaveAccessibleDescription(/Somebody denied it: nothing like it is approved in advance\. Wait for one/);
+  await expect(page.getByTestId('grant-blocked')).toContainText('Why you cannot approve more like it: Somebody denied it');
+});
+
 test('grants are listed with what is left of them, and ended with the key', async ({ page }) => {
   await page.goto('/?fake=policy-grants');
   const rows = page.getByTestId('grant-row');
   await expect(rows).toHaveCount(2);
-  await expect(rows.nth(0)).toContainText('7 left');
+  await expect(rows.nth(0)).toContainText('7 left, for what is proposed before');
   await expect(rows.nth(0)).toContainText('May differ: Argument 2');
   await expect(rows.nth(1)).toContainText('Exactly this.');
   await expect(page.getByText('2 grants that are over')).toBeVisible();

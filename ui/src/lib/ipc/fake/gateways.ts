@@ -1,6 +1,6 @@
 // Several gateways on one console: following, founding, enrolling, doubting.
 
-import type { Command, ConsoleView, Phase } from '../types';
+import type { Command, ConsoleView, DoubtView, Phase } from '../types';
 import { action, ADA, digest, lockedView, MINUTE, problem, review, text, view } from './parts';
 import { base, signedInInbox, type Scenario } from './scenario';
 
@@ -45,12 +45,21 @@ const withOutside = (phase: Phase): Scenario => local({ others: [outside(phase)]
 
 const three = (change: Partial<Scenario> = {}): Scenario => local({ others: [staging(), production()], ...change });
 
-const doubted = (): ConsoleView => ({
-  ...signedInInbox(),
-  doubts: [
-    { entry: 17, grant: false, action: 'act_r1', title: text('rm -rf /var/lib/cache'), verdict: 'approve', timeUnixMs: Date.now() - 5 * MINUTE, key: 'Phone' },
-  ],
+const doubt = (change: Partial<DoubtView> = {}): DoubtView => ({
+  entry: 17,
+  grant: false,
+  action: 'act_r1',
+  title: text('rm -rf /var/lib/cache'),
+  verdict: 'approve',
+  timeUnixMs: Date.now() - 5 * MINUTE,
+  key: 'Phone',
+  ...change,
 });
+
+const doubted = (...doubts: DoubtView[]): ConsoleView => ({ ...signedInInbox(), doubts: doubts.length > 0 ? doubts : [doubt()] });
+
+/** A standing grant that was not given here, beside a verdict that was not. */
+const doubtedGrant = (): ConsoleView => doubted(doubt({ entry: 21, grant: true, action: 'act_r2', title: text('npm publish') }), doubt());
 
 /** What is there once a gateway is followed. */
 export function followedView(command: Extract<Command, { do: 'follow' | 'follow_new' }>): Scenario {
@@ -127,5 +136,7 @@ export const gatewayScenarios: Record<string, () => Scenario> = {
   },
   doubt: () => base({ view: doubted() }),
   'doubt-disown': () => base({ view: doubted(), steps: ['disown'] }),
+  'doubt-grant': () => base({ view: doubtedGrant() }),
+  'doubt-grant-disown': () => base({ view: doubtedGrant(), steps: ['disown'] }),
   'doubt-elsewhere': () => local({ others: [production({ doubts: doubted().doubts, reviewer: ADA })], current: PRODUCTION }),
 };

@@ -1,6 +1,6 @@
 // Broken glass of made-up logs: offered, done, listed and reviewed.
 
-import type { BrokenGlassView, Command, GlassOffer } from '../types';
+import type { ActionStatus, BrokenGlassView, Command, Fact, GlassOffer } from '../types';
 import { elsewhere, PRODUCTION } from './gateways';
 import { action, ADA, fact, mark, MINUTE, problem, review, text, view } from './parts';
 import { policyScenarios } from './policies';
@@ -103,6 +103,9 @@ const offer = (change: Partial<GlassOffer> = {}): GlassOffer => ({
   ...change,
 });
 
+/** What the policy says where one person may break glass. */
+const emergency = (decision: string): Fact[] => [fact('Decision', decision), fact('In an emergency', 'One person may break glass.')];
+
 /** A team's action that one of two has approved, where one may break glass. */
 const offered = (change: Partial<GlassOffer> = {}, more: Partial<Scenario> = {}): Scenario => {
   const summary = action('act_01', { agent: 'release-bot', onBehalfOf: 'Mei Watanabe', target: text('buildbox:/srv/infra/production') });
@@ -125,11 +128,7 @@ const offered = (change: Partial<GlassOffer> = {}, more: Partial<Scenario> = {})
         approvedBy: ['Ada Reviewer'],
         quorum: 2,
         stillNeeded: '1 from operations',
-        policy: [
-          fact('Decision', '2 people must approve it: 1 from operations and 1 more.'),
-          fact('In an emergency', 'One person may break glass.'),
-          fact('Still needed', '1 from operations.'),
-        ],
+        policy: [...emergency('2 people must approve it: 1 from operations and 1 more.'), fact('Still needed', '1 from operations.')],
       }),
       ...[...inbox, ...recent].filter(({ id }) => id !== summary.id).map((one) => review(one)),
     ],
@@ -137,6 +136,34 @@ const offered = (change: Partial<GlassOffer> = {}, more: Partial<Scenario> = {})
     glass: two(),
   });
   return base({ view: view(), others: [theirs], current: PRODUCTION, at: 'action', ...more });
+};
+
+/** An action of a team that somebody broke glass for, on its own page, where the notification leads. */
+const onItsPage = (change: Partial<BrokenGlassView> = {}, status: ActionStatus = { is: 'running' }): Scenario => {
+  const glass = broken({ action: 'act_01', title: text('terraform apply -auto-approve plan.tfplan'), target: text('buildbox:/srv/infra/production'), ...change });
+  const summary = action('act_01', { agent: glass.agent, onBehalfOf: 'Linus Andersen', target: glass.target, status, somebodyWaits: null });
+  const { inbox, recent } = signedInInbox();
+  const others = [...inbox.filter(({ id }) => id !== summary.id), ...recent];
+  const said = { entry: glass.entry, timeUnixMs: glass.atUnixMs, text: `${glass.by} broke glass for it.`, words: glass.reason };
+  const opened = review(summary, {
+    brokenGlass: glass,
+    approvedBy: [...glass.approvedBy, glass.by],
+    quorum: 2,
+    policy: emergency('2 people must approve it: 1 from operations and 1 from security.'),
+  });
+  const theirs = base({
+    view: view({
+      gateway: elsewhere(PRODUCTION, { name: 'Production', colour: 'red' }),
+      reviewer: ADA,
+      inbox: inbox.filter(({ id }) => id !== summary.id),
+      recent: [summary, ...recent],
+      unreviewed: waiting([glass]),
+    }),
+    reviews: [{ ...opened, timeline: [...opened.timeline, said] }, ...others.map((one) => review(one))],
+    people: people(),
+    glass: [glass, ...two().slice(1)],
+  });
+  return base({ view: view(), others: [theirs], current: PRODUCTION, at: 'action' });
 };
 
 /** The policy's place with these. */
@@ -158,25 +185,23 @@ export function brokeGlass(world: Scenario, { action: id, reason }: Of<'decide'>
   const atUnixMs = Date.now();
   const summary = { ...found.summary, status: { is: 'approved' as const }, somebodyWaits: null };
   const said = { entry, timeUnixMs: atUnixMs, text: 'Ada Reviewer broke glass for it.', words: text(reason) };
-  const after = { ...found, summary, glass: null, stillNeeded: null, timeline: [...found.timeline, said] };
+  const brokenGlass = broken({
+    entry,
+    by: 'Ada Reviewer',
+    me: true,
+    atUnixMs,
+    reason: text(reason),
+    action: id,
+    title: summary.title,
+    target: summary.target,
+    agent: summary.agent,
+    asked: '1 from operations and 1 more',
+    approvedBy: found.approvedBy.filter((name) => name !== 'Ada Reviewer'),
+    blocked: OWN,
+  });
+  const after = { ...found, summary, glass: null, brokenGlass, stillNeeded: null, timeline: [...found.timeline, said] };
   world.reviews = world.reviews.map((one) => (one === found ? after : one));
-  world.glass = [
-    broken({
-      entry,
-      by: 'Ada Reviewer',
-      me: true,
-      atUnixMs,
-      reason: text(reason),
-      action: id,
-      title: summary.title,
-      target: summary.target,
-      agent: summary.agent,
-      asked: '1 from operations and 1 more',
-      approvedBy: found.approvedBy.filter((name) => name !== 'Ada Reviewer'),
-      blocked: OWN,
-    }),
-    ...(world.glass ?? []),
-  ];
+  world.glass = [brokenGlass, ...(world.glass ?? [])];
   const others = (list: typeof world.view.inbox) => list.filter((one) => one.id !== id);
   const { inbox, waitsForOthers, recent } = world.view;
   world.view = {
@@ -193,6 +218,9 @@ export function reviewedGlass(world: Scenario, { entry, justified, reason }: Of<
   const at = world.view.gateway.checkpoint?.size ?? 0;
   const found = looked({ entry: at, by: 'Ada Reviewer', atUnixMs: Date.now(), justified, reason: text(reason) });
   const glass = (world.glass ?? []).map((one) => (one.entry === entry ? { ...one, review: found } : one));
+  world.reviews = world.reviews.map((one) =>
+    one.brokenGlass?.entry === entry ? { ...one, brokenGlass: { ...one.brokenGlass, review: found } } : one,
+  );
   world.glass = glass.sort((a, b) => Number(a.review !== null) - Number(b.review !== null) || b.entry - a.entry);
   world.view = { ...world.view, unreviewed: waiting(world.glass) };
 }
@@ -211,6 +239,21 @@ export const glassScenarios: Record<string, () => Scenario> = {
     }),
   'review-glass': () => offered({}, { steps: ['glass-open'] }),
   'review-glass-filled': () => offered({}, { steps: ['glass-open', ['glass-reason', REASON], ['glass-words', 'break glass']] }),
+  'review-glass-alone': () => offered({ reviewers: [] }, { steps: ['glass-open'] }),
+  'review-glass-broken': () => onItsPage(),
+  'review-glass-own': () => onItsPage({ by: 'Ada Reviewer', me: true, approvedBy: [], reason: null, blocked: OWN }),
+  'review-glass-reviewed': () =>
+    onItsPage(
+      {
+        review: looked({
+          justified: false,
+          reason: text('The shop took orders by 02:25 again, and two of us were at their desks. ', mark('U+202E', 'right-to-left override'), 'Ask us first.'),
+          atUnixMs: Date.now() - 2 * MINUTE,
+          entry: 66,
+        }),
+      },
+      { is: 'completed', exit_code: 0, signal: null },
+    ),
   'policy-glass': () => listed(many()),
   'policy-glass-member': () => listed(two().map((one) => ({ ...one, blocked: NO_ADMINISTRATOR })), {}, 'policy-member'),
   'policy-glass-review': () => listed(many(), { steps: ['', 'glass-review'] }),

@@ -1,7 +1,7 @@
 // Standing grants of made-up logs.
 
 import type { GrantView, PlaceView } from '../types';
-import { mark, MINUTE, text } from './parts';
+import { action, mark, MINUTE, problem, text } from './parts';
 import { policyScenarios } from './policies';
 import { reviewed, type Scenario } from './scenario';
 
@@ -65,5 +65,12 @@ const listed = (): Scenario => {
 
 export const grantScenarios: Record<string, () => Scenario> = {
   'review-grant': () => ({ ...reviewed({}), steps: ['grant-open'] }),
+  'review-grant-two': () => ({ ...reviewed({ quorum: 2, approvedBy: ['Mei Watanabe'], stillNeeded: '1 more' }), steps: ['grant-open'] }),
+  'review-grant-denied': () =>
+    reviewed({
+      summary: action('act_01', { status: { is: 'denied' }, somebodyWaits: null }),
+      grantBlocked: problem('was_denied', 'Somebody denied it: nothing like it is approved in advance.', 'Wait for one that nobody has denied.'),
+    }),
+  'review-grant-open': () => ({ ...reviewed({}), steps: ['grant-open', '', 'grant-place'] }),
   'policy-grants': () => listed(),
 };

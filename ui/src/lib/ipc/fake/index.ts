@@ -223,6 +223,9 @@ export class FakeBackend implements Backend {
         break;
       case 'export':
         return { is: 'exported', value: { path: '/home/ada/vidimus-export-2026-11-21.jsonl', size: 183_204 } };
+      case 'recognise':
+        if (words === null) this.change({ doubts: view.doubts.filter(({ entry }) => entry !== command.entry) }, gateway);
+        break;
       case 'disown':
         return { is: 'exported', value: { path: '/home/ada/.local/share/vidimus/evidence/2026-11-21-verdict.jsonl', size: 183_204 } };
       case 'setup':

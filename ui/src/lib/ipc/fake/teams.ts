@@ -205,7 +205,7 @@ export function failing(rules: RulesView): FailsRuleView[] {
 }
 
 /** What a command has signed, in words; null when it needs no key or has a prompt of its own. */
-export function signedBy(command: Command, { people: list = people() }: Scenario): string | null {
+export function signedBy(command: Command, { people: list = people(), view: { doubts } }: Scenario): string | null {
   const claimed = (enrolment: string): string => list.claims.find((one) => one.enrolment === enrolment)?.name ?? 'Somebody';
   const named = (id: string): string => list.people.find((one) => one.id === id)?.name ?? 'Somebody';
   switch (command.do) {
@@ -236,7 +236,8 @@ export function signedBy(command: Command, { people: list = people() }: Scenario
     case 'review_glass':
       return `The broken glass of entry ${command.entry}: ${command.justified ? 'it could not wait' : 'it should have waited'}.`;
     case 'recognise':
-      return `The verdict in entry ${command.entry} was mine.`;
+      // No act says so of a grant: it is remembered, and that is all.
+      return doubts.some(({ entry, grant }) => grant && entry === command.entry) ? null : `The verdict in entry ${command.entry} was mine.`;
     default:
       return null;
   }
