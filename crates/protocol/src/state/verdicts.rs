@@ -161,16 +161,17 @@ impl State {
         self.may_decide(action, person)?;
         let theirs = self.credentials.values();
         let theirs = theirs.filter(|key| key.reviewer == person);
-        let mut why = Violation::UnknownCredential;
+        // Whoever has no key that counts may enrol another.
+        let mut why = Ok(());
         for key in theirs.filter(|key| self.counts(key, now).is_ok()) {
             match self.may_approve(action, key, true, now) {
                 Ok(()) => return Ok(()),
                 // Another key may be of the right sort, and not help either.
-                Err(_) if why == Violation::OwnPolicy => {}
-                Err(error) => why = error,
+                Err(_) if why == Err(Violation::OwnPolicy) => {}
+                Err(error) => why = Err(error),
             }
         }
-        Err(why)
+        why
     }
 
     /// Whether this person may decide on it: who may edit it, but in a team's
