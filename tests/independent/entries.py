@@ -204,6 +204,8 @@ _EVALUATION = record(
         "assurance": _present(array(one_of("device_bound", "proven_model"))),
         "break_glass": _present(boolean),
         "decision": one_of("ask", "refuse", "release"),
+        "escalate": _present(array(record({"after_s": integer, "group": string}))),
+        "grace_s": _present(integer),
         "groups": _present(array(record({"group": string, "people": integer}))),
         "policies": _POLICIES,
         "policy": string,
@@ -216,7 +218,10 @@ _EVALUATION = record(
         "use_s": integer,
         "veto": integer,
     },
-    ("assurance", "break_glass", "groups", "policies", "reason_required", "separate_s", "standing", "veto"),
+    (
+        *("assurance", "break_glass", "escalate", "grace_s", "groups", "policies", "reason_required", "separate_s"),
+        *("standing", "veto"),
+    ),
 )
 _SEEN = record({"parts": array(record({"commit": digest, "name": string})), "renderer": string})
 _OUTCOME = exactly_one(
@@ -330,6 +335,7 @@ KINDS = {
         edited_digest=digest,
         proposal_leaf=digest,
     ),
+    "action.escalated": Kind(data={"action": action_id, "group": string}),
     "verdict.given": Kind(
         data={"policies": _POLICIES, "seen": _SEEN},
         optional=("policies",),

@@ -1,12 +1,13 @@
 """The reducer of lifecycle.md.
 
 `Replay.apply` takes the entries in order and raises `Wrong` at the first that breaks a rule. Each kind has
-one function, here, in team.py, verdicts.py, grants.py or glass.py, which checks the kind's own rules, then changes the
-state. `RULES` says which.
+one function, here, in team.py, verdicts.py, grants.py, glass.py or escalations.py, which checks the kind's own rules,
+then changes the state. `RULES` says which.
 """
 
 from itertools import combinations
 
+import escalations
 import glass
 import grants
 import team
@@ -25,6 +26,7 @@ MAX_NOTES = 64
 MAX_EDITS = 16
 MAX_PEOPLE = 16
 MAX_GROUPS = 16
+MAX_GRACE_S = 3_600
 # Resolutions after which an action may run.
 RUNS = ("approved", "released")
 # How an action of each kind may end.
@@ -63,6 +65,7 @@ class Action:
         self.taken_by = None
         self.questions = {}  # open ones by position
         self.verdicts = []  # in log order
+        self.escalated = set()  # groups that were told
         self.uses = []  # of standing grants, in log order of these
         self.recognised = set()  # hashes of verdicts
         self.resolved = None
@@ -79,16 +82,38 @@ class Action:
         """Who denied it: a denial stays, whatever becomes of its key."""
         return {given.key.reviewer for given in self.verdicts if not given.approves}
 
-    def approvers(self, people, time, in_advance=True):
-        """Who approved with a verdict that counts at this time, also with a standing grant if `in_advance`."""
-        keys = [given.key for given in self.verdicts if given.approves]
-        if in_advance:
-            keys += [
-                use.grant.key
-                for use in self.uses
-                if not use.grant.revoked and use.grant.key.reviewer not in self.denials()
-            ]
-        return _who_count(keys, people, time)
+    def approvals(self, people, time):
+        """The approvals that count at this time, also those in advance: who gave each, and when."""
+        keys = [(given.key, given.entry.time) for given in self.verdicts if given.approves]
+        keys += [(use.grant.key, self.proposed.time) for use in self.uses if not use.grant.revoked]
+        there = _who_count([key for key, _ in keys], people, time) - self.denials()
+        return [
+            (key.reviewer, given)
+            for key, given in keys
+            if key.reviewer in there and people.counts(key, time)
+        ]
+
+    def approvers(self, people, time):
+        """Who approved with a verdict that counts at this time."""
+        return {person for person, _ in self.approvals(people, time)}
+
+    def starts_at(self, people, time):
+        """When its grace time ends, if one stands at this time."""
+        waits = "grace_s" in self.evaluation and self.resolution is None and self.edited is None
+        if not waits or self.vetoed() or (self.breakers(people, time) and not self.denials()):
+            return None
+        try:
+            self.check_agent(people)
+            self.check_not_stopped()
+            self.check_quorum(people, time)
+        except Wrong:
+            return None
+        newest = max(given for _, given in self.approvals(people, time))
+        return min(newest + self.evaluation["grace_s"] * 1_000, LAST_TIME)
+
+    def has_expired(self, people, time):
+        """Nobody decided in time: what waits out its grace time was decided."""
+        return time >= self.expires_at and self.starts_at(people, time) is None
 
     def breakers(self, people, time):
         """Who broke glass for it with a verdict that counts at this time."""
@@ -246,7 +271,8 @@ def _action_proposed(replay, entry, roots):
 
 
 _OF_A_POLICY = (
-    *("assurance", "break_glass", "groups", "policies", "reason_required", "separate_s", "standing", "veto"),
+    *("assurance", "break_glass", "escalate", "grace_s", "groups", "policies", "reason_required", "separate_s"),
+    *("standing", "veto"),
 )
 
 
@@ -276,10 +302,13 @@ def _check_evaluation(replay, evaluation):
         or sum(one["people"] for one in groups) > quorum
     ):
         raise Wrong("the groups cannot be asked for")
+    escalations.check_asked(replay, evaluation)
     if not is_sorted(evaluation.get("assurance", [])) or not is_sorted(evaluation.get("policies", [])):
         raise Wrong("assurance and policies must be sorted, each once")
     if not 2 <= evaluation.get("veto", 2) <= MAX_PEOPLE:
         raise Wrong("the veto is not of 2 to 16")
+    if "grace_s" in evaluation and (decision != "ask" or evaluation["grace_s"] > MAX_GRACE_S):
+        raise Wrong("the grace time is longer than an hour, or nobody is asked")
 
 
 def _edited(replay, data):
@@ -312,7 +341,7 @@ def _check_successor(old, action):
 
 def _action_edited(replay, entry, roots):
     item, action, _ = about_a_proposal(replay, entry, roots)
-    check_in_time(action, entry)
+    check_in_time(replay, action, entry)
     check_asker(replay, action.agent, entry.actor)
     if len(action.editors) >= MAX_EDITS:
         raise Wrong("it was edited as often as an action can be")
@@ -385,13 +414,17 @@ def _action_resolved(replay, entry, roots):
     decided = (*(use.grant.entry for use in action.uses), *(given.entry for given in action.verdicts))
     last = [*([pause.entry] if by_pause else []), *([successor] if successor else [])]
     entry.builds_on(action.proposed, *decided, *last)
-    in_time, vetoed = entry.time < action.expires_at, action.vetoed()
+    in_time, vetoed = not action.has_expired(replay.people, entry.time), action.vetoed()
+    starts_at = action.starts_at(replay.people, entry.time)
     decision = action.evaluation["decision"]
     if resolution in RUNS:
         action.check_agent(replay.people)
         action.check_not_stopped()
     if resolution == "approved":
         action.check_quorum(replay.people, entry.time)
+    waits = resolution == "approved" and starts_at is not None and entry.time < starts_at
+    if waits or (resolution == "expired" and starts_at is not None):
+        raise Wrong("enough people have approved it, and its grace time stands")
     founded = {
         "approved": decision == "ask" and not vetoed and in_time,
         "released": decision == "release" and not vetoed and in_time,
@@ -510,6 +543,7 @@ RULES = {
     "action.answered": _action_answered,
     "action.flagged": _action_flagged,
     "action.edited": _action_edited,
+    "action.escalated": escalations.action_escalated,
     "verdict.given": verdicts.verdict_given,
     "verdict.recognised": verdicts.verdict_recognised,
     "verdict.reviewed": glass.verdict_reviewed,

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 
 import cedarpy
 
+from calendars import Calendars
 from common import (
     Wrong,
     array,
@@ -28,6 +29,7 @@ from people import is_group
 MAX_FILES = 200
 MAX_POLICIES = 5_000
 MAX_PEOPLE = 16
+MAX_ESCALATIONS = 16
 MAX_NESTING = 32
 MAX_OPERATORS = 1_000
 MAX_ANSWERING = 256
@@ -36,7 +38,7 @@ MAX_WHY = 300
 DAY_S = 86_400
 USUAL_S = 900
 QUESTIONS = ("propose", "release", "decide")
-_NAME = re.compile(r"(?!\.)[a-z0-9_.-]+\.(cedar|json)")
+_NAME = re.compile(r"(?!\.)[a-z0-9_.-]+\.(cedar|ics|json)")
 _ID = re.compile(r"[a-z0-9_.-]{1,64}")
 _TIME = re.compile(r"([1-9][0-9]*)([smhd])")
 _UNITS = {"d": DAY_S, "h": 3_600, "m": 60, "s": 1}
@@ -112,6 +114,14 @@ def _assurance(text):
     return sorted({_PROOFS[word] for word in words})
 
 
+def _escalate(text):
+    """The group that is told, and after how many seconds."""
+    group, _, after = text.partition(" after ")
+    if not is_group(group):
+        raise Wrong(f"`{group}` is no group")
+    return group, _seconds(after, DAY_S)
+
+
 def _only(word):
     def read(text):
         one_of(word)(text)
@@ -139,6 +149,8 @@ ANNOTATIONS = {
     "reason": _only("required"),
     "assurance": _assurance,
     "break_glass": _only("allowed"),
+    "escalate": _escalate,
+    "grace": lambda text: _seconds(text, 3_600),
     "separate": lambda text: _seconds(text, 365 * DAY_S),
     "standing": _only("allowed"),
     "ttl": lambda text: _seconds(text, DAY_S),
@@ -162,7 +174,9 @@ class Policy:
         self.questions = _questions(tree["action"], self.permits)
         if said.keys() - {"id", "why"} and not (self.permits and self.questions == ("propose",)):
             raise Wrong(f"`{self.id}` asks for something and does not permit to propose")
-        if not is_team and (said.keys() & {"break_glass", "veto"} or self.people != (1, {})):
+        if self.says.get("escalate", ("", 0))[1] >= self.says.get("ttl", DAY_S + 1):
+            raise Wrong(f"`{self.id}` tells a group when it has expired")
+        if not is_team and (said.keys() & {"break_glass", "escalate", "veto"} or self.people != (1, {})):
             raise Wrong(f"`{self.id}` speaks of people who are not there")
         _check_language(tree["conditions"])
         self.alone = _set_of(tree)
@@ -255,6 +269,7 @@ class PolicySet:
     def __init__(self, files, is_team, name):
         self.name = name
         self.policies = {}
+        self.calendars = Calendars(files)
         for file in files:
             if file["name"].endswith(".cedar"):
                 for tree in _parse(file["text"]):
@@ -284,9 +299,12 @@ class PolicySet:
         given = found[None] or found[False] or found[True]
         return None if len(given) > MAX_ANSWERING else (found[True], found[False], found[None])
 
+    def _ask(self, question, inputs, unix_time, person=None):
+        return self.ask(question, Asked(question, inputs, unix_time, self.calendars, person))
+
     def may_approve(self, person, inputs, unix_time):
         """Ids of the policies that let this person approve; none when they may not."""
-        answer = self.ask("decide", Asked("decide", inputs, unix_time, person))
+        answer = self._ask("decide", inputs, unix_time, person)
         permitted, forbidden, failed = answer or ([], [], [])
         return [] if forbidden or failed else permitted
 
@@ -296,7 +314,7 @@ class PolicySet:
         if wait == 0:
             return self._refused([])
         time = read_time(inputs["time"])
-        permitted, forbidden, failed = self.ask("propose", Asked("propose", inputs, time)) or ([], [], [])
+        permitted, forbidden, failed = self._ask("propose", inputs, time) or ([], [], [])
         if failed:
             return self._refused(failed)
         if forbidden:
@@ -309,11 +327,11 @@ class PolicySet:
             "ttl_s": min([wait, *_said(asking, "ttl")]),
             "use_s": min(_said(asking, "use"), default=USUAL_S),
         }
-        released, forbidden, failed = self.ask("release", Asked("release", inputs, time)) or ([], [], [])
+        released, forbidden, failed = self._ask("release", inputs, time) or ([], [], [])
         if released and not forbidden and not failed:
             return {**evaluation, "decision": "release", "policies": released, "quorum": 0}
         demands = _added_up(asking, inputs["quorum"])
-        if demands["quorum"] > MAX_PEOPLE:
+        if demands["quorum"] > MAX_PEOPLE or len(demands.get("escalate", [])) > MAX_ESCALATIONS:
             return self._refused([])
         return {**evaluation, **demands, "decision": "ask", "policies": permitted}
 
@@ -332,9 +350,14 @@ def _added_up(policies, quorum):
     for policy in policies:
         for group, people in policy.people[1].items():
             groups[group] = max(people, groups.get(group, 0))
+    escalate = {}
+    for group, after in _said(policies, "escalate"):
+        escalate[group] = min(after, escalate.get(group, after))
     demands = {
         "assurance": sorted({proof for proofs in _said(policies, "assurance") for proof in proofs}),
         "break_glass": len(_said(policies, "break_glass")) == len(policies),
+        "escalate": [{"after_s": escalate[group], "group": group} for group in sorted(escalate)],
+        "grace_s": max(_said(policies, "grace"), default=0),
         "groups": [{"group": group, "people": groups[group]} for group in sorted(groups)],
         "reason_required": bool(_said(policies, "reason")),
         "separate_s": max(_said(policies, "separate"), default=0),
@@ -398,7 +421,7 @@ def _entity(of, name, attributes, parents):
 class Asked:
     """What Cedar is asked about a proposal: by its agent, or by a person who decides at that time."""
 
-    def __init__(self, question, inputs, unix_time, person=None):
+    def __init__(self, question, inputs, unix_time, calendars, person=None):
         agent, owner = inputs["agent"], inputs["agent"]["owner"]
         if person is not None and person["id"] == owner["id"]:
             owner = person
@@ -410,7 +433,7 @@ class Asked:
             "principal": principal,
             "action": _uid("Action", question),
             "resource": target["uid"],
-            "context": _context(inputs, unix_time),
+            "context": _context(inputs, unix_time) | calendars.seen(unix_time, (person or owner)["identity"]),
         }
         attributes = {"name": agent["name"], "owner": {"__entity": _uid("Person", owner["id"])}}
         self.entities = [
@@ -443,6 +466,7 @@ def _context(inputs, unix_time):
         **inputs["facts"],
         **{name: inputs[name] for name in plain if name in inputs},
         "agent": {"__entity": _uid("Agent", inputs["agent"]["id"])},
+        "proposed": {"__extn": {"fn": "datetime", "arg": inputs["time"]}},
         "time": {"__extn": {"fn": "datetime", "arg": write_time(unix_time)}},
         "weekday": written.isoweekday(),
     }

@@ -48,15 +48,16 @@ def about_a_proposal(replay, entry, roots, covers_key=False):
     return item, action, key
 
 
-def check_in_time(action, entry):
+def check_in_time(replay, action, entry, approves=False):
     action.check_pending()
-    if entry.time >= action.expires_at:
+    late = entry.time >= action.expires_at if approves else action.has_expired(replay.people, entry.time)
+    if late:
         raise Wrong("too late: the action had expired")
 
 
 def verdict_given(replay, entry, roots):
     item, action, key = about_a_proposal(replay, entry, roots)
-    check_in_time(action, entry)
+    check_in_time(replay, action, entry, item["verdict"] != "deny")
     if item["expires_at"] != action.proposed.data["expires_at"]:
         raise Wrong("the signed verdict names another expiry")
     if item["reason_commit"] != entry.parts[0]["commit"]:
@@ -71,10 +72,12 @@ def verdict_given(replay, entry, roots):
         glass.check_may_break(replay, action, key, entry.parts[0])
         decided = action.breakers(replay.people, entry.time)  # who approved may still break glass
     else:
-        # Who approved in advance may still deny.
-        decided = action.approvers(replay.people, entry.time, in_advance=given.approves)
+        # Who approved may take it back.
+        decided = action.approvers(replay.people, entry.time) if given.approves else set()
     if entry.actor in decided | action.denials():
         raise Wrong("this person decided already")
+    if given.says == "approve" and action.starts_at(replay.people, entry.time) is not None:
+        raise Wrong("enough people have approved it: until it starts it can only be denied")
     action.verdicts.append(given)
     if given.breaks_glass:
         replay.unreviewed[entry.hash.hex()] = given

@@ -29,3 +29,18 @@ test('an action that nobody was told of, and a file that is refused', async ({ p
   await page.goto('/?fake=review-told-exposed');
   await expect(page.getByTestId('deliveries')).toContainText('chmod 600');
 });
+
+test('an escalation: in the row, in the review with whom it reached, and in its story', async ({ page }) => {
+  await page.goto('/?fake=review-escalated');
+  const line = page.getByTestId('review').getByTestId('escalated');
+  await expect(line).toContainText(/escalated to managers at \d\d:\d\d:\d\d, delivered to chat, not delivered yet to on-call\./);
+  await expect(page.getByText('Nobody had decided in time: escalated to managers.')).toBeVisible();
+  await page.getByTestId('review-back').click();
+  await expect(page.locator('[data-action=act_01]').getByTestId('escalated')).toContainText(/escalated to managers at \d\d:\d\d:\d\d/);
+});
+
+test('an action that was not escalated says nothing of it', async ({ page }) => {
+  await page.goto('/?fake=review');
+  await expect(page.getByText('What happened')).toBeVisible();
+  await expect(page.getByTestId('escalated')).toHaveCount(0);
+});

@@ -99,6 +99,7 @@ mod tests {
             policy: vec![],
             questions: questions.iter().map(question).collect(),
             reason: None,
+            starts_at: None,
             status,
             superseded_by: None,
             use_before: None,

@@ -30,6 +30,8 @@ struct Document<'a> {
     /// The command line that goes on with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     resume: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    starts_at: Option<Time>,
     status: ActionStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     superseded_by: Option<ActionId>,
@@ -80,6 +82,7 @@ pub(crate) fn print(view: &ActionView, words: &Words<'_>, exit_code: u8) {
             .collect(),
         reason: view.reason.as_ref().map(|reason| text(&reason.bytes.0)),
         resume: words.resume.filter(|_| goes_on),
+        starts_at: view.starts_at,
         status: view.status,
         superseded_by: view.superseded_by,
         r#type: "vidimus-action",

@@ -91,7 +91,7 @@ async fn wait(args: &WaitArgs, executor: &Executor, answer: &str) -> Result<Acti
         let next = tokio::select! {
             next = executor.gateway.action(args.action, MAX_WAIT_S, Some(heard)) => next,
             () = until(end) => return Ok(view),
-            never = count_down(view.expires_at, "") => match never {},
+            never = count_down(executor, args.action, view.expires_at, "") => match never {},
         };
         match next {
             Ok(next) => {
@@ -125,7 +125,10 @@ fn meaning(view: &ActionView, words: &Words<'_>) -> (u8, String) {
     match view.status {
         ActionStatus::Pending => (
             code::PENDING,
-            format!("{id} still waits for a decision. Nothing has run"),
+            match view.starts_at {
+                Some(at) => format!("{id} is {}. Nothing has run", words::starts(at, now())),
+                None => format!("{id} still waits for a decision. Nothing has run"),
+            },
         ),
         ActionStatus::Approved if !view.paused => {
             let next = words.resume.map_or_else(

@@ -223,6 +223,8 @@ pub(crate) struct Core {
     /// When an action was last present.
     last_present: HashMap<ActionId, Time>,
     notified: HashSet<ActionId>,
+    /// Actions of whose escalation a notification told, with the group.
+    told_of_escalation: HashMap<ActionId, String>,
     /// Broken glasses that a notification tells of.
     told_of_glass: HashSet<ActionId>,
     /// Verdicts that nobody asked for here, by entry.
@@ -352,6 +354,7 @@ impl Core {
             present: None,
             last_present: HashMap::new(),
             notified: HashSet::new(),
+            told_of_escalation: HashMap::new(),
             told_of_glass: HashSet::new(),
             doubts: BTreeMap::new(),
             disowned: None,

@@ -101,7 +101,7 @@ pub struct NotificationRequest {
 pub enum Urgency {
     /// There is time.
     Normal,
-    /// It expires within two minutes.
+    /// It expires within two minutes, or somebody has to see to it now.
     Critical,
 }
 

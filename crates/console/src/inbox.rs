@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use vidimus_protocol::action::{Action, Context, Payload};
 use vidimus_protocol::entry::{Decision, Outcome, Resolution};
 use vidimus_protocol::id::{ActionId, AgentId, ReviewerId};
-use vidimus_protocol::state::{ActionState, Life, PermitStatus};
+use vidimus_protocol::state::{ActionState, Escalated, Life, PermitStatus};
 use vidimus_protocol::{State, Time};
 
 use crate::render;
 use crate::safe_text;
-use crate::view::{ActionStatus, ActionSummary, SafeText};
+use crate::view::{ActionStatus, ActionSummary, EscalatedView, SafeText};
 
 /// How long a run may be without a sign of life before nobody knows.
 pub(crate) const GRACE_MS: u64 = 60_000;
@@ -119,9 +119,19 @@ pub(crate) fn summary(
             .map(safe_text::prose),
         proposed_at_unix_ms: action.proposed_at.unix_ms(),
         expires_at_unix_ms: action.expires_at.unix_ms(),
+        starts_at_unix_ms: state.starts_at(action, hints.now).map(Time::unix_ms),
         status: status(state, action, hints),
+        escalated: action.escalated.iter().map(escalated).collect(),
         edited_by: action.editors.last().map(|by| reviewer_name(state, *by)),
         somebody_waits: hints.present.filter(|_| pending),
+    }
+}
+
+fn escalated(told: &Escalated) -> EscalatedView {
+    EscalatedView {
+        at_unix_ms: told.at.unix_ms(),
+        entry: told.entry.index,
+        group: safe_text::flat(&told.group),
     }
 }
 
@@ -241,6 +251,7 @@ mod tests {
                 ..Evaluation::refusing("p")
             },
             policy: None,
+            escalated: vec![],
             notes: vec![],
             edits: None,
             editors: vec![],

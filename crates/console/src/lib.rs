@@ -34,6 +34,7 @@ pub mod render;
 pub mod safe_text;
 pub mod secrets;
 pub mod software_key;
+mod unusual;
 pub mod view;
 mod web;
 mod words;

@@ -4,16 +4,23 @@
 use std::collections::BTreeMap;
 
 use similar::{ChangeTag, TextDiff};
-use vidimus_policy::{PolicyFile, PolicyText, Problem as Found, Question, Rule, Set};
+use vidimus_policy::{
+    Calendar, Occurrence, PolicyFile, PolicyText, Problem as Found, Question, Rule, Set,
+};
+use vidimus_protocol::state::Reviewer;
+use vidimus_protocol::{State, Time};
 
 use crate::safe_text;
 use crate::view::{
-    DiffLineView, DiffSort, FileDifferenceView, PolicyDifferenceView, PolicyFileText,
-    PolicyProblemView, PolicyQuestion, PolicyRuleView, RuleDifferenceView, SafeText,
+    CalendarView, DiffLineView, DiffSort, FileDifferenceView, OccurrenceView, PolicyDifferenceView,
+    PolicyFileText, PolicyProblemView, PolicyQuestion, PolicyRuleView, RuleDifferenceView,
+    SafeText,
 };
 
 /// Lines that stay, around those that do not.
 const AROUND: usize = 3;
+/// Occurrences of a calendar that are shown.
+const MOST_NEXT: usize = 8;
 /// Policies that a sentence names.
 const MOST_NAMED: usize = 6;
 
@@ -35,6 +42,32 @@ pub(crate) fn rule(rule: &Rule) -> PolicyRuleView {
         why: rule.why.as_deref().map(safe_text::prose),
         text: safe_text::lines(&rule.text),
     }
+}
+
+/// Names of people by their identities.
+pub(crate) type Names = BTreeMap<String, String>;
+
+pub(crate) fn names(state: &State) -> Names {
+    let named = |who: &Reviewer| (who.identity.clone(), who.name.clone());
+    state.reviewers().map(named).collect()
+}
+
+/// A set's calendars, and what is in them now and next.
+pub(crate) fn calendars(set: &Set, names: &Names, now: Time) -> Vec<CalendarView> {
+    let person = |identity: &String| safe_text::prose(names.get(identity).unwrap_or(identity));
+    let occurrence = |one: Occurrence| OccurrenceView {
+        from_unix_ms: one.from.unix_ms(),
+        until_unix_ms: one.until.unix_ms(),
+        people: one.people.iter().map(person).collect(),
+    };
+    let calendar = |calendar: &Calendar| CalendarView {
+        name: calendar.name().to_owned(),
+        events: short(calendar.events()),
+        next: (calendar.next(now, MOST_NEXT).into_iter())
+            .map(occurrence)
+            .collect(),
+    };
+    set.calendars().iter().map(calendar).collect()
 }
 
 fn question(question: Question) -> PolicyQuestion {

@@ -293,6 +293,11 @@ pub fn policy(evaluation: &Evaluation) -> Vec<Fact> {
     facts.extend(because(evaluation));
     if evaluation.decision == Decision::Ask {
         facts.push(said("Waits at most", &duration_words(evaluation.ttl_s)));
+        facts.extend(evaluation.escalate.iter().map(|step| {
+            let after = duration_words(step.after_s);
+            let words = format!("{}, when nobody has decided after {after}", step.group);
+            said("Escalated to", &words)
+        }));
         facts.push(said(
             "Once approved, starts within",
             &duration_words(evaluation.use_s),
@@ -345,6 +350,15 @@ fn demands(evaluation: &Evaluation) -> Vec<Fact> {
     if !evaluation.assurance.is_empty() {
         let sort = assurance(&evaluation.assurance);
         facts.push(said("Key", &format!("Only {sort} count for it.")));
+    }
+    if evaluation.grace_s > 0 {
+        facts.push(said(
+            "Grace time",
+            &format!(
+                "Once enough people have approved it, it can still be denied for {}.",
+                duration_words(evaluation.grace_s)
+            ),
+        ));
     }
     if evaluation.separate_s > 0 {
         facts.push(said(
@@ -407,6 +421,15 @@ pub fn on_expiry(expires_at: Time, quorum: u64) -> String {
     format!(
         "If {nobody} until {}, it does not run. The agent is told that it expired, not that it was denied, and may ask again.",
         time_words(expires_at)
+    )
+}
+
+/// What happens if nobody stops what has its quorum.
+#[must_use]
+pub fn on_start(starts_at: Time) -> String {
+    format!(
+        "It may run from {} on, unless somebody denies it before. Whoever approved it can take that back.",
+        time_words(starts_at)
     )
 }
 

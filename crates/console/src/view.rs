@@ -38,10 +38,10 @@ pub use people::{
     SessionRow,
 };
 pub use policies::{
-    DiffLineView, DiffSort, FileDifferenceView, PolicyCheckView, PolicyDifferenceView,
-    PolicyFileText, PolicyInForceView, PolicyPreviewView, PolicyProblemView, PolicyQuestion,
-    PolicyRuleView, PolicyStanding, PolicyStartView, PolicyTemplateView, PolicyTextView,
-    PolicyView, PolicyWaitingView, PolicyWordView, RuleDifferenceView,
+    CalendarView, DiffLineView, DiffSort, FileDifferenceView, OccurrenceView, PolicyCheckView,
+    PolicyDifferenceView, PolicyFileText, PolicyInForceView, PolicyPreviewView, PolicyProblemView,
+    PolicyQuestion, PolicyRuleView, PolicyStanding, PolicyStartView, PolicyTemplateView,
+    PolicyTextView, PolicyView, PolicyWaitingView, PolicyWordView, RuleDifferenceView,
 };
 pub use policy_trials::{
     OutcomeDifferenceView, PolicyDecision, PolicyDecisionView, PolicyReplayView, PolicyTestView,
@@ -409,13 +409,31 @@ pub struct ActionSummary {
     pub proposed_at_unix_ms: u64,
     /// When it expires if nobody decides.
     pub expires_at_unix_ms: u64,
+    /// While it waits out its grace time: when it may run, unless somebody denies
+    /// it.
+    pub starts_at_unix_ms: Option<u64>,
     /// Where it stands.
     pub status: ActionStatus,
+    /// The groups that were told since nobody had decided, in order.
+    pub escalated: Vec<EscalatedView>,
     /// Who edited what its agent proposed, last, if anybody did.
     pub edited_by: Option<String>,
     /// Whether a program waits for the answer. `None` when no longer pending
     /// or not known (offline).
     pub somebody_waits: Option<bool>,
+}
+
+/// A group that was told since nobody had decided.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct EscalatedView {
+    /// When.
+    pub at_unix_ms: u64,
+    /// Ledger entry.
+    pub entry: u64,
+    /// The group.
+    pub group: String,
 }
 
 /// Where an action stands.

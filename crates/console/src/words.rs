@@ -2,7 +2,7 @@
 
 use vidimus_protocol::State;
 use vidimus_protocol::entry::{Data, Leaf, Outcome, Proposed, Resolution};
-use vidimus_protocol::envelope::{Finding, Verdict};
+use vidimus_protocol::envelope::{Finding, Signed, Verdict, VerdictItem};
 use vidimus_protocol::id::{Actor, AgentId, RunId};
 
 use crate::inbox::{Headlines, agent_name, reviewer_name, signal_name};
@@ -135,6 +135,10 @@ pub(crate) fn step(leaf: &Leaf, state: &State) -> String {
             "{} edited it: another action takes its place.",
             actor_name(state, leaf)
         ),
+        Data::ActionEscalated(data) => format!(
+            "Nobody had decided in time: escalated to {}.",
+            safe_text::flat(&data.group)
+        ),
         Data::ActionTaken(_) => format!("{} took it.", actor_name(state, leaf)),
         Data::ActionAsked(_) => format!("{} asked the agent.", actor_name(state, leaf)),
         Data::ActionAnswered(_) => format!("{} answered.", actor_name(state, leaf)),
@@ -144,6 +148,8 @@ pub(crate) fn step(leaf: &Leaf, state: &State) -> String {
             reviewer_name(state, data.signed.envelope.signer),
             match data.signed.item.verdict {
                 Verdict::Approve => "approved",
+                Verdict::Deny if takes_back(state, &data.signed) =>
+                    "took their approval back and denied",
                 Verdict::Deny => "denied",
                 Verdict::BreakGlass => "broke glass for",
             }
@@ -251,6 +257,13 @@ pub(crate) fn row(leaf: &Leaf, state: &State, headlines: &Headlines) -> SafeText
     }
 }
 
+/// Whether whoever denies approved it before.
+fn takes_back(state: &State, denial: &Signed<VerdictItem>) -> bool {
+    let action = state.action(&denial.item.action);
+    let mut given = action.into_iter().flat_map(|action| &action.verdicts);
+    given.any(|given| given.reviewer == denial.envelope.signer && given.verdict.approves())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -258,7 +271,7 @@ mod tests {
     use crate::inbox::Headline;
     use vidimus_protocol::ActionId;
     use vidimus_protocol::Time;
-    use vidimus_protocol::entry::{Completed, Resolved};
+    use vidimus_protocol::entry::{Completed, Escalated, Resolved};
 
     fn leaf(data: Data) -> Leaf {
         Leaf {
@@ -324,6 +337,18 @@ mod tests {
         assert_eq!(
             scope(&state, &agent, Some(&run)),
             format!("the run nightly-42 of the agent {agent}")
+        );
+    }
+
+    #[test]
+    fn an_escalation_reads_like_a_sentence() {
+        let escalated = leaf(Data::ActionEscalated(Box::new(Escalated {
+            action: ActionId::from_random([1; 16]),
+            group: "managers".into(),
+        })));
+        assert_eq!(
+            step(&escalated, &State::new()),
+            "Nobody had decided in time: escalated to managers."
         );
     }
 

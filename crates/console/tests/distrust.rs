@@ -100,6 +100,19 @@ async fn the_keyring_remembers_a_log_when_all_files_are_set_back() {
     front.0.stop().await;
 }
 
+/// The console again without its journal, and the first doubt that comes of it.
+async fn forgotten(computer: &Computer, front: Front) -> (Front, DoubtView) {
+    front.0.stop().await;
+    let mirror = rusqlite::Connection::open(computer.home().mirror_file()).unwrap();
+    mirror.execute("DELETE FROM journal", []).unwrap();
+    drop(mirror);
+    let front = computer.start().await;
+    let view = front
+        .until(|view| !view.doubts.is_empty() && view.gateway.connection == Connection::Live)
+        .await;
+    (front, view.doubts.into_iter().next().unwrap())
+}
+
 /// A console with a verdict of its key that its journal knows nothing of, as if
 /// it had been given elsewhere.
 async fn decided_elsewhere(computer: &Computer, verdict: VerdictChoice) -> (Front, DoubtView) {
@@ -109,15 +122,7 @@ async fn decided_elsewhere(computer: &Computer, verdict: VerdictChoice) -> (Fron
     front.open(action).await;
     front.decide(action, verdict, "").await.unwrap();
     front.done().await;
-    front.0.stop().await;
-    let mirror = rusqlite::Connection::open(computer.home().mirror_file()).unwrap();
-    mirror.execute("DELETE FROM journal", []).unwrap();
-    drop(mirror);
-    let front = computer.start().await;
-    let view = front
-        .until(|view| !view.doubts.is_empty() && view.gateway.connection == Connection::Live)
-        .await;
-    let doubt = view.doubts.into_iter().next().unwrap();
+    let (front, doubt) = forgotten(computer, front).await;
     assert_eq!(doubt.action, action.to_string());
     assert_eq!(doubt.verdict, verdict);
     (front, doubt)
@@ -167,15 +172,7 @@ async fn a_grant_that_was_not_asked_for_here_is_pointed_out() {
     };
     assert_eq!(grants.len(), 1);
     assert!(front.view().doubts.is_empty());
-    front.0.stop().await;
-    let mirror = rusqlite::Connection::open(computer.home().mirror_file()).unwrap();
-    mirror.execute("DELETE FROM journal", []).unwrap();
-    drop(mirror);
-    let front = computer.start().await;
-    let view = front
-        .until(|view| !view.doubts.is_empty() && view.gateway.connection == Connection::Live)
-        .await;
-    let doubt = &view.doubts[0];
+    let (front, doubt) = forgotten(&computer, front).await;
     assert!(doubt.grant && doubt.entry == grants[0].entry);
     // It was: that is remembered here, and nothing is signed for it.
     let entry = doubt.entry;

@@ -290,6 +290,7 @@ mod tests {
                 salt: Digest([0; 32]),
                 r#type: "text/plain".into(),
             }),
+            starts_at: None,
             status,
             superseded_by: None,
             use_before: None,

@@ -346,15 +346,20 @@ impl Sequencer {
     }
 
     fn log_what_is_due(&mut self) -> Result<(), Refusal> {
-        let Some(next) = self.replay.state().next_due() else {
-            return Ok(());
-        };
-        if self.keeper.wall() < next {
-            return Ok(());
+        let wall = self.keeper.wall();
+        match self.replay.state().next_due(wall) {
+            Some(next) if wall >= next => {}
+            _ => return Ok(()),
         }
         let now = self.now()?;
         for due in self.replay.state().due(now) {
             match due {
+                Due::Escalate(action, group) => {
+                    self.escalate(action, group)?;
+                }
+                Due::Approve(action) => {
+                    self.resolve(action, entry::Resolution::Approved, Actor::Gateway)?;
+                }
                 Due::Expire(action) => {
                     self.resolve(action, entry::Resolution::Expired, Actor::Gateway)?;
                 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use vidimus_protocol::entry::{Assurance, Decision, Evaluation};
+use vidimus_protocol::entry::{Assurance, Decision, Escalation, Evaluation};
 
 use crate::demands::{People, in_words};
 
@@ -62,12 +62,14 @@ pub fn decision_words(evaluation: &Evaluation) -> String {
 
 /// Everything that an evaluation which asks people asks for, by name.
 #[must_use]
-pub fn demand_rows(asked: &Evaluation) -> [(&'static str, String); 9] {
+pub fn demand_rows(asked: &Evaluation) -> [(&'static str, String); 11] {
     [
         ("people", People::of(asked).words()),
         ("reason", required(asked.reason_required)),
         ("assurance", assurance_words(&asked.assurance)),
         ("break glass", allowed(asked.break_glass)),
+        ("escalate", escalation_words(&asked.escalate)),
+        ("grace", seconds(asked.grace_s)),
         ("separate", seconds(asked.separate_s)),
         ("standing", allowed(asked.standing)),
         ("ttl", seconds(asked.ttl_s)),
@@ -103,6 +105,16 @@ pub(crate) fn assurance_words(wanted: &[Assurance]) -> String {
     }
 }
 
+pub(crate) fn escalation_words<'a>(steps: impl IntoIterator<Item = &'a Escalation>) -> String {
+    let words = |step: &Escalation| format!("{} after {}", step.group, seconds(step.after_s));
+    let mut words: Vec<String> = steps.into_iter().map(words).collect();
+    words.sort_unstable();
+    match words.as_slice() {
+        [] => "none".to_owned(),
+        words => words.join(", "),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +142,23 @@ mod tests {
             ..asked(1, 900)
         };
         assert_eq!(differences(&asked(1, 900), &other_words), []);
+    }
+
+    #[test]
+    fn another_escalation_is_noticed() {
+        let to = |group: &str, after_s| Escalation {
+            after_s,
+            group: group.into(),
+        };
+        let before = Evaluation {
+            escalate: vec![to("directors", 1800), to("managers", 600)],
+            ..asked(1, 900)
+        };
+        let both = "directors after 30m, managers after 10m";
+        assert_eq!(
+            differences(&before, &asked(1, 900)),
+            [Difference::new("escalate", both, "none")]
+        );
     }
 
     #[test]

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use vidimus_protocol::entry::{Assurance, Evaluation, FromGroup};
-use vidimus_protocol::state::{MAX_QUORUM, group_is_fit};
+use vidimus_protocol::entry::{Assurance, Escalation, Evaluation, FromGroup};
+use vidimus_protocol::state::{LONGEST_GRACE_S, MAX_QUORUM, group_is_fit};
 
 use crate::builtin::{LONGEST_WAIT, USE_WITHIN};
 
+const LONGEST_GRACE: Duration = Duration::from_secs(LONGEST_GRACE_S);
 const LONGEST_SEPARATION: Duration = Duration::from_hours(365 * 24);
 
 /// People who must approve.
@@ -27,6 +28,10 @@ pub struct Demands {
     pub assurance: Vec<Assurance>,
     /// `@break_glass`.
     pub break_glass: bool,
+    /// `@escalate`: which groups are told, after how long.
+    pub escalate: BTreeMap<String, Duration>,
+    /// `@grace`.
+    pub grace: Duration,
     /// `@people`.
     pub people: People,
     /// `@reason`.
@@ -49,6 +54,8 @@ impl Demands {
         match name {
             "assurance" => self.assurance = assurance(value)?,
             "break_glass" => self.break_glass = allowed(value)?,
+            "escalate" => self.escalate = BTreeMap::from([escalation(value)?]),
+            "grace" => self.grace = duration(value, LONGEST_GRACE)?,
             "people" => self.people = People::parse(value)?,
             "reason" if value == "required" => self.reason = true,
             "reason" => return Err("it is \"required\", or not there".to_owned()),
@@ -75,9 +82,16 @@ impl Demands {
         assurance.extend(other.assurance);
         assurance.sort_unstable();
         assurance.dedup();
+        let mut escalate = self.escalate;
+        for (group, after) in other.escalate {
+            let shortest = escalate.entry(group).or_insert(after);
+            *shortest = after.min(*shortest);
+        }
         Self {
             assurance,
             break_glass: self.break_glass && other.break_glass,
+            escalate,
+            grace: self.grace.max(other.grace),
             people: self.people.and(other.people),
             reason: self.reason || other.reason,
             separate: self.separate.max(other.separate),
@@ -91,6 +105,15 @@ impl Demands {
     /// How long an approved action may wait for its start.
     pub(crate) fn use_within(&self) -> Duration {
         self.use_within.unwrap_or(USE_WITHIN)
+    }
+
+    /// Who is told after how long, as an evaluation lists them.
+    pub(crate) fn escalations(&self) -> Vec<Escalation> {
+        let step = |(group, after): (&String, &Duration)| Escalation {
+            after_s: after.as_secs(),
+            group: group.clone(),
+        };
+        self.escalate.iter().map(step).collect()
     }
 
     /// What it asks for, in words.
@@ -109,8 +132,15 @@ impl Demands {
         if let Some(ttl) = self.ttl {
             words.push(format!("within {}", in_words(ttl)));
         }
+        for (group, after) in &self.escalate {
+            words.push(format!("escalated to {group} after {}", in_words(*after)));
+        }
         if let Some(time) = self.use_within {
             words.push(format!("started within {} after", in_words(time)));
+        }
+        if !self.grace.is_zero() {
+            let time = in_words(self.grace);
+            words.push(format!("which can be stopped for {time} after"));
         }
         if !self.separate.is_zero() {
             let time = in_words(self.separate);
@@ -155,11 +185,7 @@ impl People {
             let count = number(count)?;
             people.all += count;
             let Some(group) = group else { continue };
-            if !group_is_fit(group) {
-                return Err(format!(
-                    "`{group}` is no group: 1 to 40 of a-z, 0-9, `-`, `_` and `.`"
-                ));
-            }
+            fit_group(group)?;
             if people.of.insert(group.to_owned(), count).is_some() {
                 return Err(format!("it names `{group}` twice"));
             }
@@ -233,6 +259,25 @@ fn assurance(text: &str) -> Result<Vec<Assurance>, String> {
     all.sort_unstable();
     all.dedup();
     Ok(all)
+}
+
+fn fit_group(group: &str) -> Result<(), String> {
+    if group_is_fit(group) {
+        return Ok(());
+    }
+    Err(format!(
+        "`{group}` is no group: 1 to 40 of a-z, 0-9, `-`, `_` and `.`"
+    ))
+}
+
+/// Reads `managers after 10m`.
+fn escalation(text: &str) -> Result<(String, Duration), String> {
+    let parts = text.split_once(" after ");
+    let (group, after) = parts.ok_or_else(|| {
+        format!("`{text}` is no group and time: use `managers after 10m`, one group in each policy")
+    })?;
+    fit_group(group)?;
+    Ok((group.to_owned(), duration(after, LONGEST_WAIT)?))
 }
 
 fn allowed(text: &str) -> Result<bool, String> {
@@ -336,6 +381,7 @@ mod tests {
             ("veto", "3"),
             ("standing", "allowed"),
             ("break_glass", "allowed"),
+            ("grace", "30s"),
             ("assurance", "proven-model"),
         ]);
         let other = demands(&[
@@ -343,6 +389,7 @@ mod tests {
             ("ttl", "15m"),
             ("reason", "required"),
             ("separate", "2d"),
+            ("grace", "2m"),
             ("assurance", "device-bound, proven-model"),
             ("veto", "2"),
             ("standing", "allowed"),
@@ -355,6 +402,7 @@ mod tests {
         assert_eq!(both.ttl, Some(Duration::from_mins(15)));
         assert_eq!(both.use_within(), Duration::from_mins(5));
         assert_eq!(both.separate, Duration::from_hours(48));
+        assert_eq!(both.grace, Duration::from_mins(2));
         assert!(both.reason);
         assert_eq!(both.veto, Some(2));
         assert!(both.standing && both.break_glass);
@@ -369,6 +417,36 @@ mod tests {
             (more.veto, more.standing, more.break_glass),
             (None, false, false)
         );
+    }
+
+    #[test]
+    fn each_group_is_told_after_its_shortest_time() {
+        let one = demands(&[("escalate", "managers after 10m")]);
+        let other = demands(&[("escalate", "managers after 1h")]);
+        let third = demands(&[("escalate", "directors after 30m")]);
+        let all = other.and(one.clone()).and(third.clone());
+        assert_eq!(all, third.and(one));
+        let words = "nobody, escalated to directors after 30m, escalated to managers after 10m";
+        assert_eq!(all.words(), words);
+        let steps = all.escalations();
+        let steps = steps.iter().map(|step| (step.group.as_str(), step.after_s));
+        assert_eq!(
+            Vec::from_iter(steps),
+            [("directors", 1800), ("managers", 600)]
+        );
+        for bad in [
+            "",
+            "managers",
+            "10m",
+            "Managers after 10m",
+            "managers after 0s",
+            "managers after 25h",
+            "managers after 10m and directors after 20m",
+            "managers  after 10m",
+            " after 10m",
+        ] {
+            assert!(escalation(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cedar_policy::{Authorizer, Decision as Answer, PolicyId, Response};
 use vidimus_protocol::Time;
 use vidimus_protocol::entry::{Decision, Evaluation};
-use vidimus_protocol::state::MAX_QUORUM;
+use vidimus_protocol::state::{MAX_ESCALATIONS, MAX_QUORUM};
 
 use crate::bounds::on_deep_stack;
 use crate::builtin::{plain, wait_of};
@@ -79,7 +79,7 @@ impl Set {
         let Some(wait) = wait_of(inputs.wait_s.map(Duration::from_secs)) else {
             return refused(Vec::new(), "It leaves no time to decide.".to_owned());
         };
-        let asked = match Asked::of_agent(inputs) {
+        let asked = match Asked::of_agent(inputs, self.calendars()) {
             Ok(asked) => asked,
             Err(error) => return refused(Vec::new(), format!("Refused: {error}.")),
         };
@@ -135,10 +135,21 @@ impl Set {
             );
             return refused(Vec::new(), why);
         }
+        let escalate = demands.escalations();
+        if escalate.len() > MAX_ESCALATIONS {
+            let why = format!(
+                "Together {} escalate it to {} groups, and {MAX_ESCALATIONS} can be told.",
+                listed(&permitting),
+                escalate.len()
+            );
+            return refused(Vec::new(), why);
+        }
         Evaluation {
             assurance: demands.assurance,
             decision: Decision::Ask,
             break_glass: demands.break_glass,
+            escalate,
+            grace_s: demands.grace.as_secs(),
             groups: demands.people.groups(),
             policies: permitting,
             quorum,
@@ -172,7 +183,7 @@ impl Set {
         time: Time,
     ) -> Result<Vec<String>, NotPermitted> {
         let who = &person.name;
-        let asked = Asked::of_person(person, inputs, time);
+        let asked = Asked::of_person(person, inputs, time, self.calendars());
         let why = match asked.and_then(|asked| self.ask(Question::Decide, &asked)) {
             Ok(Found::Permitted(ids)) => return Ok(ids),
             Ok(Found::Forbidden(ids)) if ids.is_empty() => {

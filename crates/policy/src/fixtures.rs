@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use vidimus_protocol::entry::{Assurance, Decision};
+use vidimus_protocol::entry::{Assurance, Decision, Escalation};
 
 pub use run::Outcome;
 pub use short::ShortInputs;
@@ -35,6 +35,8 @@ pub struct Case {
     pub name: String,
     /// What is proposed.
     pub inputs: Inputs,
+    /// How long after the proposal people are asked, seconds.
+    pub decided_after_s: u64,
     /// What must come of it.
     pub expect: Expect,
     /// Whom a policy must let approve it.
@@ -55,6 +57,12 @@ pub struct Expect {
     pub break_glass: Option<bool>,
     /// The answer.
     pub decision: Decision,
+    /// Which groups are told when nobody decides, and no others.
+    #[serde(default)]
+    pub escalate: Option<BTreeSet<Escalation>>,
+    /// How long what has its quorum can still be stopped, seconds.
+    #[serde(default)]
+    pub grace_s: Option<u64>,
     /// Who must approve, as in `@people`.
     #[serde(default)]
     pub people: Option<ExpectedPeople>,
@@ -219,6 +227,8 @@ struct CaseText(Case);
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CaseMembers {
+    #[serde(default)]
+    decided_after_s: u64,
     expect: Expect,
     #[serde(default)]
     inputs: Option<Inputs>,
@@ -260,6 +270,7 @@ impl TryFrom<CaseMembers> for CaseText {
             line: 0,
             name,
             inputs,
+            decided_after_s: case.decided_after_s,
             expect: case.expect,
             may_approve: people(case.may_approve),
             may_not_approve: people(case.may_not_approve),

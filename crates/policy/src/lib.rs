@@ -14,6 +14,7 @@
 
 mod bounds;
 pub mod builtin;
+mod calendar;
 mod compare;
 mod demands;
 mod diff;
@@ -32,6 +33,7 @@ mod starter;
 mod text;
 
 pub use bounds::{MAX_NESTING, MAX_OPERATORS};
+pub use calendar::{Calendar, MAX_EVENTS, Now, Occurrence};
 pub use compare::{Difference, decision_words, demand_rows, differences};
 pub use demands::{Demands, People};
 pub use diff::{Change, FileChange, diff, diff_tests};

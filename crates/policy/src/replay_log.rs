@@ -121,11 +121,19 @@ impl Proposals {
             .get(&item.action)
             .and_then(|entry| self.by_entry.get_mut(entry));
         let person = before.reviewer(&data.signed.envelope.signer);
-        if let (Some(proposal), Some(person), true) = (proposal, person, item.verdict.approves()) {
+        let (Some(proposal), Some(person)) = (proposal, person) else {
+            return;
+        };
+        let person = PersonInput::of(person);
+        if item.verdict.approves() {
             proposal.approvals.push(Approval {
-                person: PersonInput::of(person),
+                person,
                 time: entry.leaf.time,
             });
+        } else {
+            // Whoever denies takes back what they approved.
+            let kept = |given: &Approval| given.person.id != person.id;
+            proposal.approvals.retain(kept);
         }
     }
 }

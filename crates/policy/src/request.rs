@@ -10,6 +10,7 @@ use vidimus_protocol::Time;
 use vidimus_protocol::action::{StatementClass, Target};
 use vidimus_protocol::envelope::Role;
 
+use crate::calendar::Calendar;
 use crate::evaluate::{MAX_ANSWERING, Question};
 use crate::facts::{
     CommandFacts, FileFacts, GitFacts, JsonFacts, SqlFacts, TerraformFacts, ToolFacts,
@@ -84,9 +85,9 @@ pub(crate) fn action_uid(question: Question) -> EntityUid {
 
 impl Asked {
     /// May this agent propose it; may it go without a person?
-    pub(crate) fn of_agent(inputs: &Inputs) -> Result<Self, Unanswered> {
+    pub(crate) fn of_agent(inputs: &Inputs, calendars: &[Calendar]) -> Result<Self, Unanswered> {
         let agent = uid(&AGENT, inputs.agent.id.to_string());
-        Self::new(agent, None, inputs, inputs.time)
+        Self::new(agent, None, inputs, inputs.time, calendars)
     }
 
     /// May this person approve it, at that time?
@@ -94,9 +95,10 @@ impl Asked {
         person: &PersonInput,
         inputs: &Inputs,
         time: Time,
+        calendars: &[Calendar],
     ) -> Result<Self, Unanswered> {
         let principal = uid(&PERSON, person.id.to_string());
-        Self::new(principal, Some(person), inputs, time)
+        Self::new(principal, Some(person), inputs, time, calendars)
     }
 
     /// The request that asks this question.
@@ -117,6 +119,7 @@ impl Asked {
         decider: Option<&PersonInput>,
         inputs: &Inputs,
         time: Time,
+        calendars: &[Calendar],
     ) -> Result<Self, Unanswered> {
         let size = inputs.to_bytes().len();
         if size > MAX_SEEN {
@@ -139,9 +142,11 @@ impl Asked {
             Entity::new(target, attributes(&inputs.target), around).map_err(bad)?,
         ];
         let other = other.map(person).transpose()?;
+        let mut fields = context(inputs, time);
+        fields.extend(of_calendars(calendars, time, decider.unwrap_or(owner)));
         let entities = Entities::from_entities(entities.into_iter().chain(other), None);
         Ok(Self {
-            context: Context::from_pairs(context(inputs, time)).map_err(bad)?,
+            context: Context::from_pairs(fields).map_err(bad)?,
             entities: entities.map_err(bad)?,
             principals,
             resources,
@@ -210,6 +215,7 @@ fn context(inputs: &Inputs, time: Time) -> Fields {
         field("kind", text(inputs.kind.as_str())),
         field("last_hour", long(inputs.last_hour)),
         field("last_hour_of_kind", long(inputs.last_hour_of_kind)),
+        field("proposed", Value::new_datetime(inputs.time.to_string())),
         field("time", Value::new_datetime(time.to_string())),
         field("weekday", long(weekday(time))),
     ];
@@ -237,6 +243,21 @@ fn context(inputs: &Inputs, time: Time) -> Fields {
             .map(|run| field("run", text(run.as_str()))),
     );
     fields
+}
+
+/// Which of them have something now, and which have it for that person.
+fn of_calendars(calendars: &[Calendar], time: Time, person: &PersonInput) -> Fields {
+    let (mut on, mut on_duty) = (Vec::new(), Vec::new());
+    for calendar in calendars {
+        let now = calendar.at(time);
+        if now.on {
+            on.push(calendar.name());
+        }
+        if now.people.contains(&person.identity) {
+            on_duty.push(calendar.name());
+        }
+    }
+    vec![field("calendars", set(on)), field("on_duty", set(on_duty))]
 }
 
 impl CommandFacts {

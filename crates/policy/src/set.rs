@@ -1,17 +1,19 @@
 //! A set of policies: read, validated, indexed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::LazyLock;
 
 use cedar_policy::{
     ActionConstraint, Effect, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator,
 };
+use serde_json::Value;
 use vidimus_protocol::entry::Profile;
 
 use crate::SCHEMA;
 use crate::bounds::{beyond, on_deep_stack};
-use crate::demands::{Demands, People};
+use crate::calendar::{Calendar, MAX_EVENTS};
+use crate::demands::{Demands, People, in_words};
 use crate::evaluate::Question;
 use crate::request::action_uid;
 use crate::slices::Slices;
@@ -21,6 +23,8 @@ use crate::text::{PolicyFile, PolicyText};
 pub const MAX_POLICIES: usize = 5000;
 /// Most problems that are found in one file.
 const MOST_PROBLEMS: usize = 100;
+/// What of the context names calendars.
+const OF_CALENDARS: [&str; 2] = ["calendars", "on_duty"];
 /// Most characters of what a policy says of itself.
 const MAX_WHY: usize = 300;
 
@@ -29,6 +33,7 @@ const MAX_WHY: usize = 300;
 pub struct Set {
     name: String,
     rules: BTreeMap<String, Rule>,
+    calendars: Vec<Calendar>,
     propose: Slices,
     release: Slices,
     decide: Slices,
@@ -142,8 +147,12 @@ impl Set {
                 rules.insert(rule.id.clone(), rule);
             }
         }
+        let calendars = calendars(text, &mut problems);
         if problems.is_empty() {
             problems.extend(lacking(text, &rules));
+        }
+        if door == Door::Draft {
+            problems.extend(without_calendar(text, &all, &rules));
         }
         problems.extend(validate(text, &all, &rules, door));
         if !problems.is_empty() {
@@ -155,6 +164,7 @@ impl Set {
         let mut set = Self {
             name: name.to_owned(),
             rules,
+            calendars,
             propose: Slices::default(),
             release: Slices::default(),
             decide: Slices::default(),
@@ -191,6 +201,12 @@ impl Set {
     #[must_use]
     pub fn rule(&self, id: &str) -> Option<&Rule> {
         self.rules.get(id)
+    }
+
+    /// Its calendars, by name.
+    #[must_use]
+    pub fn calendars(&self) -> &[Calendar] {
+        &self.calendars
     }
 
     pub(crate) fn slices(&self, question: Question) -> &Slices {
@@ -356,7 +372,7 @@ fn rule(
             _ => match demands.read(name, value) {
                 Ok(true) => asks = true,
                 Ok(false) => wrong(format!(
-                    "`@{name}` is unknown: use id, why, people, reason, assurance, break_glass, separate, standing, ttl, use or veto"
+                    "`@{name}` is unknown: use id, why, people, reason, assurance, break_glass, escalate, grace, separate, standing, ttl, use or veto"
                 )),
                 Err(why) => wrong(format!("`@{name}`: {why}")),
             },
@@ -365,11 +381,22 @@ fn rule(
     if asks && (!permits || questions != [Question::Propose]) {
         wrong("only a policy that permits to propose asks for people, times or reasons".to_owned());
     }
-    let one_person =
-        demands.people == People::anybody(1) && demands.veto.is_none() && !demands.break_glass;
+    // The time of what never happens is a mistake.
+    if let (Some((_, after)), Some(ttl)) = (demands.escalate.first_key_value(), demands.ttl)
+        && *after >= ttl
+    {
+        let (after, ttl) = (in_words(*after), in_words(ttl));
+        wrong(format!(
+            "it expires after {ttl}, so nobody is told after {after}: make the time in `@escalate` shorter than `@ttl`, or `@ttl` longer"
+        ));
+    }
+    let one_person = demands.people == People::anybody(1)
+        && demands.veto.is_none()
+        && !demands.break_glass
+        && demands.escalate.is_empty();
     if profile == Profile::Personal && !one_person {
         wrong(
-            "a personal log has one person: leave `@people`, `@veto` and `@break_glass` out"
+            "a personal log has one person: leave `@people`, `@veto`, `@break_glass` and `@escalate` out"
                 .to_owned(),
         );
     }
@@ -419,6 +446,93 @@ fn questions(policy: &Policy, permits: bool) -> Result<Vec<Question>, String> {
         ),
         ActionConstraint::In(uids) => named(&uids),
         ActionConstraint::Any => Ok(Question::ALL.to_vec()),
+    }
+}
+
+/// The calendars of a text.
+fn calendars(text: &PolicyText, problems: &mut Vec<Problem>) -> Vec<Calendar> {
+    let mut calendars = Vec::new();
+    let mut events = 0;
+    for (name, file) in text.calendars() {
+        let wrong = |line, message| Problem {
+            line,
+            ..at(file, 0, message)
+        };
+        match Calendar::read(name, &file.text) {
+            Ok(calendar) => {
+                events += calendar.events();
+                calendars.push(calendar);
+            }
+            Err(found) => problems.push(wrong(found.line, found.message)),
+        }
+        if events > MAX_EVENTS {
+            let why = format!("all calendars together have more than {MAX_EVENTS} events");
+            problems.push(wrong(1, why));
+            break;
+        }
+    }
+    calendars
+}
+
+/// Policies that ask for a calendar that is not there: a mistake in a name
+/// would leave out what it is to forbid.
+fn without_calendar(
+    text: &PolicyText,
+    all: &PolicySet,
+    rules: &BTreeMap<String, Rule>,
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for policy in all.policies() {
+        let Some(rule) = rules.get(id_of(policy.id())) else {
+            continue;
+        };
+        if !OF_CALENDARS.iter().any(|name| rule.text.contains(name)) {
+            continue;
+        }
+        let mut wrong = |message| {
+            problems.push(Problem {
+                file: rule.file.clone(),
+                line: rule.line,
+                column: 1,
+                policy: Some(rule.id.clone()),
+                message,
+            });
+        };
+        let mut names = BTreeSet::new();
+        match policy.to_json() {
+            Ok(json) => asked_for(&json, &mut names),
+            Err(error) => wrong(error.to_string()),
+        }
+        for name in names {
+            if !text.calendars().any(|(known, _)| known == name) {
+                wrong(format!(
+                    "there is no calendar `{name}`: add a file `{name}.ics`, or name one that is there"
+                ));
+            }
+        }
+    }
+    problems
+}
+
+/// The names that an expression, in Cedar's JSON form, looks for in
+/// [`OF_CALENDARS`].
+fn asked_for(expression: &Value, names: &mut BTreeSet<String>) {
+    let Some(members) = expression.as_object() else {
+        let items = expression.as_array().into_iter().flatten();
+        items.for_each(|item| asked_for(item, names));
+        return;
+    };
+    for (operator, operands) in members {
+        let attribute = operands["left"]["."]["attr"].as_str();
+        if operator.starts_with("contains")
+            && attribute.is_some_and(|it| OF_CALENDARS.contains(&it))
+        {
+            let one = &operands["right"]["Value"];
+            let several = operands["right"]["Set"].as_array().into_iter().flatten();
+            let values = several.map(|item| &item["Value"]).chain([one]);
+            names.extend(values.filter_map(Value::as_str).map(str::to_owned));
+        }
+        asked_for(operands, names);
     }
 }
 

@@ -1,5 +1,5 @@
-//! The content of a `policy` part: Cedar files, and the tests that belong to
-//! them.
+//! The content of a `policy` part: Cedar files, and the calendars and tests
+//! that belong to them.
 
 use serde::{Deserialize, Serialize};
 use vidimus_protocol::action::MAX_POLICY;
@@ -24,7 +24,8 @@ pub struct PolicyText {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyFile {
-    /// Its name: `NAME.cedar` holds policies, `NAME.json` tests of them.
+    /// Its name: `NAME.cedar` holds policies, `NAME.ics` a calendar that they can
+    /// ask, `NAME.json` tests of them.
     pub name: String,
     /// Its text.
     pub text: String,
@@ -44,7 +45,7 @@ pub enum TextError {
     Files(usize),
     /// A name that no file here has.
     #[error(
-        "`{0}` is no name of a policy file: use 1 to 80 of a-z, 0-9, `-`, `_` and `.`, ending in `.cedar` or `.json`"
+        "`{0}` is no name of a policy file: use 1 to 80 of a-z, 0-9, `-`, `_` and `.`, ending in `.cedar`, `.ics` or `.json`"
     )]
     Name(String),
     /// Names out of order, or the same twice.
@@ -97,6 +98,12 @@ impl PolicyText {
         self.files.iter().filter(|file| file.name.ends_with(CEDAR))
     }
 
+    /// The files that hold calendars, each with the calendar's name.
+    pub fn calendars(&self) -> impl Iterator<Item = (&str, &PolicyFile)> {
+        let named = |file| Some((PolicyFile::name_of_calendar(file)?, file));
+        self.files.iter().filter_map(named)
+    }
+
     /// The files that hold tests.
     pub fn tests(&self) -> impl Iterator<Item = &PolicyFile> {
         self.files.iter().filter(|file| file.name.ends_with(JSON))
@@ -119,12 +126,20 @@ impl PolicyText {
     }
 }
 
+impl PolicyFile {
+    fn name_of_calendar(&self) -> Option<&str> {
+        self.name.strip_suffix(ICS)
+    }
+}
+
 const TYPE: &str = "vidimus-policy";
 const CEDAR: &str = ".cedar";
+const ICS: &str = ".ics";
 const JSON: &str = ".json";
 
 fn name_is_fit(name: &str) -> bool {
-    let stem = name.strip_suffix(CEDAR).or(name.strip_suffix(JSON));
+    let mut endings = [CEDAR, ICS, JSON].into_iter();
+    let stem = endings.find_map(|ending| name.strip_suffix(ending));
     let allowed =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
     stem.is_some_and(|stem| !stem.is_empty() && !stem.starts_with('.'))

@@ -241,6 +241,21 @@ fn every_mistake_is_named_with_its_place() {
             "only a policy that permits to propose",
         ),
         (
+            r#"@id("a") @escalate("managers") permit (principal, action == Vidimus::Action::"propose", resource);"#,
+            "a.cedar:1:1: a",
+            "use `managers after 10m`",
+        ),
+        (
+            r#"@id("a") @escalate("managers after 10m") @ttl("10m") permit (principal, action == Vidimus::Action::"propose", resource);"#,
+            "a.cedar:1:1: a",
+            "it expires after 10m, so nobody is told after 10m: make the time in `@escalate` shorter",
+        ),
+        (
+            r#"@id("a") @escalate("managers after 10m") permit (principal, action == Vidimus::Action::"decide", resource);"#,
+            "a.cedar:1:1: a",
+            "only a policy that permits to propose",
+        ),
+        (
             r#"@id("a") permit (principal, action, resource);"#,
             "a.cedar:1:1: a",
             "names one question",
@@ -418,6 +433,93 @@ fn the_policies_to_begin_with_pass_their_tests() {
             assert!(named.contains(&rule.id), "{} has no test", rule.id);
         }
     }
+}
+
+/// The policies that `docs/spec/policy.md` shows.
+fn the_example() -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/spec/policy.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let (_, rest) = page.split_once("\n## Escalation\n").unwrap();
+    let (_, rest) = rest.split_once("```cedar\n").unwrap();
+    rest.split_once("```").unwrap().0.to_owned()
+}
+
+#[test]
+fn managers_decide_once_they_were_told() {
+    let tests = r#"{"cases": [
+      {
+        "name": "managers are told after ten minutes",
+        "propose": {"kind": "command", "wait_s": 3600},
+        "expect": {"decision": "ask", "people": "1", "ttl_s": 1800, "escalate": [{"after_s": 600, "group": "managers"}]},
+        "may_approve": [{"name": "Otto", "groups": ["operations"]}],
+        "may_not_approve": [{"name": "Mia", "groups": ["managers"]}]
+      },
+      {
+        "name": "a second before they may not decide",
+        "propose": {"kind": "command"},
+        "decided_after_s": 599,
+        "expect": {"decision": "ask"},
+        "may_not_approve": [{"name": "Mia", "groups": ["managers"]}]
+      },
+      {
+        "name": "from then on they may",
+        "propose": {"kind": "command"},
+        "decided_after_s": 600,
+        "expect": {"decision": "ask"},
+        "may_approve": [{"name": "Otto", "groups": ["operations"]}, {"name": "Mia", "groups": ["managers"]}],
+        "may_not_approve": [{"name": "Eve"}]
+      }
+    ]}"#;
+    let file = |name: &str, text: &str| PolicyFile {
+        name: name.into(),
+        text: text.into(),
+    };
+    let files = vec![file("a.cedar", &the_example()), file("a.json", tests)];
+    let text = PolicyText::new(files).unwrap();
+    let set = Set::parse(&text, Profile::Team, "example").unwrap();
+    for case in fixtures::cases(&text).unwrap() {
+        let outcome = case.run(&set);
+        assert!(outcome.passed(), "{outcome:?}");
+    }
+    // The test sees it when they are not told.
+    let untold = the_example().replace("@escalate(\"managers after 10m\")\n", "");
+    let untold = team(&untold);
+    let first = fixtures::cases(&text).unwrap().remove(0);
+    let differences = first.run(&untold).differences;
+    assert_eq!(differences[0].what, "escalate");
+    assert_eq!(differences[0].after, "none");
+}
+
+#[test]
+fn the_proposal_and_its_release_are_asked_at_one_time() {
+    let set = with(
+        r#"@id("same") forbid (principal, action == Vidimus::Action::"propose", resource)
+            unless { context.time == context.proposed };
+        @id("now") permit (principal, action == Vidimus::Action::"release", resource)
+            when { context.time == context.proposed };"#,
+    );
+    assert_eq!(evaluate(&set).decision, Decision::Release);
+}
+
+#[test]
+fn seventeen_groups_cannot_be_told() {
+    let of = |count: usize| {
+        let policy = |number: usize| {
+            format!(
+                r#"@id("p{number}") @escalate("g{number:02} after 1m")
+                permit (principal, action == Vidimus::Action::"propose", resource);"#
+            )
+        };
+        let policies: String = (0..count).map(policy).collect();
+        evaluate(&with(&policies))
+    };
+    let asked = of(16);
+    assert_eq!(asked.decision, Decision::Ask);
+    let groups = asked.escalate.iter().map(|step| step.group.as_str());
+    assert!(groups.is_sorted() && asked.escalate.len() == 16);
+    let refused = of(17);
+    assert_eq!(refused.decision, Decision::Refuse);
+    assert!(refused.reasons[0].contains("17 groups"), "{refused:?}");
 }
 
 #[test]

@@ -140,6 +140,10 @@ pub struct ActionView {
     /// The reviewer's reason, with its salt.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<Content>,
+    /// While it waits out its grace time: when it is approved, unless somebody
+    /// denies it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub starts_at: Option<Time>,
     /// Where it stands.
     pub status: ActionStatus,
     /// The action that took its place, when a reviewer edited it.

@@ -11,10 +11,11 @@ mod leaf;
 pub use kinds::{
     AgentPaused, AgentRegistered, AgentResumed, AgentRevoked, Answered, Asked, Assurance,
     Completed, CredentialAdmitted, CredentialEnrolled, CredentialRevoked, Data, Decision, Edited,
-    Evaluation, Flagged, Founder, FromGroup, GrantGiven, GrantRevoked, GrantUse, Kind, LogOpened,
-    MAX_WHY, Outcome, PermitIssued, PermitKey, PermitLapsed, PermitRedeemed, PolicyChanged,
-    Profile, Proposed, Resolution, Resolved, ReviewerChanged, ReviewerRegistered, ReviewerRemoved,
-    RulesChanged, Taken, VerdictGiven, VerdictRecognised, VerdictReviewed,
+    Escalated, Escalation, Evaluation, Flagged, Founder, FromGroup, GrantGiven, GrantRevoked,
+    GrantUse, Kind, LogOpened, MAX_WHY, Outcome, PermitIssued, PermitKey, PermitLapsed,
+    PermitRedeemed, PolicyChanged, Profile, Proposed, Resolution, Resolved, ReviewerChanged,
+    ReviewerRegistered, ReviewerRemoved, RulesChanged, Taken, VerdictGiven, VerdictRecognised,
+    VerdictReviewed,
 };
 pub use leaf::{Leaf, LeafError, MAX_LEAF, Parsed, PartRef, Ref};
 

@@ -10,7 +10,9 @@
 
 mod actions;
 mod edits;
+mod escalations;
 mod glass;
+mod grace;
 mod grants;
 mod keys;
 mod notes;
@@ -27,7 +29,9 @@ use std::sync::Arc;
 
 pub use actions::{ActionState, Life, PermitRecord, PermitStatus, Resolved, VerdictRecord};
 pub use edits::{Edit, MAX_EDITS};
+pub use escalations::{Escalated, MAX_ESCALATIONS};
 pub use glass::{MAX_UNREVIEWED, MIN_URGENT_REASON, Review};
+pub use grace::LONGEST_GRACE_S;
 pub use grants::{Grant, LONGEST_GRANT_S, MAX_GRANTS, MAX_USES};
 pub use keys::{Credential, Standing};
 pub use notes::{MAX_NOTES, Note, NoteKind};
@@ -64,6 +68,10 @@ pub struct State {
     nonces: HashMap<Digest, UsedNonce>,
     /// Next deadline of each action that has one.
     deadlines: BTreeSet<(Time, ActionId)>,
+    /// When which group is told of an action that still waits then.
+    escalations: BTreeSet<(Time, ActionId, String)>,
+    /// Actions that wait for people and have a grace time.
+    graces: BTreeSet<ActionId>,
     /// Actions for which glass was broken, by that verdict's position, until
     /// somebody has reviewed it.
     unreviewed: BTreeMap<u64, ActionId>,
@@ -93,8 +101,12 @@ pub enum Effect {
 }
 
 /// What time alone makes due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Due {
+    /// Nobody decided so far: log `action.escalated` to that group.
+    Escalate(ActionId, String),
+    /// Its grace time is over: log `action.resolved` as approved.
+    Approve(ActionId),
     /// Nobody decided: log `action.resolved` as expired.
     Expire(ActionId),
     /// Nobody redeemed: log `permit.lapsed`.
@@ -143,6 +155,7 @@ impl State {
             Data::ActionAnswered(data) => self.answer(entry, data.action)?,
             Data::ActionFlagged(data) => self.flag(entry, data.action)?,
             Data::ActionEdited(data) => self.edit(entry, data)?,
+            Data::ActionEscalated(data) => self.escalate(entry, data)?,
             Data::VerdictGiven(data) => self.decide(entry, data)?,
             Data::VerdictRecognised(data) => self.recognise(entry, data)?,
             Data::VerdictReviewed(data) => self.review(entry, data)?,
@@ -168,23 +181,36 @@ impl State {
     /// What is due at `now`, what has been due longest first.
     #[must_use]
     pub fn due(&self, now: Time) -> Vec<Due> {
-        self.deadlines
-            .iter()
-            .take_while(|(at, _)| *at <= now)
-            .filter_map(|(_, id)| {
-                let action = self.actions.get(id)?;
-                match action.live_permit() {
-                    Some(permit) => Some(Due::Lapse(*id, permit.id)),
-                    None => Some(Due::Expire(*id)),
-                }
-            })
-            .collect()
+        let over = self.deadlines.iter().take_while(|(at, _)| *at <= now);
+        let over = over.filter_map(|(at, id)| {
+            let action = self.actions.get(id)?;
+            match action.live_permit() {
+                Some(permit) => Some((*at, *id, Due::Lapse(*id, permit.id))),
+                None if self.has_expired(action, now) => Some((*at, *id, Due::Expire(*id))),
+                None => None,
+            }
+        });
+        let start = self.starting(now).filter(|(at, _)| *at <= now);
+        let start = start.map(|(at, id)| (at, id, Due::Approve(id)));
+        let mut due: Vec<_> = self.to_escalate(now).chain(over).chain(start).collect();
+        // Stable: the groups of one action stay sorted.
+        due.sort_by_key(|(at, id, _)| (*at, *id));
+        due.into_iter().map(|(.., due)| due).collect()
     }
 
-    /// The earliest time at which [`State::due`] has something to say.
+    /// The earliest time at which [`State::due`] has something to say, as things
+    /// stand at `now`.
     #[must_use]
-    pub fn next_due(&self) -> Option<Time> {
-        self.deadlines.first().map(|(at, _)| *at)
+    pub fn next_due(&self, now: Time) -> Option<Time> {
+        let held = |id: &ActionId| {
+            let action = self.action(id).filter(|_| self.graces.contains(id));
+            action.is_some_and(|action| self.starts_at(action, now).is_some())
+        };
+        let over = self.deadlines.iter().find(|(_, id)| !held(id));
+        let over = over.map(|(at, _)| *at);
+        let step = self.escalations.first().map(|(at, ..)| *at);
+        let start = self.starting(now).map(|(at, _)| at);
+        over.into_iter().chain(step).chain(start).min()
     }
 
     /// Entries applied so far.

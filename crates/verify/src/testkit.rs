@@ -537,6 +537,7 @@ impl Story {
             | Data::ActionTaken(_)
             | Data::ActionAnswered(_)
             | Data::ActionFlagged(_)
+            | Data::ActionEscalated(_)
             | Data::PermitLapsed(_)
             | Data::ActionCompleted(_) => {}
             Data::PermitRedeemed(data) => {

@@ -365,6 +365,7 @@ export class Client {
       ['action', 'expires_at', 'status'].forEach((name) => strict.string(body[name], `\`${name}\``));
       strict.array(body['policy'], '`policy`').forEach((one) => strict.string(one, '`policy`'));
       if (body['reason'] !== undefined) strict.string(strict.object(body['reason'], '`reason`')['bytes'], '`bytes`');
+      if (body['starts_at'] !== undefined) strict.string(body['starts_at'], '`starts_at`');
       if (body['superseded_by'] !== undefined) strict.string(body['superseded_by'], '`superseded_by`');
       if (![undefined, true, false].includes(body['paused'] as boolean)) throw new Malformed('`paused` is no boolean');
       strict.array(body['questions'] ?? [], '`questions`').forEach(expectQuestion);

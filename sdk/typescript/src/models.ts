@@ -40,6 +40,7 @@ export interface ActionView {
   policy: string[];
   questions?: Question[];
   reason?: Content;
+  starts_at?: string;
   status: string;
   superseded_by?: string;
   use_before?: string;

@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { ago, bytes, countdown, grouped, groupNames, lately, oneOf, plural, took } from './format';
+import { ago, bytes, countdown, grouped, groupNames, hasExpired, lately, oneOf, plural, took } from './format';
 
 const NOW = 1_700_000_000_000;
+
+describe('hasExpired', () => {
+  it('is so from its very moment on, but not while it waits out its grace time', () => {
+    const waits = { expiresAtUnixMs: NOW, startsAtUnixMs: null };
+    expect([hasExpired(waits, NOW - 1), hasExpired(waits, NOW)]).toEqual([false, true]);
+    expect(hasExpired({ ...waits, startsAtUnixMs: NOW + 1 }, NOW)).toBe(false);
+    expect(hasExpired({ ...waits, startsAtUnixMs: NOW - 1 }, NOW)).toBe(false);
+  });
+});
 
 describe('countdown', () => {
   it.each([

@@ -32,6 +32,11 @@ export function countdown(atUnixMs: number, nowUnixMs: number): Countdown {
   return { text: `${m}:${two(s)}`, spoken, over: false, urgency };
 }
 
+/** Whether nobody can decide any more. What waits out its grace time was decided, and can be denied until it starts. */
+export function hasExpired(action: { expiresAtUnixMs: number; startsAtUnixMs: number | null }, nowUnixMs: number): boolean {
+  return action.startsAtUnixMs === null && nowUnixMs >= action.expiresAtUnixMs;
+}
+
 /** `1 line`, `2 lines`, `1,200 lines`. */
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${number(count)} ${count === 1 ? one : many}`;

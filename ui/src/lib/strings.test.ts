@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ceremonyDone, ceremonyTitle, policyCount, statementTitle } from './strings';
+import { ceremonyDone, ceremonyTitle, escalationWords, graceWords, policyCount, statementTitle, takingBack } from './strings';
 
 describe('the title over the command', () => {
   it('says whether it ran', () => {
@@ -23,10 +23,30 @@ describe('a key prompt for a verdict', () => {
   });
 });
 
+describe('what can still be stopped', () => {
+  it('names who approved it, also where nobody is known', () => {
+    expect(graceWords.approvedBy(['Ada', 'Mei'])).toBe('Approved by Ada, Mei — runs in');
+    expect(graceWords.approvedBy([])).toBe('Approved by enough people — runs in');
+  });
+
+  it('is taken back by a denial that says so', () => {
+    expect(takingBack.heading).toBe('Take your approval back');
+    expect(takingBack.sign).toBe('Sign the denial');
+  });
+});
+
 describe('the number beside the policy', () => {
   it('says what it counts', () => {
     expect(policyCount({ policies: 2, unreviewed: 0 })).toBe('2 policies to be agreed to');
     expect(policyCount({ policies: 0, unreviewed: 1 })).toBe('1 broken glass to be reviewed');
     expect(policyCount({ policies: 1, unreviewed: 3 })).toBe('1 policy to be agreed to, 3 broken glasses to be reviewed');
+  });
+});
+
+describe('an escalation', () => {
+  it('names the group and the time', () => {
+    const told = { atUnixMs: new Date(2026, 10, 21, 10, 15).getTime(), entry: 43, group: 'managers' };
+    expect(escalationWords.row(told)).toBe('escalated to managers at 10:15:00');
+    expect(escalationWords.line(told)).toBe('Nobody had decided: escalated to managers at 10:15:00');
   });
 });

@@ -1,8 +1,8 @@
 // From the contract's codes to words and tone. Sentences that stand in one
 // place only are written in that place.
 
-import { plural } from './format';
-import type { ActionStatus, CeremonyPurpose, Colour, ConsoleView, PolicyDecision, PolicyQuestion, ReplaySpan, ReplayStep, RevocationWhy, RoleView, Tone, VerdictChoice } from './ipc/types';
+import { clock, plural } from './format';
+import type { ActionStatus, CeremonyPurpose, Colour, ConsoleView, DeliveryState, EscalatedView, PolicyDecision, PolicyQuestion, ReplaySpan, ReplayStep, RevocationWhy, RoleView, Tone, VerdictChoice } from './ipc/types';
 
 /** How a badge looks. A word always stands beside the colour. */
 export type BadgeTone = 'neutral' | 'ok' | 'warn' | 'danger' | 'info';
@@ -166,6 +166,27 @@ export const verdictWords: Record<VerdictChoice, VerdictWords> = {
     sign: 'Sign to break glass',
     done: 'That you broke glass is in the ledger, and its inclusion is proven. Every administrator is told.',
   },
+};
+
+/** A denial by whoever approved it. */
+export const takingBack: VerdictWords = {
+  ...verdictWords.deny,
+  verb: 'take back',
+  heading: 'Take your approval back',
+  means: 'Your approval counts no more, and you deny it: that stands for good. The agent is told, with your reason.',
+  ask: 'Ask for my key to take it back',
+};
+
+/** What has its quorum and waits out its grace time. */
+export const graceWords = {
+  title: 'Approved, and not running yet',
+  row: 'runs in',
+  left: 'until it runs',
+  over: 'now',
+  unless: 'unless somebody denies it.',
+  approvedBy: (people: string[]): string => `Approved by ${people.length === 0 ? 'enough people' : people.join(', ')} — runs in`,
+  deny: 'Deny…',
+  takeBack: 'Take back…',
 };
 
 /** What is said about an action without deciding it. */
@@ -340,7 +361,35 @@ export const marks = {
 /** The reason given when the time to decide is over. */
 export const timeIsUp = 'The time to decide is over. It does not run, and the ledger will record it as expired.';
 
+/** A group that was told since nobody had decided. The sentence goes on with whom the message reached. */
+export const escalationWords = {
+  row: (told: EscalatedView): string => `escalated to ${told.group} at ${clock(told.atUnixMs)}`,
+  line: (told: EscalatedView): string => `Nobody had decided: escalated to ${told.group} at ${clock(told.atUnixMs)}`,
+  delivery: {
+    waiting: 'on its way to',
+    arrived: 'delivered to',
+    failed: 'not delivered yet to',
+    given_up: 'not delivered to',
+  } satisfies Record<DeliveryState, string>,
+};
+
 /** What stands over the list of standing grants. */
+export const unusualWords = {
+  heading: 'Unusual',
+  means: 'Computed from the log. It says nothing of whether it is right.',
+};
+
+export const calendarWords = {
+  heading: 'Calendars',
+  means: '— that policies ask: what holds at a time, and who is on duty',
+  on: 'now',
+  now: 'Now',
+  nothing: 'Nothing now.',
+  next: 'Next',
+  from: 'from',
+  until: 'until',
+};
+
 export const grantWords = {
   about: 'What runs without waiting, since somebody approved it in advance.',
   none: 'There is none: whatever the policy asks people about waits for them. “More like it…” in a review gives one.',

@@ -103,7 +103,7 @@ pub(crate) struct CheckArgs {
     /// Print one JSON document instead, errors too.
     #[arg(long)]
     pub(crate) json: bool,
-    /// A folder with `.cedar` and `.json` files, or such files.
+    /// A folder with `.cedar`, `.ics` and `.json` files, or such files.
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<PathBuf>,
 }
@@ -142,7 +142,7 @@ pub(crate) struct ExplainArgs {
     /// Print one JSON document instead, errors too.
     #[arg(long)]
     pub(crate) json: bool,
-    /// A folder with `.cedar` files, or such files; with `--log` the action.
+    /// A folder with `.cedar` and `.ics` files, or such files; with `--log` the action.
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<PathBuf>,
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 use vidimus_executor::clock::now;
 use vidimus_executor::{Decided, Executor, News, Request};
-use vidimus_protocol::Time;
 use vidimus_protocol::api::{ActionView, Question};
+use vidimus_protocol::{ActionId, Time};
 
 use super::signals::Stops;
-use super::words::{seconds_until, span};
+use super::words::{seconds_until, span, starts};
 use crate::out::{self, visible};
 use crate::stop::{Stop, code};
 
@@ -66,7 +66,7 @@ impl Asking<'_> {
             ended = waiting => Some(ended),
             () = self.stops.next() => None,
             () = until(patience) => return Err(self.pending()),
-            never = count_down(expires_at, " (Ctrl-C takes it back)") => match never {},
+            never = count_down(self.executor, id, expires_at, " (Ctrl-C takes it back)") => match never {},
         };
         clear();
         match ended {
@@ -128,16 +128,39 @@ fn asked(question: &Question, answer: &str) {
     ));
 }
 
+/// How often it is looked whether what is watched waits out its grace time: no
+/// news ends the waiting for that.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// Says how long there is, where somebody watches.
-pub(crate) async fn count_down(expires_at: Time, more: &str) -> std::convert::Infallible {
+pub(crate) async fn count_down(
+    executor: &Executor,
+    action: ActionId,
+    expires_at: Time,
+    more: &str,
+) -> std::convert::Infallible {
+    if !out::on_terminal() {
+        return std::future::pending().await;
+    }
+    let mut looked = Instant::now();
+    let mut starts_at = None;
     loop {
-        if out::on_terminal() {
-            let left = span(seconds_until(expires_at, now()));
-            out::status(&format!(
-                "vidimus: waiting for a decision, {left} left{more}"
-            ));
-        }
+        let words = match starts_at {
+            Some(at) => starts(at, now()),
+            None => {
+                let left = span(seconds_until(expires_at, now()));
+                format!("waiting for a decision, {left} left")
+            }
+        };
+        out::status(&format!("vidimus: {words}{more}"));
         tokio::time::sleep(Duration::from_secs(1)).await;
+        if looked.elapsed() >= LOOK {
+            looked = Instant::now();
+            // Who waits beside this says what is wrong with the gateway.
+            if let Ok(Some(view)) = executor.find(action).await {
+                starts_at = view.starts_at;
+            }
+        }
     }
 }
 

@@ -199,9 +199,10 @@ mod tests {
     async fn patience_or_a_signal_ends_it_and_everything_that_it_started() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        // A shell lets what it starts in the background ignore an interrupt.
+        // A shell lets what it starts in the background ignore an interrupt. One that
+        // comes just before a `wait` would be seen only after it.
         let script = format!(
-            "trap 'echo > {}; exit' INT; sleep 600 & echo $! > {}; wait",
+            "trap 'echo > {}; exit' INT; sleep 600 & echo $! > {}; while :; do sleep 0.01; done",
             at("tidy").display(),
             at("pid").display()
         );

@@ -75,6 +75,12 @@ pub(crate) fn seconds_until(then: Time, now: Time) -> u64 {
     then.unix_ms().saturating_sub(now.unix_ms()).div_ceil(1000)
 }
 
+/// What is said of what has its quorum and waits out its grace time.
+pub(crate) fn starts(at: Time, now: Time) -> String {
+    let left = span(seconds_until(at, now));
+    format!("approved; starts in {left} unless somebody denies")
+}
+
 /// A command line of our own: with the very program, home folder and
 /// authorities of this run. The first word is the subcommand.
 pub(crate) fn line(home: &Home, tls_ca: Option<&Path>, words: &[&str]) -> String {
@@ -103,6 +109,13 @@ mod tests {
     use super::*;
     use vidimus_protocol::Digest;
     use vidimus_protocol::action::{self, EnvVar};
+
+    #[test]
+    fn what_can_still_be_stopped_says_until_when() {
+        let now = Time::from_unix_ms(10_000);
+        let words = "approved; starts in 25 s unless somebody denies";
+        assert_eq!(starts(now.plus_seconds(25), now), words);
+    }
 
     #[test]
     fn everything_that_is_asked_is_said_and_secrets_are_not() {

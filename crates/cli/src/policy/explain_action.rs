@@ -10,8 +10,8 @@ use vidimus_policy::{Inputs, PersonInput, Set};
 use vidimus_protocol::action::Action;
 use vidimus_protocol::entry::{Data, Decision, Entry, Evaluation, Resolution};
 use vidimus_protocol::envelope::Verdict;
-use vidimus_protocol::state::ActionState;
-use vidimus_protocol::{ActionId, State, Time};
+use vidimus_protocol::state::{ActionState, Escalated};
+use vidimus_protocol::{ActionId, ReviewerId, State, Time};
 
 use super::explain::{RuleDocument, asked, tell, who_is_missing};
 use super::{line, log};
@@ -72,6 +72,7 @@ pub(super) fn run(args: &ExplainArgs, path: &Path, id: ActionId) -> Result<u8, S
         people: watch.people,
         policy: policy.map(|entry| format!("policy/{entry}")),
         set,
+        starts_at: state.starts_at(action, state.last_time()),
         title: payload.as_ref().map(render::title).unwrap_or_default(),
         target: payload
             .as_ref()
@@ -120,6 +121,8 @@ struct Person {
 #[derive(Clone, Serialize)]
 struct Given {
     #[serde(skip)]
+    by: ReviewerId,
+    #[serde(skip)]
     entry: u64,
     /// Entry of the standing grant that approved it in advance.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -155,6 +158,7 @@ impl Watch {
                     let person = grant.and_then(|grant| before.reviewer(&grant.by));
                     if let (Some(grant), Some(person)) = (grant, person) {
                         self.verdicts.push(Given {
+                            by: person.id,
                             entry: entry.index,
                             grant: Some(grant.entry.index),
                             name: person.name.clone(),
@@ -170,6 +174,7 @@ impl Watch {
             Data::VerdictGiven(data) => {
                 if let Some(person) = before.reviewer(&data.signed.envelope.signer) {
                     self.verdicts.push(Given {
+                        by: person.id,
                         entry: entry.index,
                         grant: None,
                         name: person.name.clone(),
@@ -220,6 +225,8 @@ struct Told<'a> {
     people: Vec<Person>,
     policy: Option<String>,
     set: Option<Set>,
+    /// The end of the grace time that stands.
+    starts_at: Option<Time>,
     target: String,
     title: String,
     verdicts: Vec<Given>,
@@ -252,7 +259,10 @@ impl Told<'_> {
 
     fn state_words(&self) -> String {
         match self.action.resolved.as_ref().map(|end| end.resolution) {
-            None => "It still waits.".to_owned(),
+            None => match self.starts_at {
+                Some(at) => format!("It is approved and starts {at} unless somebody denies it."),
+                None => "It still waits.".to_owned(),
+            },
             Some(Resolution::Approved) => "It was approved.".to_owned(),
             Some(Resolution::Denied) => "It was denied.".to_owned(),
             Some(Resolution::Expired) => "It expired: too few people decided in time.".to_owned(),
@@ -294,10 +304,17 @@ impl Told<'_> {
         }
     }
 
+    /// Whether whoever denied it approved it before.
+    fn takes_back(&self, denial: &Given) -> bool {
+        let mut given = self.verdicts.iter();
+        given.any(|given| given.by == denial.by && given.verdict.approves())
+    }
+
     fn print_decisions(&self) {
         for given in &self.verdicts {
             let did = match given.verdict {
                 Verdict::Approve => "approved",
+                Verdict::Deny if self.takes_back(given) => "took the approval back and denied",
                 Verdict::Deny => "denied",
                 Verdict::BreakGlass => "broke glass for",
             };
@@ -316,6 +333,13 @@ impl Told<'_> {
             let when = when.unwrap_or_default();
             answer(&format!("{} {name} {did} it{when}{by}{reason}", given.time));
         }
+        for told in &self.action.escalated {
+            answer(&format!(
+                "{} escalated to {}, since nobody had decided",
+                told.at,
+                line(&told.group)
+            ));
+        }
         answer(&self.state_words());
         if self.evaluation().decision != Decision::Ask {
             return;
@@ -323,6 +347,7 @@ impl Told<'_> {
         let missing = self.missing();
         match self.action.resolved.as_ref().map(|end| end.resolution) {
             Some(Resolution::Approved) => {}
+            None if self.starts_at.is_some() => {}
             None => answer(&format!("Missing: {missing}.")),
             Some(_) => answer(&format!("To be approved it still needed {missing}.")),
         }
@@ -347,6 +372,12 @@ impl Told<'_> {
         Document {
             action: self.action.id,
             agent: &self.agent,
+            escalated: self
+                .action
+                .escalated
+                .iter()
+                .map(ToldDocument::new)
+                .collect(),
             evaluation: self.evaluation(),
             exit_code: 0,
             missing: self.missing(),
@@ -369,6 +400,7 @@ impl Told<'_> {
             policy: self.policy.as_deref(),
             proposed_at: self.action.proposed_at,
             resolution: resolved.map(|end| end.resolution),
+            starts_at: self.starts_at,
             title: &self.title,
             r#type: "vidimus-policy-action",
             v: 1,
@@ -381,6 +413,8 @@ impl Told<'_> {
 struct Document<'a> {
     action: ActionId,
     agent: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    escalated: Vec<ToldDocument<'a>>,
     evaluation: &'a Evaluation,
     exit_code: u8,
     missing: String,
@@ -389,10 +423,30 @@ struct Document<'a> {
     policy: Option<&'a str>,
     proposed_at: Time,
     resolution: Option<Resolution>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    starts_at: Option<Time>,
     title: &'a str,
     r#type: &'static str,
     v: u64,
     verdicts: &'a [Given],
+}
+
+/// A group that was told.
+#[derive(Serialize)]
+struct ToldDocument<'a> {
+    entry: u64,
+    group: &'a str,
+    time: Time,
+}
+
+impl<'a> ToldDocument<'a> {
+    fn new(told: &'a Escalated) -> Self {
+        Self {
+            entry: told.entry.index,
+            group: &told.group,
+            time: told.at,
+        }
+    }
 }
 
 /// A person, and why they might not approve it.

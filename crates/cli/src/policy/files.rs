@@ -140,7 +140,8 @@ fn belongs(path: &Path) -> bool {
         .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
     let of_policy = path
         .extension()
-        .is_some_and(|end| end == "cedar" || end == "json");
+        .and_then(|end| end.to_str())
+        .is_some_and(|end| matches!(end, "cedar" | "ics" | "json"));
     of_policy && !hidden && path.is_file()
 }
 

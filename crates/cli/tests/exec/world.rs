@@ -314,6 +314,7 @@ impl World {
             policy: vec!["the rule of the house".into()],
             questions: self.questions.clone(),
             reason,
+            starts_at: None,
             status,
             superseded_by: self.successor(action),
             use_before: None,

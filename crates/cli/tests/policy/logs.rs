@@ -53,6 +53,38 @@ fn explain_says_why_an_action_waits_and_who_is_missing() {
 }
 
 #[test]
+fn explain_says_what_can_still_be_stopped_and_who_took_it_back() {
+    let mut log = Log::new();
+    log.bring_in_force(&POLICY.replace("@people", "@grace(\"1h\") @people"));
+    let id = log.propose(&in_production());
+    log.decide(id, Verdict::Approve, "planned");
+    log.cleo_decides(id, Verdict::Approve, "so it is");
+    let files = log.files();
+    let told = files.policy(&format!("explain --log log {id}"));
+    told.says(
+        0,
+        &["It is approved and starts ", " unless somebody denies it."],
+    );
+    assert!(!told.out.contains("Missing"), "{}", told.out);
+    let json = files
+        .policy(&format!("explain --json --log log {id}"))
+        .json();
+    assert!(json["starts_at"].is_string(), "{json}");
+
+    log.cleo_decides(id, Verdict::Deny, "not today");
+    let files = log.files();
+    files.policy(&format!("explain --log log {id}")).says(
+        0,
+        &[
+            "Cleo approved it",
+            "Cleo took the approval back and denied it: not today",
+            "It still waits.",
+            "Missing: 1 from security.",
+        ],
+    );
+}
+
+#[test]
 fn explain_says_what_a_denied_and_a_refused_action_needed() {
     let mut log = Log::new();
     log.bring_in_force(POLICY);
@@ -269,4 +301,33 @@ fn replay_looks_at_the_time_that_is_named() {
         .says(2, &["such as `7d`"]);
     let told = files.policy("replay p --log log --last 1h");
     assert!(!told.out.contains(&late.to_string()), "{}", told.out);
+}
+
+#[test]
+fn explain_says_whom_it_was_escalated_to() {
+    let mut log = Log::new();
+    let told = POLICY.replace("@reason", "@escalate(\"managers after 2m\")\n@reason");
+    log.bring_in_force(&told);
+    let id = log.propose(&in_production());
+    let files = log.files();
+    files.policy(&format!("explain --log log {id}")).says(
+        0,
+        &[
+            "escalated to managers after 2m",
+            "  escalate   managers after 2m",
+        ],
+    );
+    log.story.pass(120);
+    let draft = log.story.escalation(id, "managers");
+    log.story.write(draft);
+    let files = log.files();
+    let words = "escalated to managers, since nobody had decided";
+    files
+        .policy(&format!("explain --log log {id}"))
+        .says(0, &[words, "It still waits."]);
+    let json = files
+        .policy(&format!("explain --json --log log {id}"))
+        .json();
+    assert_eq!(json["escalated"][0]["group"], "managers");
+    assert_eq!(json["evaluation"]["escalate"][0]["after_s"], 120);
 }

@@ -157,7 +157,7 @@ impl Core {
             reason,
             seen: opened.seen.clone(),
         };
-        let not_after = Some(state.expires_at);
+        let not_after = Some(base.last_moment(state));
         let title = base
             .headlines
             .get(&state.id)

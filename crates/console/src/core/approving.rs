@@ -52,11 +52,28 @@ impl Core {
             return None;
         }
         let me = self.reviewer()?;
-        if base.state().approved_by(action, now()).contains(&me) {
+        let state = base.state();
+        if state.approved_by(action, now()).contains(&me) {
+            let mut given = action.verdicts.iter();
+            let seen = given.any(|given| given.reviewer == me && given.grant.is_none());
+            return Some(match seen {
+                true => Problem::new(
+                    "decided_already",
+                    "You have approved it already.",
+                    "You can take that back as long as it waits.",
+                ),
+                false => Problem::new(
+                    "approved_in_advance",
+                    "A standing grant of yours approves it already.",
+                    "You can deny it, or end the grant.",
+                ),
+            });
+        }
+        if state.starts_at(action, now()).is_some() {
             return Some(Problem::new(
-                "approved_in_advance",
-                "A standing grant of yours approves it already.",
-                "You can deny it, or end the grant.",
+                "approved_enough",
+                "Enough people have approved it.",
+                "You can deny it until it starts.",
             ));
         }
         self.approval_blocked(base, action)

@@ -78,7 +78,7 @@ impl Core {
             agent_name(self.base()?.state(), &state.agent)
         );
         let extras = Extras::Edit(EditExtras { payload });
-        let not_after = Some(state.expires_at);
+        let not_after = Some(self.base()?.last_moment(state));
         let draft = self.draft(ActType::ActionEdited, items, extras, not_after)?;
         let purpose = CeremonyPurpose::Statement {
             words: words.clone(),
@@ -103,14 +103,14 @@ impl Core {
 
     /// Why it cannot be edited here now, if so.
     pub(super) fn edit_blocked(&self, action: &ActionState) -> Option<Problem> {
-        if action.life() != Life::Pending || now() >= action.expires_at {
+        let state = self.base().ok()?.state();
+        if action.life() != Life::Pending || state.has_expired(action, now()) {
             return Some(Problem::new(
                 "not_pending",
                 "It does not wait for a verdict any more.",
                 "There is nothing to edit.",
             ));
         }
-        let state = self.base().ok()?.state();
         if state.may_edit(action, self.reviewer()?).is_err() {
             return self.not_ours_to_decide(action);
         }

@@ -62,6 +62,9 @@ impl Core {
         if let Ok(base) = &self.base {
             let waiting = base.state().waiting();
             self.notified.extend(waiting.map(|action| action.id));
+            let told = base.state().waiting();
+            let told = told.filter_map(|action| Some((action.id, self.escalated_to_us(action)?)));
+            self.told_of_escalation = told.collect();
         }
         if let Some((action, confirm)) = self.called.take() {
             self.bring_up(action, confirm);

@@ -4,6 +4,7 @@ use vidimus_protocol::id::ActionId;
 use vidimus_protocol::state::ActionState;
 
 use super::{Base, Core};
+use crate::unusual::{Earlier, unusual};
 use crate::view::{ActionSummary, LikeView};
 
 /// How many earlier actions are looked at.
@@ -19,6 +20,23 @@ impl Core {
             .take(MOST_OF_AGENT)
             .map(|earlier| self.summary(base, earlier))
             .collect()
+    }
+
+    /// What is unusual in it, by all that its agent proposed before.
+    pub(super) fn unusual(base: &Base, action: &ActionState) -> Vec<String> {
+        let earlier = |one: &ActionState| Earlier {
+            kind: one.kind,
+            time: one.proposed_at,
+            target: (base.headlines.get(&one.id)).map(|headline| headline.target.as_str()),
+        };
+        let before = base
+            .state()
+            .actions()
+            .filter(|one| one.agent == action.agent && one.proposal.index < action.proposal.index);
+        let before: Vec<Earlier<'_>> = before.map(earlier).collect();
+        let agent = base.state().agent(&action.agent);
+        let agent = agent.map_or("its agent", |agent| agent.name.as_str());
+        unusual(&earlier(action), agent, &before)
     }
 
     /// The last action like it, of any agent.

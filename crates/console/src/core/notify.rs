@@ -2,7 +2,7 @@
 
 use vidimus_protocol::action::ActionKind;
 use vidimus_protocol::id::ActionId;
-use vidimus_protocol::state::Life;
+use vidimus_protocol::state::{ActionState, Life};
 
 use super::approving::ByPolicy;
 use super::{Core, now};
@@ -29,6 +29,7 @@ impl Core {
         let pending: Vec<_> = state
             .waiting()
             .filter(|action| action.life() == Life::Pending)
+            .filter(|action| state.starts_at(action, now()).is_none())
             .collect();
         let over: Vec<_> = self
             .notified
@@ -36,40 +37,62 @@ impl Core {
             .filter(|id| !pending.iter().any(|action| action.id == **id))
             .copied()
             .collect();
+        // Who is in the group is told though they may have been before.
+        let escalated: Vec<_> = pending
+            .iter()
+            .filter_map(|action| Some((action.id, self.escalated_to_us(action)?)))
+            .filter(|(id, group)| self.told_of_escalation.get(id) != Some(group))
+            .collect();
         let mut raised = Vec::new();
         for action in pending {
             let Some(headline) = base.headlines.get(&action.id) else {
                 continue;
             };
-            if self.notified.contains(&action.id) || now() >= action.expires_at {
+            let group = escalated.iter().find(|(id, _)| *id == action.id);
+            let group = group.map(|(_, group)| group.as_str());
+            let told = self.notified.contains(&action.id) && group.is_none();
+            if told || now() >= action.expires_at {
                 continue;
             }
-            // Whoever cannot decide it is not called for it.
-            if !self.waits_for_us(action) || self.by_policy(base, action) == ByPolicy::NotKnown {
+            let for_us =
+                self.waits_for_us(action) && self.by_policy(base, action) != ByPolicy::NotKnown;
+            // Whoever cannot decide it is not called for it, unless it is for their
+            // group to see that somebody does.
+            if !for_us && group.is_none() {
                 continue;
             }
+            let asks = format!(
+                "{} asks {}",
+                agent_name(state, &action.agent),
+                match action.kind {
+                    ActionKind::Command => "to run a command",
+                    ActionKind::FileChange => "to write a file",
+                    ActionKind::GitPush => "to push",
+                    ActionKind::Json => "to make a change",
+                    ActionKind::McpToolCall => "to call a tool",
+                    ActionKind::Sql => "to run SQL",
+                    ActionKind::TerraformPlan => "to apply a plan",
+                }
+            );
             let left_ms = action.expires_at.unix_ms().saturating_sub(now().unix_ms());
             raised.push((
                 action.id,
+                group.map(str::to_owned),
                 NotificationRequest {
                     about: About::Action(action.id.to_string()),
-                    offers: Offers::Deciding,
-                    title: format!(
-                        "{}{} asks {}",
-                        self.named(),
-                        agent_name(state, &action.agent),
-                        match action.kind {
-                            ActionKind::Command => "to run a command",
-                            ActionKind::FileChange => "to write a file",
-                            ActionKind::GitPush => "to push",
-                            ActionKind::Json => "to make a change",
-                            ActionKind::McpToolCall => "to call a tool",
-                            ActionKind::Sql => "to run SQL",
-                            ActionKind::TerraformPlan => "to apply a plan",
+                    offers: match for_us {
+                        true => Offers::Deciding,
+                        false => Offers::Opening,
+                    },
+                    title: match group {
+                        Some(group) => {
+                            let group = safe_text::flat(group);
+                            format!("{}Escalated to {group}: {asks}", self.named())
                         }
-                    ),
+                        None => format!("{}{asks}", self.named()),
+                    },
                     body: body(headline),
-                    urgency: if left_ms < PRESSING_MS {
+                    urgency: if left_ms < PRESSING_MS || group.is_some() {
                         Urgency::Critical
                     } else {
                         Urgency::Normal
@@ -79,13 +102,28 @@ impl Core {
         }
         for id in over {
             self.notified.remove(&id);
+            self.told_of_escalation.remove(&id);
             self.setting.hooks.withdraw(&About::Action(id.to_string()));
         }
-        for (id, request) in raised {
+        for (id, group, request) in raised {
             self.notified.insert(id);
+            self.told_of_escalation
+                .extend(group.map(|group| (id, group)));
             self.setting.hooks.notify(request);
         }
         self.notify_of_glass();
+    }
+
+    /// The last group of this reviewer's that was told of it, unless they have
+    /// decided.
+    pub(super) fn escalated_to_us(&self, action: &ActionState) -> Option<String> {
+        let me = self.base().ok()?.state().reviewer(&self.reviewer()?)?;
+        if action.verdicts.iter().any(|given| given.reviewer == me.id) {
+            return None;
+        }
+        let mut told = action.escalated.iter().rev();
+        let told = told.find(|told| me.groups.contains(&told.group))?;
+        Some(told.group.clone())
     }
 
     pub(super) fn clicked(&mut self, action: &str, choice: Option<VerdictChoice>) {

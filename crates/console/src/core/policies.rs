@@ -14,7 +14,7 @@ use vidimus_protocol::api::{Content, PolicyExtras};
 use vidimus_protocol::entry::Profile;
 use vidimus_protocol::envelope::{ActType, PolicyItem};
 use vidimus_protocol::state::PolicyWord;
-use vidimus_protocol::{Blob, Digest};
+use vidimus_protocol::{Blob, Digest, State};
 
 use super::people::administers;
 use super::{After, Answer, Base, Core, answer, now};
@@ -23,7 +23,7 @@ use crate::board::FrontId;
 use crate::inbox::reviewer_name;
 use crate::policy_templates::templates;
 use crate::policy_tests;
-use crate::policy_words as words;
+use crate::policy_words::{self as words, Names};
 use crate::view::{
     CeremonyPurpose, PolicyCheckView, PolicyFileText, PolicyInForceView, PolicyPreviewView,
     PolicyProblemView, PolicyStanding, PolicyStartView, PolicyTestsView, PolicyTextView,
@@ -66,7 +66,7 @@ impl Core {
             signers: (policy.signers.iter())
                 .map(|id| reviewer_name(state, *id))
                 .collect(),
-            text: text_view(base.policy_at(policy.entry.index, policy.digest)),
+            text: text_view(state, base.policy_at(policy.entry.index, policy.digest)),
         });
         let waiting = self.policies_waiting(base);
         Ok(Reply::Policy(Box::new(PolicyView {
@@ -102,8 +102,11 @@ impl Core {
             Ok(profile) => profile,
             Err(problem) => return self.answers.push((reply, Err(problem))),
         };
+        let names = self.base().map(|base| words::names(base.state()));
+        let names = names.unwrap_or_default();
         self.setting.runtime.spawn_blocking(move || {
-            answer(reply, Ok(Reply::PolicyChecked(check(files, profile))));
+            let checked = check(files, profile, &names);
+            answer(reply, Ok(Reply::PolicyChecked(checked)));
         });
     }
 
@@ -310,7 +313,7 @@ impl Core {
                 .policy_blocked()
                 .or_else(|| self.agreed_already(base, digest))
                 .or_else(|| read.as_ref().err().cloned()),
-            text: text_view(read),
+            text: text_view(base.state(), read),
         }
     }
 
@@ -418,11 +421,12 @@ fn commit_of(content: &Content) -> Result<Digest, Problem> {
         .map_err(|error| Problem::local("The policy cannot be committed to", error))
 }
 
-fn text_view(read: Result<Read, Problem>) -> PolicyTextView {
+fn text_view(state: &State, read: Result<Read, Problem>) -> PolicyTextView {
     match read {
         Ok(read) => PolicyTextView {
             files: words::files(&read.text),
             rules: words::rules(&read.set),
+            calendars: words::calendars(&read.set, &words::names(state), now()),
             problem: None,
             marks: words::marks(&read.text),
         },
@@ -473,7 +477,7 @@ fn text_of(files: Vec<PolicyFileText>) -> Result<PolicyText, vidimus_policy::Tex
 }
 
 /// What is wrong with these files, or what they say.
-fn check(files: Vec<PolicyFileText>, profile: Profile) -> PolicyCheckView {
+fn check(files: Vec<PolicyFileText>, profile: Profile, names: &Names) -> PolicyCheckView {
     let text = match text_of(files) {
         Ok(text) => text,
         Err(error) => {
@@ -494,13 +498,14 @@ fn check(files: Vec<PolicyFileText>, profile: Profile) -> PolicyCheckView {
     match set {
         Ok(set) => PolicyCheckView {
             rules: words::rules(&set),
-            problems: Vec::new(),
+            calendars: words::calendars(&set, names, now()),
             tests,
+            ..PolicyCheckView::default()
         },
         Err(found) => PolicyCheckView {
-            rules: Vec::new(),
             problems: found.iter().map(words::problem).collect(),
             tests,
+            ..PolicyCheckView::default()
         },
     }
 }
@@ -530,6 +535,7 @@ fn count(number: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::tests::plain;
 
     fn file(name: &str, text: &str) -> PolicyFileText {
         PolicyFileText {
@@ -541,6 +547,7 @@ mod tests {
     #[test]
     fn what_is_typed_is_checked_with_its_place() {
         let starter = starter(Profile::Team).remove(0);
+        let check = |files, profile| check(files, profile, &Names::new());
         let good = check(vec![file("policy.cedar", &starter.text)], Profile::Team);
         assert!(good.problems.is_empty() && good.rules.len() > 5, "{good:?}");
         let bad = check(
@@ -554,5 +561,23 @@ mod tests {
         let nameless = check(vec![file("Policy.txt", "")], Profile::Team);
         assert_eq!(nameless.problems[0].file, "");
         assert!(check(Vec::new(), Profile::Team).problems.len() == 1);
+    }
+
+    #[test]
+    fn a_calendar_tells_who_is_on_duty() {
+        let starter = starter(Profile::Team).remove(0);
+        let calendar = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:20260101T000000Z\nDURATION:P1D\nRRULE:FREQ=DAILY\nATTENDEE:mailto:Ada@example.org\nATTENDEE:mailto:bob@example.org\nEND:VEVENT\nEND:VCALENDAR\n";
+        let files = vec![
+            file("on-call.ics", calendar),
+            file("policy.cedar", &starter.text),
+        ];
+        let names = Names::from([("ada@example.org".into(), "Ada".into())]);
+        let found = check(files, Profile::Team, &names);
+        let [calendar] = found.calendars.as_slice() else {
+            panic!("{found:?}")
+        };
+        assert_eq!((calendar.name.as_str(), calendar.events), ("on-call", 1));
+        let people: Vec<String> = calendar.next[0].people.iter().map(plain).collect();
+        assert_eq!(people, ["Ada", "bob@example.org"]);
     }
 }

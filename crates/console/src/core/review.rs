@@ -9,7 +9,7 @@ use vidimus_protocol::entry::{Decision, Parsed};
 use vidimus_protocol::envelope::{Seen, SeenPart};
 use vidimus_protocol::id::ActionId;
 use vidimus_protocol::state::{ActionState, Life};
-use vidimus_protocol::{Digest, Leaf};
+use vidimus_protocol::{Digest, Leaf, Time};
 
 use super::approving::ByPolicy;
 use super::open::PART_PATIENCE;
@@ -211,12 +211,17 @@ impl Core {
             still_needed: (action.life() == Life::Pending)
                 .then(|| base.still_needed(action))
                 .flatten(),
-            on_expiry: render::on_expiry(action.expires_at, action.evaluation.quorum),
+            on_expiry: match state.starts_at(action, now()) {
+                Some(at) => render::on_start(at),
+                None => render::on_expiry(action.expires_at, action.evaluation.quorum),
+            },
             approved_by: self.approved_by(base, action),
+            takes_back: self.takes_back(base, action),
             quorum: u32::try_from(action.evaluation.quorum).unwrap_or(u32::MAX),
             taken: self.taken(base, action),
             questions: notes.questions,
             flags: notes.flags,
+            unusual: Self::unusual(base, action),
             like: self.like(base, action),
             earlier: self.earlier(base, action),
             timeline: base.timeline(id),
@@ -235,14 +240,10 @@ impl Core {
             Problem::new(
                 "decided_already",
                 "You have decided it already.",
-                if action.evaluation.quorum > 1 {
-                    "Others have to approve it as well."
-                } else {
-                    "Wait until the resolution arrives."
-                },
+                "You denied it, and that stands.",
             )
         };
-        (self.undecidable(action)).or_else(|| self.have_signed(action).then(decided))
+        (self.undecidable(action)).or_else(|| self.have_denied(action).then(decided))
     }
 
     /// The same, but for having decided it.
@@ -254,7 +255,8 @@ impl Core {
                 "There is nothing to decide.",
             ));
         }
-        if now() >= action.expires_at {
+        let base = self.base().ok();
+        if base.is_some_and(|base| base.state().has_expired(action, now())) {
             return Some(Problem::new(
                 "expired",
                 "It has expired: nobody decided in time.",
@@ -279,11 +281,15 @@ impl Core {
         names
     }
 
-    /// Whether this reviewer gave a verdict. One who approved it in advance may
-    /// still deny it.
-    fn have_signed(&self, action: &ActionState) -> bool {
-        let mut verdicts = action.verdicts.iter();
-        verdicts.any(|given| Some(given.reviewer) == self.reviewer() && given.grant.is_none())
+    /// Whether this reviewer denied it: that alone stands for good.
+    fn have_denied(&self, action: &ActionState) -> bool {
+        self.reviewer().is_some_and(|me| action.denied_by(me))
+    }
+
+    /// Whether a denial of this reviewer's takes an approval back.
+    fn takes_back(&self, base: &Base, action: &ActionState) -> bool {
+        let approved = base.state().approved_by(action, now());
+        action.life() == Life::Pending && self.reviewer().is_some_and(|me| approved.contains(&me))
     }
 
     fn have_decided(&self, action: &ActionState) -> bool {
@@ -297,7 +303,11 @@ impl Core {
         action.life() == Life::Pending
             && self.not_ours_to_decide(action).is_none()
             && !self.have_decided(action)
-            && (self.base()).is_ok_and(|base| self.by_policy(base, action) != ByPolicy::MayNot)
+            && (self.base()).is_ok_and(|base| {
+                // What only runs out its grace time calls nobody.
+                base.state().starts_at(action, now()).is_none()
+                    && self.by_policy(base, action) != ByPolicy::MayNot
+            })
     }
 
     /// Why this reviewer never decides it, if so: by their role, or since the
@@ -348,6 +358,12 @@ impl Core {
 }
 
 impl Base {
+    /// Until when something can be signed about what waits.
+    pub(super) fn last_moment(&self, action: &ActionState) -> Time {
+        let starts_at = self.state().starts_at(action, now());
+        starts_at.map_or(action.expires_at, |at| at.max(action.expires_at))
+    }
+
     /// A part's bytes and its commit, computed anew.
     pub(super) fn checked_part(
         &self,

@@ -216,6 +216,10 @@ impl Core {
             (Data::ActionResolved(data), _) => {
                 base.situations.remove(&data.action);
             }
+            // The policy may let further people decide from now on.
+            (Data::ActionEscalated(data), _) => {
+                base.given.borrow_mut().remove(&data.action);
+            }
             _ => {}
         }
         if let Some(action) = action {

@@ -87,10 +87,38 @@ pub struct PolicyTextView {
     pub files: Vec<PolicyFileText>,
     /// Its policies, by file and line.
     pub rules: Vec<PolicyRuleView>,
+    /// Its calendars, by name.
+    pub calendars: Vec<CalendarView>,
     /// Why it cannot be shown, if so.
     pub problem: Option<Problem>,
     /// Hidden or misleading characters in it.
     pub marks: u32,
+}
+
+/// A calendar that policies can ask.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct CalendarView {
+    /// How policies call it.
+    pub name: String,
+    /// How many events it has, each of which may happen many times.
+    pub events: u32,
+    /// The first that are not over.
+    pub next: Vec<OccurrenceView>,
+}
+
+/// An event at one of its times.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct OccurrenceView {
+    /// When it begins.
+    pub from_unix_ms: u64,
+    /// When it is over.
+    pub until_unix_ms: u64,
+    /// Who takes part: people of the log by name, others as it calls them.
+    pub people: Vec<SafeText>,
 }
 
 /// A file of a policy, as it stands there or as it was typed.
@@ -98,7 +126,7 @@ pub struct PolicyTextView {
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct PolicyFileText {
-    /// `NAME.cedar` or `NAME.json`.
+    /// `NAME.cedar`, `NAME.ics` or `NAME.json`.
     pub name: String,
     /// The text, byte for byte: whoever shows it makes visible what hides in it.
     pub text: String,
@@ -164,6 +192,8 @@ pub struct PolicyProblemView {
 pub struct PolicyCheckView {
     /// Its policies, by file and line; none when something is wrong.
     pub rules: Vec<PolicyRuleView>,
+    /// Its calendars, by name; likewise.
+    pub calendars: Vec<CalendarView>,
     /// What is wrong, by file and line.
     pub problems: Vec<PolicyProblemView>,
     /// What came of its tests.

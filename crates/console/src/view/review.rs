@@ -61,6 +61,8 @@ pub struct ReviewView {
     pub on_expiry: String,
     /// Who has approved it so far, with a key that counts.
     pub approved_by: Vec<String>,
+    /// Whether this person approved it and may take that back by a denial.
+    pub takes_back: bool,
     /// How many distinct people must.
     pub quorum: u32,
     /// Who looks after it, in the gateway's words.
@@ -69,6 +71,8 @@ pub struct ReviewView {
     pub questions: Vec<QuestionView>,
     /// What reviewers flagged, oldest first.
     pub flags: Vec<NoteView>,
+    /// What is unusual in it, by what its agent proposed before, one sentence each.
+    pub unusual: Vec<String>,
     /// The last action like it, of any agent.
     pub like: Option<LikeView>,
     /// The agent's actions before it, newest first.

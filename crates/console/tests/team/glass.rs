@@ -5,7 +5,7 @@ use vidimus_console::view::{BrokenGlassView, Command, Reply, RoleView, VerdictCh
 use vidimus_protocol::ActionId;
 use vidimus_protocol::api::ActionStatus as Status;
 
-use crate::seats::{PATIENCE, Seat, Team, founded, joined, joined_bound, status};
+use crate::seats::{Seat, Team, founded, joined, joined_bound, patiently, status};
 use crate::texts::{files, plain};
 
 const POLICY: &str = r#"
@@ -29,17 +29,11 @@ impl Seat {
 
     /// Once the reason of the only one is here.
     async fn the_glass(&self) -> BrokenGlassView {
-        let asked = async {
-            loop {
-                if let [glass] = &self.broken_glass().await[..]
-                    && glass.reason.is_some()
-                {
-                    return glass.clone();
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            }
+        let asked = async || match &self.broken_glass().await[..] {
+            [glass] if glass.reason.is_some() => Some(glass.clone()),
+            _ => None,
         };
-        tokio::time::timeout(PATIENCE, asked).await.unwrap()
+        patiently(asked).await
     }
 
     fn was_alarmed(&self, action: ActionId) -> bool {
@@ -99,7 +93,7 @@ async fn one_person_breaks_glass_and_administrators_hear_of_it_until_it_is_revie
     // One of two approves, and nobody else comes.
     ben.sign(Seat::decision(action, VerdictChoice::Approve, ""))
         .await;
-    ben.review(action, |review| review.blocked.is_some()).await;
+    ben.review(action, |review| review.takes_back).await;
     let short = break_it(action, "it is urgent        ");
     assert_eq!(ben.refused(short).await, "reason_missing");
     ben.sign(break_it(action, WHY)).await;

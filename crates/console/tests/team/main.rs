@@ -1,7 +1,9 @@
 //! A team: a gateway elsewhere, two people, a console each.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod escalation;
 mod glass;
+mod grace;
 mod policy;
 mod seats;
 #[path = "../support/mod.rs"]
@@ -9,9 +11,7 @@ mod support;
 mod texts;
 mod trials;
 
-use std::time::Duration;
-
-use seats::{PATIENCE, Seat, Team, founded, joined, newcomer, status, take_in};
+use seats::{PATIENCE, Seat, Team, founded, joined, newcomer, patiently, status, take_in};
 use support::Agent;
 use support::passkey::Page;
 use vidimus_client::Gateway as Client;
@@ -124,7 +124,14 @@ async fn a_quorum_a_veto_and_who_leaves() {
     let agent = ada.connect("deployer", None).await;
     let (action, _) = agent.propose("both").await;
     ben.decide(action, VerdictChoice::Approve).await;
-    assert_eq!(ben.open(action).await.as_deref(), Some("decided_already"));
+    // They may take that back.
+    assert_eq!(ben.open(action).await, None);
+    let again = Command::Decide {
+        action: action.to_string(),
+        verdict: VerdictChoice::Approve,
+        reason: String::new(),
+    };
+    assert_eq!(ben.refused(again).await, "decided_already");
     ben.until(|view| view.inbox.is_empty() && view.waits_for_others.len() == 1)
         .await;
     cay.until(|view| view.inbox.len() == 1).await;
@@ -516,12 +523,7 @@ async fn a_gateway_that_shows_another_log_is_not_believed() {
     let port = real.gateway.port();
     real.stop().await;
     // Somebody else's gateway at the same address, with a log of its own.
-    let free = async {
-        while std::net::TcpListener::bind(("127.0.0.1", port)).is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, free).await.unwrap();
+    patiently(async || std::net::TcpListener::bind(("127.0.0.1", port)).ok()).await;
     let false_one = Team::start(two.path(), port);
     let eve = founded(&false_one).await;
     let mut other = Seat::new(&false_one).await;

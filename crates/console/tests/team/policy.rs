@@ -9,7 +9,7 @@ use vidimus_console::view::{
 use vidimus_protocol::ActionId;
 use vidimus_protocol::api::ActionStatus as Status;
 
-use crate::seats::{PATIENCE, Seat, Team, founded, joined, status};
+use crate::seats::{Seat, Team, founded, joined, patiently, status};
 use crate::support::Computer;
 use crate::texts::{files, plain};
 
@@ -80,16 +80,7 @@ impl Seat {
     }
 
     pub(crate) async fn policy_until(&self, holds: impl Fn(&PolicyView) -> bool) -> PolicyView {
-        let asked = async {
-            loop {
-                let policy = self.policy().await;
-                if holds(&policy) {
-                    return policy;
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, asked).await.unwrap()
+        patiently(async || Some(self.policy().await).filter(&holds)).await
     }
 
     pub(crate) async fn review(
@@ -100,18 +91,12 @@ impl Seat {
         let command = || Command::OpenAction {
             action: action.to_string(),
         };
-        let asked = async {
-            loop {
-                // The feed may not have brought it yet.
-                if let Ok(Reply::Review(review)) = self.front.at(&self.gateway, command()).await
-                    && holds(&review)
-                {
-                    return *review;
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            }
+        let asked = async || match self.front.at(&self.gateway, command()).await {
+            Ok(Reply::Review(review)) => Some(*review).filter(&holds),
+            // The feed may not have brought it yet.
+            _ => None,
         };
-        tokio::time::timeout(PATIENCE, asked).await.unwrap()
+        patiently(asked).await
     }
 
     pub(crate) fn decision(action: ActionId, verdict: VerdictChoice, reason: &str) -> Command {
@@ -418,14 +403,9 @@ async fn a_policy_of_ones_own_holds_at_once() {
     // The agent's command runs as root, so that a reason is wanted.
     let (action, _) = agent.propose("release").await;
     front.until(|view| view.inbox.len() == 1).await;
-    let arrived = async {
-        // The policy and the inputs come as parts of their own.
-        while front.open(action).await.approve_blocked.is_some() {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, arrived).await.unwrap();
-    assert!(front.open(action).await.reason_required);
+    // The policy and the inputs come as parts of their own.
+    let arrived = async || Some(front.open(action).await).filter(|it| it.approve_blocked.is_none());
+    assert!(patiently(arrived).await.reason_required);
     let refused = front.decide(action, VerdictChoice::Approve, "").await;
     assert_eq!(refused.unwrap_err().code, "reason_missing");
     front

@@ -73,6 +73,19 @@ pub(crate) struct Seat {
     pub(crate) key: Option<Passkey>,
 }
 
+/// What is asked for until it is there.
+pub(crate) async fn patiently<T>(ask: impl AsyncFn() -> Option<T>) -> T {
+    let asked = async {
+        loop {
+            if let Some(found) = ask().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asked).await.unwrap()
+}
+
 impl Seat {
     pub(crate) async fn new(team: &Team) -> Self {
         let computer = Computer::new();
@@ -173,16 +186,7 @@ impl Seat {
 
     /// What people, keys and claims are, once that holds.
     pub(crate) async fn people_until(&self, holds: impl Fn(&PeopleView) -> bool) -> PeopleView {
-        let asked = async {
-            loop {
-                let people = self.people().await;
-                if holds(&people) {
-                    return people;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, asked).await.unwrap()
+        patiently(async || Some(self.people().await).filter(&holds)).await
     }
 
     pub(crate) async fn joining(&self, command: Command) -> JoiningView {

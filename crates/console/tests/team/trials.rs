@@ -7,7 +7,7 @@ use vidimus_console::view::{
 };
 use vidimus_protocol::ActionId;
 
-use crate::seats::PATIENCE;
+use crate::seats::patiently;
 use crate::support::{Computer, Front};
 use crate::texts::{files, plain};
 
@@ -56,16 +56,8 @@ async fn replay(front: &Front, text: &str) -> PolicyReplayView {
 
 /// Once the content of everything that was proposed is here.
 async fn replay_of_all(front: &Front, proposals: u64) -> PolicyReplayView {
-    let asked = async {
-        loop {
-            let replayed = replay(front, POLICY).await;
-            if replayed.proposals == proposals {
-                return replayed;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, asked).await.unwrap()
+    let all = |replayed: &PolicyReplayView| replayed.proposals == proposals;
+    patiently(async || Some(replay(front, POLICY).await).filter(all)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -449,7 +449,7 @@ pub(super) async fn cancel(
     responses((status = 200, description = "it is done", body = CeremonyView)),
     extensions(("x-refusals" = json!([
         "forbidden", "not_the_owner", "unknown_credential", "foreign_credential", "not_found", "unknown_action",
-        "out_of_order", "already_set_up", "not_pending", "decided_already", "agent_exists", "nonce_used",
+        "out_of_order", "already_set_up", "not_pending", "decided_already", "approved_enough", "agent_exists", "nonce_used",
         "too_late", "envelope_expired", "wrong_parts", "wrong_reason", "wrong_seen", "wrong_proposal",
         "bad_name", "stale_pin", "pin_beyond", "other_log", "wrong_act_type", "clock_skew", "item_count",
         "session_too_long", "unverifiable", "refused", "sequencer", "own_action", "not_allowed", "key_revoked",

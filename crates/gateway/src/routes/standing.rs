@@ -284,6 +284,7 @@ pub(super) fn look(
             })
             .collect(),
         reason: None,
+        starts_at: committed.state.starts_at(action, gateway.0.clock.wall()),
         status: status(action),
         superseded_by: action
             .edit

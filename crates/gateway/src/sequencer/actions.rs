@@ -7,8 +7,8 @@ use vidimus_policy::{Inputs, PersonInput, builtin};
 use vidimus_protocol::action::{Action, ActionKind, Context, INPUTS_TYPE, MAX_INPUTS, OUTPUT_TYPE};
 use vidimus_protocol::api::{Content, PartOfEntry, Propose, Redeem, ReportOutcome};
 use vidimus_protocol::entry::{
-    Completed, Data, Evaluation, GrantUse, Leaf, MAX_WHY, Parsed, PermitIssued, PermitLapsed,
-    PermitRedeemed, Proposed, Ref, Resolution, Resolved,
+    Completed, Data, Escalated, Evaluation, GrantUse, Leaf, MAX_WHY, Parsed, PermitIssued,
+    PermitLapsed, PermitRedeemed, Proposed, Ref, Resolution, Resolved,
 };
 use vidimus_protocol::id::{ActionId, Actor, AgentId, PermitId, RunId};
 use vidimus_protocol::permit::MAX_LIFE_S;
@@ -505,6 +505,12 @@ impl Sequencer {
             Vec::new(),
         )?;
         Ok(entry)
+    }
+
+    pub(super) fn escalate(&mut self, action: ActionId, group: String) -> Result<Ref, Refusal> {
+        let refs = vec![self.known(action)?.proposal];
+        let data = Data::ActionEscalated(Box::new(Escalated { action, group }));
+        Ok(self.write(Actor::Gateway, refs, data, Vec::new())?.0)
     }
 
     pub(super) fn lapse(&mut self, action: ActionId, permit: PermitId) -> Result<Ref, Refusal> {

@@ -383,7 +383,7 @@ mod tests {
         assert!(refused("a.b", &[]).contains("cannot be a name"));
         assert!(refused("", &[]).contains("cannot be a name"));
         assert!(refused(&"x".repeat(41), &[]).contains("cannot be a name"));
-        assert!(refused("b", &["action.eaten"]).contains("action.proposed, verdict.given"));
+        assert!(refused("b", &["action.eaten"]).contains("action.proposed, action.escalated"));
         assert!(matches!(
             endpoints.remove("b"),
             Err(EndpointsError::Unknown(_))

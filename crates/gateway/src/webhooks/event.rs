@@ -5,13 +5,14 @@ use serde::Serialize;
 use vidimus_protocol::api::ActionStatus;
 use vidimus_protocol::entry::{Data, Resolution};
 use vidimus_protocol::envelope::Verdict;
-use vidimus_protocol::{ActionId, Digest, Kind, Leaf, State, Time, sha256};
+use vidimus_protocol::{ActionId, Digest, Kind, Leaf, ReviewerId, State, Time, sha256};
 
 use crate::routes::status;
 
 /// Kinds of entry that endpoints can be told of.
-pub(super) const EVENTS: [Kind; 8] = [
+pub(super) const EVENTS: [Kind; 9] = [
     Kind::ActionProposed,
+    Kind::ActionEscalated,
     Kind::VerdictGiven,
     Kind::VerdictReviewed,
     Kind::ActionResolved,
@@ -50,6 +51,11 @@ struct Told {
     expires_at: Time,
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<Verdict>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
+    /// Who is in the group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    people: Option<Vec<ReviewerId>>,
     entry: u64,
     leaf_hash: Digest,
     link: String,
@@ -74,6 +80,10 @@ impl Event {
         let log = state.log()?.id;
         let known = state.action(&action)?;
         let status = stands(&leaf.data).unwrap_or_else(|| status(known));
+        let group = match &leaf.data {
+            Data::ActionEscalated(data) => Some(data.group.clone()),
+            _ => None,
+        };
         let told = Told {
             log,
             action,
@@ -85,6 +95,8 @@ impl Event {
                 Data::VerdictGiven(given) => Some(given.signed.item.verdict),
                 _ => None,
             },
+            people: group.as_ref().map(|group| members(state, group)),
+            group,
             entry,
             leaf_hash,
             link: format!("vidimus://action/{action}"),
@@ -108,6 +120,16 @@ impl Event {
     }
 }
 
+/// Who is in a group, by their records.
+fn members(state: &State, group: &str) -> Vec<ReviewerId> {
+    let people = state.reviewers();
+    let people =
+        people.filter(|person| !person.removed && person.groups.iter().any(|one| one == group));
+    let mut people: Vec<ReviewerId> = people.map(|person| person.id).collect();
+    people.sort_unstable();
+    people
+}
+
 /// The body of a test message to an endpoint.
 pub(super) fn ping(endpoint: &str, now: Time) -> String {
     #[derive(Serialize)]
@@ -129,7 +151,9 @@ fn body<T: Serialize>(r#type: &'static str, timestamp: Time, data: T) -> String 
 /// Where an action stands after an entry that says so.
 fn stands(data: &Data) -> Option<ActionStatus> {
     Some(match data {
-        Data::ActionProposed(_) | Data::VerdictGiven(_) => ActionStatus::Pending,
+        Data::ActionProposed(_) | Data::ActionEscalated(_) | Data::VerdictGiven(_) => {
+            ActionStatus::Pending
+        }
         Data::ActionResolved(resolved) => match resolved.resolution {
             Resolution::Approved | Resolution::Released => ActionStatus::Approved,
             Resolution::Denied => ActionStatus::Denied,

@@ -98,6 +98,8 @@ kinds! {
     ActionFlagged(Flagged) = "action.flagged",
     /// A changed action in a pending one's place.
     ActionEdited(Edited) = "action.edited",
+    /// A group that is told since nobody decided meanwhile.
+    ActionEscalated(Escalated) = "action.escalated",
     /// A person's signed decision.
     VerdictGiven(VerdictGiven) = "verdict.given",
     /// A person says that a verdict with their key is theirs.
@@ -142,6 +144,7 @@ impl Data {
             | Self::GrantRevoked(_) => None,
             Self::ActionProposed(data) => Some(data.action),
             Self::ActionEdited(data) => Some(data.signed.item.action),
+            Self::ActionEscalated(data) => Some(data.action),
             Self::ActionTaken(data) => Some(data.action),
             Self::ActionAsked(data) => Some(data.action),
             Self::ActionAnswered(data) => Some(data.action),
@@ -336,6 +339,14 @@ pub struct Evaluation {
     pub break_glass: bool,
     /// The answer.
     pub decision: Decision,
+    /// Which groups are told when nobody has decided for that long, sorted by
+    /// group, each once.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub escalate: Vec<Escalation>,
+    /// How long what has its quorum waits before it is approved, so that somebody
+    /// can still deny it, seconds.
+    #[serde(skip_serializing_if = "is_default", default)]
+    pub grace_s: u64,
     /// Of which groups some of those who approve must be, sorted by group.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub groups: Vec<FromGroup>,
@@ -376,6 +387,8 @@ impl Evaluation {
             assurance: Vec::new(),
             break_glass: false,
             decision: Decision::Refuse,
+            escalate: Vec::new(),
+            grace_s: 0,
             groups: Vec::new(),
             policies: Vec::new(),
             policy: policy.into(),
@@ -389,6 +402,16 @@ impl Evaluation {
             veto: None,
         }
     }
+}
+
+/// A group that is told when nobody has decided for a while.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Escalation {
+    /// How long after the proposal, seconds.
+    pub after_s: u64,
+    /// The group.
+    pub group: String,
 }
 
 /// People of one group who must be among those who approve.
@@ -459,6 +482,17 @@ pub struct Answered {
 pub struct Flagged {
     /// The action.
     pub action: ActionId,
+}
+
+/// `action.escalated`: nobody decided in the time that the evaluation names, so
+/// this group is told. It changes nothing of who may decide.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Escalated {
+    /// The action.
+    pub action: ActionId,
+    /// The group.
+    pub group: String,
 }
 
 /// `verdict.given`. Part: `reason`.

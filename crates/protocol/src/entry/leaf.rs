@@ -180,9 +180,12 @@ impl Leaf {
         fn act<I>(signed: &Signed<I>) -> [u64; 5] {
             [signed.count, signed.index, 0, 0, 0]
         }
-        let groups = match &self.data {
-            Data::ActionProposed(data) => data.evaluation.groups.as_slice(),
-            _ => &[],
+        let (groups, escalate) = match &self.data {
+            Data::ActionProposed(data) => {
+                let asked = &data.evaluation;
+                (asked.groups.as_slice(), asked.escalate.as_slice())
+            }
+            _ => Default::default(),
         };
         let data = match &self.data {
             Data::ActionProposed(data) => {
@@ -192,7 +195,7 @@ impl Leaf {
                     asked.quorum,
                     asked.ttl_s,
                     asked.use_s,
-                    asked.separate_s,
+                    asked.separate_s.max(asked.grace_s),
                     veto,
                 ]
             }
@@ -227,6 +230,7 @@ impl Leaf {
             | Data::ActionAsked(_)
             | Data::ActionAnswered(_)
             | Data::ActionFlagged(_)
+            | Data::ActionEscalated(_)
             | Data::ActionResolved(_)
             | Data::PermitIssued(_)
             | Data::PermitLapsed(_)
@@ -236,6 +240,7 @@ impl Leaf {
             .chain(self.parts.iter().map(|part| part.size))
             .chain(self.refs.iter().map(|known| known.index))
             .chain(groups.iter().map(|group| group.people))
+            .chain(escalate.iter().map(|step| step.after_s))
             .all(|number| number <= strict::MAX_SAFE)
     }
 

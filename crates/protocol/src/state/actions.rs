@@ -4,7 +4,7 @@ use std::collections::hash_map;
 use std::sync::Arc;
 
 use super::{
-    ActivePolicy, Edit, Effect, Note, PartRule, Review, State, Violation, expect_actor,
+    ActivePolicy, Edit, Effect, Escalated, Note, PartRule, Review, State, Violation, expect_actor,
     expect_parts, expect_refs,
 };
 use crate::action::{self, ActionKind};
@@ -74,6 +74,8 @@ pub struct ActionState {
     pub editors: Vec<ReviewerId>,
     /// The edit that another action takes its place by.
     pub edit: Option<Edit>,
+    /// The groups that were told since nobody decided, in order.
+    pub escalated: Vec<Escalated>,
     /// Decisions, in order.
     pub verdicts: Vec<VerdictRecord>,
     /// How the waiting ended.
@@ -93,6 +95,8 @@ pub struct VerdictRecord {
     pub reviewer: ReviewerId,
     /// With which key.
     pub credential_id: Blob,
+    /// When; of one in advance, when the action was proposed.
+    pub at: Time,
     /// What.
     pub verdict: Verdict,
     /// Its `verdict.given`, or the `grant.given` that approved it in advance.
@@ -188,6 +192,7 @@ impl ActionState {
             edits: data.edits,
             editors: Vec::new(),
             edit: None,
+            escalated: Vec::new(),
             verdicts: Vec::new(),
             resolved: None,
             permits: Vec::new(),
@@ -322,7 +327,7 @@ impl State {
         };
         action.verdicts = self.approved_in_advance(&action, &data.grants)?;
         let effect = match evaluation.decision {
-            Decision::Ask if self.has_quorum(&action, leaf.time) => {
+            Decision::Ask if self.is_decided(&action, leaf.time) => {
                 Some(Effect::Resolve(data.action, Resolution::Approved))
             }
             Decision::Ask => None,
@@ -330,6 +335,10 @@ impl State {
             Decision::Release => Some(Effect::Resolve(data.action, Resolution::Released)),
         };
         self.deadlines.insert((action.expires_at, action.id));
+        self.escalations.extend(action.open_escalations());
+        if evaluation.grace_s > 0 {
+            self.graces.insert(action.id);
+        }
         *self.pending.entry(action.agent).or_default() += 1;
         if data.edits.is_none()
             && let Some(agent) = self.agents.get_mut(&data.agent)
@@ -352,7 +361,8 @@ impl State {
             Some(_) => self.known(data.action)?,
             None => self.pending(data.action)?,
         };
-        let expired = leaf.time >= action.expires_at;
+        let expired = self.has_expired(action, leaf.time);
+        let starts_at = self.starts_at(action, leaf.time);
         let denied = action.vetoed();
         let stopped = self.stopped_by(action).map(|pause| pause.entry);
         let (actor, founded) = match data.resolution {
@@ -361,6 +371,9 @@ impl State {
                 self.unstopped(action)?;
                 if denied || !self.has_quorum(action, leaf.time) {
                     return Err(Violation::NoQuorum);
+                }
+                if starts_at.is_some_and(|at| leaf.time < at) {
+                    return Err(Violation::GraceStands);
                 }
                 // Where nobody is asked nobody approves, whatever was said.
                 let asked = action.evaluation.decision == Decision::Ask;
@@ -373,6 +386,7 @@ impl State {
                 (Actor::Gateway, released && !denied && !expired)
             }
             Resolution::Denied => (Actor::Gateway, denied),
+            Resolution::Expired if starts_at.is_some() => return Err(Violation::GraceStands),
             Resolution::Expired => (Actor::Gateway, expired),
             Resolution::Withdrawn => {
                 let by_pause = leaf.actor == Actor::Gateway && stopped.is_some();
@@ -431,9 +445,20 @@ impl State {
             return;
         };
         let before = action.deadline();
+        let escalations = action.open_escalations();
         let was_pending = action.resolved.is_none();
         change(action);
         let after = action.deadline();
+        if action.resolved.is_some() || action.edit.is_some() {
+            self.graces.remove(&id);
+        }
+        let open = action.open_escalations();
+        if escalations != open {
+            for step in &escalations {
+                self.escalations.remove(step);
+            }
+            self.escalations.extend(open);
+        }
         if was_pending
             && action.resolved.is_some()
             && let hash_map::Entry::Occupied(mut pending) = self.pending.entry(action.agent)

@@ -41,7 +41,7 @@ impl State {
         )?;
         expect_refs(&entry.leaf, &[action.proposal, key.entry])?;
         expect_parts(&entry.leaf.parts, &[])?;
-        if entry.leaf.time >= action.expires_at {
+        if self.has_expired(action, entry.leaf.time) {
             return Err(Violation::TooLate);
         }
         if item.proposal_leaf != action.proposal.leaf || item.action_digest != action.digest {

@@ -272,6 +272,7 @@ impl State {
             Ok(VerdictRecord {
                 reviewer: grant.by,
                 credential_id: grant.credential_id.clone(),
+                at: action.proposed_at,
                 verdict: Verdict::Approve,
                 entry: grant.entry,
                 grant: Some(grant.item.grant),

@@ -144,7 +144,7 @@ impl State {
     pub fn to_withdraw(&self, agent: AgentId, now: Time) -> Vec<ActionId> {
         self.waiting()
             .filter(|action| action.agent == agent && action.life() == Life::Pending)
-            .filter(|action| now < action.expires_at && !action.vetoed())
+            .filter(|action| !self.has_expired(action, now) && !action.vetoed())
             .filter(|action| self.stopped_by(action).is_some())
             .map(|action| action.id)
             .collect()

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{
-    Effect, MAX_QUORUM, PartRule, State, Violation, expect_parts, expect_refs, group_is_fit,
+    Effect, LONGEST_GRACE_S, MAX_ESCALATIONS, MAX_QUORUM, PartRule, State, Violation, expect_parts,
+    expect_refs, group_is_fit,
 };
 use crate::action::{MAX_POLICY, POLICY_TYPE};
 use crate::bytes::{Blob, Digest};
@@ -188,8 +189,10 @@ impl State {
         let plain = asked.decision != Decision::Release
             && !by_policy
             && asked.assurance.is_empty()
+            && asked.escalate.is_empty()
             && asked.groups.is_empty()
             && !asked.reason_required
+            && asked.grace_s == 0
             && asked.separate_s == 0
             && !asked.standing
             && !asked.break_glass
@@ -208,7 +211,16 @@ impl State {
                 .all(|demand| demand.people > 0 && group_is_fit(&demand.group))
             && of_groups.is_some_and(|people| people <= asked.quorum)
             && (profile == Profile::Team || asked.groups.is_empty() && !asked.break_glass);
+        let grace_fits = asked.grace_s == 0
+            || asked.grace_s <= LONGEST_GRACE_S && asked.decision == Decision::Ask;
+        let escalates = profile == Profile::Team && asked.decision == Decision::Ask;
+        let escalations_fit = asked.escalate.len() <= MAX_ESCALATIONS
+            && (asked.escalate).is_sorted_by(|one, next| one.group < next.group)
+            && (asked.escalate.iter()).all(|step| step.after_s > 0 && group_is_fit(&step.group))
+            && (escalates || asked.escalate.is_empty());
         let fit = groups_fit
+            && grace_fits
+            && escalations_fit
             && asked.assurance.is_sorted_by(|one, next| one < next)
             && asked.policies.is_sorted_by(|one, next| one < next)
             && asked

@@ -1,6 +1,8 @@
 //! Tests of the reducer: each rule broken once, then random stories.
 
+mod escalations;
 mod glass;
+mod grace;
 mod grants;
 mod lifecycle;
 mod policy;

@@ -40,7 +40,12 @@ impl State {
         )?;
         expect_refs(leaf, &[action.proposal, key.entry])?;
         expect_parts(&leaf.parts, &[REASON])?;
-        if leaf.time >= action.expires_at {
+        // Its grace time can end behind its expiry, and until then it is denied.
+        let late = match item.verdict {
+            Verdict::Approve | Verdict::BreakGlass => leaf.time >= action.expires_at,
+            Verdict::Deny => self.has_expired(action, leaf.time),
+        };
+        if late {
             return Err(Violation::TooLate);
         }
         let about_this = item.proposal_leaf == action.proposal.leaf
@@ -55,24 +60,29 @@ impl State {
         action.was_seen(&data.seen, item.seen, item.verdict)?;
         self.may_decide(action, reviewer)?;
         self.keeps_policy(action, entry, data, key)?;
-        // An approval with a key that counts no more is none, one in advance does
-        // not keep from a denial, and who waits for others may break glass.
+        // An approval with a key that counts no more is none, and whoever gave one
+        // may take it back by a denial, or break glass while they wait for others.
         let given = |given: &&VerdictRecord| given.reviewer == reviewer;
         let stands = |given: &VerdictRecord| {
             given.verdict == Verdict::Deny
                 || self.still_counts(given, leaf.time)
                     && match item.verdict {
                         Verdict::Approve => true,
-                        Verdict::Deny => given.grant.is_none(),
+                        Verdict::Deny => false,
                         Verdict::BreakGlass => given.verdict == Verdict::BreakGlass,
                     }
         };
         if action.verdicts.iter().filter(given).any(stands) {
             return Err(Violation::DecidedAlready);
         }
+        // Another approval would prolong the grace time.
+        if item.verdict == Verdict::Approve && self.starts_at(action, leaf.time).is_some() {
+            return Err(Violation::ApprovedEnough);
+        }
         let record = VerdictRecord {
             reviewer,
             credential_id: signed.assertion.credential_id.clone(),
+            at: leaf.time,
             verdict: item.verdict,
             entry: entry.reference(),
             grant: None,
@@ -85,7 +95,7 @@ impl State {
         let action = &self.actions[&item.action];
         Ok(if action.vetoed() {
             Some(Effect::Resolve(item.action, Resolution::Denied))
-        } else if self.has_quorum(action, leaf.time) {
+        } else if self.is_decided(action, leaf.time) {
             let resolution = match action.evaluation.decision {
                 Decision::Release => Resolution::Released,
                 Decision::Ask | Decision::Refuse => Resolution::Approved,
@@ -260,6 +270,11 @@ impl State {
                 enough && self.groups_are_met(asked, &approved) || self.glass_is_broken(action, now)
             }
         }
+    }
+
+    /// Whether it has its quorum and no grace time to wait out.
+    pub(super) fn is_decided(&self, action: &ActionState, now: Time) -> bool {
+        self.has_quorum(action, now) && self.starts_at(action, now).is_none()
     }
 
     /// Whose approvals count as things stand.

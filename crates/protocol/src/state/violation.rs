@@ -139,6 +139,9 @@ pub enum Violation {
     /// The successor of an edit that nobody made, or another than it says.
     #[error("it is not what the edit says that takes the place of the other")]
     UnfoundedEdit,
+    /// Escalated to a group that the evaluation does not name, or twice.
+    #[error("the action is not to be escalated to that group, or was already")]
+    UnfoundedEscalation,
     /// Edited too often.
     #[error("it was edited as often as an action can be")]
     TooManyEdits,
@@ -219,6 +222,14 @@ pub enum Violation {
     /// A second verdict by the same person.
     #[error("this person decided already")]
     DecidedAlready,
+    /// An approval of what has enough and waits out its grace time.
+    #[error("enough people have approved it: until it starts it can only be denied")]
+    ApprovedEnough,
+    /// Resolved while its grace time stands.
+    #[error(
+        "enough people have approved it, and its grace time stands: until that is over it can be denied"
+    )]
+    GraceStands,
     /// At or after the deadline.
     #[error("too late: the action had expired")]
     TooLate,

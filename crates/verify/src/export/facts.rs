@@ -96,6 +96,15 @@ pub(super) fn remarks(state: &State, [browser, software]: [u64; 2], unknown: u64
             "approved in advance: standing grants were used for {in_advance} of the actions"
         ));
     }
+    let escalated = state.actions();
+    let escalated = escalated
+        .filter(|action| !action.escalated.is_empty())
+        .count();
+    if escalated > 0 {
+        remarks.push(format!(
+            "escalated: further groups were told of {escalated} of the actions, since nobody decided"
+        ));
+    }
     let glass: Vec<_> = state
         .actions()
         .flat_map(ActionState::broken_glass)

@@ -2,9 +2,9 @@
 
 use vidimus_protocol::action::{Action, Context, OUTPUT_TYPE, PAYLOAD_TYPE, TEXT_TYPE};
 use vidimus_protocol::entry::{
-    AgentRegistered, Answered, Asked, Completed, CredentialEnrolled, Data, Decision, Evaluation,
-    Flagged, Outcome, PermitIssued, PermitLapsed, PermitRedeemed, Proposed, Ref, Resolution,
-    Resolved, Taken, VerdictGiven,
+    AgentRegistered, Answered, Asked, Completed, CredentialEnrolled, Data, Decision, Escalated,
+    Evaluation, Flagged, Outcome, PermitIssued, PermitLapsed, PermitRedeemed, Proposed, Ref,
+    Resolution, Resolved, Taken, VerdictGiven,
 };
 use vidimus_protocol::envelope::{
     ActType, AgentItem, EnrolmentItem, Envelope, Verdict, VerdictItem, token_hash,
@@ -232,6 +232,17 @@ impl Story {
             permit: PermitId::from_random(half(self.draw())),
         };
         self.draft(Actor::Gateway, &refs, Data::PermitIssued(Box::new(data)))
+    }
+
+    /// `action.escalated` to that group.
+    #[must_use]
+    pub fn escalation(&self, action: ActionId, group: &str) -> Draft {
+        let refs = [self.actions[&action].proposal];
+        let data = Escalated {
+            action,
+            group: group.to_owned(),
+        };
+        self.draft(Actor::Gateway, &refs, Data::ActionEscalated(Box::new(data)))
     }
 
     /// `permit.lapsed` of the last permit.

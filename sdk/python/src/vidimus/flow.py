@@ -406,7 +406,7 @@ def _acknowledged(ack: dict[str, Any], proposal: Proposal) -> str:
 
 def _view(body: dict[str, Any], proposal: Proposal) -> ActionView:
     names = {"action": str, "expires_at": str, "policy": list, "status": str}
-    optional = {"paused": bool, "questions": list, "reason": dict, "superseded_by": str}
+    optional = {"paused": bool, "questions": list, "reason": dict, "starts_at": str, "superseded_by": str}
     for name, kind in (names | optional).items():
         if (name in names or name in body) and type(body.get(name)) is not kind:
             raise Unproven(f"the action's view has no fit `{name}`")

@@ -39,6 +39,7 @@ class ActionView(TypedDict):
     policy: list[str]
     questions: NotRequired[list[Question]]
     reason: NotRequired[Content]
+    starts_at: NotRequired[str]
     status: str
     superseded_by: NotRequired[str]
     use_before: NotRequired[str]

@@ -23,7 +23,7 @@ export interface Wrong {
 }
 
 /** What a text is written in. */
-export type Language = 'cedar' | 'json';
+export type Language = 'cedar' | 'json' | 'plain';
 
 export interface Editor {
   /** Shows another text; what was typed before cannot be undone then. */
@@ -73,7 +73,7 @@ const look = EditorView.theme({
   '.cm-panels.cm-panels-bottom': { borderTop: '1px solid var(--line)' },
 });
 
-const languages: Record<Language, Extension> = { cedar, json: json() };
+const languages: Record<Language, Extension> = { cedar, json: json(), plain: [] };
 
 /** The position of a line and column; those that are not there are the last one. */
 function position(doc: Text, line: number, column: number): { from: number; to: number } {

@@ -18,6 +18,7 @@ const checked = (count: number): Reply => ({
   is: 'policy_checked',
   value: {
     rules: [],
+    calendars: [],
     tests: { words: 'There are no tests.', alarm: false, cases: [], failed: 0, problems: [] },
     problems: Array.from({ length: count }, (_, line) => ({ file: 'a.cedar', line, column: 1, policy: null, message: { spans: [] } })),
   },

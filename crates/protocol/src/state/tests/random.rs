@@ -175,6 +175,7 @@ fn subject(data: &mut Data) -> Option<&mut ActionId> {
         Data::ActionAsked(data) => &mut data.action,
         Data::ActionAnswered(data) => &mut data.action,
         Data::ActionFlagged(data) => &mut data.action,
+        Data::ActionEscalated(data) => &mut data.action,
         Data::VerdictGiven(data) => &mut data.signed.item.action,
         Data::ActionResolved(data) => &mut data.action,
         Data::PermitIssued(data) => &mut data.action,
@@ -285,12 +286,29 @@ fn check_action(log: &[Entry], id: ActionId) -> Result<(), TestCaseError> {
         prop_assert_eq!(signed.envelope.signer, founder(), "not the owner");
         prop_assert_eq!(signed.item.proposal_leaf, at(proposed).leaf_hash);
     }
-    prop_assert!(verdicts.len() < 2, "one person decides once");
+    // One person approves once, and takes it back once.
+    let given: Vec<_> = verdicts
+        .iter()
+        .map(|(_, signed)| signed.item.verdict)
+        .collect();
+    let may_be = [
+        &[][..],
+        &[Verdict::Approve],
+        &[Verdict::Deny],
+        &[Verdict::Approve, Verdict::Deny],
+    ];
+    prop_assert!(may_be.contains(&given.as_slice()), "{:?}", given);
+    let denied_at = |index: u64| {
+        let mut denials = verdicts
+            .iter()
+            .filter(|(_, signed)| signed.item.verdict == Verdict::Deny);
+        denials.any(|(entry, _)| entry.index < index)
+    };
     let approved_at = |index: u64| {
         let approvals = verdicts.iter().filter(|(entry, signed)| {
             entry.index < index && signed.item.verdict == Verdict::Approve
         });
-        proposal.evaluation.decision == Decision::Ask && approvals.count() == 1
+        proposal.evaluation.decision == Decision::Ask && approvals.count() == 1 && !denied_at(index)
     };
 
     let mut stopped = false;
@@ -372,7 +390,7 @@ fn check_due(story: &Story) -> Result<(), TestCaseError> {
             .filter(|action| action.agent == agent.id && action.resolved.is_none());
         prop_assert_eq!(story.state.pending_of(&agent.id), unresolved.count());
     }
-    let next = story.state.next_due();
+    let next = story.state.next_due(end);
     prop_assert_eq!(next.is_some(), !deadlines.is_empty());
     if let Some(next) = next {
         let first = naive_due(&story.state, next);

@@ -51,7 +51,9 @@ const PATH: [Kind; 15] = [
 const ATTESTATION: &[u8] = b"attestation object";
 
 use team::ANCHOR;
-pub(crate) use team::{Person, ada, ben, ben_again, cleo, dan, edited_payload, model, other_model};
+pub(crate) use team::{
+    ESCALATED_S, Person, ada, ben, ben_again, cleo, dan, edited_payload, model, other_model,
+};
 
 pub(crate) fn founder() -> ReviewerId {
     ada().id
@@ -183,7 +185,16 @@ impl Story {
             Kind::AgentResumed => self.resumed(),
             Kind::VerdictRecognised => self.recognised(id),
             Kind::ActionEdited => self.edited(action(1), action(2)),
-            // What comes under the policy is urgent.
+            Kind::ActionEscalated => {
+                let known = self.state.action(&action(4));
+                let at = known.map(|known| known.proposed_at.plus_seconds(ESCALATED_S));
+                self.now = self.now.max(at.unwrap_or_default());
+                self.escalated(action(4), "sre")
+            }
+            // What comes under the policy is urgent, then what is escalated.
+            Kind::ActionProposed if self.state.action(&action(3)).is_some() => {
+                self.proposed_escalating(action(4))
+            }
             Kind::ActionProposed if self.state.policy().is_some() => {
                 self.proposed_urgent(action(3))
             }

@@ -33,8 +33,8 @@ names! {
     NotDeviceBound, ModelNotAllowed, WrongStatement, NotAllowed, TeamOnly, ReviewerExists, OwnRecord,
     LastAdministrator, BadRoles, BadRules, AgentIsRevoked, OwnAction, NotHisVerdict,
     AgentIsPaused, StoppedByPause, PausedAlready, NotTheirPause,
-    OwnEdit, UnfoundedEdit, TooManyEdits, ReasonMissing, AssuranceMissing, OwnPolicy,
-    GlassStays, TooManyUnreviewed, WasDenied, GrantExists, UnknownGrant, GrantIsOver, BadGrant, TooManyGrants, NotGrantable, NotCovered,
+    OwnEdit, UnfoundedEdit, UnfoundedEscalation, TooManyEdits, ReasonMissing, AssuranceMissing, OwnPolicy,
+    ApprovedEnough, GraceStands, GlassStays, TooManyUnreviewed, WasDenied, GrantExists, UnknownGrant, GrantIsOver, BadGrant, TooManyGrants, NotGrantable, NotCovered,
 }
 
 /// What breaks the rule, how, and at which step of the happy path.
@@ -66,7 +66,9 @@ macro_rules! verdict {
 
 mod acts;
 mod edits;
+mod escalations;
 mod glass;
+mod grace;
 mod grants;
 mod notes;
 mod pauses;
@@ -114,6 +116,8 @@ fn tables() -> impl Iterator<Item = &'static Case> {
         notes::NOTES,
         pauses::PAUSES,
         edits::EDITS,
+        escalations::ESCALATIONS,
+        escalations::EVALUATIONS,
         people::KEYS,
         people::PEOPLE,
         people::TEAM,
@@ -122,6 +126,7 @@ fn tables() -> impl Iterator<Item = &'static Case> {
         policy::APPROVALS,
         glass::BROKEN,
         glass::REVIEWED,
+        grace::GRACE,
         grants::GRANTS,
         grants::USES,
         permits::RESOLUTIONS,

@@ -30,6 +30,11 @@ fn shape(free: &Value) -> Vec<u8> {
     strict::canonical(&json!({ "free": free }))
 }
 
+/// Nothing may differ.
+pub(super) fn as_it_is() -> Vec<u8> {
+    shape(&json!([]))
+}
+
 /// The third argument may be any short word.
 fn any_unit() -> Vec<u8> {
     shape(&json!([{"at": "/payload/argv/2", "may": {"word": 8}}]))
@@ -43,7 +48,7 @@ impl Team {
         id
     }
 
-    fn grant(&mut self, like: ActionId, shape: Vec<u8>) -> GrantId {
+    pub(super) fn grant(&mut self, like: ActionId, shape: Vec<u8>) -> GrantId {
         self.grant_with(like, shape, |_| {})
     }
 

@@ -1,7 +1,10 @@
 //! Logs under a policy: words for it, what it asks, who approves, and evaluations that it does not give.
 
 mod approvals;
+mod calendars;
+mod escalations;
 mod glass;
+mod grace;
 mod inputs;
 mod kinds;
 mod queries;
@@ -234,7 +237,9 @@ pub(super) fn good() -> Vec<(String, Forge)> {
     personal
         .into_iter()
         .chain(of_team)
+        .chain(escalations::good())
         .chain(glass::good())
+        .chain(grace::good())
         .collect()
 }
 
@@ -242,12 +247,15 @@ pub(super) fn write(cases: &mut Cases) {
     texts::write(cases);
     kinds::write(cases);
     queries::write(cases);
+    calendars::write(cases);
     inputs::write(cases);
     words::write(cases);
     evaluations(cases);
     approvals::write(cases);
     resolutions::write(cases);
+    escalations::write(cases);
     glass::write(cases);
+    grace::write(cases);
     groups(cases);
     keys(cases);
 }

@@ -5,7 +5,7 @@
  */
 export type PolicyFileText = { 
 /**
- * `NAME.cedar` or `NAME.json`.
+ * `NAME.cedar`, `NAME.ics` or `NAME.json`.
  */
 name: string, 
 /**

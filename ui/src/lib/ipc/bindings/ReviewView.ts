@@ -116,6 +116,10 @@ onExpiry: string,
  */
 approvedBy: Array<string>, 
 /**
+ * Whether this person approved it and may take that back by a denial.
+ */
+takesBack: boolean, 
+/**
  * How many distinct people must.
  */
 quorum: number, 
@@ -131,6 +135,10 @@ questions: Array<QuestionView>,
  * What reviewers flagged, oldest first.
  */
 flags: Array<NoteView>, 
+/**
+ * What is unusual in it, by what its agent proposed before, one sentence each.
+ */
+unusual: Array<string>, 
 /**
  * The last action like it, of any agent.
  */

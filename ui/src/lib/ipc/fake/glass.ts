@@ -122,7 +122,8 @@ const offered = (change: Partial<GlassOffer> = {}, more: Partial<Scenario> = {})
     reviews: [
       review(summary, {
         glass: offer(change),
-        blocked: problem('decided_already', 'You have decided it already.', 'Others have to approve it as well.'),
+        approveBlocked: problem('decided_already', 'You have approved it already.', 'You can take that back as long as it waits.'),
+        takesBack: true,
         grantBlocked: problem('not_grantable', 'The policy wants somebody to see each of these.', 'Approve or deny this one.'),
         editBlocked: problem('decided_already', 'You have decided it already.', 'Others have to approve it as well.'),
         approvedBy: ['Ada Reviewer'],

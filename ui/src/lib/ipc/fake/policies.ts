@@ -14,6 +14,7 @@ import type {
   PolicyView,
   PolicyWaitingView,
 } from '../types';
+import { CALENDARS, withCalendars } from './calendars';
 import { elsewhere, PRODUCTION } from './gateways';
 import { ADA, digest, fact, mark, MINUTE, problem, text, view } from './parts';
 import { replayedNothing, tested, TESTS } from './policy-trials';
@@ -132,7 +133,7 @@ const difference = (change: Partial<PolicyDifferenceView> = {}): PolicyDifferenc
 export const waiting = (change: Partial<PolicyWaitingView> = {}): PolicyWaitingView => ({
   digest: digest(402),
   words: [{ by: 'Linus Andersen', me: false, entry: 57, atUnixMs: Date.now() - 26 * MINUTE }],
-  text: { files: FILES, rules: RULES, problem: null, marks: 0 },
+  text: { files: FILES, rules: RULES, calendars: [], problem: null, marks: 0 },
   difference: difference(),
   tests: tested(FILES, true),
   replay: null,
@@ -152,7 +153,7 @@ export function policy(change: Partial<PolicyView> = {}): PolicyView {
       digest: digest(401),
       sinceUnixMs: Date.now() - 12 * DAY,
       signers: ['Ada Reviewer', 'Linus Andersen'],
-      text: { files: FILES, rules: RULES, problem: null, marks: 0 },
+      text: { files: FILES, rules: RULES, calendars: [], problem: null, marks: 0 },
     },
     builtIn: [
       'Every action waits for as many reviewers as the log’s rules say. Nobody approves what their own agent asks for.',
@@ -205,7 +206,8 @@ export function checked(files: PolicyFileText[]): PolicyCheckView {
   );
   const ids = files.flatMap(({ text: whole }) => [...whole.matchAll(/@id\("([^"]*)"\)/g)].map((found) => found[1] ?? ''));
   const rules = ids.map((id) => RULES.find((known) => known.id === id) ?? rule(id, 'propose', null, 'It may be proposed, and waits for 2 people.'));
-  return { rules: problems.length === 0 ? rules : [], problems, tests: tested(files, problems.length === 0) };
+  const calendars = problems.length === 0 && files.some(({ name }) => name.endsWith('.ics')) ? CALENDARS : [];
+  return { rules: problems.length === 0 ? rules : [], calendars, problems, tests: tested(files, problems.length === 0) };
 }
 
 export const previewed = (files: PolicyFileText[], replay: string | null): PolicyPreviewView => ({
@@ -257,7 +259,7 @@ const FAILING = TESTS.replace('"decision": "ask", "people": "1"}', '"decision": 
 
 /** The policy in force with these tests, or none. */
 const inForce = (...tests: PolicyFileText[]): Partial<PolicyView> => ({
-  inForce: { ...policy().inForce!, text: { files: [{ name: 'policy.cedar', text: POLICY }, ...tests], rules: RULES, problem: null, marks: 0 } },
+  inForce: { ...policy().inForce!, text: { files: [{ name: 'policy.cedar', text: POLICY }, ...tests], rules: RULES, calendars: [], problem: null, marks: 0 } },
 });
 
 export const policyScenarios: Record<string, () => Scenario> = {
@@ -289,14 +291,16 @@ export const policyScenarios: Record<string, () => Scenario> = {
     at({
       inForce: {
         ...policy().inForce!,
-        text: { files: [], rules: [], problem: problem('not_here_yet', 'Its content has not arrived on this computer.', 'Try again once the console is connected.'), marks: 0 },
+        text: { files: [], rules: [], calendars: [], problem: problem('not_here_yet', 'Its content has not arrived on this computer.', 'Try again once the console is connected.'), marks: 0 },
       },
     }),
-  'policy-long': () => at({ inForce: { ...policy().inForce!, text: { files: FILES, rules: [...RULES, WORDY, HIDDEN], problem: null, marks: 1 } } }),
+  'policy-long': () => at({ inForce: { ...policy().inForce!, text: { files: FILES, rules: [...RULES, WORDY, HIDDEN], calendars: [], problem: null, marks: 1 } } }),
+  'policy-calendars': () => at({ inForce: withCalendars(policy().inForce!) }),
+  'policy-calendar-edit': () => at({ inForce: withCalendars(policy().inForce!) }, {}, { steps: ['policy-change'] }),
   'policy-edit': () => at({}, {}, { steps: ['policy-change'] }),
   'policy-edit-wrong': () => {
     const wrong = [{ name: 'policy.cedar', text: POLICY.replace('permit (', 'permti (').replace('forbid (', 'permti (') }];
-    return at({ inForce: { ...policy().inForce!, text: { files: wrong, rules: RULES, problem: null, marks: 0 } } }, {}, { steps: ['policy-change'] });
+    return at({ inForce: { ...policy().inForce!, text: { files: wrong, rules: RULES, calendars: [], problem: null, marks: 0 } } }, {}, { steps: ['policy-change'] });
   },
   'policy-starter': () => at({ inForce: null }, {}, { steps: ['policy-starter'] }),
   'policy-sign': () => at({}, {}, { steps: ['policy-change', '', '', '', 'policy-look'] }),

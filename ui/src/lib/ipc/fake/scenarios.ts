@@ -4,6 +4,7 @@
 import type { ConsoleView, DeliveryView, WhatView } from '../types';
 import { gatewayScenarios } from './gateways';
 import { glassScenarios } from './glass';
+import { graceScenarios } from './grace';
 import { grantScenarios } from './grants';
 import { action, ADA, agent, command, desktop, digest, edited, fact, lockedView, mark, MINUTE, note, pause, problem, review, rows, text, view } from './parts';
 import { base, reviewed, signedInInbox, type Scenario } from './scenario';
@@ -166,6 +167,30 @@ const told = (): Scenario => {
   return { ...finished(), deliveries: { endpoints: 3, problem: null, deliveries } };
 };
 
+const escalated = (): Scenario => {
+  const at = Date.now() - 2 * MINUTE;
+  const summary = action('act_01', {
+    proposedAtUnixMs: at - 10 * MINUTE,
+    escalated: [{ atUnixMs: at, entry: 43, group: 'managers' }],
+  });
+  const message = { event: text('action.escalated'), entry: 43, firstTriedUnixMs: at, lastTriedUnixMs: at };
+  const { timeline } = review(summary);
+  return {
+    ...reviewed({
+      summary,
+      timeline: [...timeline, { entry: 43, timeUnixMs: at, text: 'Nobody had decided in time: escalated to managers.', words: null }],
+    }),
+    deliveries: {
+      endpoints: 2,
+      problem: null,
+      deliveries: [
+        delivery('chat', 'hooks.chat.example', message),
+        delivery('on-call', 'localhost:9000', { ...message, state: 'failed', tries: 2, nextTryUnixMs: at + 5 * MINUTE, why: text('Its connection was refused.') }),
+      ],
+    },
+  };
+};
+
 const talked = (): Scenario =>
   reviewed({
     taken: { by: 'Ada Reviewer', me: true, atUnixMs: Date.now() - 4 * MINUTE },
@@ -189,6 +214,7 @@ const changed = (): Scenario => {
   const after = ['{', '  "ingress": [', '    {', '      "cidr": "0.0.0.0/0",', '      "port": 5000', '    }', '  ],', '  "name": "registry"', '}'];
   return reviewed({
     summary,
+    unusual: ['claude-code has not acted on this before, in the last 143 that this computer looked at.', 'claude-code has never proposed anything within an hour of this time of day, in 612 times.'],
     like: null,
     earlier: [],
     what: {
@@ -222,6 +248,7 @@ const planned = (): Scenario => {
   });
   return reviewed({
     summary,
+    unusual: [],
     like: null,
     earlier: [],
     what: {
@@ -448,6 +475,7 @@ export const scenarios: Record<string, () => Scenario> = {
   'review-expiring': () => reviewed({ summary: action('act_01', { expiresAtUnixMs: Date.now() + 2500 }) }),
   'review-running': () => reviewed({ summary: action('act_01', { status: { is: 'running' }, somebodyWaits: null }) }),
   'review-completed': finished,
+  'review-escalated': escalated,
   'review-told': told,
   'review-told-nobody': () => ({ ...reviewed({}), deliveries: { endpoints: 1, problem: null, deliveries: [] } }),
   'review-told-exposed': () => ({
@@ -512,6 +540,7 @@ export const scenarios: Record<string, () => Scenario> = {
   ...gatewayScenarios,
   ...policyScenarios,
   ...grantScenarios,
+  ...graceScenarios,
   ...glassScenarios,
   ...teamScenarios,
 };

@@ -148,6 +148,7 @@ pub(super) fn explore<C: Companion>(rules: &Rules<'_>, companion: C) -> Result<E
         companion
             .refuse(&refused)
             .map_err(|what| failed(&graph, what, None))?;
+        promises::can_stop(rules, &world).map_err(|broken| failed(&graph, broken.into(), None))?;
     }
     graph.check()?;
     Ok(explored)

@@ -6,7 +6,7 @@
 use super::rules::{Flaw, Rules};
 use super::world::{
     Action, Answer, Asked, End, Grant, Group, Key, LASTS, Scene, Scope, Step, WAIT, Who, World,
-    groups,
+    groups, keys,
 };
 
 /// What a broken promise is called.
@@ -24,6 +24,11 @@ pub(super) const FOREIGN: Broken = "decided by somebody who may not";
 pub(super) const STOPPED: Broken = "a pause met it and it runs, or the pause is forgotten";
 pub(super) const ENDED: Broken = "used for an agent that does not work";
 pub(super) const GRANTED: Broken = "a grant approves more than was granted";
+pub(super) const ESCALATED: Broken = "escalated out of time, twice, or to whom nobody named";
+pub(super) const EARLY: Broken = "approved before its grace time was over";
+pub(super) const PROLONGED: Broken = "approved again while its grace time stood";
+pub(super) const CUT_SHORT: Broken = "expired while its grace time stood";
+pub(super) const UNSTOPPABLE: Broken = "waits, and somebody who may decide cannot deny it";
 pub(super) const REVIVED: Broken = "changed after its end";
 pub(super) const STUCK: Broken = "waits for ever";
 pub(super) const UNEXPLAINED: Broken = "can still run, and nothing says why";
@@ -31,10 +36,25 @@ pub(super) const UNEXPLAINED: Broken = "can still run, and nothing says why";
 /// Checks one step.
 pub(super) fn kept(scene: &Scene, before: &World, step: Step, after: &World) -> Result<(), Broken> {
     let holds = |kept: bool, broken| if kept { Ok(()) } else { Err(broken) };
+    if let Step::Escalate(action, group) = step {
+        let (old, new) = (&before.actions[action], &after.actions[action]);
+        let after = scene.asked.escalate.ok_or(ESCALATED)?;
+        let due = old.proposed_at + after..old.proposed_at + WAIT;
+        let waits = old.end.is_none() && !old.edited && due.contains(&before.now);
+        let new_to_it = group == Group::Sre && old.escalated == 0;
+        let nothing_else = Action {
+            escalated: new.escalated,
+            ..old.clone()
+        };
+        let told = new.escalated == 1 && nothing_else == *new;
+        holds(waits && new_to_it && told, ESCALATED)?;
+    }
     for (number, old) in before.actions.iter().enumerate() {
         let new = after.actions.get(number).ok_or(REVIVED)?;
         holds(
-            keeps_verdicts(old, new) && new.broken.starts_with(&old.broken),
+            keeps_verdicts(old, new)
+                && new.broken.starts_with(&old.broken)
+                && new.escalated >= old.escalated,
             LOST,
         )?;
         holds(!old.met || new.met, STOPPED)?;
@@ -47,8 +67,13 @@ pub(super) fn kept(scene: &Scene, before: &World, step: Step, after: &World) -> 
         if new.end != old.end && new.end.is_some_and(End::runs) {
             let asked = scene.asked.answer == Answer::Ask;
             holds(asked == (new.end == Some(End::Approved)), UNASKED)?;
-            holds(before.now < old.proposed_at + WAIT, LATE)?;
+            let grace = grace_until(scene, before, old);
+            holds(before.now < old.proposed_at + WAIT || grace.is_some(), LATE)?;
             may_run_now(scene, before, old)?;
+            holds(grace.is_none_or(|end| before.now >= end), EARLY)?;
+        }
+        if new.end != old.end && new.end == Some(End::Expired) {
+            holds(grace_until(scene, before, old).is_none(), CUT_SHORT)?;
         }
         if new.redeemed > old.redeemed {
             holds(new.redeemed == 1, TWICE)?;
@@ -72,11 +97,19 @@ pub(super) fn kept(scene: &Scene, before: &World, step: Step, after: &World) -> 
         let paused = matches!(step, Step::Pause(_, Scope::Agent));
         holds(new.stopped == (old.stopped || paused), STOPPED)?;
     }
-    if let Step::Decide { action, key, .. } = step {
+    if let Step::Decide {
+        action,
+        key,
+        approves,
+        ..
+    } = step
+    {
         let (old, new) = (&before.actions[action], &after.actions[action]);
         let stranger = key.of() == Who::Ada || old.editors.contains(&key.of());
         holds(!stranger && is_heard(before, key), FOREIGN)?;
-        holds(before.now < old.proposed_at + WAIT, LATE)?;
+        let grace = grace_until(scene, before, old).is_some();
+        holds(!(grace && approves), PROLONGED)?;
+        holds(before.now < old.proposed_at + WAIT || grace, LATE)?;
         holds(new.verdicts.len() == old.verdicts.len() + 1, LOST)?;
     }
     if let Step::Break(action, key) = step {
@@ -118,7 +151,7 @@ fn denials(known: &Action) -> usize {
         known
             .verdicts
             .iter()
-            .any(|(key, yes)| key.of() == who && !yes)
+            .any(|(key, yes, _)| key.of() == who && !yes)
     };
     PEOPLE.into_iter().filter(|who| deny(*who)).count()
 }
@@ -132,8 +165,8 @@ fn is_heard(world: &World, key: Key) -> bool {
 fn granted_by(world: &World, known: &Action, who: Who) -> bool {
     let by = known.granted.filter(|key| key.of() == who);
     let ended = world.grant.is_none_or(|grant| grant.ended);
-    let mut theirs = known.verdicts.iter().filter(|(key, _)| key.of() == who);
-    by.is_some_and(|key| is_heard(world, key)) && !ended && theirs.all(|(_, yes)| *yes)
+    let mut theirs = known.verdicts.iter().filter(|(key, ..)| key.of() == who);
+    by.is_some_and(|key| is_heard(world, key)) && !ended && theirs.all(|(_, yes, _)| *yes)
 }
 
 /// Whether that person broke glass for it, with a key that counts.
@@ -151,10 +184,15 @@ fn is_demanded(asked: &Asked, world: &World, known: &Action) -> bool {
         return asked.answer == Answer::Release;
     }
     let approves = |who: &Who| {
-        let mut given = known.verdicts.iter();
-        given.any(|(key, yes)| *yes && key.of() == *who && is_heard(world, *key))
-            || broken_by(world, known, *who)
-            || granted_by(world, known, *who)
+        let theirs = || {
+            known
+                .verdicts
+                .iter()
+                .filter(move |(key, ..)| key.of() == *who)
+        };
+        let back = theirs().any(|(_, yes, _)| !yes);
+        let given = theirs().any(|(key, yes, _)| *yes && is_heard(world, *key));
+        !back && (given || broken_by(world, known, *who) || granted_by(world, known, *who))
     };
     let glass = PEOPLE.into_iter().any(|who| broken_by(world, known, who));
     if asked.glass && glass && denials(known) == 0 {
@@ -179,13 +217,43 @@ fn is_demanded(asked: &Asked, world: &World, known: &Action) -> bool {
     people.len() >= asked.quorum && assigned
 }
 
+/// The end of the grace time that stands: after the newest approval that counts.
+fn grace_until(scene: &Scene, world: &World, known: &Action) -> Option<u8> {
+    let waits = known.end.is_none() && !known.edited && scene.asked.grace > 0;
+    let glass = PEOPLE.into_iter().any(|who| broken_by(world, known, who));
+    let urgent = glass && denials(known) == 0;
+    if !waits || urgent || may_run_now(scene, world, known).is_err() {
+        return None;
+    }
+    let of = |who: Who| {
+        let theirs = || {
+            known
+                .verdicts
+                .iter()
+                .filter(move |(key, ..)| key.of() == who)
+        };
+        let back = theirs().any(|(_, yes, _)| !yes);
+        let given = theirs().filter(|(key, ..)| is_heard(world, *key));
+        let newest = given.map(|(.., at)| *at).max();
+        let granted = granted_by(world, known, who).then_some(known.proposed_at);
+        newest.max(granted).filter(|_| !back)
+    };
+    let newest = PEOPLE.into_iter().filter_map(of).max()?;
+    Some(newest + scene.asked.grace)
+}
+
 /// Whether an action can still run, for all that its history says. What can be
 /// redeemed later must be explained by this now.
 pub(super) fn may_still_run(scene: &Scene, world: &World, known: &Action) -> bool {
     let works = !world.agent_ended && world.here(Who::Ada);
     let vetoed = denials(known) >= scene.asked.veto;
     let in_time = match known.end {
-        None => world.now < known.proposed_at + WAIT && !known.edited,
+        None => {
+            // A quorum that was lost may come back, and its grace time with it.
+            let approved = known.granted.is_some() || known.verdicts.iter().any(|(_, yes, _)| *yes);
+            let grace = scene.asked.grace > 0 && approved;
+            (world.now < known.proposed_at + WAIT || grace) && !known.edited
+        }
         Some(end) => end.runs() && world.now < known.use_before,
     };
     let refused = scene.asked.answer == Answer::Refuse;
@@ -203,11 +271,11 @@ pub(super) fn is_at_rest(world: &World) -> bool {
 }
 
 /// Which promise catches each flaw, and in which scene.
-pub(super) const CAUGHT: [(Flaw, &str, Broken); 26] = [
+pub(super) const CAUGHT: [(Flaw, &str, Broken); 38] = [
     (Flaw::GroupsUnread, "sre", NO_QUORUM),
     (Flaw::OneForTwoGroups, "two groups", NO_QUORUM),
     (Flaw::KeysAreCounted, "two people", NO_QUORUM),
-    (Flaw::VetoSkipped, "two people", VETOED),
+    (Flaw::VetoSkipped, "one person", VETOED),
     (Flaw::VetoSkippedAtRelease, "released", VETOED),
     (Flaw::ApprovedUnasked, "released", UNASKED),
     (Flaw::ApprovedLate, "one person", LATE),
@@ -230,6 +298,18 @@ pub(super) const CAUGHT: [(Flaw, &str, Broken); 26] = [
     (Flaw::GrantOverDenial, "a grant and a denial", NO_QUORUM),
     (Flaw::GlassOverDenial, "broken glass", VETOED),
     (Flaw::GlassUncounted, "broken glass", NO_QUORUM),
+    (Flaw::EscalatedEarly, "an escalation", ESCALATED),
+    (Flaw::EscalatedLate, "an escalation", ESCALATED),
+    (Flaw::EscalatedTwice, "an escalation", ESCALATED),
+    (Flaw::EscalatedOver, "an escalation", ESCALATED),
+    (Flaw::EscalatedElsewhere, "an escalation", ESCALATED),
+    (Flaw::GraceSkipped, "a grace time", EARLY),
+    (Flaw::GraceProlonged, "a grace time", PROLONGED),
+    (Flaw::ExpiresInGrace, "a grace time", CUT_SHORT),
+    (Flaw::StoppedTooLate, "a grace time", UNSTOPPABLE),
+    (Flaw::GraceOutlivesQuorum, "a grace time", STUCK),
+    (Flaw::NotTakenBack, "two people", UNSTOPPABLE),
+    (Flaw::TakenBackCounts, "taking back", NO_QUORUM),
 ];
 
 /// Whether an approval counts for as long as its key and its person's role do.
@@ -240,6 +320,30 @@ pub(super) fn all_count(rules: &Rules<'_>, world: &World) -> Result<(), Broken> 
     };
     if world.actions.iter().any(overlooks) {
         return Err(UNCOUNTED);
+    }
+    Ok(())
+}
+
+/// Whether each who may decide on what waits can deny it, unless they have.
+pub(super) fn can_stop(rules: &Rules<'_>, world: &World) -> Result<(), Broken> {
+    let unstoppable = |known: &Action| {
+        let grace = grace_until(rules.scene, world, known).is_some();
+        let open = known.end.is_none() && !known.edited && !known.met;
+        let works = !world.agent_ended && world.here(Who::Ada);
+        let waits = open && works && (world.now < known.proposed_at + WAIT || grace);
+        let denied = |who: Who| {
+            let mut given = known.verdicts.iter();
+            given.any(|(key, yes, _)| key.of() == who && !yes)
+        };
+        let may = |key: &Key| {
+            let stranger = key.of() == Who::Ada || known.editors.contains(&key.of());
+            is_heard(world, *key) && !stranger && !denied(key.of())
+        };
+        let mut people = keys(rules.scene).filter(may);
+        waits && people.any(|key| !rules.may_decide(world, known, key, false))
+    };
+    if world.actions.iter().any(unstoppable) {
+        return Err(UNSTOPPABLE);
     }
     Ok(())
 }

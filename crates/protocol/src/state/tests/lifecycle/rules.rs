@@ -63,6 +63,30 @@ pub(super) enum Flaw {
     GlassOverDenial,
     /// Lets glass stay broken whose key counts no more.
     GlassUncounted,
+    /// Escalates before the time.
+    EscalatedEarly,
+    /// Escalates what has expired.
+    EscalatedLate,
+    /// Tells a group again.
+    EscalatedTwice,
+    /// Escalates what is edited or resolved.
+    EscalatedOver,
+    /// Tells a group that the evaluation does not name.
+    EscalatedElsewhere,
+    /// Approves what waits out its grace time.
+    GraceSkipped,
+    /// Lets a grace time be prolonged by another approval.
+    GraceProlonged,
+    /// Lets expire what waits out its grace time.
+    ExpiresInGrace,
+    /// Takes no denial after the expiry, in a grace time either.
+    StoppedTooLate,
+    /// Lets nothing expire that was approved, whoever counts no more.
+    GraceOutlivesQuorum,
+    /// Keeps whoever approved from denying.
+    NotTakenBack,
+    /// Counts an approval that was taken back.
+    TakenBackCounts,
 }
 
 /// What the log says must come next.
@@ -72,6 +96,16 @@ pub(super) enum Next {
     Resolve(usize, End),
     Permit(usize),
     Withdraw,
+}
+
+/// What time makes due of an action, in the order in which equal ones are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Overdue {
+    Escalates,
+    Expires,
+    Lapses,
+    /// What has waited out its grace time.
+    Starts,
 }
 
 /// The rules of a scene.
@@ -137,7 +171,7 @@ impl Rules<'_> {
                 world.revoked[key as usize] = true;
                 if self.lacks(Flaw::VerdictLost) {
                     for action in &mut world.actions {
-                        action.verdicts.retain(|(signed, _)| *signed != key);
+                        action.verdicts.retain(|(signed, ..)| *signed != key);
                     }
                 }
             }
@@ -218,10 +252,11 @@ impl Rules<'_> {
                 let may = self.may_break(world, known, key);
                 may.then(|| self.break_glass(world, number, key))
             }
+            Step::Escalate(number, group) => self.escalate(world, number, group),
             Step::Resolve(number, end) => self.resolve(world, number, end),
             Step::WithdrawStopped(number) => {
                 let known = self.pending(world, number)?;
-                if !known.met || self.vetoed(known) || expired(world, known) {
+                if !known.met || self.vetoed(known) || self.expired(world, known) {
                     return None;
                 }
                 world.actions[number].end = Some(End::Withdrawn);
@@ -281,7 +316,7 @@ impl Rules<'_> {
             grant.used = true;
             world.actions[number].granted = Some(grant.key);
         }
-        if self.has_quorum(world, &world.actions[number]) {
+        if self.is_decided(world, &world.actions[number]) {
             Next::Resolve(number, End::Approved)
         } else {
             Next::Nothing
@@ -326,7 +361,7 @@ impl Rules<'_> {
         let known = self.pending(world, number)?;
         let who = key.of();
         let may = world.counts(key) && world.reviews(who) && who != Who::Ada;
-        let open = world.agent_works() && !known.met && !expired(world, known);
+        let open = world.agent_works() && !known.met && !self.expired(world, known);
         if !may || !open || world.actions.len() > number + 1 {
             return None;
         }
@@ -337,18 +372,58 @@ impl Rules<'_> {
         Some(Next::Nothing)
     }
 
-    fn may_decide(&self, world: &World, known: &Action, key: Key, approves: bool) -> bool {
+    pub(super) fn may_decide(
+        &self,
+        world: &World,
+        known: &Action,
+        key: Key,
+        approves: bool,
+    ) -> bool {
         let who = key.of();
         let owns = who == Who::Ada && !self.lacks(Flaw::OwnerDecides);
         let edited = known.editors.contains(&who) && !self.lacks(Flaw::EditorDecides);
-        let too_late = expired(world, known) && !self.lacks(Flaw::DecidedLate);
-        let decided = known.verdicts.iter().any(|(signed, yes)| {
-            let stands = !yes || world.counts(*signed) && world.reviews(who);
+        let waits = self.starts_at(world, known).is_some();
+        let stops = waits && !approves && !self.lacks(Flaw::StoppedTooLate);
+        let too_late = overdue(world, known) && !stops && !self.lacks(Flaw::DecidedLate);
+        let prolongs = approves && waits && !self.lacks(Flaw::GraceProlonged);
+        let keeps = approves || self.lacks(Flaw::NotTakenBack);
+        let decided = known.verdicts.iter().any(|(signed, yes, _)| {
+            let stands = !yes || keeps && world.counts(*signed) && world.reviews(who);
             signed.of() == who && stands
         });
-        let broken = self.broke(world, known).any(|signed| signed.of() == who);
+        let broken = keeps && self.broke(world, known).any(|signed| signed.of() == who);
         let decided = decided || broken || approves && self.in_advance(world, known) == Some(who);
-        self.is_heard(world, known, key) && !(owns || edited || too_late || decided)
+        self.is_heard(world, known, key) && !(owns || edited || too_late || decided || prolongs)
+    }
+
+    /// Until when it waits out its grace time, where its quorum stands.
+    pub(super) fn starts_at(&self, world: &World, known: &Action) -> Option<u8> {
+        let grace = self.scene.asked.grace;
+        let open = known.end.is_none() && !known.edited && !self.vetoed(known);
+        let goes = open && world.agent_works() && !known.met;
+        if grace == 0 || !goes || !self.has_quorum(world, known) || self.glass(world, known) {
+            return None;
+        }
+        let people = self.approved_by(world, known);
+        let counts = |key: Key| world.counts(key) && people.contains(&key.of());
+        let given = known
+            .verdicts
+            .iter()
+            .filter(|(key, yes, _)| *yes && counts(*key));
+        let given = given.map(|(.., at)| *at);
+        let granted = known.granted.filter(|key| counts(*key));
+        let granted = granted.map(|_| known.proposed_at);
+        Some(given.chain(granted).max()? + grace)
+    }
+
+    /// Whether nobody decided in time.
+    fn expired(&self, world: &World, known: &Action) -> bool {
+        overdue(world, known) && self.starts_at(world, known).is_none()
+    }
+
+    /// Whether it has its quorum and nothing to wait for.
+    fn is_decided(&self, world: &World, known: &Action) -> bool {
+        self.has_quorum(world, known) && self.starts_at(world, known).is_none()
     }
 
     fn is_heard(&self, world: &World, known: &Action, key: Key) -> bool {
@@ -359,7 +434,7 @@ impl Rules<'_> {
     /// Whoever might approve it, also once they have.
     fn may_break(&self, world: &World, known: &Action, key: Key) -> bool {
         let stranger = key.of() == Who::Ada || known.editors.contains(&key.of());
-        let denied = known.verdicts.iter().any(|(_, approves)| !approves);
+        let denied = known.verdicts.iter().any(|(_, approves, _)| !approves);
         let denied = denied && !self.lacks(Flaw::GlassOverDenial);
         let again = self
             .broke(world, known)
@@ -368,7 +443,7 @@ impl Rules<'_> {
             && self.scene.asked.glass
             && self.may_approve(world, key, true)
             && key != Key::Synced
-            && !(stranger || expired(world, known) || denied || again)
+            && !(stranger || overdue(world, known) || denied || again)
     }
 
     /// The keys with which glass was broken that count.
@@ -383,7 +458,7 @@ impl Rules<'_> {
         let known = &world.actions[number];
         if self.vetoed(known) {
             Next::Resolve(number, End::Denied)
-        } else if self.has_quorum(world, known) {
+        } else if self.is_decided(world, known) {
             Next::Resolve(number, End::Approved)
         } else {
             Next::Nothing
@@ -397,16 +472,36 @@ impl Rules<'_> {
     }
 
     fn decide(&self, world: &mut World, number: usize, key: Key, approves: bool) -> Next {
+        // Elsewhere worlds that differ in it alone are one.
+        let timed = approves && self.scene.asked.grace > 0;
+        let at = if timed { world.now } else { 0 };
         let verdicts = &mut world.actions[number].verdicts;
-        let place = verdicts.partition_point(|(signed, _)| signed.of() <= key.of());
-        verdicts.insert(place, (key, approves));
+        let place = verdicts.partition_point(|(signed, ..)| signed.of() <= key.of());
+        verdicts.insert(place, (key, approves, at));
         let known = &world.actions[number];
         match self.scene.asked.answer {
             _ if self.vetoed(known) => Next::Resolve(number, End::Denied),
             Answer::Release => Next::Resolve(number, End::Released),
-            Answer::Ask if self.has_quorum(world, known) => Next::Resolve(number, End::Approved),
+            Answer::Ask if self.is_decided(world, known) => Next::Resolve(number, End::Approved),
             Answer::Ask | Answer::Refuse => Next::Nothing,
         }
+    }
+
+    fn escalate(&self, world: &mut World, number: usize, group: Group) -> Option<Next> {
+        let known = match self.lacks(Flaw::EscalatedOver) {
+            true => world.actions.get(number)?,
+            false => self.pending(world, number)?,
+        };
+        let named = group == Group::Sre || self.lacks(Flaw::EscalatedElsewhere);
+        let late = overdue(world, known) && !self.lacks(Flaw::EscalatedLate);
+        let again = known.escalated > 0 && !self.lacks(Flaw::EscalatedTwice);
+        let after = self.scene.asked.escalate?;
+        let early = world.now < known.proposed_at + after && !self.lacks(Flaw::EscalatedEarly);
+        if !named || late || again || early || known.escalated > 1 {
+            return None;
+        }
+        world.actions[number].escalated += 1;
+        Some(Next::Nothing)
     }
 
     fn resolve(&self, world: &mut World, number: usize, end: End) -> Option<Next> {
@@ -415,20 +510,28 @@ impl Rules<'_> {
             _ => self.pending(world, number)?,
         };
         let answer = self.scene.asked.answer;
-        let (vetoed, late) = (self.vetoed(known), expired(world, known));
+        let (vetoed, late) = (self.vetoed(known), self.expired(world, known));
+        let starts_at = self.starts_at(world, known);
         let goes = world.agent_works() && !known.met && (!late || self.lacks(Flaw::ApprovedLate));
         let founded = match end {
             End::Approved => {
                 let asked = answer == Answer::Ask || self.lacks(Flaw::ApprovedUnasked);
                 let stopped = vetoed && !self.lacks(Flaw::VetoSkipped);
-                goes && asked && !stopped && self.has_quorum(world, known)
+                let waits = starts_at.is_some_and(|at| world.now < at);
+                let waits = waits && !self.lacks(Flaw::GraceSkipped);
+                goes && asked && !stopped && !waits && self.has_quorum(world, known)
             }
             End::Released => {
                 let stopped = vetoed && !self.lacks(Flaw::VetoSkippedAtRelease);
                 goes && answer == Answer::Release && !stopped
             }
             End::Denied => vetoed,
-            End::Expired => late && !self.lacks(Flaw::NeverExpires),
+            End::Expired => {
+                let waits = starts_at.is_some() && !self.lacks(Flaw::ExpiresInGrace);
+                let approved = known.verdicts.iter().any(|(_, yes, _)| *yes);
+                let waits = waits || approved && self.lacks(Flaw::GraceOutlivesQuorum);
+                overdue(world, known) && !waits && !self.lacks(Flaw::NeverExpires)
+            }
             End::Withdrawn => !vetoed && !late,
             End::Refused => answer == Answer::Refuse,
             End::Superseded => {
@@ -479,7 +582,7 @@ impl Rules<'_> {
     }
 
     pub(super) fn vetoed(&self, known: &Action) -> bool {
-        let denials = known.verdicts.iter().filter(|(_, approves)| !approves);
+        let denials = known.verdicts.iter().filter(|(_, approves, _)| !approves);
         denials.count() >= self.scene.asked.veto
     }
 
@@ -488,7 +591,7 @@ impl Rules<'_> {
         let key = known.granted?;
         let who = key.of();
         let mut given = known.verdicts.iter();
-        let denied = given.any(|(signed, yes)| signed.of() == who && !yes);
+        let denied = given.any(|(signed, yes, _)| signed.of() == who && !yes);
         let denied = denied && !self.lacks(Flaw::GrantOverDenial);
         let ended = world.grant.is_some_and(|grant| grant.ended);
         let ended = ended && !self.lacks(Flaw::GrantOutlivesEnd);
@@ -502,14 +605,19 @@ impl Rules<'_> {
             let other = world.revoked[Key::Synced as usize] && key == Key::Ben;
             world.counts(key) && role && !(other && self.lacks(Flaw::AllKeysRevoked))
         };
-        let approvals = known.verdicts.iter().filter(|(_, approves)| *approves);
-        let people = approvals.filter(|(key, _)| counts(*key));
-        let mut people: Vec<Who> = people.map(|(key, _)| key.of()).collect();
+        let approvals = known.verdicts.iter().filter(|(_, approves, _)| *approves);
+        let people = approvals.filter(|(key, ..)| counts(*key));
+        let mut people: Vec<Who> = people.map(|(key, ..)| key.of()).collect();
+        let denies = |who: &Who| {
+            let mut given = known.verdicts.iter();
+            given.any(|(key, yes, _)| key.of() == *who && !yes)
+        };
+        people.retain(|who| !denies(who) || self.lacks(Flaw::TakenBackCounts));
         people.extend(
             known
                 .broken
                 .iter()
-                .filter(|key| counts(**key))
+                .filter(|key| counts(**key) && !denies(&key.of()))
                 .map(|key| key.of()),
         );
         people.extend(self.in_advance(world, known));
@@ -527,12 +635,17 @@ impl Rules<'_> {
             Answer::Release => true,
             Answer::Ask => {
                 let people = self.approved_by(world, known);
-                let denied = known.verdicts.iter().any(|(_, approves)| !approves);
-                let denied = denied && !self.lacks(Flaw::GlassOverDenial);
                 people.len() >= asked.quorum && self.groups_are_met(world, asked, &people)
-                    || !denied && self.broke(world, known).next().is_some()
+                    || self.glass(world, known)
             }
         }
+    }
+
+    /// Whether somebody broke glass for it and nobody is against it.
+    fn glass(&self, world: &World, known: &Action) -> bool {
+        let denied = known.verdicts.iter().any(|(_, approves, _)| !approves);
+        let denied = denied && !self.lacks(Flaw::GlassOverDenial);
+        !denied && self.broke(world, known).next().is_some()
     }
 
     /// Hall's condition: each set of groups has people enough for it.
@@ -549,24 +662,33 @@ impl Rules<'_> {
         self.lacks(Flaw::GroupsUnread) || each && (together || self.lacks(Flaw::OneForTwoGroups))
     }
 
-    /// What time makes due, the earliest deadline first: what expires, and what
-    /// has a permit that lapses.
-    pub(super) fn due(&self, world: &World) -> Vec<(usize, bool)> {
-        let mut due: Vec<(u8, usize, bool)> = Vec::new();
+    /// What time makes due, the earliest deadline first.
+    pub(super) fn due(&self, world: &World) -> Vec<(usize, Overdue)> {
+        let mut due: Vec<(u8, usize, Overdue)> = Vec::new();
         for (number, known) in world.actions.iter().enumerate() {
-            if self.pending(world, number).is_some() {
-                due.push((known.proposed_at + WAIT, number, true));
+            let pending = self.pending(world, number).is_some();
+            match self.starts_at(world, known) {
+                Some(at) => due.push((at, number, Overdue::Starts)),
+                None if pending => due.push((known.proposed_at + WAIT, number, Overdue::Expires)),
+                None => {}
             }
-            due.extend(known.permit.map(|end| (end, number, false)));
+            if pending {
+                let step = self.scene.asked.escalate;
+                let step = step.filter(|_| known.escalated == 0 && !overdue(world, known));
+                due.extend(
+                    step.map(|after| (known.proposed_at + after, number, Overdue::Escalates)),
+                );
+            }
+            due.extend(known.permit.map(|end| (end, number, Overdue::Lapses)));
         }
         due.retain(|(at, ..)| *at <= world.now);
         due.sort_unstable();
         due.into_iter()
-            .map(|(_, number, expires)| (number, expires))
+            .map(|(_, number, what)| (number, what))
             .collect()
     }
 }
 
-fn expired(world: &World, known: &Action) -> bool {
+fn overdue(world: &World, known: &Action) -> bool {
     world.now >= known.proposed_at + WAIT
 }

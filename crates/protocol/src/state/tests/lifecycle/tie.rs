@@ -9,7 +9,7 @@ use super::super::story::{
     Person, Story, action, ada, agent, ben, ben_again, cleo, dan, grant, part, permit, run,
 };
 use super::explore::Companion;
-use super::rules::{Next, Rules};
+use super::rules::{Next, Overdue, Rules};
 use super::world::{
     Action, Answer, Asked, End, Group, Key, LASTS, PERMIT, Record, SEPARATE, Scene, Scope, Step,
     USE, WAIT, Who, World, groups,
@@ -17,7 +17,7 @@ use super::world::{
 use crate::action::TEXT_TYPE;
 use crate::bytes::sha256;
 use crate::entry::{
-    Assurance, Data, Decision, Entry, Evaluation, FromGroup, Kind, Leaf, Resolution,
+    Assurance, Data, Decision, Entry, Escalation, Evaluation, FromGroup, Kind, Leaf, Resolution,
 };
 use crate::envelope::{Role, Verdict};
 use crate::id::{ActionId, ReviewerId, RunId};
@@ -125,6 +125,7 @@ impl Tied {
                 self.story.person = person(key);
                 self.story.verdict(id(number), Verdict::BreakGlass)
             }
+            Step::Escalate(number, group) => self.story.escalated(id(number), name(group)),
             Step::Resolve(number, end) => self.resolved(number, end),
             Step::Edit(..)
             | Step::Grant(_)
@@ -314,22 +315,22 @@ impl Tied {
                 + usize::from(known.granted.is_some()),
             approved_by,
             has_quorum: rules.has_quorum(world, known),
+            starts_at: rules.starts_at(world, known).map(|at| self.at(at)),
             vetoed: rules.vetoed(known),
             met: known.met,
             edited: known.edited,
+            escalated: usize::from(known.escalated),
             permits: usize::from(known.permits),
             permit: known.permit.map(|end| self.at(end)),
         }
     }
 
-    fn due(&self, (number, expires): (usize, bool)) -> Due {
-        match self
-            .story
-            .state
-            .action(&id(number))
-            .map(ActionState::live_permit)
-        {
-            Some(Some(live)) if !expires => Due::Lapse(id(number), live.id),
+    fn due(&self, (number, what): (usize, Overdue)) -> Due {
+        let known = self.story.state.action(&id(number));
+        match (what, known.and_then(ActionState::live_permit)) {
+            (Overdue::Escalates, _) => Due::Escalate(id(number), name(Group::Sre).to_owned()),
+            (Overdue::Starts, _) => Due::Approve(id(number)),
+            (Overdue::Lapses, Some(live)) => Due::Lapse(id(number), live.id),
             _ => Due::Expire(id(number)),
         }
     }
@@ -388,9 +389,11 @@ struct Seen {
     verdicts: usize,
     approved_by: Vec<ReviewerId>,
     has_quorum: bool,
+    starts_at: Option<Time>,
     vetoed: bool,
     met: bool,
     edited: bool,
+    escalated: usize,
     permits: usize,
     permit: Option<Time>,
 }
@@ -410,9 +413,11 @@ fn seen(state: &State, known: &ActionState, now: Time) -> Seen {
         verdicts: known.verdicts.len(),
         approved_by,
         has_quorum: state.has_quorum(known, now),
+        starts_at: state.starts_at(known, now),
         vetoed: known.vetoed(),
         met: state.stopped_by(known).is_some(),
         edited: known.edit.is_some(),
+        escalated: known.escalated.len(),
         permits: known.permits.len(),
         permit: known.live_permit().map(|permit| permit.expires_at),
     }
@@ -445,11 +450,15 @@ fn roles(who: Who, record: Record) -> Vec<Role> {
 }
 
 fn names(who: Who, record: Record) -> Vec<String> {
-    let names = groups(who, record).iter().map(|group| match group {
-        Group::Security => "security".to_owned(),
-        Group::Sre => "sre".to_owned(),
-    });
-    names.collect()
+    let groups = groups(who, record).iter();
+    groups.map(|group| name(*group).to_owned()).collect()
+}
+
+fn name(group: Group) -> &'static str {
+    match group {
+        Group::Security => "security",
+        Group::Sre => "sre",
+    }
 }
 
 fn resolution(end: End) -> Resolution {
@@ -480,6 +489,10 @@ fn evaluation(asked: &Asked, written: &Evaluation) -> Evaluation {
         people: people as u64,
     };
     let demands = [of("security", asked.security), of("sre", asked.sre)];
+    let told = |after| Escalation {
+        after_s: u64::from(after) * TICK_S,
+        group: name(Group::Sre).into(),
+    };
     let released = asked.answer == Answer::Release;
     Evaluation {
         decision: match asked.answer {
@@ -499,6 +512,8 @@ fn evaluation(asked: &Asked, written: &Evaluation) -> Evaluation {
             .into_iter()
             .collect(),
         break_glass: asked.glass,
+        escalate: asked.escalate.map(told).into_iter().collect(),
+        grace_s: u64::from(asked.grace) * TICK_S,
         reason_required: asked.careful,
         separate_s: u64::from(asked.careful) * u64::from(SEPARATE) * TICK_S,
         ttl_s: u64::from(WAIT) * TICK_S,

@@ -106,6 +106,10 @@ pub(super) struct Asked {
     pub(super) careful: bool,
     /// Lets one person alone approve it.
     pub(super) glass: bool,
+    /// After how many ticks sre is told.
+    pub(super) escalate: Option<u8>,
+    /// How long what has its quorum waits.
+    pub(super) grace: u8,
 }
 
 /// One approval by anybody.
@@ -117,6 +121,8 @@ pub(super) const ONE: Asked = Asked {
     veto: 1,
     careful: false,
     glass: false,
+    escalate: None,
+    grace: 0,
 };
 
 /// What is explored, and how far. Beyond that, steps are still tried that must
@@ -172,8 +178,9 @@ pub(super) enum Scope {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Action {
     pub(super) proposed_at: u8,
-    /// Key and whether it approves: sorted by person, theirs in order.
-    pub(super) verdicts: Vec<(Key, bool)>,
+    /// Key, whether it approves, and when, where that matters: sorted by person,
+    /// theirs in order.
+    pub(super) verdicts: Vec<(Key, bool, u8)>,
     /// The keys with which somebody broke glass for it, in order.
     pub(super) broken: Vec<Key>,
     /// The key of the standing grant that approves it.
@@ -184,6 +191,8 @@ pub(super) struct Action {
     pub(super) edited: bool,
     /// Who edited what it came of.
     pub(super) editors: Vec<Who>,
+    /// How often sre was told of it: once, if all is well.
+    pub(super) escalated: u8,
     pub(super) end: Option<End>,
     pub(super) use_before: u8,
     /// How many permits it had.
@@ -244,6 +253,7 @@ pub(super) enum Step {
     },
     /// Breaks glass.
     Break(usize, Key),
+    Escalate(usize, Group),
     Resolve(usize, End),
     /// The gateway withdraws what a pause met.
     WithdrawStopped(usize),
@@ -319,14 +329,17 @@ impl World {
     }
 
     /// A deadline that lies ahead: what time still matters for.
-    fn deadline_ahead(&self) -> bool {
+    fn deadline_ahead(&self, grace: u8) -> bool {
         let lasts = |grant: Grant| !grant.used && !grant.ended && self.now < grant.given_at + LASTS;
         self.grant.is_some_and(lasts)
             || self.actions.iter().any(|action| {
                 let pending = action.end.is_none() && self.now < action.proposed_at + WAIT;
                 let usable = action.end.is_some_and(End::runs) && action.redeemed == 0;
                 let permit = action.permit.is_some_and(|end| self.now < end);
-                pending || usable && self.now < action.use_before || permit
+                let newest = action.verdicts.iter().map(|(.., at)| *at).max();
+                let newest = newest.unwrap_or(action.proposed_at);
+                let waits = action.end.is_none() && grace > 0 && self.now < newest + grace;
+                pending || waits || usable && self.now < action.use_before || permit
             })
     }
 
@@ -344,7 +357,7 @@ impl World {
     /// Everything that is tried in this world, also what must be refused.
     pub(super) fn tries(&self, scene: &Scene) -> Vec<Step> {
         let mut tries = Vec::new();
-        if self.deadline_ahead() {
+        if self.deadline_ahead(scene.asked.grace) {
             tries.push(Step::Tick);
         }
         for action in 0..scene.actions.min(self.actions.len() + 1) {
@@ -429,6 +442,9 @@ impl World {
             if scene.asked.glass {
                 tries.push(Step::Break(action, key));
             }
+        }
+        if scene.asked.escalate.is_some() {
+            tries.extend([Group::Security, Group::Sre].map(|group| Step::Escalate(action, group)));
         }
         tries.extend(ends.map(|end| Step::Resolve(action, end)));
         tries.extend([

@@ -5,8 +5,8 @@ use crate::action::{PAYLOAD_TYPE, POLICY_TYPE};
 use crate::bytes::{Blob, Digest, sha256};
 use crate::entry::{
     AgentPaused, AgentResumed, AgentRevoked, CredentialAdmitted, CredentialRevoked, Data, Edited,
-    GrantGiven, GrantRevoked, GrantUse, Kind, Leaf, PartRef, PolicyChanged, Profile, Ref,
-    Resolution, ReviewerChanged, ReviewerRegistered, ReviewerRemoved, RulesChanged,
+    Escalated, Escalation, GrantGiven, GrantRevoked, GrantUse, Kind, Leaf, PartRef, PolicyChanged,
+    Profile, Ref, Resolution, ReviewerChanged, ReviewerRegistered, ReviewerRemoved, RulesChanged,
     VerdictRecognised, VerdictReviewed,
 };
 use crate::envelope::{
@@ -20,7 +20,7 @@ use crate::shape::SHAPE_TYPE;
 use crate::state::MAX_USES;
 
 /// The happy path of a team: every kind that there is nowhere else.
-pub(super) const PATH: [Kind; 31] = [
+pub(super) const PATH: [Kind; 33] = [
     Kind::LogOpened,
     Kind::CredentialEnrolled,
     Kind::CredentialEnrolled,
@@ -49,10 +49,15 @@ pub(super) const PATH: [Kind; 31] = [
     Kind::ActionProposed,
     Kind::VerdictGiven,
     Kind::VerdictReviewed,
+    Kind::ActionProposed,
+    Kind::ActionEscalated,
     Kind::AgentRevoked,
     Kind::CredentialRevoked,
     Kind::ReviewerRemoved,
 ];
+
+/// When sre is told of what escalates.
+pub(crate) const ESCALATED_S: u64 = 20;
 
 /// What a reviewer makes of a proposal.
 pub(crate) fn edited_payload() -> PartRef {
@@ -333,7 +338,9 @@ impl Story {
         let mut leaf = self.proposed(to);
         leaf.actor = Actor::Gateway;
         leaf.refs.push(entry);
-        leaf.parts[1] = edited_payload();
+        if let Some(payload) = leaf.parts.iter_mut().find(|part| part.name == "payload") {
+            *payload = edited_payload();
+        }
         if let Data::ActionProposed(data) = &mut leaf.data {
             data.edits = Some(id);
         }
@@ -409,6 +416,30 @@ impl Story {
             data.evaluation.quorum = 2;
         }
         leaf
+    }
+
+    /// A proposal of which sre is told when nobody has decided.
+    pub(crate) fn proposed_escalating(&self, id: ActionId) -> Leaf {
+        let mut leaf = self.proposed(id);
+        if let Data::ActionProposed(data) = &mut leaf.data {
+            data.evaluation.escalate = vec![Escalation {
+                after_s: ESCALATED_S,
+                group: "sre".into(),
+            }];
+        }
+        leaf
+    }
+
+    /// That group is told.
+    pub(crate) fn escalated(&self, id: ActionId, group: &str) -> Leaf {
+        let known = self.state.action(&id);
+        let proposal = known.map_or(super::NOWHERE, |known| known.proposal);
+        let data = Escalated {
+            action: id,
+            group: group.to_owned(),
+        };
+        let data = Data::ActionEscalated(Box::new(data));
+        self.by(Actor::Gateway, vec![proposal], data)
     }
 
     pub(crate) fn reviewed(&mut self, id: ActionId, finding: Finding) -> Leaf {

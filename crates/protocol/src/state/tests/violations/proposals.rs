@@ -118,8 +118,12 @@ cases! { VERDICTS:
             .expect("registered")
             .owner = stranger();
     };
-    DecidedAlready, "decided twice", VerdictGiven, |story, entry| {
+    DecidedAlready, "denied, then approved", VerdictGiven, |story, entry| {
         let same = story.verdict(action(0), Verdict::Deny);
+        first(story, entry, same);
+    };
+    DecidedAlready, "approved twice", VerdictGiven, |story, entry| {
+        let same = story.verdict(action(0), Verdict::Approve);
         first(story, entry, same);
     };
     TooLate, "at the deadline", VerdictGiven, |_, entry| later(entry, TTL_S);

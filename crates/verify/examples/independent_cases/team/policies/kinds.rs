@@ -180,7 +180,8 @@ fn waits(cases: &mut Cases) {
 /// An evaluation that the policy does not give, where the reducer takes it.
 fn lies(cases: &mut Cases) {
     type Change = fn(&mut Evaluation);
-    let changes: [(&str, Change); 19] = [
+    let changes: [(&str, Change); 20] = [
+        ("a grace time", |asked| asked.grace_s = 1),
         ("policy", |asked| asked.policy = "policy/3".into()),
         ("policy name", |asked| asked.policy = "policy/03".into()),
         ("builtin", |asked| asked.policy = "builtin/team/1".into()),
