@@ -319,6 +319,7 @@ mod tests {
             "id": id, "agent": "builder", "onBehalfOf": "Ada", "title": text(title),
             "target": text("t"), "intent": null, "proposedAtUnixMs": proposed,
             "expiresAtUnixMs": 9, "status": { "is": "pending" }, "somebodyWaits": null,
+            "escalated": [],
         })
     }
 
