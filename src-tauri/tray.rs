@@ -301,7 +301,7 @@ mod tests {
         serde_json::from_value(serde_json::json!({
             "front": "desktop", "phase": phase,
             "gateway": { "id": "local", "colour": "slate", "team": false, "name": "This computer", "url": "", "log": null, "connection": { "is": "live" }, "checkpoint": null },
-            "reviewer": null, "ceremony": null, "inbox": inbox, "waitsForOthers": [], "claims": 0, "policies": 0, "unreviewed": 0, "policiesMissing": 0, "recent": [], "agents": [],
+            "reviewer": null, "ceremony": null, "inbox": inbox, "waitsForOthers": [], "claims": 0, "policies": 0, "unreviewed": 0, "delegations": [], "policiesMissing": 0, "recent": [], "agents": [],
             "tryCommand": null, "doubts": [], "notices": [], "verification": { "is": "not_run" },
             "desktop": { "autostart": true, "lockAfterS": null, "services": [] },
         }))

@@ -36,6 +36,7 @@ MAX_RUN = 128
 action_id = identifier("act_")
 agent_id = identifier("agt_")
 executor_id = identifier("exe_")
+delegation_id = identifier("del_")
 grant_id = identifier("gra_")
 permit_id = identifier("prm_")
 reviewer_id = identifier("rev_")
@@ -383,6 +384,8 @@ KINDS = {
         parts={"reason": _TEXT, "shape": PartRule("application/vidimus-shape+json", 16_384)},
     ),
     "grant.revoked": _act(given=digest, grant=grant_id),
+    "delegation.given": _act(delegation=delegation_id, groups=array(string), to=reviewer_id, until=time),
+    "delegation.revoked": _act(delegation=delegation_id, given=digest),
     "action.resolved": Kind(
         data={
             "action": action_id,

@@ -1,12 +1,13 @@
 """The reducer of lifecycle.md.
 
 `Replay.apply` takes the entries in order and raises `Wrong` at the first that breaks a rule. Each kind has
-one function, here, in team.py, verdicts.py, grants.py, glass.py or escalations.py, which checks the kind's own rules,
-then changes the state. `RULES` says which.
+one function, here, in team.py, verdicts.py, grants.py, delegations.py, glass.py or escalations.py, which checks
+the kind's own rules, then changes the state. `RULES` says which.
 """
 
 from itertools import combinations
 
+import delegations
 import escalations
 import glass
 import grants
@@ -97,6 +98,18 @@ class Action:
         """Who approved with a verdict that counts at this time."""
         return {person for person, _ in self.approvals(people, time)}
 
+    def seats(self, people, time):
+        """The groups that each of these counts for, as sets."""
+        seats = {person: set() for person in self.approvers(people, time)}
+        for given in self.verdicts:
+            person, entry = given.key.reviewer, given.entry
+            if given.approves and person in seats and people.counts(given.key, time):
+                seats[person] |= delegations.groups_for(people, self, person, entry.index, entry.time, time)
+        for use in self.uses:
+            if use.grant.key.reviewer in seats:
+                seats[use.grant.key.reviewer] |= set(people.persons[use.grant.key.reviewer].groups)
+        return list(seats.values())
+
     def starts_at(self, people, time):
         """When its grace time ends, if one stands at this time."""
         waits = "grace_s" in self.evaluation and self.resolution is None and self.edited is None
@@ -129,7 +142,7 @@ class Action:
         if (
             decision != "ask"
             or len(approvers) < self.evaluation["quorum"]
-            or not _can_be_assigned(approvers, self.evaluation.get("groups", []), people)
+            or not _can_be_assigned(self.seats(people, time), self.evaluation.get("groups", []))
         ):
             raise Wrong("the quorum that the evaluation asked for is not met")
 
@@ -158,13 +171,13 @@ def _who_count(keys, people, time):
     return {key.reviewer for key in keys if people.counts(key, time) and people.is_reviewer(key.reviewer)}
 
 
-def _can_be_assigned(approvers, wanted, people):
-    """Whether each group can have so many of its own, nobody for two: by Hall's theorem, when any of the groups
-    together have in them at least as many as they want."""
+def _can_be_assigned(seats, wanted):
+    """Whether each group can have so many of those who count for it, nobody for two: by Hall's theorem, when at
+    least as many as any of the groups together want count for one of these."""
     for size in range(1, len(wanted) + 1):
         for some in combinations(wanted, size):
             names = {one["group"] for one in some}
-            there = sum(not names.isdisjoint(people.persons[one].groups) for one in approvers)
+            there = sum(not names.isdisjoint(groups) for groups in seats)
             if there < sum(one["people"] for one in some):
                 return False
     return True
@@ -549,6 +562,8 @@ RULES = {
     "verdict.reviewed": glass.verdict_reviewed,
     "grant.given": grants.grant_given,
     "grant.revoked": grants.grant_revoked,
+    "delegation.given": delegations.delegation_given,
+    "delegation.revoked": delegations.delegation_revoked,
     "action.resolved": _action_resolved,
     "permit.issued": _permit_issued,
     "permit.lapsed": _permit_lapsed,

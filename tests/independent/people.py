@@ -77,6 +77,7 @@ class People:
         self.keys = {}  # by credential id
         self.enrolled = {}  # the same by the hash of their enrolment
         self.rules = Rules(opened)
+        self.delegations = []  # in log order
 
     def enrol(self, credential_id, key):
         self.keys[credential_id] = self.enrolled[key.entry.hash.hex()] = key

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import glass
 from acts import check_act, signing_key
 from common import LAST_TIME, Wrong, canonical, is_sorted
+from delegations import groups_for
 from entries import Entry
 from facts import person_of
 from people import Key
@@ -17,7 +18,7 @@ class Given:
 
     entry: Entry
     key: Key
-    person: dict  # who gave it, by their record then
+    person: dict  # who gave it, by their record then and in the groups that it counted for
 
     @property
     def approves(self):
@@ -62,7 +63,9 @@ def verdict_given(replay, entry, roots):
         raise Wrong("the signed verdict names another expiry")
     if item["reason_commit"] != entry.parts[0]["commit"]:
         raise Wrong("the reason is not the one that was signed")
-    given = Given(entry, key, person_of(replay.people, entry.actor))
+    person = person_of(replay.people, entry.actor)
+    groups = groups_for(replay.people, action, entry.actor, entry.index, entry.time, entry.time)
+    given = Given(entry, key, {**person, "groups": sorted(groups)})
     check_seen(entry.data["seen"], item, action, given.approves)
     check_judge(replay, action, entry.actor)
     check_policies(entry.data.get("policies", []), given.approves, action)

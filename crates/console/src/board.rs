@@ -169,6 +169,7 @@ impl Published {
                 claims: 0,
                 policies: 0,
                 unreviewed: 0,
+                delegations: Vec::new(),
                 policies_missing: 0,
                 recent: Vec::new(),
                 agents: Vec::new(),

@@ -8,6 +8,7 @@
 mod acts;
 mod approving;
 mod commands;
+mod delegations;
 mod deliveries;
 mod doubts;
 mod edits;

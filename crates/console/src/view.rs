@@ -33,9 +33,9 @@ pub use gateways::{Colour, JoiningRead, Told};
 pub use glass::{BrokenGlassView, GlassOffer, GlassReviewView};
 pub use grants::{GrantView, MayBe, OpenPlace, PlaceView};
 pub use people::{
-    ClaimFor, ClaimView, DoubtView, FailsRuleView, JoiningView, KeyStanding, KeyView, ModelChoice,
-    ModelView, OwnedAgentView, PeopleView, PersonView, RevocationWhy, RoleView, RulesView,
-    SessionRow,
+    ClaimFor, ClaimView, DelegationView, DoubtView, FailsRuleView, JoiningView, KeyStanding,
+    KeyView, ModelChoice, ModelView, OwnedAgentView, PeopleView, PersonView, RevocationWhy,
+    RoleView, RulesView, SessionRow,
 };
 pub use policies::{
     CalendarView, DiffLineView, DiffSort, FileDifferenceView, OccurrenceView, PolicyCheckView,
@@ -90,6 +90,8 @@ pub struct ConsoleView {
     pub policies: u32,
     /// How many broken glasses wait for this administrator's review.
     pub unreviewed: u32,
+    /// Delegations that stand, by this reviewer or to them.
+    pub delegations: Vec<DelegationView>,
     /// Policies, in force or waiting, whose text is on its way to this computer.
     pub policies_missing: u32,
     /// The newest actions that are no longer waiting, newest first, at most 20.

@@ -131,6 +131,28 @@ pub(crate) fn step(leaf: &Leaf, state: &State) -> String {
             });
             format!("{} ended a standing grant{whose}.", actor_name(state, leaf))
         }
+        Data::DelegationGiven(data) => {
+            let item = &data.signed.item;
+            format!(
+                "{} lent {} to {}, until {}.",
+                actor_name(state, leaf),
+                safe_text::flat(&item.groups.join(", ")),
+                reviewer_name(state, item.to),
+                time_words(item.until)
+            )
+        }
+        Data::DelegationRevoked(data) => {
+            let lent = state.delegation(&data.signed.item.delegation);
+            let whose = lent.map_or_else(String::new, |lent| {
+                let (by, to) = (lent.by, lent.item.to);
+                format!(
+                    " of {} to {}",
+                    reviewer_name(state, by),
+                    reviewer_name(state, to)
+                )
+            });
+            format!("{} ended a delegation{whose}.", actor_name(state, leaf))
+        }
         Data::ActionEdited(_) => format!(
             "{} edited it: another action takes its place.",
             actor_name(state, leaf)

@@ -8,6 +8,7 @@
 mod actions;
 mod acts;
 mod edits;
+mod grounds;
 mod notes;
 mod part;
 mod request;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use vidimus_protocol::action::{Action, ActionKind, MAX_INPUTS, Target};
 use vidimus_protocol::envelope::Role;
 use vidimus_protocol::id::{AgentId, ReviewerId, RunId};
-use vidimus_protocol::state::Reviewer;
+use vidimus_protocol::state::{ActionState, Reviewer};
 use vidimus_protocol::strict::{self, StrictError};
 use vidimus_protocol::{State, Time};
 
@@ -164,6 +164,21 @@ impl PersonInput {
             name: person.name.clone(),
             roles: person.roles.clone(),
         }
+    }
+
+    /// Who approves an action at `now`: in their own groups, and in those that are
+    /// lent to them for it. `None` when nobody has that id.
+    #[must_use]
+    pub fn approving(
+        state: &State,
+        action: &ActionState,
+        person: ReviewerId,
+        now: Time,
+    ) -> Option<Self> {
+        Some(Self {
+            groups: state.groups_for(action, person, now),
+            ..Self::of(state.reviewer(&person)?)
+        })
     }
 }
 

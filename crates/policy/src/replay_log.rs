@@ -120,11 +120,12 @@ impl Proposals {
             .entry_of
             .get(&item.action)
             .and_then(|entry| self.by_entry.get_mut(entry));
-        let person = before.reviewer(&data.signed.envelope.signer);
+        let (signer, now) = (data.signed.envelope.signer, entry.leaf.time);
+        let action = before.action(&item.action);
+        let person = action.and_then(|one| PersonInput::approving(before, one, signer, now));
         let (Some(proposal), Some(person)) = (proposal, person) else {
             return;
         };
-        let person = PersonInput::of(person);
         if item.verdict.approves() {
             proposal.approvals.push(Approval {
                 person,

@@ -10,12 +10,12 @@ mod leaf;
 
 pub use kinds::{
     AgentPaused, AgentRegistered, AgentResumed, AgentRevoked, Answered, Asked, Assurance,
-    Completed, CredentialAdmitted, CredentialEnrolled, CredentialRevoked, Data, Decision, Edited,
-    Escalated, Escalation, Evaluation, Flagged, Founder, FromGroup, GrantGiven, GrantRevoked,
-    GrantUse, Kind, LogOpened, MAX_WHY, Outcome, PermitIssued, PermitKey, PermitLapsed,
-    PermitRedeemed, PolicyChanged, Profile, Proposed, Resolution, Resolved, ReviewerChanged,
-    ReviewerRegistered, ReviewerRemoved, RulesChanged, Taken, VerdictGiven, VerdictRecognised,
-    VerdictReviewed,
+    Completed, CredentialAdmitted, CredentialEnrolled, CredentialRevoked, Data, Decision,
+    DelegationGiven, DelegationRevoked, Edited, Escalated, Escalation, Evaluation, Flagged,
+    Founder, FromGroup, GrantGiven, GrantRevoked, GrantUse, Kind, LogOpened, MAX_WHY, Outcome,
+    PermitIssued, PermitKey, PermitLapsed, PermitRedeemed, PolicyChanged, Profile, Proposed,
+    Resolution, Resolved, ReviewerChanged, ReviewerRegistered, ReviewerRemoved, RulesChanged,
+    Taken, VerdictGiven, VerdictRecognised, VerdictReviewed,
 };
 pub use leaf::{Leaf, LeafError, MAX_LEAF, Parsed, PartRef, Ref};
 

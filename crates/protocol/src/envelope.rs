@@ -11,7 +11,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::bytes::{Blob, Digest, FromStrVisitor, sha256};
-use crate::id::{ActionId, AgentId, ExecutorId, GrantId, ReviewerId, RunId};
+use crate::id::{ActionId, AgentId, DelegationId, ExecutorId, GrantId, ReviewerId, RunId};
 use crate::model::Model;
 use crate::strict;
 use crate::time::Time;
@@ -126,6 +126,10 @@ acts! {
     GrantGiven = "grant.given",
     /// Ends a standing grant.
     GrantRevoked = "grant.revoked",
+    /// Lends groups to another reviewer.
+    DelegationGiven = "delegation.given",
+    /// Ends a delegation.
+    DelegationRevoked = "delegation.revoked",
 }
 
 /// An integer below 2^53, written as a decimal string without leading zeros.
@@ -533,6 +537,30 @@ pub struct GrantRevocationItem {
     pub given: Digest,
     /// The grant.
     pub grant: GrantId,
+}
+
+/// Lends groups of the signer's to another reviewer, until a set time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DelegationItem {
+    /// The delegation.
+    pub delegation: DelegationId,
+    /// The groups, sorted, each once.
+    pub groups: Vec<String>,
+    /// Who may decide with them.
+    pub to: ReviewerId,
+    /// Nothing that is decided then or later counts for these groups.
+    pub until: Time,
+}
+
+/// Ends one delegation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DelegationRevocationItem {
+    /// The delegation.
+    pub delegation: DelegationId,
+    /// Leaf hash of its `delegation.given`.
+    pub given: Digest,
 }
 
 /// Registers one agent.

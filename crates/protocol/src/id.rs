@@ -142,6 +142,10 @@ id!(
     GrantId, "gra_"
 );
 id!(
+    /// One delegation.
+    DelegationId, "del_"
+);
+id!(
     /// One key prompt on its way.
     CeremonyId, "cer_"
 );

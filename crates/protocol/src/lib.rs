@@ -29,7 +29,9 @@ pub mod trust;
 
 pub use bytes::{Blob, Digest, sha256};
 pub use entry::{Entry, Kind, Leaf};
-pub use id::{ActionId, Actor, AgentId, ExecutorId, GrantId, PermitId, ReviewerId, RunId};
+pub use id::{
+    ActionId, Actor, AgentId, DelegationId, ExecutorId, GrantId, PermitId, ReviewerId, RunId,
+};
 pub use model::{Aaguid, Model};
 pub use state::{State, Violation};
 pub use time::Time;

@@ -9,6 +9,7 @@
 //! A refused entry leaves the state as it was. Spec: `docs/spec/lifecycle.md`.
 
 mod actions;
+mod delegations;
 mod edits;
 mod escalations;
 mod glass;
@@ -28,6 +29,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 pub use actions::{ActionState, Life, PermitRecord, PermitStatus, Resolved, VerdictRecord};
+pub use delegations::{Delegation, LONGEST_DELEGATION_S};
 pub use edits::{Edit, MAX_EDITS};
 pub use escalations::{Escalated, MAX_ESCALATIONS};
 pub use glass::{MAX_UNREVIEWED, MIN_URGENT_REASON, Review};
@@ -47,7 +49,7 @@ pub use violation::Violation;
 use crate::bytes::{Blob, Digest};
 use crate::entry::{Data, Entry, Leaf, PartRef, Ref, Resolution};
 use crate::envelope::{ActType, Envelope, MAX_ITEMS, MAX_SKEW_MS, Signed};
-use crate::id::{ActionId, Actor, AgentId, GrantId, PermitId, ReviewerId};
+use crate::id::{ActionId, Actor, AgentId, DelegationId, GrantId, PermitId, ReviewerId};
 use crate::time::Time;
 
 /// Everything that the entries so far say.
@@ -64,6 +66,7 @@ pub struct State {
     agents: HashMap<AgentId, Agent>,
     actions: HashMap<ActionId, Box<ActionState>>,
     grants: HashMap<GrantId, Grant>,
+    delegations: HashMap<DelegationId, Delegation>,
     permits: HashSet<PermitId>,
     nonces: HashMap<Digest, UsedNonce>,
     /// Next deadline of each action that has one.
@@ -161,6 +164,8 @@ impl State {
             Data::VerdictReviewed(data) => self.review(entry, data)?,
             Data::GrantGiven(data) => self.give_grant(entry, data)?,
             Data::GrantRevoked(data) => self.revoke_grant(entry, data)?,
+            Data::DelegationGiven(data) => self.delegate(entry, data)?,
+            Data::DelegationRevoked(data) => self.revoke_delegation(entry, data)?,
             Data::ActionResolved(data) => self.resolve(entry, data)?,
             Data::PermitIssued(data) => self.issue(entry, data)?,
             Data::PermitLapsed(data) => self.lapse(entry, data)?,

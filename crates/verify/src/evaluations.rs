@@ -94,10 +94,10 @@ impl Claim {
             Data::VerdictGiven(data) if data.signed.item.verdict.approves() => {
                 let action = state.action(&data.signed.item.action)?;
                 action.policy.as_ref()?;
-                let person = state.reviewer(&data.signed.envelope.signer)?;
+                let signer = data.signed.envelope.signer;
                 let approval = Approval {
                     index,
-                    person: PersonInput::of(person),
+                    person: PersonInput::approving(state, action, signer, leaf.time)?,
                     time: leaf.time,
                     policies: data.policies.clone(),
                 };

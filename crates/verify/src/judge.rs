@@ -208,6 +208,8 @@ impl Keys {
             Data::VerdictReviewed(data) => self.signed(&data.signed)?,
             Data::GrantGiven(data) => self.signed(&data.signed)?,
             Data::GrantRevoked(data) => self.signed(&data.signed)?,
+            Data::DelegationGiven(data) => self.signed(&data.signed)?,
+            Data::DelegationRevoked(data) => self.signed(&data.signed)?,
             Data::ActionProposed(_)
             | Data::ActionTaken(_)
             | Data::ActionAsked(_)
@@ -293,6 +295,8 @@ pub(crate) fn envelope_of(data: &Data) -> Option<&Envelope> {
         Data::VerdictReviewed(data) => Some(&data.signed.envelope),
         Data::GrantGiven(data) => Some(&data.signed.envelope),
         Data::GrantRevoked(data) => Some(&data.signed.envelope),
+        Data::DelegationGiven(data) => Some(&data.signed.envelope),
+        Data::DelegationRevoked(data) => Some(&data.signed.envelope),
         Data::LogOpened(_)
         | Data::ActionProposed(_)
         | Data::ActionTaken(_)

@@ -4,6 +4,7 @@
 //! [`Draft`], which a test may change before it is written; nothing is judged
 //! here. The same seed tells the same story; only ES256 signatures differ.
 
+mod delegations;
 mod drafts;
 mod edits;
 mod glass;
@@ -29,8 +30,8 @@ use vidimus_protocol::entry::{
 use vidimus_protocol::envelope::{ActType, Decimal, Envelope, Seen, SeenPart, Signed, Verdict};
 use vidimus_protocol::state::Log;
 use vidimus_protocol::{
-    ActionId, Actor, AgentId, Blob, Digest, ExecutorId, GrantId, Leaf, PermitId, ReviewerId, Time,
-    sha256, strict,
+    ActionId, Actor, AgentId, Blob, DelegationId, Digest, ExecutorId, GrantId, Leaf, PermitId,
+    ReviewerId, Time, sha256, strict,
 };
 
 pub use edits::Successor;
@@ -93,6 +94,7 @@ pub struct Story {
     actions: HashMap<ActionId, Told>,
     /// Each with the action that it is over.
     grants: HashMap<GrantId, (Ref, ActionId)>,
+    delegations: HashMap<DelegationId, Ref>,
 }
 
 /// An entry before it is written, with the content of its parts.
@@ -212,6 +214,7 @@ impl Story {
             records: HashMap::new(),
             actions: HashMap::new(),
             grants: HashMap::new(),
+            delegations: HashMap::new(),
         };
         let draft = story.draft(Actor::Gateway, &[], Data::LogOpened(Box::new(opened)));
         story.write(draft);
@@ -510,6 +513,9 @@ impl Story {
                 let item = &data.signed.item;
                 self.grants.insert(item.grant, (entry, item.action));
             }
+            Data::DelegationGiven(data) => {
+                self.delegations.insert(data.signed.item.delegation, entry);
+            }
             Data::ActionAsked(data) => {
                 self.about(data.action, |told| told.question = Some(entry));
             }
@@ -532,6 +538,7 @@ impl Story {
             | Data::CredentialAdmitted(_)
             | Data::CredentialRevoked(_)
             | Data::GrantRevoked(_)
+            | Data::DelegationRevoked(_)
             | Data::VerdictRecognised(_)
             | Data::VerdictReviewed(_)
             | Data::ActionTaken(_)

@@ -100,6 +100,11 @@ export function oneOf(names: readonly string[], most = 5): string {
   return shown.length < 2 ? shown.join('') : `${shown.slice(0, -1).join(', ')} or ${shown.at(-1) ?? ''}`;
 }
 
+/** `Ada`, `Ada and Bo`, `Ada, Bo and Chi`. */
+export function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1) ?? ''}`;
+}
+
 /** Names of groups as they are typed: commas or spaces between them, none twice. */
 export function groupNames(typed: string): string[] {
   return [...new Set(typed.split(/[\s,]+/).filter((name) => name !== ''))];

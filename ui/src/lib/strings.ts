@@ -1,8 +1,8 @@
 // From the contract's codes to words and tone. Sentences that stand in one
 // place only are written in that place.
 
-import { clock, plural } from './format';
-import type { ActionStatus, CeremonyPurpose, Colour, ConsoleView, DeliveryState, EscalatedView, PolicyDecision, PolicyQuestion, ReplaySpan, ReplayStep, RevocationWhy, RoleView, Tone, VerdictChoice } from './ipc/types';
+import { clock, listed, plural } from './format';
+import type { ActionStatus, CeremonyPurpose, Colour, ConsoleView, DelegationView, DeliveryState, EscalatedView, PolicyDecision, PolicyQuestion, ReplaySpan, ReplayStep, RevocationWhy, RoleView, Tone, VerdictChoice } from './ipc/types';
 
 /** How a badge looks. A word always stands beside the colour. */
 export type BadgeTone = 'neutral' | 'ok' | 'warn' | 'danger' | 'info';
@@ -294,6 +294,12 @@ export function policyCount({ policies, unreviewed }: Pick<ConsoleView, 'policie
   if (policies > 0) parts.push(`${plural(policies, 'policy', 'policies')} to be agreed to`);
   if (unreviewed > 0) parts.push(`${plural(unreviewed, 'broken glass', 'broken glasses')} to be reviewed`);
   return parts.join(', ');
+}
+
+/** Who decides for which groups in whose place. */
+export function lentWords({ byMe, byName, toMe, toName, groups }: DelegationView): string {
+  const who = toMe ? 'You decide' : `${toName} decides`;
+  return `${who} for ${listed(groups)} in ${byMe ? 'your place' : `the place of ${byName}`}`;
 }
 
 /** What is said about policies as a whole. */

@@ -199,15 +199,27 @@ impl Watch {
         let Some(action) = state.action(&self.id) else {
             return;
         };
-        let approved = state.approved_by(action, state.last_time());
+        let now = state.last_time();
+        let seats = state.seats(action, now);
+        let seat = |person: ReviewerId| {
+            let mut seats = seats.iter();
+            let seat = seats.find(|(approved, _)| *approved == person)?;
+            Some(seat.1.clone())
+        };
         let there = state.reviewers().filter(|person| !person.removed);
         self.people = there
-            .map(|person| Person {
-                input: PersonInput::of(person),
-                approved: approved.contains(&person.id),
-                rules: state
-                    .could_approve(action, person.id, state.last_time())
-                    .map_err(|why| why.to_string()),
+            .filter_map(|person| {
+                let mut input = PersonInput::approving(state, action, person.id, now)?;
+                let seat = seat(person.id);
+                let approved = seat.is_some();
+                // Who approved counts for what was lent to them then.
+                input.groups = seat.unwrap_or(input.groups);
+                let rules = state.could_approve(action, person.id, now);
+                Some(Person {
+                    input,
+                    approved,
+                    rules: rules.map_err(|why| why.to_string()),
+                })
             })
             .collect();
         let name = |person: &Person| person.input.name.clone();

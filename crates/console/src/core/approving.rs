@@ -12,6 +12,7 @@ use vidimus_protocol::id::ReviewerId;
 use vidimus_protocol::state::{ActionState, Credential, Life};
 use vidimus_protocol::{Digest, Time};
 
+use super::delegations::seat;
 use super::{Base, Core, now};
 use crate::act::sentence;
 use crate::inbox::reviewer_name;
@@ -19,8 +20,8 @@ use crate::render::{self, time_words};
 use crate::safe_text;
 use crate::view::{Fact, Problem};
 
-/// How long an answer for the lists is good, unless the person's record
-/// changes: a policy may ask for the time of day.
+/// How long an answer for the lists is good, unless the person's record or
+/// groups change: a policy may ask for the time of day.
 const GOOD_FOR_MS: u64 = 10_000;
 /// Policies that one line names.
 const MOST_NAMED: usize = 5;
@@ -42,6 +43,7 @@ pub(super) enum ByPolicy {
 pub(super) struct Given {
     at: Time,
     person: Digest,
+    groups: Vec<String>,
     answer: ByPolicy,
 }
 
@@ -104,8 +106,10 @@ impl Core {
             return ByPolicy::May;
         };
         let (now, person) = (now(), me.entry.leaf);
+        let groups = base.state().groups_for(action, me.id, now);
         if let Some(given) = base.given.borrow().get(&action.id)
             && given.person == person
+            && given.groups == groups
             && now.unix_ms().abs_diff(given.at.unix_ms()) < GOOD_FOR_MS
         {
             return given.answer;
@@ -120,6 +124,7 @@ impl Core {
         let given = Given {
             at: now,
             person,
+            groups,
             answer,
         };
         base.given.borrow_mut().insert(action.id, given);
@@ -185,7 +190,7 @@ impl Base {
             Ok(judged) => judged,
             Err(problem) => return Some(problem),
         };
-        let person = PersonInput::of(self.state().reviewer(&me)?);
+        let person = PersonInput::approving(self.state(), action, me, now)?;
         let why = set.may_approve(&person, &inputs, now).err()?;
         Some(Problem::new(
             "not_permitted",
@@ -276,26 +281,9 @@ impl Base {
     /// Whose approvals count, with the groups that are asked for.
     fn approved(&self, action: &ActionState) -> Vec<String> {
         let state = self.state();
-        let asked: Vec<&str> = (action.evaluation.groups.iter())
-            .map(|demand| demand.group.as_str())
-            .collect();
-        let mut people: Vec<String> = state
-            .approved_by(action, now())
-            .into_iter()
-            .map(|id| {
-                let name = reviewer_name(state, id);
-                let groups = state.reviewer(&id).map(|person| person.groups.as_slice());
-                let groups: Vec<&str> = (groups.unwrap_or_default().iter())
-                    .map(String::as_str)
-                    .filter(|group| asked.contains(group))
-                    .collect();
-                if groups.is_empty() {
-                    name
-                } else {
-                    format!("{name} ({})", groups.join(", "))
-                }
-            })
-            .collect();
+        let seats = state.seats(action, now());
+        let seats = seats.iter().map(|given| seat(state, action, given));
+        let mut people: Vec<String> = seats.collect();
         people.sort_unstable();
         people
     }
@@ -321,11 +309,8 @@ impl Base {
     pub(super) fn still_needed(&self, action: &ActionState) -> Option<String> {
         let state = self.state();
         let asked = &action.evaluation;
-        let approved = state.approved_by(action, now());
-        let groups: Vec<&[String]> = approved
-            .iter()
-            .filter_map(|id| Some(state.reviewer(id)?.groups.as_slice()))
-            .collect();
+        let seats = state.seats(action, now());
+        let groups: Vec<&[String]> = seats.iter().map(|(_, groups)| groups.as_slice()).collect();
         vidimus_policy::missing(asked, &groups)
     }
 

@@ -66,7 +66,9 @@ impl Core {
             | Command::RevokeAgent { .. }
             | Command::PauseAgent { .. }
             | Command::ResumeAgent { .. }
-            | Command::RevokeGrant { .. }) => self.state(command, front),
+            | Command::RevokeGrant { .. }
+            | Command::Delegate { .. }
+            | Command::EndDelegation { .. }) => self.state(command, front),
             Command::Policy => self.policy(),
             Command::PolicyStart => self.policy_start(),
             Command::CheckPolicy { files } => return self.check_policy(files, reply),

@@ -117,12 +117,12 @@ impl Core {
     /// The last group of this reviewer's that was told of it, unless they have
     /// decided.
     pub(super) fn escalated_to_us(&self, action: &ActionState) -> Option<String> {
-        let me = self.base().ok()?.state().reviewer(&self.reviewer()?)?;
-        if action.verdicts.iter().any(|given| given.reviewer == me.id) {
+        let (state, me) = (self.base().ok()?.state(), self.reviewer()?);
+        if action.verdicts.iter().any(|given| given.reviewer == me) {
             return None;
         }
         let mut told = action.escalated.iter().rev();
-        let told = told.find(|told| me.groups.contains(&told.group))?;
+        let told = told.find(|told| state.told_as(me, &told.group, now()))?;
         Some(told.group.clone())
     }
 

@@ -34,6 +34,7 @@ impl Core {
             log_fingerprint: log.id.read_aloud(),
             administrator: seen.i_administer(),
             people: seen.people(),
+            delegations: super::delegations::standing(seen.state, seen.me),
             claims: seen.claims(),
             rules: rules_view(seen.state.rules()),
             agents: seen.agents(),

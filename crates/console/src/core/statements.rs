@@ -55,6 +55,8 @@ impl Core {
             Command::PauseAgent { agent, run } => self.pause_agent(&agent, run.as_deref())?,
             Command::ResumeAgent { agent, pause } => self.resume_agent(&agent, pause)?,
             Command::RevokeGrant { grant } => self.revoke_grant(&grant)?,
+            Command::Delegate { to, groups, hours } => self.delegate(&to, &groups, hours)?,
+            Command::EndDelegation { delegation } => self.end_delegation(&delegation)?,
             _ => return Err(Problem::stopped()),
         };
         self.sign_statement(act, item, words, front)
@@ -260,7 +262,7 @@ impl Core {
         self.sign_statement(ActType::VerdictRecognised, signed, words, front)
     }
 
-    fn person(&self, id: &str) -> Result<&Reviewer, Problem> {
+    pub(super) fn person(&self, id: &str) -> Result<&Reviewer, Problem> {
         let id = reviewer_id(id)?;
         self.base()?
             .state()

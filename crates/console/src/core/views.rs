@@ -60,6 +60,7 @@ impl Core {
             claims: base.map_or(0, |base| self.claims_for_us(base)),
             policies: base.map_or(0, |base| self.policies_for_us(base)),
             unreviewed: base.map_or(0, |base| self.glass_for_us(base)),
+            delegations: self.own_delegations(),
             policies_missing: base.map_or(0, |base| self.policies_missing(base)),
             recent: base.map_or_else(Vec::new, |base| self.recent(base)),
             agents: base.map_or_else(Vec::new, |base| self.agents(base)),

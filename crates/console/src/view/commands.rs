@@ -310,6 +310,20 @@ pub enum Command {
         /// Grant id.
         grant: String,
     },
+    /// Ask for the key to lend groups of one's own to another reviewer.
+    Delegate {
+        /// Reviewer id of who gets them.
+        to: String,
+        /// The groups.
+        groups: Vec<String>,
+        /// How long.
+        hours: u32,
+    },
+    /// Ask for the key to end a delegation.
+    EndDelegation {
+        /// Delegation id.
+        delegation: String,
+    },
     /// Say that one looks after an action.
     Take {
         /// Action id.

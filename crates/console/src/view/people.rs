@@ -18,6 +18,8 @@ pub struct PeopleView {
     pub administrator: bool,
     /// Everybody, those who left last.
     pub people: Vec<PersonView>,
+    /// The delegations that stand, oldest first.
+    pub delegations: Vec<DelegationView>,
     /// Keys that say whose they are and do not count yet, oldest first.
     pub claims: Vec<ClaimView>,
     /// What keys and approvals must be like.
@@ -47,6 +49,33 @@ pub struct PersonView {
     pub removed: bool,
     /// Their keys, the oldest first.
     pub keys: Vec<KeyView>,
+}
+
+/// Groups that a person has lent another while they are away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct DelegationView {
+    /// Delegation id.
+    pub id: String,
+    /// Reviewer id of who lent them.
+    pub by: String,
+    /// Their name.
+    pub by_name: String,
+    /// Whether that is the person at this console.
+    pub by_me: bool,
+    /// Reviewer id of who decides with them.
+    pub to: String,
+    /// Their name.
+    pub to_name: String,
+    /// Whether that is the person at this console.
+    pub to_me: bool,
+    /// The groups, sorted.
+    pub groups: Vec<String>,
+    /// Until when.
+    pub until_unix_ms: u64,
+    /// Whether it may be ended from here.
+    pub may_end: bool,
 }
 
 /// What a person may do.

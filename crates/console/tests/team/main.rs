@@ -1,6 +1,7 @@
 //! A team: a gateway elsewhere, two people, a console each.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod delegation;
 mod escalation;
 mod glass;
 mod grace;

@@ -12,10 +12,10 @@ use vidimus_protocol::api::{
     StartCeremony, SubmitAssertion,
 };
 use vidimus_protocol::envelope::{
-    ActType, AdmissionItem, AgentItem, AgentRevocationItem, EditItem, GrantItem,
-    GrantRevocationItem, PauseItem, PolicyItem, RecognitionItem, RemovalItem, ResumptionItem,
-    ReviewItem, ReviewerChangeItem, ReviewerItem, RevocationItem, Role, RulesItem, Seen,
-    SessionItem, VerdictItem,
+    ActType, AdmissionItem, AgentItem, AgentRevocationItem, DelegationRevocationItem, EditItem,
+    GrantItem, GrantRevocationItem, PauseItem, PolicyItem, RecognitionItem, RemovalItem,
+    ResumptionItem, ReviewItem, ReviewerChangeItem, ReviewerItem, RevocationItem, Role, RulesItem,
+    Seen, SessionItem, VerdictItem,
 };
 use vidimus_protocol::id::CeremonyId;
 use vidimus_protocol::state::{ActionState, check_envelope};
@@ -173,7 +173,8 @@ pub(super) async fn end_one_session(
     extensions(("x-refusals" = json!([
         "unauthorised", "forbidden", "foreign_credential", "not_allowed", "unknown_action", "not_pending", "envelope_expired",
         "too_many_ceremonies", "item_count", "wrong_items", "wrong_proposal", "wrong_reason", "wrong_seen",
-        "wrong_parts", "other_log", "wrong_act_type", "clock_skew", "refused", "bad_edit", "wrong_digest", "not_found", "store", "bad_policy", "bad_grant", "not_grantable", "own_action", "own_edit", "not_the_owner", "agent_revoked", "agent_paused", "unknown_reviewer", "too_many_grants", "was_denied", "overtaken"
+        "wrong_parts", "other_log", "wrong_act_type", "clock_skew", "refused", "bad_edit", "wrong_digest", "not_found", "store", "bad_policy", "bad_grant", "not_grantable", "own_action", "own_edit", "not_the_owner", "agent_revoked", "agent_paused", "unknown_reviewer", "too_many_grants", "was_denied", "overtaken",
+        "team_only", "bad_delegation", "delegated_already"
     ]))),
 )]
 pub(super) async fn start(
@@ -334,6 +335,10 @@ fn check(state: &Log, start: &StartCeremony, now: vidimus_protocol::Time) -> Res
             state.may_grant(action, &item, envelope.signer, now)?;
         }
         ActType::GrantRevoked => is::<GrantRevocationItem>(text)?,
+        ActType::DelegationGiven => {
+            state.may_delegate(&item(text)?, envelope.signer, now)?;
+        }
+        ActType::DelegationRevoked => is::<DelegationRevocationItem>(text)?,
         ActType::PolicyChanged => {
             policy.as_ref().ok_or_else(policies::no_policy)?;
             is::<PolicyItem>(text)?;
@@ -457,7 +462,8 @@ pub(super) async fn cancel(
         "unknown_reviewer", "reviewer_exists", "own_record", "last_administrator", "overtaken", "not_your_verdict", "team_only",
         "bad_roles", "bad_rules", "agent_paused", "paused_already", "not_your_pause", "own_edit", "bad_edit", "wrong_digest", "too_many_edits",
         "action_exists", "store", "bad_policy", "policy_lost", "own_policy", "not_permitted", "key_not_assured", "reason_missing",
-        "bad_grant", "unknown_grant", "grant_exists", "grant_is_over", "too_many_grants", "not_grantable", "glass_stays", "too_many_unreviewed", "was_denied"
+        "bad_grant", "unknown_grant", "grant_exists", "grant_is_over", "too_many_grants", "not_grantable", "glass_stays", "too_many_unreviewed", "was_denied",
+        "bad_delegation", "unknown_delegation", "delegation_exists", "delegation_is_over", "delegated_already"
     ]))),
 )]
 pub(super) async fn assertion(

@@ -11,15 +11,15 @@ use vidimus_policy::{Inputs, PersonInput, Set};
 use vidimus_protocol::api::{Content, StartCeremony};
 use vidimus_protocol::entry::{
     AgentPaused, AgentRegistered, AgentResumed, AgentRevoked, CredentialAdmitted,
-    CredentialEnrolled, CredentialRevoked, Data, GrantGiven, GrantRevoked, Leaf, PolicyChanged,
-    Ref, ReviewerChanged, ReviewerRegistered, ReviewerRemoved, RulesChanged, VerdictGiven,
-    VerdictRecognised, VerdictReviewed,
+    CredentialEnrolled, CredentialRevoked, Data, DelegationGiven, DelegationRevoked, GrantGiven,
+    GrantRevoked, Leaf, PolicyChanged, Ref, ReviewerChanged, ReviewerRegistered, ReviewerRemoved,
+    RulesChanged, VerdictGiven, VerdictRecognised, VerdictReviewed,
 };
 use vidimus_protocol::envelope::{
-    ActType, AdmissionItem, AgentItem, AgentRevocationItem, Assertion, GrantItem,
-    GrantRevocationItem, PauseItem, PolicyItem, RecognitionItem, RemovalItem, ResumptionItem,
-    ReviewItem, ReviewerChangeItem, ReviewerItem, RevocationItem, RulesItem, SessionItem, Signed,
-    VerdictItem,
+    ActType, AdmissionItem, AgentItem, AgentRevocationItem, Assertion, DelegationItem,
+    DelegationRevocationItem, GrantItem, GrantRevocationItem, PauseItem, PolicyItem,
+    RecognitionItem, RemovalItem, ResumptionItem, ReviewItem, ReviewerChangeItem, ReviewerItem,
+    RevocationItem, RulesItem, SessionItem, Signed, VerdictItem,
 };
 use vidimus_protocol::id::Actor;
 use vidimus_protocol::state::check_envelope;
@@ -179,6 +179,20 @@ impl Sequencer {
                 &assertion,
                 |state, item: &GrantRevocationItem| Some(state.grant(&item.grant)?.entry),
                 |signed| Data::GrantRevoked(Box::new(GrantRevoked { signed })),
+            ),
+            ActType::DelegationGiven => self.statement(
+                &start,
+                &assertion,
+                |state, item: &DelegationItem| Some(state.reviewer(&item.to)?.entry),
+                |signed| Data::DelegationGiven(Box::new(DelegationGiven { signed })),
+            ),
+            ActType::DelegationRevoked => self.statement(
+                &start,
+                &assertion,
+                |state, item: &DelegationRevocationItem| {
+                    Some(state.delegation(&item.delegation)?.entry)
+                },
+                |signed| Data::DelegationRevoked(Box::new(DelegationRevoked { signed })),
             ),
             ActType::VerdictRecognised => self.statement(
                 &start,
@@ -384,10 +398,8 @@ impl Sequencer {
             return Ok(Vec::new());
         };
         let profile = state.log().ok_or(Violation::NotOpened)?.opened.profile;
-        let person = state
-            .reviewer(&signed.envelope.signer)
+        let person = PersonInput::approving(state, action, signed.envelope.signer, time)
             .ok_or(Violation::UnknownReviewer)?;
-        let person = PersonInput::of(person);
         let inputs = self.shared.store().part(action.proposal.index, "inputs")?;
         let inputs = inputs.ok_or_else(|| Refusal::not_found("part"))?;
         let inputs = Inputs::parse(&inputs.bytes.0).map_err(|_| crate::unexpected())?;

@@ -95,7 +95,7 @@ impl Event {
                 Data::VerdictGiven(given) => Some(given.signed.item.verdict),
                 _ => None,
             },
-            people: group.as_ref().map(|group| members(state, group)),
+            people: group.as_ref().map(|group| members(state, group, leaf.time)),
             group,
             entry,
             leaf_hash,
@@ -120,11 +120,10 @@ impl Event {
     }
 }
 
-/// Who is in a group, by their records.
-fn members(state: &State, group: &str) -> Vec<ReviewerId> {
+/// Who is in a group: by their records, and those to whom it is lent then.
+fn members(state: &State, group: &str, now: Time) -> Vec<ReviewerId> {
     let people = state.reviewers();
-    let people =
-        people.filter(|person| !person.removed && person.groups.iter().any(|one| one == group));
+    let people = people.filter(|person| state.told_as(person.id, group, now));
     let mut people: Vec<ReviewerId> = people.map(|person| person.id).collect();
     people.sort_unstable();
     people

@@ -127,9 +127,13 @@ pub fn ack(reply: &Reply) -> Ack {
 }
 
 pub async fn take_in(world: &World, person: &Person, name: &str, roles: &[Role]) {
+    take_in_to(world, person, name, roles, &["sre"]).await;
+}
+
+async fn take_in_to(world: &World, person: &Person, name: &str, roles: &[Role], groups: &[&str]) {
     let item = ReviewerItem {
         credential: person.enrolment,
-        groups: vec!["sre".into()],
+        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
         identity: format!("{}@example.com", name.to_lowercase()),
         name: name.into(),
         reviewer: person.reviewer,
@@ -150,6 +154,20 @@ pub async fn joined_bound(world: &mut World, name: &str, roles: &[Role]) -> Pers
     joined_by(world, name, roles, Some(&vendor)).await
 }
 
+/// A reviewer who is signed in and in no group.
+pub async fn outsider(world: &mut World, name: &str) -> Person {
+    let mut person = newcomer(world, name).await;
+    take_in_to(world, &person, name, &[Role::Reviewer], &[]).await;
+    sign_in(world, &mut person).await;
+    person
+}
+
+async fn sign_in(world: &mut World, person: &mut Person) {
+    swap(world, person);
+    world.session = world.sign_in().await;
+    swap(world, person);
+}
+
 async fn joined_by(
     world: &mut World,
     name: &str,
@@ -158,8 +176,6 @@ async fn joined_by(
 ) -> Person {
     let mut person = newcomer_by(world, name, vendor).await;
     take_in(world, &person, name, roles).await;
-    swap(world, &mut person);
-    world.session = world.sign_in().await;
-    swap(world, &mut person);
+    sign_in(world, &mut person).await;
     person
 }

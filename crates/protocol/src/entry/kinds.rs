@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::action::ActionKind;
 use crate::bytes::{Blob, Digest};
 use crate::envelope::{
-    AdmissionItem, AgentItem, AgentRevocationItem, EditItem, EnrolmentItem, GrantItem,
-    GrantRevocationItem, PauseItem, PolicyItem, RecognitionItem, RemovalItem, ResumptionItem,
-    ReviewItem, ReviewerChangeItem, ReviewerItem, RevocationItem, RulesItem, Seen, Signed,
-    VerdictItem,
+    AdmissionItem, AgentItem, AgentRevocationItem, DelegationItem, DelegationRevocationItem,
+    EditItem, EnrolmentItem, GrantItem, GrantRevocationItem, PauseItem, PolicyItem,
+    RecognitionItem, RemovalItem, ResumptionItem, ReviewItem, ReviewerChangeItem, ReviewerItem,
+    RevocationItem, RulesItem, Seen, Signed, VerdictItem,
 };
 use crate::id::{ActionId, AgentId, ExecutorId, GrantId, PermitId, ReviewerId, RunId};
 use crate::time::Time;
@@ -110,6 +110,10 @@ kinds! {
     GrantGiven(GrantGiven) = "grant.given",
     /// A standing grant that covers nothing more.
     GrantRevoked(GrantRevoked) = "grant.revoked",
+    /// Groups that a person lends another while they are away.
+    DelegationGiven(DelegationGiven) = "delegation.given",
+    /// A delegation that lends nothing more.
+    DelegationRevoked(DelegationRevoked) = "delegation.revoked",
     /// The end of waiting.
     ActionResolved(Resolved) = "action.resolved",
     /// A permit to run it once.
@@ -141,7 +145,9 @@ impl Data {
             | Self::AgentRevoked(_)
             | Self::AgentPaused(_)
             | Self::AgentResumed(_)
-            | Self::GrantRevoked(_) => None,
+            | Self::GrantRevoked(_)
+            | Self::DelegationGiven(_)
+            | Self::DelegationRevoked(_) => None,
             Self::ActionProposed(data) => Some(data.action),
             Self::ActionEdited(data) => Some(data.signed.item.action),
             Self::ActionEscalated(data) => Some(data.action),
@@ -287,6 +293,10 @@ acts! {
     VerdictReviewed(ReviewItem);
     /// `grant.revoked`: by anybody in the log.
     GrantRevoked(GrantRevocationItem);
+    /// `delegation.given`: by a reviewer of a team's log.
+    DelegationGiven(DelegationItem);
+    /// `delegation.revoked`: by either of the two, or an administrator.
+    DelegationRevoked(DelegationRevocationItem);
 }
 
 /// `action.proposed`. Parts: `payload`, `context` when the agent gave one, and

@@ -214,6 +214,8 @@ impl Leaf {
                 [count, index, data.signed.item.uses, 0, 0]
             }
             Data::GrantRevoked(data) => act(&data.signed),
+            Data::DelegationGiven(data) => act(&data.signed),
+            Data::DelegationRevoked(data) => act(&data.signed),
             Data::AgentRegistered(data) => act(&data.signed),
             Data::AgentRevoked(data) => act(&data.signed),
             Data::AgentPaused(data) => act(&data.signed),

@@ -30,13 +30,7 @@ impl State {
         if !waits || !may_run() {
             return None;
         }
-        let given = action.verdicts.iter();
-        let counting = given.filter(|given| {
-            given.verdict.approves()
-                && !action.denied_by(given.reviewer)
-                && self.still_counts(given, now)
-        });
-        let newest = counting.map(|given| given.at).max()?;
+        let newest = self.approvals(action, now).map(|given| given.at).max()?;
         Some(newest.plus_seconds(asked.grace_s))
     }
 

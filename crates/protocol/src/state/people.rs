@@ -98,6 +98,12 @@ impl Reviewer {
     pub fn is(&self, role: Role) -> bool {
         !self.removed && self.roles.contains(&role)
     }
+
+    /// Whether they are in that group by their record.
+    #[must_use]
+    pub fn has(&self, group: &str) -> bool {
+        !self.removed && self.groups.iter().any(|one| one == group)
+    }
 }
 
 /// What keys and approvals must be like.

@@ -1,6 +1,5 @@
 //! The policy in force, who brought it there, and what an evaluation may ask.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{
@@ -232,29 +231,22 @@ impl State {
             Err(Violation::BadEvaluation)
         }
     }
+}
 
-    /// Whether these people can be told apart into what each group must give.
-    pub(super) fn groups_are_met(
-        &self,
-        asked: &Evaluation,
-        approved: &HashSet<ReviewerId>,
-    ) -> bool {
-        let people: Vec<&[String]> = approved
-            .iter()
-            .filter_map(|id| Some(self.person(*id).ok()?.groups.as_slice()))
-            .collect();
-        let slots: Vec<&str> = asked
-            .groups
-            .iter()
-            .flat_map(|demand| (0..demand.people).map(|_| demand.group.as_str()))
-            .collect();
-        // Kuhn's algorithm: whoever stands in the way moves to another slot.
-        let mut seat_of: Vec<Option<usize>> = vec![None; people.len()];
-        (0..slots.len()).all(|slot| {
-            let mut asked = vec![false; people.len()];
-            seat(slot, &slots, &people, &mut seat_of, &mut asked)
-        })
-    }
+/// Whether these people can be told apart into what each group must give.
+pub(super) fn groups_are_met(asked: &Evaluation, seats: &[(ReviewerId, Vec<String>)]) -> bool {
+    let people: Vec<&[String]> = seats.iter().map(|(_, groups)| groups.as_slice()).collect();
+    let slots: Vec<&str> = asked
+        .groups
+        .iter()
+        .flat_map(|demand| (0..demand.people).map(|_| demand.group.as_str()))
+        .collect();
+    // Kuhn's algorithm: whoever stands in the way moves to another slot.
+    let mut seat_of: Vec<Option<usize>> = vec![None; people.len()];
+    (0..slots.len()).all(|slot| {
+        let mut asked = vec![false; people.len()];
+        seat(slot, &slots, &people, &mut seat_of, &mut asked)
+    })
 }
 
 fn seat(

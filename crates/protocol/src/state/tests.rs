@@ -1,5 +1,6 @@
 //! Tests of the reducer: each rule broken once, then random stories.
 
+mod delegations;
 mod escalations;
 mod glass;
 mod grace;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::policy::groups_are_met;
 use super::{
     ActionState, Credential, Effect, MIN_URGENT_REASON, PartRule, Reviewer, State, VerdictRecord,
     Violation, expect_parts, expect_refs,
@@ -146,15 +147,26 @@ impl State {
         if !key.assures(&asked.assurance) {
             return Err(Violation::AssuranceMissing);
         }
-        let team = self.opened()?.opened.profile == Profile::Team;
-        let too_soon = action.policy.as_ref().is_some_and(|policy| {
-            policy.signers.contains(&key.reviewer)
-                && now < policy.since.plus_seconds(asked.separate_s)
-        });
-        if team && too_soon {
+        if self.is_separated(action, key.reviewer, now)? {
             return Err(Violation::OwnPolicy);
         }
         Ok(())
+    }
+
+    /// Whether this person changed the policy so lately that they do not approve it
+    /// yet.
+    pub(super) fn is_separated(
+        &self,
+        action: &ActionState,
+        person: ReviewerId,
+        now: Time,
+    ) -> Result<bool, Violation> {
+        let team = self.opened()?.opened.profile == Profile::Team;
+        let apart = action.evaluation.separate_s;
+        let too_soon = action.policy.as_ref().is_some_and(|policy| {
+            policy.signers.contains(&person) && now < policy.since.plus_seconds(apart)
+        });
+        Ok(team && too_soon)
     }
 
     /// Whether this person might approve it now, saying why, with one of their
@@ -264,10 +276,9 @@ impl State {
             Decision::Refuse => false,
             Decision::Release => true,
             Decision::Ask => {
-                let approved = self.approved_by(action, now);
-                let enough =
-                    u64::try_from(approved.len()).is_ok_and(|people| people >= asked.quorum);
-                enough && self.groups_are_met(asked, &approved) || self.glass_is_broken(action, now)
+                let seats = self.seats(action, now);
+                let enough = u64::try_from(seats.len()).is_ok_and(|people| people >= asked.quorum);
+                enough && groups_are_met(asked, &seats) || self.glass_is_broken(action, now)
             }
         }
     }
@@ -280,12 +291,21 @@ impl State {
     /// Whose approvals count as things stand.
     #[must_use]
     pub fn approved_by(&self, action: &ActionState, now: Time) -> HashSet<ReviewerId> {
-        let given = action.verdicts.iter();
-        let approvals = given.filter(|given| given.verdict.approves());
-        approvals
-            .filter(|given| self.still_counts(given, now) && !action.denied_by(given.reviewer))
-            .map(|given| given.reviewer)
-            .collect()
+        let given = self.approvals(action, now);
+        given.map(|given| given.reviewer).collect()
+    }
+
+    /// The approvals that count as things stand, in order.
+    pub(super) fn approvals<'a>(
+        &'a self,
+        action: &'a ActionState,
+        now: Time,
+    ) -> impl Iterator<Item = &'a VerdictRecord> {
+        action.verdicts.iter().filter(move |given| {
+            given.verdict.approves()
+                && self.still_counts(given, now)
+                && !action.denied_by(given.reviewer)
+        })
     }
 
     pub(super) fn still_counts(&self, given: &VerdictRecord, now: Time) -> bool {

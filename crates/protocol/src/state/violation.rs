@@ -207,6 +207,25 @@ pub enum Violation {
     /// A proposal of another agent or kind.
     #[error("the standing grant covers another agent's proposals, or another kind")]
     NotCovered,
+    /// A delegation's id used before.
+    #[error("a delegation with this id exists already")]
+    DelegationExists,
+    /// A delegation that nobody gave.
+    #[error("there is no such delegation")]
+    UnknownDelegation,
+    /// Revoked, or its time is over.
+    #[error("the delegation is over: revoked, or its time has passed")]
+    DelegationIsOver,
+    /// For too long, of nothing, of a group that is not the signer's, or to
+    /// themselves.
+    #[error(
+        "a delegation lends groups of one's own, sorted, each once, to another reviewer for at \
+         most 90 days"
+    )]
+    BadDelegation,
+    /// Lent to two people at a time.
+    #[error("this person lends to somebody else already: revoke that delegation first")]
+    DelegatedAlready,
     /// The verdict is about another proposal, digest or expiry.
     #[error("the signed verdict is not about this proposal")]
     WrongProposal,

@@ -17,6 +17,7 @@ export type { Command } from './bindings/Command';
 export type { CommandView } from './bindings/CommandView';
 export type { Connection } from './bindings/Connection';
 export type { ConsoleView } from './bindings/ConsoleView';
+export type { DelegationView } from './bindings/DelegationView';
 export type { DeliveriesView } from './bindings/DeliveriesView';
 export type { DeliveryState } from './bindings/DeliveryState';
 export type { DeliveryView } from './bindings/DeliveryView';

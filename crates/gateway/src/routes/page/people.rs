@@ -1,9 +1,10 @@
 //! What people sign about each other, in words.
 
 use vidimus_protocol::envelope::{
-    ActType, AdmissionItem, AgentItem, AgentRevocationItem, GrantRevocationItem, PauseItem,
-    PolicyItem, RecognitionItem, RemovalItem, ResumptionItem, ReviewerChangeItem, ReviewerItem,
-    Revocation, RevocationItem, Role, RulesItem, SessionItem,
+    ActType, AdmissionItem, AgentItem, AgentRevocationItem, DelegationItem,
+    DelegationRevocationItem, GrantRevocationItem, PauseItem, PolicyItem, RecognitionItem,
+    RemovalItem, ResumptionItem, ReviewerChangeItem, ReviewerItem, Revocation, RevocationItem,
+    Role, RulesItem, SessionItem,
 };
 use vidimus_protocol::state::Credential;
 use vidimus_protocol::{Digest, ReviewerId, RunId, State, Violation};
@@ -137,6 +138,24 @@ pub(super) fn lines(state: &State, act: ActType, text: &str) -> Result<Vec<Line>
             vec![
                 Line::new("End the standing grant", &item.grant.to_string()),
                 Line::new("Given by", &name(state, grant.by)),
+            ]
+        }
+        ActType::DelegationGiven => {
+            let item: DelegationItem = item(text)?;
+            vec![
+                Line::new("Lend the groups", &item.groups.join(", ")),
+                Line::new("To", &name(state, item.to)),
+                Line::new("Until", &item.until.to_string()),
+            ]
+        }
+        ActType::DelegationRevoked => {
+            let item: DelegationRevocationItem = item(text)?;
+            let lent = state.delegation(&item.delegation);
+            let lent = lent.ok_or(Violation::UnknownDelegation)?;
+            vec![
+                Line::new("End the delegation of", &name(state, lent.by)),
+                Line::new("To", &name(state, lent.item.to)),
+                Line::new("Groups", &lent.item.groups.join(", ")),
             ]
         }
         ActType::VerdictGiven

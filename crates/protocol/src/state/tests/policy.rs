@@ -1,11 +1,11 @@
 //! Policies: who brings one in force, and what an approval under one needs.
 
-use std::collections::HashSet;
-
 use super::story::{Person, Story, action, ada, ben, ben_again, cleo};
 use crate::entry::{Assurance, Data, Decision, Evaluation, FromGroup, Kind, Resolution};
 use crate::envelope::{Role, Verdict};
-use crate::state::{Effect, Life, State, Violation};
+use crate::id::ReviewerId;
+use crate::state::policy::groups_are_met;
+use crate::state::{Effect, Life, Violation};
 
 fn change(story: &mut Story, person: Person, text: &str) {
     story.person = person;
@@ -261,7 +261,6 @@ fn by_trying(slots: &[usize], people: &[u8]) -> bool {
 fn people_are_assigned_wherever_it_can_be_done() {
     // Up to four people, each in any of three groups; up to four slots.
     let names = ["a", "b", "c"];
-    let team = Story::team_at_work();
     let mut cases = 0;
     for count in 0..=4_u32 {
         for code in 0..8_usize.pow(count) {
@@ -277,8 +276,7 @@ fn people_are_assigned_wherever_it_can_be_done() {
                 [2, 2, 0],
                 [2, 1, 1],
             ] {
-                let mut story = team.clone();
-                let (state, approved) = with_people(&mut story.state, &people, &names);
+                let seats = seats(&people, &names);
                 let asked = Evaluation {
                     groups: names
                         .iter()
@@ -296,7 +294,7 @@ fn people_are_assigned_wherever_it_can_be_done() {
                     .enumerate()
                     .flat_map(|(group, people)| vec![group; usize::try_from(*people).expect("few")])
                     .collect();
-                let found = state.groups_are_met(&asked, &approved);
+                let found = groups_are_met(&asked, &seats);
                 assert_eq!(
                     found,
                     by_trying(&slots, &people),
@@ -309,31 +307,13 @@ fn people_are_assigned_wherever_it_can_be_done() {
     assert_eq!(cases, 7 * (1 + 8 + 64 + 512 + 4096));
 }
 
-/// A state in which these people are in these groups.
-fn with_people<'a>(
-    state: &'a mut State,
-    people: &[u8],
-    names: &[&str],
-) -> (&'a State, HashSet<crate::id::ReviewerId>) {
-    let sample = state.reviewer(&ben().id).expect("taken in").clone();
-    let mut approved = HashSet::new();
-    for (number, groups) in (0_u8..).zip(people) {
-        let id = crate::id::ReviewerId::from_random([0xa0 + number; 16]);
-        let groups = names
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| groups & (1 << at) != 0)
-            .map(|(_, name)| (*name).to_owned())
-            .collect();
-        state.reviewers.insert(
-            id,
-            crate::state::Reviewer {
-                id,
-                groups,
-                ..sample.clone()
-            },
-        );
-        approved.insert(id);
-    }
-    (state, approved)
+/// As many people, in these groups.
+fn seats(people: &[u8], names: &[&str]) -> Vec<(ReviewerId, Vec<String>)> {
+    let seat = |(number, groups): (u8, &u8)| {
+        let named = names.iter().enumerate();
+        let theirs = named.filter(|(at, _)| groups & (1 << at) != 0);
+        let groups = theirs.map(|(_, name)| (*name).to_owned()).collect();
+        (ReviewerId::from_random([0xa0 + number; 16]), groups)
+    };
+    (0_u8..).zip(people).map(seat).collect()
 }

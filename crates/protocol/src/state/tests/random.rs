@@ -194,6 +194,8 @@ fn subject(data: &mut Data) -> Option<&mut ActionId> {
         | Data::CredentialEnrolled(_)
         | Data::CredentialRevoked(_)
         | Data::GrantRevoked(_)
+        | Data::DelegationGiven(_)
+        | Data::DelegationRevoked(_)
         | Data::LogOpened(_)
         | Data::ReviewerChanged(_)
         | Data::ReviewerRegistered(_)

@@ -17,7 +17,9 @@ use crate::envelope::{
     ActType, AgentItem, Assertion, Decimal, EnrolmentItem, Envelope, Finding, Seen, SeenPart,
     Signed, Verdict, VerdictItem,
 };
-use crate::id::{ActionId, Actor, AgentId, ExecutorId, GrantId, PermitId, ReviewerId, RunId};
+use crate::id::{
+    ActionId, Actor, AgentId, DelegationId, ExecutorId, GrantId, PermitId, ReviewerId, RunId,
+};
 use crate::state::{Effect, State, Violation};
 use crate::strict;
 use crate::time::Time;
@@ -83,6 +85,10 @@ pub(crate) fn action(number: u8) -> ActionId {
 
 pub(crate) fn grant(number: u8) -> GrantId {
     GrantId::from_random([0xc0 + number; 16])
+}
+
+pub(crate) fn delegation(number: u8) -> DelegationId {
+    DelegationId::from_random([0xe0 + number; 16])
 }
 
 pub(crate) fn permit(number: u8) -> PermitId {
@@ -213,6 +219,8 @@ impl Story {
             Kind::VerdictReviewed => self.reviewed(action(3), Finding::Justified),
             Kind::GrantGiven => self.granted(grant(0), id),
             Kind::GrantRevoked => self.grant_revoked(grant(0)),
+            Kind::DelegationGiven => self.delegated(delegation(0), ada(), &["sre"]),
+            Kind::DelegationRevoked => self.delegation_revoked(delegation(0)),
             Kind::ActionResolved if self.is_edited(action(1)) => self.superseded(action(1)),
             Kind::ActionResolved => self.resolved(id, Resolution::Approved),
             Kind::PermitIssued => {

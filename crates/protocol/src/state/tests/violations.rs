@@ -35,6 +35,7 @@ names! {
     AgentIsPaused, StoppedByPause, PausedAlready, NotTheirPause,
     OwnEdit, UnfoundedEdit, UnfoundedEscalation, TooManyEdits, ReasonMissing, AssuranceMissing, OwnPolicy,
     ApprovedEnough, GraceStands, GlassStays, TooManyUnreviewed, WasDenied, GrantExists, UnknownGrant, GrantIsOver, BadGrant, TooManyGrants, NotGrantable, NotCovered,
+    DelegationExists, UnknownDelegation, DelegationIsOver, BadDelegation, DelegatedAlready,
 }
 
 /// What breaks the rule, how, and at which step of the happy path.
@@ -65,6 +66,7 @@ macro_rules! verdict {
 }
 
 mod acts;
+pub(super) mod delegations;
 mod edits;
 mod escalations;
 mod glass;
@@ -111,6 +113,8 @@ fn tables() -> impl Iterator<Item = &'static Case> {
     [
         acts::ORDER,
         acts::ACTS,
+        delegations::DELEGATIONS,
+        delegations::SEATS,
         proposals::PROPOSALS,
         proposals::VERDICTS,
         notes::NOTES,
@@ -234,6 +238,8 @@ fn every_signed_kind_is_checked_as_its_own_act() {
             Data::VerdictReviewed(data) => of(&mut data.signed),
             Data::GrantGiven(data) => of(&mut data.signed),
             Data::GrantRevoked(data) => of(&mut data.signed),
+            Data::DelegationGiven(data) => of(&mut data.signed),
+            Data::DelegationRevoked(data) => of(&mut data.signed),
             _ => None,
         }
     }

@@ -13,4 +13,5 @@ export type Open =
   | { is: 'invite'; person: PersonView | null }
   | { is: 'joining' }
   | { is: 'key' }
+  | { is: 'delegate' }
   | { is: 'rules' };

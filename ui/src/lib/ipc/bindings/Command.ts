@@ -293,7 +293,23 @@ reason: string, } | { "do": "grants" } | { "do": "revoke_grant",
 /**
  * Grant id.
  */
-grant: string, } | { "do": "take", 
+grant: string, } | { "do": "delegate", 
+/**
+ * Reviewer id of who gets them.
+ */
+to: string, 
+/**
+ * The groups.
+ */
+groups: Array<string>, 
+/**
+ * How long.
+ */
+hours: number, } | { "do": "end_delegation", 
+/**
+ * Delegation id.
+ */
+delegation: string, } | { "do": "take", 
 /**
  * Action id.
  */

@@ -2,6 +2,7 @@
 import type { ActionSummary } from "./ActionSummary";
 import type { AgentView } from "./AgentView";
 import type { CeremonyView } from "./CeremonyView";
+import type { DelegationView } from "./DelegationView";
 import type { DesktopView } from "./DesktopView";
 import type { DoubtView } from "./DoubtView";
 import type { Front } from "./Front";
@@ -57,6 +58,10 @@ policies: number,
  * How many broken glasses wait for this administrator's review.
  */
 unreviewed: number, 
+/**
+ * Delegations that stand, by this reviewer or to them.
+ */
+delegations: Array<DelegationView>, 
 /**
  * Policies, in force or waiting, whose text is on its way to this computer.
  */

@@ -220,6 +220,7 @@ export function view(change: Partial<ConsoleView> = {}): ConsoleView {
     claims: 0,
     policies: 0,
     unreviewed: 0,
+    delegations: [],
     policiesMissing: 0,
     recent: [],
     agents: [agent()],

@@ -5,6 +5,7 @@ import type {
   ClaimView,
   Command,
   ConsoleView,
+  DelegationView,
   FailsRuleView,
   JoiningRead,
   JoiningView,
@@ -146,6 +147,7 @@ export function people(change: Partial<PeopleView> & { administrator?: boolean }
     logFingerprint: LOG_FINGERPRINT,
     administrator,
     people: everybody(administrator).filter((one) => !personal || one.me),
+    delegations: [],
     claims: claims(administrator).filter((one) => !personal || one.forWhom === 'myself'),
     rules: { quorum: personal ? 1 : 2, deviceBound: false, maxAgeDays: personal ? 0 : 365, models: [] },
     agents: personal
@@ -158,6 +160,35 @@ export function people(change: Partial<PeopleView> & { administrator?: boolean }
     ...change,
   };
 }
+
+/** Ada's, to Linus. */
+export const delegation = (change: Partial<DelegationView> = {}): DelegationView => ({
+  id: 'del_01',
+  by: 'rev_ada',
+  byName: 'Ada Reviewer',
+  byMe: true,
+  to: 'rev_linus',
+  toName: 'Linus Andersen',
+  toMe: false,
+  groups: ['on-call'],
+  untilUnixMs: Date.now() + 6 * DAY,
+  mayEnd: true,
+  ...change,
+});
+
+/** Mei's, to Ada. */
+const forAda = (): DelegationView =>
+  delegation({
+    id: 'del_02',
+    by: 'rev_mei',
+    byName: 'Mei Watanabe',
+    byMe: false,
+    to: 'rev_ada',
+    toName: 'Ada Reviewer',
+    toMe: true,
+    groups: ['database-owners', 'payments', 'release'],
+    untilUnixMs: Date.now() + 9 * 60 * MINUTE,
+  });
 
 export function sessions(): SessionRow[] {
   const now = Date.now();
@@ -233,6 +264,10 @@ export function signedBy(command: Command, { people: list = people(), view: { do
       return `Approve ${command.uses} more in advance.`;
     case 'revoke_grant':
       return 'The standing grant covers nothing more.';
+    case 'delegate':
+      return `${named(command.to)} decides for ${command.groups.join(', ')} in my place.`;
+    case 'end_delegation':
+      return 'The delegation is ended.';
     case 'review_glass':
       return `The broken glass of entry ${command.entry}: ${command.justified ? 'it could not wait' : 'it should have waited'}.`;
     case 'recognise':
@@ -308,6 +343,16 @@ export const teamScenarios: Record<string, () => Scenario> = {
     const paused = [agent({ pauses: [pause()] }), agent({ id: 'agt_1B8T', name: 'release-bot', pauses: [BLOCKED] })];
     const scenario = team(true, {}, { agents: paused });
     return { ...scenario, others: (scenario.others ?? []).map((one) => ({ ...one, people: people({ administrator: true, agents }) })) };
+  },
+  'team-delegate': () => team(true, { steps: ['delegate-open'] }),
+  'team-away': () => {
+    const scenario = team(true, {}, { delegations: [delegation(), forAda()] });
+    const delegations = [delegation(), forAda()];
+    return { ...scenario, others: (scenario.others ?? []).map((one) => ({ ...one, people: people({ administrator: true, delegations }) })) };
+  },
+  'team-away-inbox': () => {
+    const { at: _at, ...rest } = team(true, {}, { delegations: [delegation(), forAda()] });
+    return rest;
   },
   'team-agent-pause': () => team(true, { steps: ['pause'] }),
   'people-personal': () => base({ view: view(), at: 'people', people: personal() }),

@@ -5,8 +5,8 @@
 
 use super::rules::{Flaw, Rules};
 use super::world::{
-    Action, Answer, Asked, End, Grant, Group, Key, LASTS, Scene, Scope, Step, WAIT, Who, World,
-    groups, keys,
+    Action, Answer, Asked, End, Grant, Group, Key, LASTS, LENT, Loan, Scene, Scope, Step, WAIT,
+    Who, World, groups, keys,
 };
 
 /// What a broken promise is called.
@@ -29,6 +29,7 @@ pub(super) const EARLY: Broken = "approved before its grace time was over";
 pub(super) const PROLONGED: Broken = "approved again while its grace time stood";
 pub(super) const CUT_SHORT: Broken = "expired while its grace time stood";
 pub(super) const UNSTOPPABLE: Broken = "waits, and somebody who may decide cannot deny it";
+pub(super) const NOT_LENT: Broken = "counts for a group that was not lent then";
 pub(super) const REVIVED: Broken = "changed after its end";
 pub(super) const STUCK: Broken = "waits for ever";
 pub(super) const UNEXPLAINED: Broken = "can still run, and nothing says why";
@@ -111,6 +112,13 @@ pub(super) fn kept(scene: &Scene, before: &World, step: Step, after: &World) -> 
         holds(!(grace && approves), PROLONGED)?;
         holds(before.now < old.proposed_at + WAIT || grace, LATE)?;
         holds(new.verdicts.len() == old.verdicts.len() + 1, LOST)?;
+    }
+    if let Step::Decide { action, key, .. } = step {
+        // It is lent to who decides while it is.
+        let open = |loan: Loan| !loan.ended && before.now < loan.given_at + LENT;
+        let (old, new) = (&before.actions[action], &after.actions[action]);
+        let lent = key == Key::Dan && before.loan.is_some_and(open);
+        holds(!new.stood_in || old.stood_in || lent, NOT_LENT)?;
     }
     if let Step::Break(action, key) = step {
         let (old, new) = (&before.actions[action], &after.actions[action]);
@@ -205,7 +213,10 @@ fn is_demanded(asked: &Asked, world: &World, known: &Action) -> bool {
             .enumerate()
             .filter(|(at, _)| set >> at & 1 == 1);
         let mut chosen = chosen.map(|(_, who)| *who);
-        let is_in = |who: Who| groups(who, world.record(who)).contains(&group);
+        let is_in = |who: Who| {
+            let lent = who == Who::Dan && group == Group::Sre && is_lent(world, known);
+            lent || groups(who, world.record(who)).contains(&group)
+        };
         set.count_ones() as usize == wanted && chosen.all(is_in)
     };
     let sets = 0..1_u8 << people.len();
@@ -215,6 +226,19 @@ fn is_demanded(asked: &Asked, world: &World, known: &Action) -> bool {
             && others.any(|other| one & other == 0 && all_in(other, Group::Sre, asked.sre))
     });
     people.len() >= asked.quorum && assigned
+}
+
+/// Whether Ben's seat in sre is Dan's for this action: it is his still, and
+/// nobody else has it.
+fn is_lent(world: &World, known: &Action) -> bool {
+    let has = groups(Who::Ben, world.record(Who::Ben)).contains(&Group::Sre);
+    let takes_it = known.verdicts.iter().any(|(key, ..)| key.of() == Who::Ben)
+        || known.broken.iter().any(|key| key.of() == Who::Ben);
+    // Of an action that waits for its successor nobody asks any more.
+    let edited = known.editors.contains(&Who::Ben) && !known.edited;
+    let in_hand = world.loan.is_some_and(|loan| !loan.ended && !loan.moved);
+    let runs = !world.agent_ended && world.here(Who::Ada) && !known.met;
+    known.stood_in && in_hand && has && is_heard(world, Key::Ben) && !takes_it && !edited && runs
 }
 
 /// The end of the grace time that stands: after the newest approval that counts.
@@ -271,7 +295,7 @@ pub(super) fn is_at_rest(world: &World) -> bool {
 }
 
 /// Which promise catches each flaw, and in which scene.
-pub(super) const CAUGHT: [(Flaw, &str, Broken); 38] = [
+pub(super) const CAUGHT: [(Flaw, &str, Broken); 44] = [
     (Flaw::GroupsUnread, "sre", NO_QUORUM),
     (Flaw::OneForTwoGroups, "two groups", NO_QUORUM),
     (Flaw::KeysAreCounted, "two people", NO_QUORUM),
@@ -310,6 +334,12 @@ pub(super) const CAUGHT: [(Flaw, &str, Broken); 38] = [
     (Flaw::GraceOutlivesQuorum, "a grace time", STUCK),
     (Flaw::NotTakenBack, "two people", UNSTOPPABLE),
     (Flaw::TakenBackCounts, "taking back", NO_QUORUM),
+    (Flaw::LoanTimeless, "a loan", NOT_LENT),
+    (Flaw::LoanOutlivesEnd, "a loan", NO_QUORUM),
+    (Flaw::LoanDoubles, "a loan of one of two", NO_QUORUM),
+    (Flaw::LoanInTwoHands, "a loan", NO_QUORUM),
+    (Flaw::LoanOutlivesOwner, "a loan", NO_QUORUM),
+    (Flaw::EditorLends, "a loan and an edit", NO_QUORUM),
 ];
 
 /// Whether an approval counts for as long as its key and its person's role do.

@@ -4,8 +4,8 @@
 //! out, so that a test sees that its absence is noticed.
 
 use super::world::{
-    Action, Answer, Asked, End, Grant, Group, Key, LASTS, PERMIT, Record, SEPARATE, Scene, Scope,
-    Step, USE, WAIT, Who, World, groups,
+    Action, Answer, End, Grant, Group, Key, LASTS, LENT, Loan, PERMIT, Record, SEPARATE, Scene,
+    Scope, Step, USE, WAIT, Who, World, administers, groups,
 };
 
 /// A rule left out.
@@ -87,6 +87,18 @@ pub(super) enum Flaw {
     NotTakenBack,
     /// Counts an approval that was taken back.
     TakenBackCounts,
+    /// Takes what was lent for lent when its time is over.
+    LoanTimeless,
+    /// Counts what was lent and has been ended.
+    LoanOutlivesEnd,
+    /// Counts a seat for who lent it and for who has it.
+    LoanDoubles,
+    /// Counts what has been lent to somebody else since.
+    LoanInTwoHands,
+    /// Lends what its owner no longer has.
+    LoanOutlivesOwner,
+    /// Lends for what one has edited.
+    EditorLends,
 }
 
 /// What the log says must come next.
@@ -227,6 +239,34 @@ impl Rules<'_> {
                 grant.ended = true;
                 Some(Next::Nothing)
             }
+            Step::Lend => {
+                let may = self.may_lend(world) && world.reviews(Who::Dan);
+                let again = world.loan.is_some();
+                (may && !again).then_some(())?;
+                world.loan = Some(Loan {
+                    given_at: world.now,
+                    ended: false,
+                    moved: false,
+                });
+                Some(Next::Nothing)
+            }
+            Step::LendOn => {
+                let may = self.may_lend(world) && world.reviews(Who::Ada);
+                let now = world.now;
+                let loan = world.loan.as_mut()?;
+                // While Dan has it, it is nobody else's.
+                let free = loan.ended || now >= loan.given_at + LENT;
+                (may && free && !loan.moved).then_some(())?;
+                loan.moved = true;
+                Some(Next::Nothing)
+            }
+            Step::EndLoan(who) => {
+                let own = matches!(who, Who::Ben | Who::Dan);
+                let may = world.counts(who.key()) && (own || administers(world, who));
+                let loan = world.loan.as_mut().filter(|loan| may && !loan.ended)?;
+                loan.ended = true;
+                Some(Next::Nothing)
+            }
             Step::Succeed(number) => {
                 let old = world.actions.get(number.checked_sub(1)?)?;
                 let waits = old.edited && old.end.is_none() && world.actions.len() == number;
@@ -352,6 +392,29 @@ impl Rules<'_> {
         stands && heard && self.may_approve(world, grant.key, true)
     }
 
+    fn may_lend(&self, world: &World) -> bool {
+        let has = groups(Who::Ben, world.record(Who::Ben)).contains(&Group::Sre);
+        world.counts(Key::Ben) && world.reviews(Who::Ben) && has
+    }
+
+    /// Whether Dan's approval of it counts for sre.
+    fn stands_in(&self, world: &World, known: &Action) -> bool {
+        let Some(loan) = world.loan.filter(|_| known.stood_in) else {
+            return false;
+        };
+        let owner = self.may_lend(world) || self.lacks(Flaw::LoanOutlivesOwner);
+        let goes = world.agent_works() && !known.met;
+        let decides = known.verdicts.iter().any(|(key, ..)| key.of() == Who::Ben)
+            || known.broken.iter().any(|key| key.of() == Who::Ben);
+        let doubles = decides && !self.lacks(Flaw::LoanDoubles);
+        // Whoever edits this one is an editor of the next.
+        let before = known.editors.len() - usize::from(known.edited);
+        let edited = known.editors[..before].contains(&Who::Ben) && !self.lacks(Flaw::EditorLends);
+        let ended = loan.ended && !self.lacks(Flaw::LoanOutlivesEnd);
+        let moved = loan.moved && !self.lacks(Flaw::LoanInTwoHands);
+        owner && goes && !(doubles || edited || ended || moved)
+    }
+
     fn pending<'w>(&self, world: &'w World, number: usize) -> Option<&'w Action> {
         let known = world.actions.get(number)?;
         (known.end.is_none() && !known.edited).then_some(known)
@@ -475,6 +538,13 @@ impl Rules<'_> {
         // Elsewhere worlds that differ in it alone are one.
         let timed = approves && self.scene.asked.grace > 0;
         let at = if timed { world.now } else { 0 };
+        let lends = |loan: Loan| {
+            let in_time = world.now < loan.given_at + LENT || self.lacks(Flaw::LoanTimeless);
+            !loan.ended && in_time
+        };
+        if key == Key::Dan && approves && world.loan.is_some_and(lends) {
+            world.actions[number].stood_in = true;
+        }
         let verdicts = &mut world.actions[number].verdicts;
         let place = verdicts.partition_point(|(signed, ..)| signed.of() <= key.of());
         verdicts.insert(place, (key, approves, at));
@@ -635,7 +705,7 @@ impl Rules<'_> {
             Answer::Release => true,
             Answer::Ask => {
                 let people = self.approved_by(world, known);
-                people.len() >= asked.quorum && self.groups_are_met(world, asked, &people)
+                people.len() >= asked.quorum && self.groups_are_met(world, known, &people)
                     || self.glass(world, known)
             }
         }
@@ -649,11 +719,14 @@ impl Rules<'_> {
     }
 
     /// Hall's condition: each set of groups has people enough for it.
-    fn groups_are_met(&self, world: &World, asked: &Asked, people: &[Who]) -> bool {
+    fn groups_are_met(&self, world: &World, known: &Action, people: &[Who]) -> bool {
+        let asked = &self.scene.asked;
+        let stands_in = self.stands_in(world, known);
         let of = |wanted: &[Group]| {
             let is_in = |who: &&Who| {
                 let theirs = groups(**who, world.record(**who));
-                wanted.iter().any(|group| theirs.contains(group))
+                let lent = **who == Who::Dan && stands_in && wanted.contains(&Group::Sre);
+                lent || wanted.iter().any(|group| theirs.contains(group))
             };
             people.iter().filter(is_in).count()
         };

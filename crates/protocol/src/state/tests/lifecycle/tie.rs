@@ -6,13 +6,14 @@
 use std::collections::HashSet;
 
 use super::super::story::{
-    Person, Story, action, ada, agent, ben, ben_again, cleo, dan, grant, part, permit, run,
+    Person, Story, action, ada, agent, ben, ben_again, cleo, dan, delegation, grant, part, permit,
+    run,
 };
 use super::explore::Companion;
 use super::rules::{Next, Overdue, Rules};
 use super::world::{
-    Action, Answer, Asked, End, Group, Key, LASTS, PERMIT, Record, SEPARATE, Scene, Scope, Step,
-    USE, WAIT, Who, World, groups,
+    Action, Answer, Asked, End, Group, Key, LASTS, LENT, PERMIT, Record, SEPARATE, Scene, Scope,
+    Step, USE, WAIT, Who, World, groups,
 };
 use crate::action::TEXT_TYPE;
 use crate::bytes::sha256;
@@ -130,6 +131,9 @@ impl Tied {
             Step::Edit(..)
             | Step::Grant(_)
             | Step::EndGrant(_)
+            | Step::Lend
+            | Step::LendOn
+            | Step::EndLoan(_)
             | Step::RevokeKey(_)
             | Step::Change(..)
             | Step::Remove(_)
@@ -214,12 +218,13 @@ impl Tied {
     fn signed(&mut self, step: Step) -> Leaf {
         self.story.person = match step {
             Step::Edit(_, key) | Step::Grant(key) => person(key),
-            Step::EndGrant(who) => person(who.key()),
+            Step::EndGrant(who) | Step::EndLoan(who) => person(who.key()),
+            Step::Lend | Step::LendOn => ben(),
             Step::Remove(Who::Ada) => cleo(),
             Step::Pause(who, _) | Step::Resume(who) => person(who.key()),
             _ => ada(),
         };
-        let until = self.after(LASTS);
+        let (until, back) = (self.after(LASTS), self.after(LENT));
         let story = &mut self.story;
         match step {
             Step::Grant(_) => {
@@ -231,6 +236,18 @@ impl Tied {
                 leaf
             }
             Step::EndGrant(_) => story.grant_revoked(grant(0)),
+            Step::Lend | Step::LendOn => {
+                let (number, to) = match step {
+                    Step::Lend => (0, dan()),
+                    _ => (1, ada()),
+                };
+                let mut leaf = story.delegated(delegation(number), to, &["sre"]);
+                if let Data::DelegationGiven(data) = &mut leaf.data {
+                    data.signed.item.until = back;
+                }
+                leaf
+            }
+            Step::EndLoan(_) => story.delegation_revoked(delegation(0)),
             Step::Edit(number, _) => story.edited(id(number), id(number + 1)),
             Step::RevokeKey(key) => story.revoked(person(key)),
             Step::Change(who, record) => {

@@ -14,6 +14,8 @@ pub(super) const SEPARATE: u8 = 1;
 
 /// How long a standing grant lasts.
 pub(super) const LASTS: u8 = 2;
+/// How long something is lent.
+pub(super) const LENT: u8 = 1;
 
 /// The people. Ada founds, owns and registers the agent; Cleo administers too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -72,6 +74,12 @@ pub(super) enum Record {
 pub(super) enum Group {
     Security,
     Sre,
+}
+
+/// Whether they administer the log.
+pub(super) fn administers(world: &World, who: Who) -> bool {
+    let founds = matches!(who, Who::Ada | Who::Cleo);
+    world.here(who) && (founds || world.record(who) == Record::NoReviewer)
 }
 
 /// The groups of a person by their record.
@@ -142,6 +150,8 @@ pub(super) struct Scene {
     /// Whether one standing grant can be given over the first action, good for
     /// one other.
     pub(super) grants: bool,
+    /// Whether Ben can lend sre to Dan once, and end it.
+    pub(super) lends: bool,
     /// How often keys, people, rules and the agent change, and pauses begin,
     /// until all actions are over.
     pub(super) unrest: u8,
@@ -185,6 +195,8 @@ pub(super) struct Action {
     pub(super) broken: Vec<Key>,
     /// The key of the standing grant that approves it.
     pub(super) granted: Option<Key>,
+    /// Whether Dan approved it while sre was lent to him.
+    pub(super) stood_in: bool,
     /// Whether a pause met it.
     pub(super) met: bool,
     /// Whether it was edited and waits for its successor.
@@ -215,6 +227,15 @@ pub(super) struct Grant {
     pub(super) stopped: bool,
 }
 
+/// What Ben lends Dan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Loan {
+    pub(super) given_at: u8,
+    pub(super) ended: bool,
+    /// Whether Ben has lent it to Ada since, whose agent it is.
+    pub(super) moved: bool,
+}
+
 /// A log, as the model sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct World {
@@ -229,6 +250,7 @@ pub(super) struct World {
     /// Those that stand, in order.
     pub(super) pauses: Vec<(Who, Scope)>,
     pub(super) grant: Option<Grant>,
+    pub(super) loan: Option<Loan>,
     pub(super) actions: Vec<Action>,
 }
 
@@ -242,6 +264,11 @@ pub(super) enum Step {
     /// Over the first action.
     Grant(Key),
     EndGrant(Who),
+    /// Ben lends sre to Dan.
+    Lend,
+    /// Ben lends it to Ada.
+    LendOn,
+    EndLoan(Who),
     /// The successor of an edited action, which has the number before.
     Succeed(usize),
     Edit(usize, Key),
@@ -302,6 +329,7 @@ impl World {
             agent_ended: false,
             pauses: Vec::new(),
             grant: None,
+            loan: None,
             actions: Vec::new(),
         }
     }
@@ -331,7 +359,9 @@ impl World {
     /// A deadline that lies ahead: what time still matters for.
     fn deadline_ahead(&self, grace: u8) -> bool {
         let lasts = |grant: Grant| !grant.used && !grant.ended && self.now < grant.given_at + LASTS;
+        let stands = |loan: Loan| !loan.ended && self.now < loan.given_at + LENT;
         self.grant.is_some_and(lasts)
+            || self.loan.is_some_and(stands)
             || self.actions.iter().any(|action| {
                 let pending = action.end.is_none() && self.now < action.proposed_at + WAIT;
                 let usable = action.end.is_some_and(End::runs) && action.redeemed == 0;
@@ -370,6 +400,11 @@ impl World {
                 self.actions.len().min(scene.actions - 1),
             ));
         }
+        if scene.lends {
+            tries.push(Step::Lend);
+            tries.extend(self.loan.is_some().then_some(Step::LendOn));
+            tries.extend([Who::Ben, Who::Cleo, Who::Dan].map(Step::EndLoan));
+        }
         let mut people = vec![Who::Ben, Who::Cleo];
         people.extend(scene.dan.then_some(Who::Dan));
         tries.extend([Who::Ada, Who::Ben, Who::Cleo].map(Step::Resume));
@@ -400,7 +435,8 @@ impl World {
         match step {
             Step::Decide { .. } | Step::Break(..) => given.sum::<usize>() >= scene.verdicts,
             Step::Grant(_) => over,
-            Step::EndGrant(_) => over && !self.actions.is_empty(),
+            Step::EndGrant(_) | Step::LendOn | Step::EndLoan(_) => over && !self.actions.is_empty(),
+            Step::Lend => over || self.actions.is_empty(),
             step => step.is_unrest() && (self.unrest == 0 || over && !self.actions.is_empty()),
         }
     }
@@ -462,8 +498,11 @@ impl World {
     }
 }
 
-/// The keys in a scene, Ada's first.
+/// The keys in a scene, Ada's first. Where Ben lends something, the others would
+/// do what they do elsewhere.
 pub(super) fn keys(scene: &Scene) -> impl Iterator<Item = Key> {
-    let keys = [Key::Ada, Key::Ben, Key::Synced, Key::Cleo];
-    keys.into_iter().chain(scene.dan.then_some(Key::Dan))
+    let (least, others) = ([Key::Ada, Key::Ben], [Key::Synced, Key::Cleo]);
+    let others = others.into_iter().filter(|_| !scene.lends);
+    let keys = least.into_iter().chain(others);
+    keys.chain(scene.dan.then_some(Key::Dan))
 }

@@ -4,23 +4,24 @@ use super::{Story, action, agent, part};
 use crate::action::{PAYLOAD_TYPE, POLICY_TYPE};
 use crate::bytes::{Blob, Digest, sha256};
 use crate::entry::{
-    AgentPaused, AgentResumed, AgentRevoked, CredentialAdmitted, CredentialRevoked, Data, Edited,
-    Escalated, Escalation, GrantGiven, GrantRevoked, GrantUse, Kind, Leaf, PartRef, PolicyChanged,
-    Profile, Ref, Resolution, ReviewerChanged, ReviewerRegistered, ReviewerRemoved, RulesChanged,
-    VerdictRecognised, VerdictReviewed,
+    AgentPaused, AgentResumed, AgentRevoked, CredentialAdmitted, CredentialRevoked, Data,
+    DelegationGiven, DelegationRevoked, Edited, Escalated, Escalation, GrantGiven, GrantRevoked,
+    GrantUse, Kind, Leaf, PartRef, PolicyChanged, Profile, Ref, Resolution, ReviewerChanged,
+    ReviewerRegistered, ReviewerRemoved, RulesChanged, VerdictRecognised, VerdictReviewed,
 };
 use crate::envelope::{
-    ActType, AdmissionItem, AgentRevocationItem, EditItem, Finding, GrantItem, GrantRevocationItem,
-    PauseItem, PolicyItem, RecognitionItem, RemovalItem, ResumptionItem, ReviewItem,
-    ReviewerChangeItem, ReviewerItem, Revocation, RevocationItem, Role, RulesItem,
+    ActType, AdmissionItem, AgentRevocationItem, DelegationItem, DelegationRevocationItem,
+    EditItem, Finding, GrantItem, GrantRevocationItem, PauseItem, PolicyItem, RecognitionItem,
+    RemovalItem, ResumptionItem, ReviewItem, ReviewerChangeItem, ReviewerItem, Revocation,
+    RevocationItem, Role, RulesItem,
 };
-use crate::id::{ActionId, Actor, AgentId, GrantId, ReviewerId, RunId};
+use crate::id::{ActionId, Actor, AgentId, DelegationId, GrantId, ReviewerId, RunId};
 use crate::model::{Aaguid, Model};
 use crate::shape::SHAPE_TYPE;
-use crate::state::MAX_USES;
+use crate::state::{LONGEST_DELEGATION_S, MAX_USES};
 
 /// The happy path of a team: every kind that there is nowhere else.
-pub(super) const PATH: [Kind; 33] = [
+pub(super) const PATH: [Kind; 35] = [
     Kind::LogOpened,
     Kind::CredentialEnrolled,
     Kind::CredentialEnrolled,
@@ -51,6 +52,8 @@ pub(super) const PATH: [Kind; 33] = [
     Kind::VerdictReviewed,
     Kind::ActionProposed,
     Kind::ActionEscalated,
+    Kind::DelegationGiven,
+    Kind::DelegationRevoked,
     Kind::AgentRevoked,
     Kind::CredentialRevoked,
     Kind::ReviewerRemoved,
@@ -169,6 +172,8 @@ impl Story {
             | Kind::AgentPaused
             | Kind::AgentResumed
             | Kind::GrantGiven
+            | Kind::DelegationGiven
+            | Kind::DelegationRevoked
             | Kind::VerdictGiven
             | Kind::VerdictRecognised => ben(),
             _ => ada(),
@@ -497,6 +502,32 @@ impl Story {
         };
         let signed = self.signed(ActType::GrantRevoked, item);
         let data = Data::GrantRevoked(Box::new(GrantRevoked { signed }));
+        self.by_person(vec![self.key_entry(), given], data)
+    }
+
+    /// A delegation to that person, for as long as one may last.
+    pub(crate) fn delegated(&mut self, id: DelegationId, to: Person, groups: &[&str]) -> Leaf {
+        let record = self.record_of(to);
+        let item = DelegationItem {
+            delegation: id,
+            groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+            to: to.id,
+            until: self.now.plus_seconds(LONGEST_DELEGATION_S),
+        };
+        let signed = self.signed(ActType::DelegationGiven, item);
+        let data = Data::DelegationGiven(Box::new(DelegationGiven { signed }));
+        self.by_person(vec![self.key_entry(), record], data)
+    }
+
+    pub(crate) fn delegation_revoked(&mut self, id: DelegationId) -> Leaf {
+        let known = self.state.delegation(&id);
+        let given = known.map_or(super::NOWHERE, |known| known.entry);
+        let item = DelegationRevocationItem {
+            delegation: id,
+            given: given.leaf,
+        };
+        let signed = self.signed(ActType::DelegationRevoked, item);
+        let data = Data::DelegationRevoked(Box::new(DelegationRevoked { signed }));
         self.by_person(vec![self.key_entry(), given], data)
     }
 
