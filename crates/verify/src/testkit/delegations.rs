@@ -10,7 +10,7 @@ impl Story {
     /// `delegation.given` of these groups to somebody, for an hour.
     ///
     /// # Panics
-    /// When nobody of that id has a record.
+    /// Before anybody has a key.
     pub fn delegation(&mut self, to: ReviewerId, groups: &[&str]) -> (DelegationId, Draft) {
         self.delegation_with(to, groups, |_| {})
     }
@@ -18,7 +18,7 @@ impl Story {
     /// The same with a change before it is signed.
     ///
     /// # Panics
-    /// When nobody of that id has a record.
+    /// Before anybody has a key.
     pub fn delegation_with(
         &mut self,
         to: ReviewerId,
@@ -33,8 +33,10 @@ impl Story {
             until: self.now.plus_seconds(3600),
         };
         let signed = self.sign(ActType::DelegationGiven, item, |_, item| change(item));
-        let record: Ref = self.records[&to];
+        // In a personal log the founder's is their enrolment.
+        let record: Option<Ref> = self.records.get(&to).copied().or(self.credential);
         let data = Data::DelegationGiven(Box::new(DelegationGiven { signed }));
+        let record = record.expect("somebody has a key");
         (delegation, self.with_key(record, data))
     }
 

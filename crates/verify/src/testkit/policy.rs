@@ -168,7 +168,10 @@ impl Story {
     ) -> Draft {
         let profile = self.log.opened.profile;
         let set = Set::in_log(text, profile, "any").expect("a right policy");
-        let permitting = set.may_approve(&self.person().expect("in the log"), inputs, self.now);
+        let replay = self.replayed().expect("a right log");
+        let known = replay.state().action(&action).expect("proposed");
+        let person = PersonInput::approving(replay.state(), known, self.reviewer, self.now);
+        let permitting = set.may_approve(&person.expect("in the log"), inputs, self.now);
         let mut draft = self.verdict(action, verdict, why);
         if let Data::VerdictGiven(data) = &mut draft.leaf.data {
             data.policies = permitting.expect("they may");

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod calendars;
+mod delegations;
 mod escalations;
 mod glass;
 mod grace;
@@ -237,6 +238,7 @@ pub(super) fn good() -> Vec<(String, Forge)> {
     personal
         .into_iter()
         .chain(of_team)
+        .chain(delegations::good())
         .chain(escalations::good())
         .chain(glass::good())
         .chain(grace::good())
@@ -253,6 +255,7 @@ pub(super) fn write(cases: &mut Cases) {
     evaluations(cases);
     approvals::write(cases);
     resolutions::write(cases);
+    delegations::write(cases);
     escalations::write(cases);
     glass::write(cases);
     grace::write(cases);
