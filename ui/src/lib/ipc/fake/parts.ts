@@ -228,6 +228,7 @@ export function view(change: Partial<ConsoleView> = {}): ConsoleView {
     notices: [],
     verification: { is: 'not_run' },
     policyReplay: null,
+    policyShadow: null,
     desktop: desktop(),
     ...change,
   };
@@ -279,6 +280,7 @@ export function lockedView(shown: ConsoleView): ConsoleView {
     notices: [],
     verification: { is: 'not_run' },
     policyReplay: null,
+    policyShadow: null,
   };
 }
 
