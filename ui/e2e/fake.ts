@@ -32,6 +32,8 @@ export const fakeOf = (page: Page) => ({
     (await held(page)).evaluate((fake, next) => fake.line(next), line),
   endReplay: async (...given: Parameters<FakeBackend['endReplay']>) =>
     (await held(page)).evaluate((fake, next) => fake.endReplay(...next), given),
+  inShadow: async (...given: Parameters<FakeBackend['inShadow']>) =>
+    (await held(page)).evaluate((fake, next) => fake.inShadow(...next), given),
   refuse: async (kind: Command['do'], code: string) =>
     (await held(page)).evaluate((fake, next) => void fake.refuse.set(next.kind, next.code), { kind, code }),
   review: async (id: string) =>

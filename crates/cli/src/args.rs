@@ -24,8 +24,8 @@ pub(crate) use notes::{
     BACKUP_NOTES, EXEC_NOTES, GATEWAY_NOTES, MCP_NOTES, VERIFY_NOTES, WAIT_NOTES, WEBHOOK_NOTES,
 };
 pub(crate) use policy::{
-    CheckArgs, DiffArgs, ExplainArgs, POLICY_NOTES, PolicyCommand, ReplayArgs, StarterArgs,
-    TestArgs,
+    CheckArgs, DiffArgs, ExplainArgs, POLICY_NOTES, PolicyCommand, ReplayArgs, ShadowArgs,
+    StarterArgs, TestArgs,
 };
 
 /// Hold a command until a person has seen exactly what will run and signed it.

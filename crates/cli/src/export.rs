@@ -23,28 +23,35 @@ use crate::stop::{Stop, code};
 /// Leaves that are read at once.
 const WINDOW: u64 = 4096;
 
-/// Runs `vidimus export`. Returns the exit code.
-pub(crate) fn run(args: &ExportArgs, home: &Home) -> Result<u8, Stop> {
-    let (path, trust_file) = match &args.gateway {
-        None => (home.mirror_file(), home.trust_file()),
-        Some(gateway) => {
-            let folder = home.followed(gateway);
-            (folder.join("mirror.db"), folder.join("trust.json"))
-        }
+/// Opens the console's copy of a log: of the gateway elsewhere that is named,
+/// else that of this computer.
+pub(crate) fn open_copy(gateway: Option<&str>, home: &Home) -> Result<Mirror, Stop> {
+    let path = match gateway {
+        None => home.mirror_file(),
+        Some(gateway) => home.followed(gateway).join("mirror.db"),
     };
-    let mirror = Mirror::open_read_only(&path).map_err(|why| match why {
+    Mirror::open_read_only(&path).map_err(|why| match why {
         OpenError::Missing(_) => Stop::new(
             code::NOT_SET_UP,
             format!(
                 "there is no copy of a ledger here ({why}). Set one up: open `vidimus-console`{}",
-                match &args.gateway {
+                match gateway {
                     Some(gateway) => format!(" and follow {gateway} there"),
                     None => String::new(),
                 }
             ),
         ),
         other => Stop::internal(other),
-    })?;
+    })
+}
+
+/// Runs `vidimus export`. Returns the exit code.
+pub(crate) fn run(args: &ExportArgs, home: &Home) -> Result<u8, Stop> {
+    let trust_file = match &args.gateway {
+        None => home.trust_file(),
+        Some(gateway) => home.followed(gateway).join("trust.json"),
+    };
+    let mirror = open_copy(args.gateway.as_deref(), home)?;
     let written = match (&args.out, &args.checkpoint_out) {
         (None, _) if io::stdout().is_terminal() => {
             return Err(Stop::new(code::USAGE, "name a file to write: `--out FILE`"));

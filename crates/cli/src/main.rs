@@ -106,7 +106,7 @@ fn run(cli: Cli) -> Result<u8, Stop> {
         }
         Command::Verify(args) => verify::run(&args),
         Command::Export(args) => export::run(&args, &home()?),
-        Command::Policy { command } => policy::run(&command),
+        Command::Policy { command } => policy::run(&command, home),
         Command::Backup(args) => backup::run(&args, &home()?),
         // The ledger has a thread of its own. For one person one more is enough
         // for requests; a team's wait for each other's handshakes otherwise.

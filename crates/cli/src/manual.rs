@@ -290,6 +290,10 @@ const PAGES: &[(&str, Extra)] = &[
                     "vidimus policy replay policy --log audit.vidimus --last 7d",
                 ),
                 (
+                    "See what it would change of what is proposed in the next day:",
+                    "vidimus policy shadow policy --for 1d",
+                ),
+                (
                     "Ask why an action waits, or was refused:",
                     "vidimus policy explain --log audit.vidimus act_2081040g2081040g2081040g20",
                 ),

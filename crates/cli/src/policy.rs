@@ -1,20 +1,23 @@
 //! `vidimus policy`: policies are written, tested and looked at before anybody
-//! signs them. It reads files and exports, and changes nothing but the files
-//! that `starter` writes.
+//! signs them. It reads files, exports and the console's copy of a log, and
+//! changes nothing but the files that `starter` writes.
 //!
 //! What a policy says is `vidimus-policy`'s; here is how it is read and shown.
 
 mod check;
+mod decisions;
 mod diff;
 mod explain;
 mod explain_action;
 mod files;
 mod log;
 mod replay;
+mod shadow;
 mod starter;
 mod test;
 
 use serde::Serialize;
+use vidimus_client::home::Home;
 use vidimus_policy::Problem;
 use vidimus_protocol::entry::Profile;
 
@@ -26,7 +29,10 @@ use crate::stop::Stop;
 pub(crate) const WRONG: u8 = 1;
 
 /// Runs `vidimus policy`. Returns the exit code.
-pub(crate) fn run(command: &PolicyCommand) -> Result<u8, Stop> {
+pub(crate) fn run(
+    command: &PolicyCommand,
+    home: impl FnOnce() -> Result<Home, Stop>,
+) -> Result<u8, Stop> {
     match command {
         PolicyCommand::Starter(args) => starter::run(args),
         PolicyCommand::Check(args) => check::run(args),
@@ -34,6 +40,7 @@ pub(crate) fn run(command: &PolicyCommand) -> Result<u8, Stop> {
         PolicyCommand::Explain(args) => explain::run(args),
         PolicyCommand::Diff(args) => diff::run(args),
         PolicyCommand::Replay(args) => replay::run(args),
+        PolicyCommand::Shadow(args) => shadow::run(args, &home()?),
     }
 }
 

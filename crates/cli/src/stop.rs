@@ -91,10 +91,12 @@ pub(crate) const OF_POLICY: Meanings = &[
     ("0", "done; every test passed"),
     (
         "1",
-        "the policies are wrong, a test failed, there are no tests, or the export is broken",
+        "the policies are wrong, a test failed, there are no tests, or the export or copy of the \
+         ledger is broken",
     ),
     ("2", "wrong usage, or no readable file"),
     ("70", "it failed; the message says why"),
+    ("117", "not set up; the message names the missing piece"),
 ];
 
 /// The codes of `vidimus answer`.

@@ -178,6 +178,7 @@ impl Published {
                 notices: Vec::new(),
                 verification: Verification::NotRun,
                 policy_replay: None,
+                policy_shadow: None,
                 desktop: None,
             },
             prompted: None,

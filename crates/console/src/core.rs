@@ -27,6 +27,7 @@ mod pauses;
 mod people;
 mod policies;
 mod policy_replays;
+mod policy_shadows;
 mod review;
 mod sessions;
 mod setup;
@@ -162,6 +163,8 @@ pub(crate) enum Message {
         serial: u64,
         told: policy_replays::Told,
     },
+    /// Proposals wait to be evaluated under the policy in shadow.
+    PolicyShadow,
     /// The gateway's server ended.
     Served { why: String },
     /// A second has passed.
@@ -240,6 +243,8 @@ pub(crate) struct Core {
     policy_replays: u64,
     /// What the last one found.
     replayed: Option<policy_replays::Found>,
+    /// The policy in shadow.
+    policy_shadow: Option<policy_shadows::Shadowed>,
     /// A pin from the keyring that the log has yet to honour.
     keyring_pin: Option<String>,
     /// Where the `vidimus` command is.
@@ -364,6 +369,7 @@ impl Core {
             policy_replay: None,
             policy_replays: 0,
             replayed: None,
+            policy_shadow: None,
             keyring_pin: None,
             vidimus: None,
             desktop: None,
@@ -473,6 +479,7 @@ impl Core {
             Message::Lock => self.lock(),
             Message::Verified(progress) => self.verified(progress),
             Message::PolicyReplay { serial, told } => self.replay_told(serial, told),
+            Message::PolicyShadow => self.go_on_in_shadow(),
             Message::Served { why } => self.served(why),
             Message::Tick => self.tick(),
             // They end the loop.

@@ -1,5 +1,6 @@
 //! What was proposed lately, decided anew under a policy that was typed, from
-//! the verified copy of the log on this computer.
+//! the verified copy of the log on this computer; and how such decisions are
+//! shown, also those of a policy in shadow.
 //!
 //! Every entry of the copy was judged when it came; here they are only read
 //! again, for what stood in the log when each proposal and approval was made.
@@ -25,7 +26,7 @@ use crate::view::{
 /// Entries that are read at a time.
 const STRIDE: u64 = 1024;
 /// Most rows of each sort that are listed.
-const MOST_ROWS: usize = 1000;
+pub(crate) const MOST_ROWS: usize = 1000;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 impl ReplaySpan {
@@ -81,7 +82,7 @@ pub(crate) fn run(
                 leaf_hash: hash.ok_or_else(|| anyhow::anyhow!("entry {index} has no hash"))?,
                 leaf,
             };
-            proposals.take(&state, &entry);
+            proposals.take(&state, index, &entry.leaf);
             state.apply(&entry)?;
         }
         from = until;
@@ -114,13 +115,13 @@ pub(crate) fn run(
 }
 
 /// What is kept of an action.
-struct About {
+pub(crate) struct About {
     title: SafeText,
     target: SafeText,
 }
 
 impl About {
-    fn of(action: &Action) -> Self {
+    pub(crate) fn of(action: &Action) -> Self {
         Self {
             title: safe_text::line(&render::short_title(action)),
             target: safe_text::line(&render::target_line(action)),
@@ -154,7 +155,7 @@ impl Rows {
     }
 }
 
-fn row_view(row: Row<About>) -> ReplayRowView {
+pub(crate) fn row_view(row: Row<About>) -> ReplayRowView {
     let Row {
         about,
         proposal,
@@ -219,7 +220,7 @@ fn decision(evaluation: &Evaluation) -> PolicyDecisionView {
     PolicyDecisionView { decision, words }
 }
 
-fn counts(tally: &Tally) -> Vec<ReplayCountView> {
+pub(crate) fn counts(tally: &Tally) -> Vec<ReplayCountView> {
     let (before, after) = (tally.before, tally.after);
     [
         (PolicyDecision::Ask, before.asked, after.asked),
@@ -240,6 +241,11 @@ fn words(tally: &Tally, span: ReplaySpan) -> String {
     if tally.proposals == 0 && tally.unjudged == 0 {
         return format!("Nothing was proposed in {span}.");
     }
+    format!("In {span}: {}.", found(tally))
+}
+
+/// What came of some, without an end.
+pub(crate) fn found(tally: &Tally) -> String {
     let decisions = match tally.proposals {
         1 => "1 decision".to_owned(),
         more => format!("{more} decisions"),
@@ -257,10 +263,10 @@ fn words(tally: &Tally, span: ReplaySpan) -> String {
         0 => String::new(),
         some => format!("; {some} cannot be judged"),
     };
-    format!("In {span}: {decisions}, {differ}{approvals}{unjudged}.")
+    format!("{decisions}, {differ}{approvals}{unjudged}")
 }
 
-fn count(number: usize) -> u64 {
+pub(crate) fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
 

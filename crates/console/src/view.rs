@@ -17,6 +17,7 @@ mod glass;
 mod grants;
 mod people;
 mod policies;
+mod policy_shadow;
 mod policy_trials;
 mod review;
 
@@ -43,6 +44,7 @@ pub use policies::{
     PolicyQuestion, PolicyRuleView, PolicyStanding, PolicyStartView, PolicyTemplateView,
     PolicyTextView, PolicyView, PolicyWaitingView, PolicyWordView, RuleDifferenceView,
 };
+pub use policy_shadow::{PolicyShadowView, ShadowBeside, ShadowSummaryView};
 pub use policy_trials::{
     OutcomeDifferenceView, PolicyDecision, PolicyDecisionView, PolicyReplayView, PolicyTestView,
     PolicyTestsView, ReplayCountView, ReplayProgress, ReplayRowView, ReplaySpan, ReplayStep,
@@ -109,6 +111,8 @@ pub struct ConsoleView {
     pub verification: Verification,
     /// The replay of a policy under way.
     pub policy_replay: Option<ReplayProgress>,
+    /// The policy in shadow, if there is one.
+    pub policy_shadow: Option<ShadowSummaryView>,
     /// The desktop around the window. `None` where there is none.
     pub desktop: Option<DesktopView>,
 }

@@ -27,7 +27,7 @@ use vidimus_protocol::Digest;
 use vidimus_protocol::entry::{Data, Leaf, LogOpened, Parsed};
 
 pub use ack::{AckError, AckState};
-pub use open::OpenError;
+pub use open::{LookError, OpenError};
 pub use parts::PartError;
 pub use sync::{AdoptError, Applied, SyncError};
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
 use vidimus_ledger::MemoryTree;
 use vidimus_ledger::checkpoint;
+use vidimus_ledger::tree::Hash;
 use vidimus_protocol::Digest;
 
 use crate::{LogKey, Mirror, Pin, StoreError, log_opened};
@@ -114,7 +115,7 @@ impl Mirror {
     }
 
     /// Opens a mirror to look at, also while a console writes to it. What
-    /// comes later is not seen.
+    /// comes later is seen once it is asked for: [`Mirror::look_again`].
     ///
     /// # Errors
     /// [`OpenError`]
@@ -125,6 +126,64 @@ impl Mirror {
         let db = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         check_format(&db, path)?;
         load(db, path)
+    }
+}
+
+/// Why what another program wrote since is not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    /// The database refused.
+    #[error("the copy of the log cannot be read: {0}")]
+    Database(rusqlite::Error),
+    /// It is not what was signed for, or does not go on where this copy ended.
+    #[error("the copy of the log was changed on this disk: {0}")]
+    Changed(String),
+}
+
+impl From<Unfit> for LookError {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Database(why) => Self::Database(why),
+            Unfit::Changed(why) => Self::Changed(why),
+        }
+    }
+}
+
+impl Mirror {
+    /// Takes in what a console has written since to a mirror that was opened
+    /// to look at. Only new entries are read; they are held against the
+    /// checkpoint that covers them. Whether any came.
+    ///
+    /// # Errors
+    /// [`LookError`]; the mirror then stays as it was.
+    pub fn look_again(&mut self) -> Result<bool, LookError> {
+        let moment = self.db.unchecked_transaction().map_err(Unfit::from)?;
+        let Some(key) = &self.key else {
+            let found = read(&moment)?;
+            drop(moment);
+            let came = found.tree.size() > 0;
+            (self.tree, self.log) = (found.tree, found.log);
+            (self.key, self.pin) = (found.key, found.pin);
+            return Ok(came);
+        };
+        let newest = pin(&moment, "newest", Some(key))?;
+        let covered = pin(&moment, "covered", Some(key))?;
+        let size = self.tree.size();
+        let fresh = hashes_from(&moment, size).map_err(Unfit::from)?;
+        drop(moment);
+        let came = !fresh.is_empty();
+        self.tree.extend(fresh);
+        let fits = covered.as_ref().is_some_and(|covered| {
+            let checkpoint = &covered.signed.checkpoint;
+            (self.tree.size(), self.tree.root()) == (checkpoint.size, checkpoint.root)
+        });
+        if !fits && !(covered.is_none() && self.tree.size() == 0) {
+            self.tree.truncate(size);
+            let why = "the entries do not give the root that was pinned";
+            return Err(LookError::Changed(why.to_owned()));
+        }
+        self.pin = newest;
+        Ok(came)
     }
 }
 
@@ -343,15 +402,17 @@ fn pin(db: &Connection, role: &str, key: Option<&LogKey>) -> Result<Option<Pin>,
     Ok(Some(Pin { note, signed }))
 }
 
-/// That no hash is missing or out of place is seen by the root.
 fn tree(db: &Connection) -> rusqlite::Result<MemoryTree> {
-    let mut statement = db.prepare("SELECT hash FROM hashes ORDER BY idx")?;
-    let mut rows = statement.query([])?;
     let mut tree = MemoryTree::new();
-    while let Some(row) = rows.next()? {
-        tree.push(row.get(0)?);
-    }
+    tree.extend(hashes_from(db, 0)?);
     Ok(tree)
+}
+
+/// That no hash is missing or out of place is seen by the root.
+fn hashes_from(db: &Connection, size: u64) -> rusqlite::Result<Vec<Hash>> {
+    let mut statement = db.prepare("SELECT hash FROM hashes WHERE idx >= ?1 ORDER BY idx")?;
+    let rows = statement.query_map(params![size], |row| row.get(0))?;
+    rows.collect()
 }
 
 #[cfg(test)]

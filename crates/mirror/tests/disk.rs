@@ -6,7 +6,7 @@ mod support;
 use std::os::unix::fs::PermissionsExt;
 
 use support::{Log, Place, apply};
-use vidimus_mirror::{Mirror, OpenError, StoreError, SyncError};
+use vidimus_mirror::{LookError, Mirror, OpenError, StoreError, SyncError};
 
 /// The pin is there and the entries come again.
 #[test]
@@ -201,6 +201,38 @@ fn one_writes_and_others_look() {
     assert_eq!(looking.size(), 9);
     drop(looking);
     place.open();
+}
+
+#[test]
+fn whoever_looks_sees_what_came_when_they_look_again() {
+    let (log, place) = (Log::new(1, 12), Place::new());
+    let mut mirror = place.open();
+    let mut early = Mirror::open_read_only(&place.path()).unwrap();
+    assert!(!early.look_again().unwrap());
+    mirror.adopt(log.id()).unwrap();
+    apply(&mut mirror, &log.batch(0, 4)).unwrap();
+    let mut looking = Mirror::open_read_only(&place.path()).unwrap();
+    assert!(early.look_again().unwrap());
+    assert!(!looking.look_again().unwrap());
+    apply(&mut mirror, &log.batch(4, 9)).unwrap();
+    for mirror in [&mut early, &mut looking] {
+        assert!(mirror.look_again().unwrap());
+        assert_eq!((mirror.size(), mirror.log()), (9, Some(log.id())));
+        assert_eq!(mirror.leaves(0..9).unwrap(), log.leaves[..9]);
+        assert_eq!(mirror.pin().unwrap().checkpoint.size, 9);
+        assert!(!mirror.look_again().unwrap());
+    }
+    // What was not signed for is not taken in.
+    place
+        .database()
+        .execute_batch(
+            "INSERT INTO hashes SELECT 9, hash FROM hashes WHERE idx = 3;
+             INSERT INTO leaves SELECT 9, known, leaf FROM leaves WHERE idx = 3;",
+        )
+        .unwrap();
+    assert!(matches!(looking.look_again(), Err(LookError::Changed(_))));
+    assert_eq!(looking.size(), 9);
+    assert!(looking.leaf(9).unwrap().is_none());
 }
 
 #[test]

@@ -2,15 +2,16 @@
 //!
 //! First come the entries: what was proposed, what came of it, and who approved
 //! it stand there ([`Proposals`]). Then come the parts that they commit to, and
-//! each proposal is evaluated anew ([`LogReplay`]). Out of scope: where entries
-//! and parts come from, and that they are right.
+//! each proposal is evaluated anew, all at once here ([`LogReplay`]), or one by
+//! one as they come ([`crate::Shadow`]). Out of scope: where entries and parts
+//! come from, and that they are right.
 
 use std::collections::HashMap;
 use std::num::NonZero;
 use std::thread;
 
 use vidimus_protocol::action::{Action, ActionKind};
-use vidimus_protocol::entry::{Data, Decision, Entry, Evaluation, Proposed, VerdictGiven};
+use vidimus_protocol::entry::{Data, Decision, Evaluation, Leaf, Proposed, VerdictGiven};
 use vidimus_protocol::{ActionId, State, Time};
 
 use crate::inputs::{Inputs, PersonInput, Situation};
@@ -39,8 +40,10 @@ pub struct Proposal {
     pub kind: ActionKind,
     /// When.
     pub time: Time,
-    approvals: Vec<Approval>,
-    inputs: Option<Inputs>,
+    pub(crate) approvals: Vec<Approval>,
+    /// Whether its entry commits to what a policy looked at.
+    pub(crate) has_inputs: bool,
+    pub(crate) inputs: Option<Inputs>,
     /// What is known without the payload, where no policy was in force.
     situation: Option<Situation>,
 }
@@ -49,7 +52,8 @@ pub struct Proposal {
 #[derive(Debug)]
 pub struct Proposals {
     since: Time,
-    by_entry: HashMap<u64, Proposal>,
+    from: u64,
+    pub(crate) by_entry: HashMap<u64, Proposal>,
     entry_of: HashMap<ActionId, u64>,
 }
 
@@ -59,24 +63,46 @@ impl Proposals {
     pub fn since(since: Time) -> Self {
         Self {
             since,
+            from: 0,
             by_entry: HashMap::new(),
             entry_of: HashMap::new(),
         }
     }
 
-    /// Takes an entry, with what those before it say, and names its parts that
-    /// are wanted.
-    pub fn take(&mut self, before: &State, entry: &Entry) -> &'static [&'static str] {
-        match &entry.leaf.data {
-            Data::ActionProposed(data) if entry.leaf.time >= self.since => {
-                self.proposed(before, entry, data);
+    /// For proposals from the entry at that position on.
+    #[must_use]
+    pub fn from_entry(from: u64) -> Self {
+        Self {
+            from,
+            ..Self::since(Time::default())
+        }
+    }
+
+    /// Takes the leaf of the entry at `index`, with what those before it say,
+    /// and names its parts that are wanted.
+    pub fn take(&mut self, before: &State, index: u64, leaf: &Leaf) -> &'static [&'static str] {
+        match &leaf.data {
+            Data::ActionProposed(data) if leaf.time >= self.since && index >= self.from => {
+                self.proposed(before, index, leaf, data);
                 &PARTS
             }
             Data::VerdictGiven(data) => {
-                self.decided(before, entry, data);
+                self.decided(before, leaf.time, data);
                 &[]
             }
             _ => &[],
+        }
+    }
+
+    /// Where an action was proposed, when that is looked at.
+    pub(crate) fn entry_of(&self, action: &ActionId) -> Option<u64> {
+        self.entry_of.get(action).copied()
+    }
+
+    /// Looks at the proposal of this entry no more.
+    pub(crate) fn forget(&mut self, entry: u64) {
+        if let Some(proposal) = self.by_entry.remove(&entry) {
+            self.entry_of.remove(&proposal.action);
         }
     }
 
@@ -88,9 +114,9 @@ impl Proposals {
         entries
     }
 
-    fn proposed(&mut self, before: &State, entry: &Entry, data: &Proposed) {
-        let time = entry.leaf.time;
-        let has_inputs = entry.leaf.part("inputs").is_some();
+    fn proposed(&mut self, before: &State, index: u64, leaf: &Leaf, data: &Proposed) {
+        let time = leaf.time;
+        let has_inputs = leaf.part("inputs").is_some();
         let situation = || {
             let (kind, run) = (data.action_kind, data.run.clone());
             // The built-in rules give exactly the time that the agent wished.
@@ -104,37 +130,55 @@ impl Proposals {
             agent: agent.map(|agent| agent.name.clone()).unwrap_or_default(),
             approvals: in_advance(before, data, time),
             before: data.evaluation.clone(),
-            entry: entry.index,
+            entry: index,
+            has_inputs,
             inputs: None,
             kind: data.action_kind,
             situation: (!has_inputs).then(situation).flatten(),
             time,
         };
-        self.by_entry.insert(entry.index, proposal);
-        self.entry_of.insert(data.action, entry.index);
+        self.by_entry.insert(index, proposal);
+        self.entry_of.insert(data.action, index);
     }
 
-    fn decided(&mut self, before: &State, entry: &Entry, data: &VerdictGiven) {
+    fn decided(&mut self, before: &State, time: Time, data: &VerdictGiven) {
         let item = &data.signed.item;
         let proposal = self
             .entry_of
             .get(&item.action)
             .and_then(|entry| self.by_entry.get_mut(entry));
-        let (signer, now) = (data.signed.envelope.signer, entry.leaf.time);
+        let signer = data.signed.envelope.signer;
         let action = before.action(&item.action);
-        let person = action.and_then(|one| PersonInput::approving(before, one, signer, now));
+        let person = action.and_then(|one| PersonInput::approving(before, one, signer, time));
         let (Some(proposal), Some(person)) = (proposal, person) else {
             return;
         };
         if item.verdict.approves() {
-            proposal.approvals.push(Approval {
-                person,
-                time: entry.leaf.time,
-            });
+            proposal.approvals.push(Approval { person, time });
         } else {
             // Whoever denies takes back what they approved.
             let kept = |given: &Approval| given.person.id != person.id;
             proposal.approvals.retain(kept);
+        }
+    }
+}
+
+impl Proposal {
+    /// What a policy looks at, now that the payload is there, beside what is
+    /// kept of the action.
+    pub(crate) fn read<T>(
+        &mut self,
+        payload: &[u8],
+        about: fn(&Action) -> T,
+    ) -> Result<(T, Inputs), (Option<T>, WhyNot)> {
+        let Ok(action) = Action::parse(payload) else {
+            return Err((None, WhyNot::PayloadUnreadable));
+        };
+        let about = about(&action);
+        let (inputs, situation) = (self.inputs.take(), self.situation.take());
+        match inputs.or_else(|| Some(situation?.with(&action))) {
+            Some(inputs) => Ok((about, inputs)),
+            None => Err((Some(about), WhyNot::InputsUnreadable)),
         }
     }
 }
@@ -236,15 +280,9 @@ impl<'a, T: Sync, F: FnMut(Row<T>)> LogReplay<'a, T, F> {
         let Some(mut proposal) = self.proposals.remove(&entry) else {
             return;
         };
-        let Ok(action) = Action::parse(bytes) else {
-            return self.unjudged(proposal, None, WhyNot::PayloadUnreadable);
-        };
-        let about = (self.about)(&action);
-        let situation = proposal.situation.take();
-        let inputs = proposal.inputs.take();
-        match inputs.or_else(|| Some(situation?.with(&action))) {
-            Some(inputs) => self.ready.push((proposal, about, inputs)),
-            None => self.unjudged(proposal, Some(about), WhyNot::InputsUnreadable),
+        match proposal.read(bytes, self.about) {
+            Ok((about, inputs)) => self.ready.push((proposal, about, inputs)),
+            Err((about, why)) => self.unjudged(proposal, about, why),
         }
         // The inputs hold what the payload says up to three times.
         self.held = self.held.saturating_add(bytes.len());
@@ -310,11 +348,24 @@ fn judge<T>(set: &Set, (proposal, _, inputs): &(Proposal, T, Inputs)) -> Replaye
 }
 
 impl Tally {
-    fn note(&mut self, proposal: &Proposal, replayed: &Replayed) {
+    pub(crate) fn note(&mut self, proposal: &Proposal, replayed: &Replayed) {
         self.proposals += 1;
         self.before.add(&proposal.before);
         self.after.add(&replayed.after);
         self.differing += u64::from(replayed.differs());
-        self.not_permitted += u64::try_from(replayed.not_permitted.len()).unwrap_or(u64::MAX);
+        self.not_permitted += approvals(replayed);
     }
+
+    /// The same proposal came to something else: an approval was given, or
+    /// taken back. What the set says of it stays.
+    pub(crate) fn amend(&mut self, last: &Replayed, replayed: &Replayed) {
+        self.differing -= u64::from(last.differs());
+        self.differing += u64::from(replayed.differs());
+        self.not_permitted -= approvals(last);
+        self.not_permitted += approvals(replayed);
+    }
+}
+
+fn approvals(replayed: &Replayed) -> u64 {
+    u64::try_from(replayed.not_permitted.len()).unwrap_or(u64::MAX)
 }

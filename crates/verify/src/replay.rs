@@ -89,6 +89,20 @@ impl Replay {
     pub fn push_all<L: AsRef<[u8]> + Sync>(
         &mut self,
         leaves: &[L],
+        each: impl FnMut(Pushed) + Send,
+    ) -> Result<(), (u64, ReplayError)> {
+        self.push_all_seen(leaves, |_, _, _| {}, each)
+    }
+
+    /// [`Replay::push_all`], where `before` sees each leaf that can be judged
+    /// in its turn, with what stands in the log before it. It may be wrong yet.
+    ///
+    /// # Errors
+    /// As [`Replay::push_all`].
+    pub fn push_all_seen<L: AsRef<[u8]> + Sync>(
+        &mut self,
+        leaves: &[L],
+        mut before: impl FnMut(&State, u64, &Leaf) + Send,
         mut each: impl FnMut(Pushed) + Send,
     ) -> Result<(), (u64, ReplayError)> {
         let mut chunks = leaves.chunks(CHUNK);
@@ -100,6 +114,9 @@ impl Replay {
             |chunk, keys| chunk.iter().map(|leaf| keys.read(leaf.as_ref())).collect(),
             |replay, read| {
                 let index = replay.tree.size();
+                if let (Some(leaf), None) = (read.leaf(), replay.upgrade) {
+                    before(replay.state(), index, leaf);
+                }
                 each(replay.take(read).map_err(|error| (index, error))?);
                 Ok(())
             },

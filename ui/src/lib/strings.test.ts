@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ceremonyDone, ceremonyTitle, escalationWords, graceWords, policyCount, statementTitle, takingBack } from './strings';
+import { signedInInbox } from './ipc/fake/scenario';
+import { ceremonyDone, ceremonyTitle, escalationWords, graceWords, policyCount, shadowFound, shadowRests, statementTitle, takingBack } from './strings';
 
 describe('the title over the command', () => {
   it('says whether it ran', () => {
@@ -40,6 +41,31 @@ describe('the number beside the policy', () => {
     expect(policyCount({ policies: 2, unreviewed: 0 })).toBe('2 policies to be agreed to');
     expect(policyCount({ policies: 0, unreviewed: 1 })).toBe('1 broken glass to be reviewed');
     expect(policyCount({ policies: 1, unreviewed: 3 })).toBe('1 policy to be agreed to, 3 broken glasses to be reviewed');
+  });
+});
+
+describe('a policy in shadow', () => {
+  const none = { sinceUnixMs: 0, proposals: 0, differing: 0, notPermitted: 0, unjudged: 0, awaited: 0, behind: 0 };
+
+  it('counts everything that was proposed, also what cannot be judged', () => {
+    expect(shadowFound(none)).toEqual(['Nothing was proposed since.']);
+    expect(shadowFound({ ...none, proposals: 1 })).toEqual(['1 proposal since, none would be decided otherwise.']);
+    expect(shadowFound({ ...none, proposals: 61, differing: 4, notPermitted: 1, unjudged: 1, awaited: 2, behind: 1 })).toEqual([
+      '65 proposals since, 4 would be decided otherwise.',
+      '1 approval would not have been permitted.',
+      '1 cannot be judged.',
+      '2 cannot be judged yet: the content is not on this computer.',
+      '1 is still being decided anew.',
+    ]);
+  });
+
+  it('rests while the console sees nothing new, and says why', () => {
+    const view = signedInInbox();
+    expect(shadowRests(view, false)).toBeNull();
+    expect(shadowRests(view, true)).toMatch(/^Offline:/);
+    expect(shadowRests({ ...view, phase: { is: 'signed_out' } }, false)).toMatch(/^You are signed out:/);
+    const frozen = { is: 'frozen', problem: { code: 'frozen', message: '', hint: '' }, evidence_path: '' } as const;
+    expect(shadowRests({ ...view, phase: frozen }, false)).toMatch(/while decisions are blocked/);
   });
 });
 

@@ -1,8 +1,8 @@
 // From the contract's codes to words and tone. Sentences that stand in one
 // place only are written in that place.
 
-import { clock, listed, plural } from './format';
-import type { ActionStatus, CeremonyPurpose, Colour, ConsoleView, DelegationView, DeliveryState, EscalatedView, PolicyDecision, PolicyQuestion, ReplaySpan, ReplayStep, RevocationWhy, RoleView, Tone, VerdictChoice } from './ipc/types';
+import { clock, listed, number, plural } from './format';
+import type { ActionStatus, CeremonyPurpose, Colour, ConsoleView, DelegationView, DeliveryState, EscalatedView, PolicyDecision, PolicyQuestion, ReplaySpan, ReplayStep, RevocationWhy, RoleView, ShadowSummaryView, Tone, VerdictChoice } from './ipc/types';
 
 /** How a badge looks. A word always stands beside the colour. */
 export type BadgeTone = 'neutral' | 'ok' | 'warn' | 'danger' | 'info';
@@ -273,6 +273,40 @@ export const trialWords = {
   cancelled: 'Cancelled. Nothing was changed.',
   nothingDiffers: 'Nothing would be decided otherwise.',
 } as const;
+
+/** What is said about a policy in shadow. */
+export const shadowWords = {
+  about: 'Beside what is in force, with no effect on anything.',
+  begin: 'What agents propose from now on, decided under this text too. Nothing hangs on the answer, and nothing of it leaves this computer.',
+  later: 'It can be put in shadow once nothing is wrong with it.',
+  running: 'This text is in shadow.',
+  instead: 'Another text is in shadow. This one would take its place and begin anew.',
+  changed: 'Another policy came in force since. Each proposal is compared with what was decided then.',
+  itself: 'It came in force: by now nothing differs any more.',
+  editing: 'Something is being written above: discard it first.',
+  stop: 'Its text and what was found are forgotten on this computer. Nothing else changes.',
+} as const;
+
+/** What came of a shadow, in sentences. */
+export function shadowFound(found: ShadowSummaryView): string[] {
+  const { proposals, differing, notPermitted, unjudged, awaited, behind } = found;
+  const seen = proposals + unjudged + awaited + behind;
+  if (seen === 0) return ['Nothing was proposed since.'];
+  const sentences = [`${plural(seen, 'proposal')} since, ${differing === 0 ? 'none' : number(differing)} would be decided otherwise.`];
+  if (notPermitted > 0) sentences.push(`${plural(notPermitted, 'approval')} would not have been permitted.`);
+  if (unjudged > 0) sentences.push(`${number(unjudged)} cannot be judged.`);
+  if (awaited > 0) sentences.push(`${number(awaited)} cannot be judged yet: the content is not on this computer.`);
+  if (behind > 0) sentences.push(`${number(behind)} ${behind === 1 ? 'is' : 'are'} still being decided anew.`);
+  return sentences;
+}
+
+/** Why a shadow sees nothing new now; null where it does. */
+export function shadowRests(view: ConsoleView, lost: boolean): string | null {
+  if (view.phase.is === 'signed_out') return 'You are signed out: what is proposed meanwhile is decided anew once you sign in.';
+  if (view.phase.is !== 'ready') return 'Nothing is decided anew while decisions are blocked.';
+  if (lost || view.gateway.connection.is === 'offline') return 'Offline: what is proposed meanwhile is decided anew once the gateway can be reached.';
+  return null;
+}
 
 /** What is said about broken glass. */
 export const glassWords = {

@@ -8,11 +8,12 @@ use vidimus_protocol::{ActionId, Time};
 /// What `vidimus policy --help` and its manual page say beyond the options.
 pub(crate) const POLICY_NOTES: &[&str] = &[
     "A policy is a folder with `.cedar` files, and `.json` files with tests of them. These \
-     commands read files and exports and change nothing: a policy comes in force when \
+     commands read files, exports and the console's copy of the ledger and change nothing: a policy comes in force when \
      administrators sign it in the console.",
     "A change is looked at like this: `vidimus policy check DIR`, `vidimus policy test DIR`, \
      `vidimus policy diff --log EXPORT DIR`, `vidimus policy replay DIR --log EXPORT --last 7d`. \
-     EXPORT is what `vidimus export --out EXPORT` writes.",
+     EXPORT is what `vidimus export --out EXPORT` writes. Then `vidimus policy shadow DIR` \
+     says what it would change of what is proposed from now on.",
 ];
 
 #[derive(Debug, Subcommand)]
@@ -70,6 +71,16 @@ the agent would have waited follows from what it was given.
 Example:
   vidimus export --out audit.vidimus && vidimus policy replay policy --log audit.vidimus --last 7d")]
     Replay(ReplayArgs),
+    /// Evaluate what is proposed from now on too, and say as it comes what would differ.
+    #[command(after_help = "\
+It follows the console's verified copy of the ledger on this computer, which grows while a \
+console is signed in, and has no effect on anything. It ends with Ctrl-C or after --for, and then \
+says what came of all.
+
+Examples:
+  vidimus policy shadow policy
+  vidimus policy shadow policy --gateway gateway.example.com --last 1d --for 8h")]
+    Shadow(ShadowArgs),
 }
 
 impl PolicyCommand {
@@ -81,6 +92,7 @@ impl PolicyCommand {
             Self::Explain(args) => args.json,
             Self::Diff(args) => args.json,
             Self::Replay(args) => args.json,
+            Self::Shadow(args) => args.json,
         }
     }
 }
@@ -198,6 +210,30 @@ pub(crate) struct ReplayArgs {
     #[arg(long, value_name = "PERIOD", value_parser = period)]
     pub(crate) last: Option<u64>,
     /// Print one JSON document instead, errors too.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// A folder with `.cedar` files, or such files.
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShadowArgs {
+    /// The copy of a gateway elsewhere that the console follows, by host and
+    /// port as in its address; else that of this computer.
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) gateway: Option<String>,
+    /// Begin with what was proposed from then on, such as `2026-11-21` or
+    /// `2026-11-21T09:30:00Z`, instead of now.
+    #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with = "last")]
+    pub(crate) since: Option<Time>,
+    /// Begin with what was proposed in the last `7d`, `12h` or `30m`.
+    #[arg(long, value_name = "PERIOD", value_parser = period)]
+    pub(crate) last: Option<u64>,
+    /// End after that long, such as `8h`; else with Ctrl-C.
+    #[arg(long, value_name = "PERIOD", value_parser = period)]
+    pub(crate) r#for: Option<u64>,
+    /// Print one JSON document for each decision and one in the end, errors too.
     #[arg(long)]
     pub(crate) json: bool,
     /// A folder with `.cedar` files, or such files.

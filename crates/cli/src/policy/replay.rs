@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 use vidimus_console::render;
-use vidimus_policy::{Counts, LogReplay, Proposals, Replayed, Row, WhyNot, decision_words};
-use vidimus_protocol::entry::{Decision, Evaluation};
-use vidimus_protocol::{ActionId, Time};
+use vidimus_policy::{Counts, LogReplay, Proposals, Replayed, Row, Tally, decision_words};
+use vidimus_protocol::Time;
 
+use super::decisions::{Differing, Unjudged, colour, print_tally};
 use super::files;
-use super::{count, line, log, refuse};
+use super::{line, log, refuse};
 use crate::args::ReplayArgs;
 use crate::out::{self, Colour, answer, paint};
 use crate::stop::Stop;
@@ -24,7 +24,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<u8, Stop> {
         (None, None) => Time::default(),
     };
     let mut proposals = Proposals::since(since);
-    let walked = export.walk(|before, entry| proposals.take(before, entry))?;
+    let walked = export.walk(|before, entry| proposals.take(before, entry.index, &entry.leaf))?;
     let profile = log::profile_of(walked.state())?;
     let read = match files::read(&args.paths, profile)? {
         Ok(read) => read,
@@ -48,7 +48,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<u8, Stop> {
             v: 1,
         });
     } else {
-        print(&told);
+        print(&told, &tally);
     }
     Ok(0)
 }
@@ -67,25 +67,6 @@ struct Told {
 }
 
 #[derive(Serialize)]
-struct Differing {
-    action: ActionId,
-    agent: String,
-    before: Evaluation,
-    #[serde(skip)]
-    entry: u64,
-    #[serde(flatten)]
-    replayed: Replayed,
-    time: Time,
-    title: String,
-}
-
-#[derive(Serialize)]
-struct Unjudged {
-    action: ActionId,
-    why: &'static str,
-}
-
-#[derive(Serialize)]
 struct Document<'a> {
     exit_code: u8,
     since: Time,
@@ -97,75 +78,23 @@ struct Document<'a> {
 
 impl Told {
     fn take(&mut self, row: Row<String>) {
-        let proposal = row.proposal;
-        match row.result {
-            Ok(replayed) if replayed.differs() => self.differing.push(Differing {
-                action: proposal.action,
-                agent: proposal.agent,
-                before: proposal.before,
-                entry: proposal.entry,
-                replayed,
-                time: proposal.time,
-                title: row.about.unwrap_or_default(),
-            }),
-            Ok(_) => {}
-            Err(why) => self.unjudged.push(Unjudged {
-                action: proposal.action,
-                why: match why {
-                    WhyNot::PayloadMissing => "its payload is not in the export",
-                    WhyNot::PayloadUnreadable => "its payload cannot be read",
-                    WhyNot::InputsUnreadable => "its inputs cannot be read",
-                },
-            }),
+        let judged = row.result.as_ref().map(Replayed::differs);
+        match judged {
+            Ok(true) => self.differing.extend(Differing::of(row)),
+            Ok(false) => {}
+            Err(why) => self.unjudged.push(Unjudged::of(&row.proposal, *why)),
         }
     }
 }
 
-fn print(told: &Told) {
+fn print(told: &Told, tally: &Tally) {
     for row in &told.differing {
         print_row(row);
     }
     for one in &told.unjudged {
         answer(&format!("{}  not evaluated: {}", one.action, one.why));
     }
-    answer(&summary(told));
-    let counts = [
-        ("asked people", told.before.asked, told.after.asked),
-        ("released", told.before.released, told.after.released),
-        ("refused", told.before.refused, told.after.refused),
-    ];
-    answer(&format!("{:14}{:>9}{:>9}", "", "was", "would be"));
-    for (what, before, after) in counts {
-        answer(&format!("  {what:12}{before:>9}{after:>9}"));
-    }
-}
-
-fn summary(told: &Told) -> String {
-    if told.proposals == 0 && told.unjudged.is_empty() {
-        return "nothing was proposed in that time".to_owned();
-    }
-    let approvals: usize = told
-        .differing
-        .iter()
-        .map(|row| row.replayed.not_permitted.len())
-        .sum();
-    let lost = match approvals {
-        0 => String::new(),
-        some => format!(
-            "; {} would not have been permitted",
-            count(some, "approval", "approvals")
-        ),
-    };
-    let unjudged = match told.unjudged.len() {
-        0 => String::new(),
-        some => format!("; {some} could not be evaluated"),
-    };
-    let proposals = usize::try_from(told.proposals).unwrap_or(usize::MAX);
-    format!(
-        "{} of {} would be decided otherwise{lost}{unjudged}",
-        told.differing.len(),
-        count(proposals, "proposal", "proposals"),
-    )
+    print_tally(tally, "nothing was proposed in that time");
 }
 
 fn print_row(row: &Differing) {
@@ -177,11 +106,7 @@ fn print_row(row: &Differing) {
         line(&row.agent),
         line(&row.title)
     ));
-    let colour = match after.decision {
-        Decision::Ask => Colour::Yellow,
-        Decision::Refuse => Colour::Red,
-        Decision::Release => Colour::Green,
-    };
+    let colour = colour(after.decision);
     for difference in &row.replayed.differences {
         let words = format!(
             "{}: {} -> {}",

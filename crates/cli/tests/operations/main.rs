@@ -10,6 +10,7 @@ mod passkey;
 #[path = "../../../gateway/tests/support/port.rs"]
 mod port;
 mod running;
+mod shadow;
 mod telemetry;
 
 use std::path::Path;

@@ -47,7 +47,7 @@ fn squeezed(text: &str) -> String {
 }
 
 pub(crate) struct Files {
-    folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Files {

@@ -80,6 +80,9 @@ impl Core {
                 self.stop_replay();
                 Ok(Reply::Accepted)
             }
+            Command::ShadowPolicy { files } => self.shadow_policy(files),
+            Command::StopShadow => self.stop_shadow(),
+            Command::PolicyShadow => self.policy_shadow(),
             Command::ChangePolicy { files } => self.change_policy(files, front),
             Command::AgreePolicy { digest } => self.agree_policy(&digest, front),
             Command::CancelCeremony => self.cancel_ceremony(),

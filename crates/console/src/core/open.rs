@@ -131,6 +131,7 @@ impl Core {
             }
         }
         self.read_lock();
+        self.read_shadow();
         self.replay_mirror();
         self.copy_without_session();
         self.ask_keyring();
@@ -224,6 +225,7 @@ impl Core {
             }
         }
         self.look_at_parts();
+        self.evaluate_in_shadow();
     }
 
     /// Asks the keyring for the session token and the pin.

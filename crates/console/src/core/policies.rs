@@ -33,7 +33,7 @@ use crate::view::{
 /// A policy that was read: its text, and what it says.
 #[derive(Clone)]
 pub(super) struct Read {
-    text: Arc<PolicyText>,
+    pub(super) text: Arc<PolicyText>,
     pub(super) set: Arc<Set>,
     /// What came of its tests, run when somebody first looks.
     tests: Arc<OnceLock<PolicyTestsView>>,
@@ -122,6 +122,7 @@ impl Core {
             difference: self.difference(base, &read)?,
             tests: read.tests().clone(),
             replay: self.replayed_words(&read.text),
+            shadow: self.shadow_words(&read.text),
             waits: self.would_wait(base, waiting),
             agreed: (agreed.into_iter())
                 .filter(|word| Some(word.by) != self.reviewer())
@@ -309,6 +310,7 @@ impl Core {
             difference: (read.as_ref().ok()).and_then(|read| self.difference(base, read).ok()),
             tests: read.as_ref().ok().map(|read| read.tests().clone()),
             replay: (read.as_ref().ok()).and_then(|read| self.replayed_words(&read.text)),
+            shadow: (read.as_ref().ok()).and_then(|read| self.shadow_words(&read.text)),
             blocked: self
                 .policy_blocked()
                 .or_else(|| self.agreed_already(base, digest))
@@ -468,7 +470,7 @@ fn with_tests(difference: &str, read: &Read) -> String {
     }
 }
 
-fn text_of(files: Vec<PolicyFileText>) -> Result<PolicyText, vidimus_policy::TextError> {
+pub(super) fn text_of(files: Vec<PolicyFileText>) -> Result<PolicyText, vidimus_policy::TextError> {
     let files = files.into_iter().map(|file| PolicyFile {
         name: file.name,
         text: file.text,

@@ -164,6 +164,7 @@ impl Core {
     fn settle(&mut self) {
         self.check_keyring_pin(true);
         self.look_at_parts();
+        self.evaluate_in_shadow();
         self.prove_ceremony();
         self.refresh_opened();
         self.notify();
@@ -175,7 +176,16 @@ impl Core {
             return false;
         };
         let mut pushed = Vec::with_capacity(leaves.len());
-        let judged = base.replay.push_all(leaves, |one| pushed.push(one));
+        let mut shadow = self.policy_shadow.as_mut();
+        let judged = base.replay.push_all_seen(
+            leaves,
+            |state, index, leaf| {
+                if let Some(shadow) = &mut shadow {
+                    shadow.take(state, index, leaf);
+                }
+            },
+            |one| pushed.push(one),
+        );
         base.size.store(base.mirror.size(), Ordering::Release);
         for one in pushed {
             self.take_in(one);
@@ -311,6 +321,7 @@ impl Core {
             );
             return self.notice(Tone::Danger, problem);
         }
+        self.arrived_in_shadow(index);
         self.look_at_parts();
         self.answer_waiting();
         self.refresh_opened();

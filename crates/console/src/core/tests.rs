@@ -364,6 +364,23 @@ fn a_replay_that_is_cancelled_says_so_and_one_at_a_time_goes_on() {
 }
 
 #[test]
+fn a_frozen_console_begins_no_shadow_and_can_stop_one() {
+    let runtime = runtime();
+    let mut bench = Bench::set_up(&runtime);
+    bench.follow();
+    bench.core.shadow_policy(starter_files()).unwrap();
+    let again = bench.last_leaf().to_bytes();
+    bench.lie(&[again]);
+    assert!(matches!(bench.core.phase(), Phase::Frozen { .. }));
+    let refused = bench.core.shadow_policy(starter_files()).unwrap_err();
+    assert_eq!(refused.code, "frozen");
+    assert!(bench.core.policy_shadow.is_some());
+    bench.core.stop_shadow().unwrap();
+    assert!(bench.core.policy_shadow.is_none());
+    bench.core.close();
+}
+
+#[test]
 fn a_replay_stops_where_it_is_told_to() {
     let runtime = runtime();
     let mut bench = Bench::set_up(&runtime);

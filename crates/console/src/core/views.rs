@@ -4,7 +4,7 @@ use vidimus_protocol::id::ActionId;
 use vidimus_protocol::state::{ActionState, Life, Route as KeyRoute};
 
 use super::people::role_view;
-use super::{Base, Core, now, pauses};
+use super::{Base, Core, now, pauses, policy_shadows};
 use crate::board::{FrontId, Published, Sent};
 use crate::inbox::{self, Hints, reviewer_name};
 use crate::safe_text;
@@ -69,6 +69,10 @@ impl Core {
             notices,
             verification: self.verification.clone(),
             policy_replay: (self.policy_replay.as_ref()).map(|running| running.progress),
+            policy_shadow: self
+                .policy_shadow
+                .as_ref()
+                .map(policy_shadows::Shadowed::summary),
             desktop: self.desktop.clone(),
         })
     }

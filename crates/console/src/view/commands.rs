@@ -7,8 +7,8 @@ use super::{
     BrokenGlassView, Colour, ConsoleView, DeliveriesView, Difference, EntryView, FailsRuleView,
     FieldView, FilledView, GrantView, HistoryPage, JoiningRead, JoiningView, ModelView, OpenPlace,
     PeopleView, PlaceView, PolicyCheckView, PolicyFileText, PolicyPreviewView, PolicyReplayView,
-    PolicyStartView, PolicyView, ReplaySpan, ReviewView, RevocationWhy, RoleView, Route, RulesView,
-    SessionRow, VerdictChoice,
+    PolicyShadowView, PolicyStartView, PolicyView, ReplaySpan, ReviewView, RevocationWhy, RoleView,
+    Route, RulesView, SessionRow, VerdictChoice,
 };
 
 /// What a front may ask the console to do.
@@ -157,6 +157,16 @@ pub enum Command {
     },
     /// Stop the replay under way.
     CancelReplay,
+    /// Evaluate what is proposed from now on under these files too, in the place
+    /// of what was in shadow before. Nothing hangs on the answer.
+    ShadowPolicy {
+        /// The files.
+        files: Vec<PolicyFileText>,
+    },
+    /// End the shadow, and forget it.
+    StopShadow,
+    /// What came of the policy in shadow.
+    PolicyShadow,
     /// Ask for the key to put these files in the place of the policy in force.
     ChangePolicy {
         /// The files.
@@ -412,6 +422,8 @@ pub enum Reply {
     PolicyPreview(Box<PolicyPreviewView>),
     /// To `ReplayPolicy`; `None`: it was cancelled.
     PolicyReplayed(Option<Box<PolicyReplayView>>),
+    /// To `PolicyShadow`; `None`: nothing is in shadow.
+    PolicyShadow(Option<Box<PolicyShadowView>>),
     /// To `Follow` and `FollowNew`: the gateway's id.
     Followed {
         /// Id of the gateway.

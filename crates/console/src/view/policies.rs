@@ -59,6 +59,8 @@ pub struct PolicyWaitingView {
     pub tests: Option<PolicyTestsView>,
     /// What a replay of this very text found, if there was one.
     pub replay: Option<String>,
+    /// What was found while this very text is in shadow.
+    pub shadow: Option<String>,
     /// Why one cannot agree to it here now, if so.
     pub blocked: Option<Problem>,
 }
@@ -211,6 +213,8 @@ pub struct PolicyPreviewView {
     pub tests: PolicyTestsView,
     /// What a replay of this very text found, if there was one.
     pub replay: Option<String>,
+    /// What was found while this very text is in shadow.
+    pub shadow: Option<String>,
     /// Whether it waits for another administrator once it is signed.
     pub waits: bool,
     /// Who gave their word for the very same text already.

@@ -7,6 +7,7 @@ mod glass;
 mod grace;
 mod policy;
 mod seats;
+mod shadow;
 #[path = "../support/mod.rs"]
 mod support;
 mod texts;

@@ -4,6 +4,7 @@
 mod beginnings;
 mod fields;
 mod forgeries;
+mod shadow;
 mod team;
 
 use serde_json::Value;

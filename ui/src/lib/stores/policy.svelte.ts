@@ -2,7 +2,7 @@
 // What is typed is kept while one looks elsewhere, and dropped with the gateway
 // and with the lock.
 
-import type { PolicyCheckView, PolicyFileText, PolicyPreviewView, PolicyReplayView, PolicyStartView, PolicyView, ReplaySpan } from '../ipc/types';
+import type { PolicyCheckView, PolicyFileText, PolicyPreviewView, PolicyReplayView, PolicyShadowView, PolicyStartView, PolicyView, ReplaySpan } from '../ipc/types';
 import type { ConsoleStore } from './console.svelte';
 
 const CHECK_WAITS_MS = 300;
@@ -32,11 +32,16 @@ export class PolicyStore {
   /** Whether one goes on, or the last one was cancelled. */
   replaying = $state(false);
   replayCancelled = $state(false);
+  /** The policy in shadow, with what came of it; null where nothing is. */
+  shadow = $state.raw<PolicyShadowView | null>(null);
+  /** Whether that is the draft. */
+  shadowIsDraft = $derived(this.draft !== null && this.shadow !== null && same(this.shadow.files, this.draft));
 
   readonly #console: ConsoleStore;
   #gateway: string | null = null;
   /** Answers to an older question are dropped. */
   #question = 0;
+  #shadowQuestion = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #replays = 0;
 
@@ -45,8 +50,7 @@ export class PolicyStore {
   }
 
   async reload(): Promise<void> {
-    if (this.#gateway !== this.#console.current) this.forget();
-    this.#gateway = this.#console.current;
+    this.#follow();
     const question = ++this.#question;
     const reply = await this.#console.request({ do: 'policy' });
     if (question === this.#question && reply?.is === 'policy') this.policy = reply.value;
@@ -146,6 +150,24 @@ export class PolicyStore {
     if (reply.value !== null) this.replayed = { files, answer: reply.value };
   }
 
+  /** Reads what came of the policy in shadow. */
+  async reloadShadow(): Promise<void> {
+    this.#follow();
+    const question = ++this.#shadowQuestion;
+    const reply = await this.#console.request({ do: 'policy_shadow' });
+    if (question === this.#shadowQuestion && reply?.is === 'policy_shadow') this.shadow = reply.value;
+  }
+
+  /** Puts the draft in shadow, in the place of what is there. */
+  async beginShadow(): Promise<void> {
+    if (this.draft !== null) await this.#console.request({ do: 'shadow_policy', files: this.draft });
+  }
+
+  /** Whether it was stopped. */
+  async stopShadow(): Promise<boolean> {
+    return (await this.#console.request({ do: 'stop_shadow' })) !== null;
+  }
+
   cancelReplay(): void {
     void this.#console.request({ do: 'cancel_replay' });
   }
@@ -153,10 +175,18 @@ export class PolicyStore {
   /** Drops everything: the console is locked, or another gateway is on screen. */
   forget(): void {
     this.#question++;
+    this.#shadowQuestion++;
     this.discard();
     this.#gateway = null;
+    this.shadow = null;
     this.policy = null;
     this.start = null;
+  }
+
+  /** What belongs to another gateway is dropped. */
+  #follow(): void {
+    if (this.#gateway !== this.#console.current) this.forget();
+    this.#gateway = this.#console.current;
   }
 
   #dropReplay(): void {

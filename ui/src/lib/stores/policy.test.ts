@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Command, PolicyReplayView, Reply } from '../ipc/types';
+import type { Command, PolicyReplayView, PolicyShadowView, Reply } from '../ipc/types';
 import type { ConsoleStore } from './console.svelte';
 import { PolicyStore } from './policy.svelte';
 
@@ -90,6 +90,50 @@ describe('PolicyStore', () => {
     replays()[2]?.answer({ is: 'policy_replayed', value: found });
     await settle();
     expect([store.replaying, store.replayed]).toEqual([false, null]);
+  });
+
+  test('the shadow is known by its text, and goes with the gateway and the lock', async () => {
+    const { asked, console, store } = scripted();
+    const files = [{ name: 'a.cedar', text: '1' }];
+    const reads = () => asked.filter(({ command }) => command.do === 'policy_shadow');
+    const shadow = { files, words: 'found' } as PolicyShadowView;
+    void store.reloadShadow();
+    void store.reloadShadow();
+    reads()[1]?.answer({ is: 'policy_shadow', value: shadow });
+    reads()[0]?.answer({ is: 'policy_shadow', value: null });
+    await settle();
+    expect(store.shadow).toBe(shadow);
+    expect(store.shadowIsDraft).toBe(false);
+    store.begin(files);
+    expect(store.shadowIsDraft).toBe(true);
+    store.type('2');
+    expect(store.shadowIsDraft).toBe(false);
+    void store.beginShadow();
+    expect(asked.at(-1)?.command).toEqual({ do: 'shadow_policy', files: [{ name: 'a.cedar', text: '2' }] });
+    // What is written is dropped without it.
+    store.discard();
+    expect(store.shadow).toBe(shadow);
+
+    void store.reloadShadow();
+    console.current = 'vidimus.example';
+    void store.reload();
+    expect(store.shadow).toBeNull();
+    reads()[2]?.answer({ is: 'policy_shadow', value: shadow });
+    await settle();
+    expect(store.shadow).toBeNull();
+    void store.reloadShadow();
+    reads()[3]?.answer({ is: 'policy_shadow', value: shadow });
+    await settle();
+    store.forget();
+    expect(store.shadow).toBeNull();
+  });
+
+  test('a shadow that is not stopped is said to go on', async () => {
+    const { asked, store } = scripted();
+    const stopped = [store.stopShadow(), store.stopShadow()];
+    asked[0]?.answer({ is: 'accepted' });
+    asked[1]?.answer(null);
+    expect(await Promise.all(stopped)).toEqual([true, false]);
   });
 
   test('another gateway begins with nothing', async () => {

@@ -1,9 +1,9 @@
 //! Delegations: what an approval counts for with groups that were lent.
 
 use super::story::{Story, action, ada, ben, cleo, dan, delegation};
-use super::violations::delegations::{SOON_S, by, lent, lent_with, soon_over, wants_sre};
+use super::violations::delegations::{SOON_S, by, changed, lent, lent_with, soon_over, wants_sre};
 use crate::entry::Resolution;
-use crate::envelope::Verdict;
+use crate::envelope::{Role, Verdict};
 use crate::state::{Effect, State};
 
 fn seats(story: &Story) -> Vec<(crate::id::ReviewerId, Vec<String>)> {
@@ -107,4 +107,35 @@ fn the_policy_sees_what_would_count() {
     let groups = |story: &Story, person| story.state.groups_for(known, person, story.now);
     assert_eq!(groups(&story, cleo().id), ["sre"]);
     assert!(groups(&story, dan().id).is_empty());
+}
+
+#[test]
+fn whoever_lends_and_reviews_no_more_lends_nothing() {
+    let mut story = lent();
+    by(&mut story, ada(), |story| {
+        changed(story, ben(), &[Role::Administrator])
+    });
+    assert!(!story.state.told_as(cleo().id, "sre", story.now));
+    let lent = story.state.delegation(&delegation(0)).expect("given");
+    assert!(story.state.lends(lent, story.now).is_err());
+}
+
+#[test]
+fn the_same_person_may_get_more_and_others_lend_what_is_theirs() {
+    let mut story = lent();
+    by(&mut story, ben(), |story| {
+        story.delegated(delegation(1), cleo(), &["security"])
+    });
+    by(&mut story, ada(), |story| {
+        changed(story, ada(), &[Role::Administrator, Role::Reviewer])
+    });
+    by(&mut story, ada(), |story| {
+        story.delegated(delegation(2), dan(), &["sre"])
+    });
+    propose(&mut story);
+    let known = story.state.action(&action(0)).expect("proposed");
+    let groups = |person| story.state.groups_for(known, person, story.now);
+    assert_eq!(groups(cleo().id), ["security", "sre"]);
+    // Hers is the agent.
+    assert!(groups(dan().id).is_empty());
 }

@@ -137,7 +137,11 @@ files: Array<PolicyFileText>,
 /**
  * How far back.
  */
-span: ReplaySpan, } | { "do": "cancel_replay" } | { "do": "change_policy", 
+span: ReplaySpan, } | { "do": "cancel_replay" } | { "do": "shadow_policy", 
+/**
+ * The files.
+ */
+files: Array<PolicyFileText>, } | { "do": "stop_shadow" } | { "do": "policy_shadow" } | { "do": "change_policy", 
 /**
  * The files.
  */

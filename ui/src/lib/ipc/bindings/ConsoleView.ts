@@ -11,6 +11,7 @@ import type { Notice } from "./Notice";
 import type { Phase } from "./Phase";
 import type { ReplayProgress } from "./ReplayProgress";
 import type { ReviewerView } from "./ReviewerView";
+import type { ShadowSummaryView } from "./ShadowSummaryView";
 import type { Verification } from "./Verification";
 
 /**
@@ -95,6 +96,10 @@ verification: Verification,
  * The replay of a policy under way.
  */
 policyReplay: ReplayProgress | null, 
+/**
+ * The policy in shadow, if there is one.
+ */
+policyShadow: ShadowSummaryView | null, 
 /**
  * The desktop around the window. `None` where there is none.
  */

@@ -19,6 +19,10 @@ tests: PolicyTestsView,
  */
 replay: string | null, 
 /**
+ * What was found while this very text is in shadow.
+ */
+shadow: string | null, 
+/**
  * Whether it waits for another administrator once it is signed.
  */
 waits: boolean, 

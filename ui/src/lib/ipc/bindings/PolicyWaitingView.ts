@@ -34,6 +34,10 @@ tests: PolicyTestsView | null,
  */
 replay: string | null, 
 /**
+ * What was found while this very text is in shadow.
+ */
+shadow: string | null, 
+/**
  * Why one cannot agree to it here now, if so.
  */
 blocked: Problem | null, };

@@ -16,6 +16,7 @@ import type { PlaceView } from "./PlaceView";
 import type { PolicyCheckView } from "./PolicyCheckView";
 import type { PolicyPreviewView } from "./PolicyPreviewView";
 import type { PolicyReplayView } from "./PolicyReplayView";
+import type { PolicyShadowView } from "./PolicyShadowView";
 import type { PolicyStartView } from "./PolicyStartView";
 import type { PolicyView } from "./PolicyView";
 import type { ReviewView } from "./ReviewView";
@@ -24,7 +25,7 @@ import type { SessionRow } from "./SessionRow";
 /**
  * The answer to a [`Command`].
  */
-export type Reply = { "is": "accepted" } | { "is": "view", "value": ConsoleView } | { "is": "review", "value": ReviewView } | { "is": "deliveries", "value": DeliveriesView } | { "is": "edit_fields", "value": Array<FieldView> } | { "is": "edit_preview", "value": Array<Difference> } | { "is": "grant_places", "value": Array<PlaceView> } | { "is": "broken_glass", "value": Array<BrokenGlassView> } | { "is": "grants", "value": Array<GrantView> } | { "is": "history", "value": HistoryPage } | { "is": "entry", "value": EntryView } | { "is": "people", "value": PeopleView } | { "is": "sessions", "value": Array<SessionRow> } | { "is": "joining", "value": JoiningView } | { "is": "joining_read", "value": JoiningRead } | { "is": "models", "value": Array<ModelView> } | { "is": "fails_rules", "value": Array<FailsRuleView> } | { "is": "policy", "value": PolicyView } | { "is": "policy_start", "value": PolicyStartView } | { "is": "policy_checked", "value": PolicyCheckView } | { "is": "policy_preview", "value": PolicyPreviewView } | { "is": "policy_replayed", "value": PolicyReplayView | null } | { "is": "followed", "value": { 
+export type Reply = { "is": "accepted" } | { "is": "view", "value": ConsoleView } | { "is": "review", "value": ReviewView } | { "is": "deliveries", "value": DeliveriesView } | { "is": "edit_fields", "value": Array<FieldView> } | { "is": "edit_preview", "value": Array<Difference> } | { "is": "grant_places", "value": Array<PlaceView> } | { "is": "broken_glass", "value": Array<BrokenGlassView> } | { "is": "grants", "value": Array<GrantView> } | { "is": "history", "value": HistoryPage } | { "is": "entry", "value": EntryView } | { "is": "people", "value": PeopleView } | { "is": "sessions", "value": Array<SessionRow> } | { "is": "joining", "value": JoiningView } | { "is": "joining_read", "value": JoiningRead } | { "is": "models", "value": Array<ModelView> } | { "is": "fails_rules", "value": Array<FailsRuleView> } | { "is": "policy", "value": PolicyView } | { "is": "policy_start", "value": PolicyStartView } | { "is": "policy_checked", "value": PolicyCheckView } | { "is": "policy_preview", "value": PolicyPreviewView } | { "is": "policy_replayed", "value": PolicyReplayView | null } | { "is": "policy_shadow", "value": PolicyShadowView | null } | { "is": "followed", "value": { 
 /**
  * Id of the gateway.
  */

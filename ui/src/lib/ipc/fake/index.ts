@@ -2,7 +2,7 @@
 // production build: `__FAKE__` is false there and this module falls away.
 
 import { LOCAL, ProblemError, type Backend, type Line } from '../backend';
-import type { CeremonyPurpose, Command, ConsoleView, Event, PolicyFileText, PolicyReplayView, PolicyView, Reply, Route, Told } from '../types';
+import type { CeremonyPurpose, Command, ConsoleView, Event, PolicyFileText, PolicyReplayView, PolicyShadowView, PolicyView, Reply, Route, Told } from '../types';
 import { formatAddress, type Place } from '../../stores/place';
 import { followedView } from './gateways';
 import { brokeGlass, reviewedGlass } from './glass';
@@ -12,6 +12,7 @@ import { edited, entry, fields, lockedView, problem } from './parts';
 import type { Scenario } from './scenario';
 import { scenarios } from './scenarios';
 import { checked, policy, previewed, signedPolicy, start } from './policies';
+import { shadowed } from './policy-shadow';
 import { replayed } from './policy-trials';
 import { failing, joining, joiningRead, MODELS, people, sessions, signedBy } from './teams';
 
@@ -113,6 +114,14 @@ export class FakeBackend implements Backend {
     this.#endReplay(value);
   }
 
+  /** What is in shadow comes to something else, or is there no more. */
+  inShadow(shadow: PolicyShadowView | undefined, gateway: string = this.#first): void {
+    const world = this.#world(gateway);
+    if (shadow === undefined) delete world.shadow;
+    else world.shadow = shadow;
+    this.change({ policyShadow: shadow?.summary ?? null }, gateway);
+  }
+
   line(line: Line): void {
     this.#onLine(line);
   }
@@ -185,7 +194,17 @@ export class FakeBackend implements Backend {
       case 'check_policy':
         return { is: 'policy_checked', value: checked(command.files) };
       case 'preview_policy':
-        return { is: 'policy_preview', value: previewed(command.files, wordsFor(world, command.files)) };
+        return { is: 'policy_preview', value: previewed(command.files, wordsFor(world.replayed, command.files), wordsFor(world.shadow, command.files)) };
+      case 'policy_shadow':
+        return { is: 'policy_shadow', value: world.shadow ?? null };
+      case 'shadow_policy': {
+        const begun = shadowed(command.files);
+        this.inShadow({ ...begun, summary: { ...begun.summary, sinceUnixMs: Date.now() } }, gateway);
+        break;
+      }
+      case 'stop_shadow':
+        this.inShadow(undefined, gateway);
+        break;
       case 'cancel_replay':
         this.endReplay(null, gateway);
         break;
@@ -318,9 +337,9 @@ function startsAt(scenario: Scenario, world: Scenario): Place | null {
   return scenario.current === undefined ? null : { is: 'inbox' };
 }
 
-/** What a replay of this very text found. */
-function wordsFor({ replayed }: Scenario, files: PolicyFileText[]): string | null {
-  return replayed !== undefined && JSON.stringify(replayed.files) === JSON.stringify(files) ? replayed.words : null;
+/** What was found of this very text. */
+function wordsFor(found: { files: PolicyFileText[]; words: string } | undefined, files: PolicyFileText[]): string | null {
+  return found !== undefined && JSON.stringify(found.files) === JSON.stringify(files) ? found.words : null;
 }
 
 const find = (testid: string): HTMLElement | null => document.querySelector<HTMLElement>(`[data-testid="${testid}"]`);

@@ -229,6 +229,7 @@ export function view(change: Partial<ConsoleView> = {}): ConsoleView {
     notices: [],
     verification: { is: 'not_run' },
     policyReplay: null,
+    policyShadow: null,
     desktop: desktop(),
     ...change,
   };
@@ -280,6 +281,7 @@ export function lockedView(shown: ConsoleView): ConsoleView {
     notices: [],
     verification: { is: 'not_run' },
     policyReplay: null,
+    policyShadow: null,
   };
 }
 

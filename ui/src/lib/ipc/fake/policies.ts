@@ -56,7 +56,7 @@ permit (principal, action == Vidimus::Action::"decide", resource)
 when { principal.reviewer };
 `;
 
-const FILES: PolicyFileText[] = [
+export const FILES: PolicyFileText[] = [
   { name: 'policy.cedar', text: POLICY },
   { name: 'policy.json', text: TESTS },
 ];
@@ -137,6 +137,7 @@ export const waiting = (change: Partial<PolicyWaitingView> = {}): PolicyWaitingV
   difference: difference(),
   tests: tested(FILES, true),
   replay: null,
+  shadow: null,
   blocked: null,
   ...change,
 });
@@ -210,10 +211,11 @@ export function checked(files: PolicyFileText[]): PolicyCheckView {
   return { rules: problems.length === 0 ? rules : [], calendars, problems, tests: tested(files, problems.length === 0) };
 }
 
-export const previewed = (files: PolicyFileText[], replay: string | null): PolicyPreviewView => ({
+export const previewed = (files: PolicyFileText[], replay: string | null, shadow: string | null): PolicyPreviewView => ({
   difference: difference(),
   tests: tested(files, true),
   replay,
+  shadow,
   waits: true,
   agreed: [],
 });
@@ -225,11 +227,12 @@ export const signedPolicy = (agrees: boolean): CeremonyPurpose => ({
   standing: null,
 });
 
-const at = (change: Partial<PolicyView>, shown: Partial<ConsoleView> = {}, more: Partial<Scenario> = {}): Scenario => {
+/** A team's console where its policy is shown. */
+export const at = (change: Partial<PolicyView>, shown: Partial<ConsoleView> = {}, more: Partial<Scenario> = {}): Scenario => {
   const { inbox, recent } = signedInInbox();
   const gateway = elsewhere(PRODUCTION, { name: 'Production', colour: 'red' });
-  const { replay, ...here } = more;
-  const theirs = base({ view: view({ inbox, recent, gateway, reviewer: ADA, ...shown }), policy: policy(change), ...(replay === undefined ? {} : { replay }) });
+  const { replay, shadow, ...here } = more;
+  const theirs = base({ view: view({ inbox, recent, gateway, reviewer: ADA, ...shown }), policy: policy(change), ...(replay === undefined ? {} : { replay }), ...(shadow === undefined ? {} : { shadow }) });
   return base({ view: view(), others: [theirs], current: PRODUCTION, at: 'policy', ...here });
 };
 

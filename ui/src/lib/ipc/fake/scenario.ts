@@ -1,6 +1,6 @@
 // What a situation is made of, and the usual one.
 
-import type { BrokenGlassView, ConsoleView, DeliveriesView, GrantView, HistoryRow, PeopleView, PolicyFileText, PolicyReplayView, PolicyView, ReviewView, SessionRow, VerdictChoice } from '../types';
+import type { BrokenGlassView, ConsoleView, DeliveriesView, GrantView, HistoryRow, PeopleView, PolicyFileText, PolicyReplayView, PolicyShadowView, PolicyView, ReviewView, SessionRow, VerdictChoice } from '../types';
 import { action, MINUTE, review, rows, STATUSES, text, view } from './parts';
 
 export interface Scenario {
@@ -27,6 +27,8 @@ export interface Scenario {
   replay?: PolicyReplayView | 'waits';
   /** The last replay, and of which text. */
   replayed?: { files: PolicyFileText[]; words: string };
+  /** The policy in shadow. */
+  shadow?: PolicyShadowView;
   sessions?: SessionRow[];
   /** The other gateways that are followed. */
   others?: Scenario[];

@@ -9,6 +9,7 @@ import { grantScenarios } from './grants';
 import { action, ADA, agent, command, desktop, digest, edited, fact, lockedView, mark, MINUTE, note, pause, problem, review, rows, text, view } from './parts';
 import { base, reviewed, signedInInbox, type Scenario } from './scenario';
 import { policyScenarios } from './policies';
+import { shadowScenarios } from './policy-shadow';
 import { teamScenarios } from './teams';
 
 /** A command as what is shown. */
@@ -539,6 +540,7 @@ export const scenarios: Record<string, () => Scenario> = {
   offline: () => base({ view: { ...signedInInbox(), gateway: offline() } }),
   ...gatewayScenarios,
   ...policyScenarios,
+  ...shadowScenarios,
   ...grantScenarios,
   ...graceScenarios,
   ...glassScenarios,

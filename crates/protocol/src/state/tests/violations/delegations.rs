@@ -44,7 +44,7 @@ pub(in super::super) fn soon_over(item: &mut DelegationItem) {
 }
 
 /// Their record with other roles, in the same groups.
-fn changed(story: &mut Story, person: Person, roles: &[Role]) -> Leaf {
+pub(in super::super) fn changed(story: &mut Story, person: Person, roles: &[Role]) -> Leaf {
     let mut leaf = story.person_changed(person);
     if let Data::ReviewerChanged(data) = &mut leaf.data {
         data.signed.item.roles = roles.to_vec();
