@@ -2,7 +2,7 @@
 
 use super::story::{Story, action, ada, ben, cleo, dan, delegation};
 use super::violations::delegations::{SOON_S, by, changed, lent, lent_with, soon_over, wants_sre};
-use crate::entry::Resolution;
+use crate::entry::{Data, Resolution};
 use crate::envelope::{Role, Verdict};
 use crate::state::{Effect, State};
 
@@ -89,7 +89,7 @@ fn a_group_that_came_back_may_be_lent_again() {
 
 #[test]
 fn what_a_group_is_told_is_for_those_who_have_it_now() {
-    let story = lent_with(soon_over);
+    let mut story = lent_with(soon_over);
     let told = |state: &State, now| {
         let people = [ben(), cleo(), dan()];
         people.map(|person| state.told_as(person.id, "sre", now))
@@ -97,6 +97,15 @@ fn what_a_group_is_told_is_for_those_who_have_it_now() {
     assert_eq!(told(&story.state, story.now), [true, true, false]);
     let over = story.now.plus_seconds(SOON_S);
     assert_eq!(told(&story.state, over), [true, false, false]);
+    assert!(!story.state.told_as(cleo().id, "security", story.now));
+    by(&mut story, ada(), |story| {
+        let mut leaf = story.person_changed(ben());
+        if let Data::ReviewerChanged(data) = &mut leaf.data {
+            data.signed.item.groups = vec!["security".into()];
+        }
+        leaf
+    });
+    assert_eq!(told(&story.state, story.now), [false, false, false]);
 }
 
 #[test]
