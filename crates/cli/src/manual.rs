@@ -397,28 +397,44 @@ pub(crate) fn run(args: &ManualArgs) -> Result<u8, Stop> {
 fn pages() -> io::Result<Vec<(String, String)>> {
     let mut root = Cli::command();
     root.build();
-    let commands = root
-        .get_subcommands()
-        .filter(|command| !command.is_hide_set());
-    std::iter::once(&root)
-        .chain(commands)
-        .map(|command| {
-            let (_, extra) = PAGES
-                .iter()
-                .find(|(name, _)| *name == command.get_name())
-                .expect("a test looks that each command has its entry");
-            // As `--help` has it: with the words that options want.
-            let usage = command.clone().render_usage().to_string();
-            let usage = usage.trim_start_matches("Usage: ").to_owned();
-            let man = Man::new(command.clone().override_usage(usage))
-                .source(concat!("Vidimus ", env!("CARGO_PKG_VERSION")))
-                .manual("User Commands");
-            Ok((man.get_filename(), page(&man, command, extra)?))
-        })
-        .collect()
+    let mut pages = Vec::new();
+    for command in std::iter::once(&root).chain(parts(&root)) {
+        let (_, extra) = PAGES
+            .iter()
+            .find(|(name, _)| *name == command.get_name())
+            .expect("a test looks that each command has its entry");
+        pages.push(page(command, extra, extra.see_also)?);
+        // Those of `vidimus` itself come by themselves.
+        if command.get_name() == root.get_name() {
+            continue;
+        }
+        // Its codes are those of its parts.
+        let of_parts = Extra {
+            codes: extra.codes,
+            ..NOTHING
+        };
+        let name = format!("vidimus-{}", command.get_name());
+        for part in parts(command) {
+            pages.push(page(part, &of_parts, &["vidimus", &name])?);
+        }
+    }
+    Ok(pages)
 }
 
-fn page(man: &Man, command: &Command, extra: &Extra) -> io::Result<String> {
+/// The commands below one that people are told of.
+fn parts(command: &Command) -> impl Iterator<Item = &Command> {
+    let parts = command.get_subcommands();
+    parts.filter(|part| !part.is_hide_set() && part.get_name() != "help")
+}
+
+/// File name and content.
+fn page(command: &Command, extra: &Extra, see_also: &[&str]) -> io::Result<(String, String)> {
+    // As `--help` has it: with the words that options want.
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage: ").to_owned();
+    let man = Man::new(command.clone().override_usage(usage))
+        .source(concat!("Vidimus ", env!("CARGO_PKG_VERSION")))
+        .manual("User Commands");
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
@@ -436,12 +452,12 @@ fn page(man: &Man, command: &Command, extra: &Extra) -> io::Result<String> {
     if command.has_subcommands() {
         man.render_subcommands_section(&mut page)?;
     }
-    sections(extra).to_writer(&mut page)?;
+    sections(extra, see_also).to_writer(&mut page)?;
     let page = String::from_utf8(page).expect("it was made of strings");
-    Ok(emphasised(&page))
+    Ok((man.get_filename(), emphasised(&page)))
 }
 
-fn sections(extra: &Extra) -> Roff {
+fn sections(extra: &Extra, see_also: &[&str]) -> Roff {
     let mut roff = Roff::new();
     let mut terms = |heading: &str, rows: &[(&str, &str)]| {
         if rows.is_empty() {
@@ -473,8 +489,8 @@ fn sections(extra: &Extra) -> Roff {
         }
     }
     roff.control("SH", ["SEE ALSO"]);
-    let last = extra.see_also.len() - 1;
-    for (position, name) in extra.see_also.iter().enumerate() {
+    let last = see_also.len() - 1;
+    for (position, name) in see_also.iter().enumerate() {
         let after = if position == last { "(1)" } else { "(1)," };
         roff.text([bold(*name), roman(after)]);
     }
@@ -525,13 +541,45 @@ mod tests {
                 "vidimus-verify.1",
                 "vidimus-export.1",
                 "vidimus-policy.1",
+                "vidimus-policy-starter.1",
+                "vidimus-policy-check.1",
+                "vidimus-policy-test.1",
+                "vidimus-policy-explain.1",
+                "vidimus-policy-diff.1",
+                "vidimus-policy-replay.1",
+                "vidimus-policy-shadow.1",
                 "vidimus-backup.1",
                 "vidimus-gateway.1",
                 "vidimus-webhook.1",
+                "vidimus-webhook-add.1",
+                "vidimus-webhook-list.1",
+                "vidimus-webhook-remove.1",
+                "vidimus-webhook-test.1",
                 "vidimus-completions.1"
             ]
         );
-        assert_eq!(names.len(), PAGES.len());
+        let own = names.iter().filter(|name| name.matches('-').count() < 2);
+        assert_eq!(own.count(), PAGES.len());
+    }
+
+    #[test]
+    fn each_page_that_another_names_is_there() {
+        let pages = pages().expect("writing into memory does not fail");
+        for (name, page) in &pages {
+            let named = page
+                .replace("\\-", "-")
+                .replace("\\fR", "")
+                .replace("\\fB", "");
+            let named = named.split(|c: char| c.is_whitespace() || c == ',');
+            for other in named.filter_map(|word| word.strip_suffix("(1)")) {
+                let ours = other.strip_prefix("vidimus").is_some_and(|rest| {
+                    rest != "-console" && (rest.is_empty() || rest.starts_with('-'))
+                });
+                let file = format!("{other}.1");
+                let there = pages.iter().any(|(name, _)| *name == file);
+                assert!(!ours || there, "{name} names {other}");
+            }
+        }
     }
 
     #[test]

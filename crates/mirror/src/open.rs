@@ -177,7 +177,8 @@ impl Mirror {
             let checkpoint = &covered.signed.checkpoint;
             (self.tree.size(), self.tree.root()) == (checkpoint.size, checkpoint.root)
         });
-        if !fits && !(covered.is_none() && self.tree.size() == 0) {
+        let empty = covered.is_none() && self.tree.size() == 0;
+        if !fits && !empty {
             self.tree.truncate(size);
             let why = "the entries do not give the root that was pinned";
             return Err(LookError::Changed(why.to_owned()));

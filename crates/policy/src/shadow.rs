@@ -63,10 +63,10 @@ impl<T> Shadow<T> {
             return;
         };
         match &leaf.data {
+            // What waits for a part is judged when that comes.
+            Data::ActionProposed(_) | Data::VerdictGiven(_) if self.awaited.contains(&entry) => {}
             Data::ActionProposed(_) | Data::VerdictGiven(_) => {
-                if !self.awaited.contains(&entry) {
-                    self.due.insert(entry);
-                }
+                self.due.insert(entry);
             }
             Data::ActionResolved(_) if self.is_pending(entry) => {
                 self.over.insert(entry);
