@@ -64,9 +64,7 @@ impl<T> Shadow<T> {
         };
         match &leaf.data {
             Data::ActionProposed(_) | Data::VerdictGiven(_) => {
-                if !self.awaited.contains(&entry) {
-                    self.due.insert(entry);
-                }
+                self.due.insert(entry);
             }
             Data::ActionResolved(_) if self.is_pending(entry) => {
                 self.over.insert(entry);
@@ -118,6 +116,7 @@ impl<T> Shadow<T> {
         if !self.due.remove(&entry) {
             return None;
         }
+        self.awaited.remove(&entry);
         let mut proposal = self.proposals.by_entry.get(&entry)?.clone();
         let Some(payload) = payload.filter(|_| inputs.is_some() || !proposal.has_inputs) else {
             self.awaited.insert(entry);
