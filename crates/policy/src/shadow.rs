@@ -118,6 +118,7 @@ impl<T> Shadow<T> {
         if !self.due.remove(&entry) {
             return None;
         }
+        self.awaited.remove(&entry);
         let mut proposal = self.proposals.by_entry.get(&entry)?.clone();
         let Some(payload) = payload.filter(|_| inputs.is_some() || !proposal.has_inputs) else {
             self.awaited.insert(entry);

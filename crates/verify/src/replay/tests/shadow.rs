@@ -141,6 +141,51 @@ fn a_proposal_is_evaluated_once_its_parts_are_there() {
 }
 
 #[test]
+fn content_that_came_unnoticed_is_found_with_the_next_verdict() {
+    let mut bench = Bench::new();
+    let id = bench.propose();
+    let entry = bench.shadow.due().unwrap();
+    bench.shadow.judge(entry, None, None);
+    bench.approve(id);
+    assert!(bench.judge().unwrap().stands_out());
+    assert_eq!(
+        (bench.shadow.awaited().len(), bench.counts()),
+        (0, (1, 1, 1, 0))
+    );
+}
+
+/// Where no policy was in force, what one would have looked at follows from the
+/// log before the proposal, which does not count itself.
+#[test]
+fn a_proposal_is_evaluated_by_what_stood_before_it() {
+    let mut story = Story::new(1, Algorithm::EdDsa);
+    story.propose();
+    story.propose();
+    let second = r#"
+@id("any") permit (principal, action == Vidimus::Action::"propose", resource);
+@id("not-the-second") forbid (principal, action == Vidimus::Action::"propose", resource)
+when { context.last_hour == 1 };
+@id("mine") permit (principal, action == Vidimus::Action::"decide", resource);
+"#;
+    let set = Set::parse(&text(second), Profile::Personal, "shadow").unwrap();
+    let mut shadow = Shadow::new(set, Proposals::from_entry(0), |_| ());
+    let take = |state: &State, index, leaf: &Leaf| shadow.take(state, index, leaf);
+    Replay::new()
+        .push_all_seen(story.leaves(), take, |_| {})
+        .unwrap();
+    let mut refused = Vec::new();
+    while let Some(entry) = shadow.due() {
+        let mut parts = story.parts().iter();
+        let payload = parts.find(|(index, name, _)| *index == entry && name == "payload");
+        let payload = payload.map(|(_, _, content)| content.bytes.0.as_slice());
+        let row = shadow.judge(entry, None, payload).unwrap();
+        let after = row.result.unwrap().after;
+        refused.push(after.decision == vidimus_protocol::entry::Decision::Refuse);
+    }
+    assert_eq!(refused, [false, true]);
+}
+
+#[test]
 fn an_approval_that_would_not_count_differs_until_it_is_taken_back() {
     let mut bench = Bench::new();
     let id = bench.propose();
