@@ -63,8 +63,6 @@ impl<T> Shadow<T> {
             return;
         };
         match &leaf.data {
-            // What waits for a part is judged when that comes.
-            Data::ActionProposed(_) | Data::VerdictGiven(_) if self.awaited.contains(&entry) => {}
             Data::ActionProposed(_) | Data::VerdictGiven(_) => {
                 self.due.insert(entry);
             }
