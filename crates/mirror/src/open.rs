@@ -173,11 +173,14 @@ impl Mirror {
         drop(moment);
         let came = !fresh.is_empty();
         self.tree.extend(fresh);
-        let fits = covered.as_ref().is_some_and(|covered| {
-            let checkpoint = &covered.signed.checkpoint;
-            (self.tree.size(), self.tree.root()) == (checkpoint.size, checkpoint.root)
-        });
-        if !fits && !(covered.is_none() && self.tree.size() == 0) {
+        let fits = match &covered {
+            Some(covered) => {
+                let checkpoint = &covered.signed.checkpoint;
+                (self.tree.size(), self.tree.root()) == (checkpoint.size, checkpoint.root)
+            }
+            None => self.tree.size() == 0,
+        };
+        if !fits {
             self.tree.truncate(size);
             let why = "the entries do not give the root that was pinned";
             return Err(LookError::Changed(why.to_owned()));
