@@ -69,7 +69,7 @@ test('a draft is put in shadow and seen as it goes, by keyboard alone', async ({
 
 test('it is taken into the editor, said before the key, and a row opens its action', async ({ page }) => {
   await page.goto('/?fake=policy-shadow');
-  await expect(found(page)).toContainText('64 proposals since, 4 would be decided otherwise.');
+  await expect(found(page)).toContainText('61 of 64 proposals since were decided anew, 4 would be decided otherwise.');
   await expect(found(page)).toContainText('1 cannot be judged. 2 cannot be judged yet: the content is not on this computer.');
   await expect(shadow(page).getByTestId('policy-replay-row')).toHaveCount(5);
   await expect(shadow(page)).toContainText('Cannot be judged');
@@ -115,7 +115,8 @@ test('what else there is to know of it is said', async ({ page }) => {
   await expect(found(page)).toHaveText('12 proposals since, none would be decided otherwise.');
   await expect(shadow(page)).toContainText('Nothing would be decided otherwise.');
   await page.goto('/?fake=policy-shadow-behind');
-  await expect(found(page)).toContainText('3,488 are still being decided anew.');
+  await expect(found(page)).toHaveText('512 of 4,000 proposals since were decided anew, none would be decided otherwise. 3,488 are still being decided anew.');
+  await expect(shadow(page)).not.toContainText('Nothing would be decided otherwise.');
   await page.goto('/?fake=policy-shadow-offline');
   await expect(page.getByTestId('shadow-rests')).toContainText('Offline: what is proposed meanwhile is decided anew once the gateway can be reached.');
   await expect(page.getByTestId('shadow-stop')).toBeEnabled();

@@ -50,8 +50,9 @@ describe('a policy in shadow', () => {
   it('counts everything that was proposed, also what cannot be judged', () => {
     expect(shadowFound(none)).toEqual(['Nothing was proposed since.']);
     expect(shadowFound({ ...none, proposals: 1 })).toEqual(['1 proposal since, none would be decided otherwise.']);
+    expect(shadowFound({ ...none, behind: 1 })).toEqual(['0 of 1 proposal since were decided anew.', '1 is still being decided anew.']);
     expect(shadowFound({ ...none, proposals: 61, differing: 4, notPermitted: 1, unjudged: 1, awaited: 2, behind: 1 })).toEqual([
-      '65 proposals since, 4 would be decided otherwise.',
+      '61 of 65 proposals since were decided anew, 4 would be decided otherwise.',
       '1 approval would not have been permitted.',
       '1 cannot be judged.',
       '2 cannot be judged yet: the content is not on this computer.',

@@ -292,7 +292,10 @@ export function shadowFound(found: ShadowSummaryView): string[] {
   const { proposals, differing, notPermitted, unjudged, awaited, behind } = found;
   const seen = proposals + unjudged + awaited + behind;
   if (seen === 0) return ['Nothing was proposed since.'];
-  const sentences = [`${plural(seen, 'proposal')} since, ${differing === 0 ? 'none' : number(differing)} would be decided otherwise.`];
+  const otherwise = `${differing === 0 ? 'none' : number(differing)} would be decided otherwise`;
+  // Nothing is said of those that were not decided anew.
+  const some = `${number(proposals)} of ${plural(seen, 'proposal')} since ${proposals === 1 ? 'was' : 'were'} decided anew`;
+  const sentences = [proposals === seen ? `${plural(seen, 'proposal')} since, ${otherwise}.` : proposals === 0 ? `${some}.` : `${some}, ${otherwise}.`];
   if (notPermitted > 0) sentences.push(`${plural(notPermitted, 'approval')} would not have been permitted.`);
   if (unjudged > 0) sentences.push(`${number(unjudged)} cannot be judged.`);
   if (awaited > 0) sentences.push(`${number(awaited)} cannot be judged yet: the content is not on this computer.`);
