@@ -11,7 +11,7 @@ use crate::set::Set;
 /// An approval that was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approval {
-    /// Whose, as their record said then.
+    /// Whose, as their record said then, in the groups that it counted for.
     pub person: PersonInput,
     /// When.
     pub time: Time,
