@@ -73,13 +73,13 @@ pub(super) fn run(args: &ShadowArgs, home: &Home) -> Result<u8, Stop> {
         loop {
             let look = Instant::now() + LOOK_EVERY;
             let end = ends.map(|lasts| began + lasts);
-            tokio::select! {
-                () = stops.next() => return Ok(()),
-                () = sleep_until(end.map_or(look, |end| look.min(end))) => {}
-            }
+            let stopped = tokio::select! {
+                () = stops.next() => true,
+                () = sleep_until(end.map_or(look, |end| look.min(end))) => false,
+            };
             copy.mirror.look_again().map_err(changed)?;
             watch.go_on(&mut copy)?;
-            if end.is_some_and(|end| Instant::now() >= end) {
+            if stopped || end.is_some_and(|end| Instant::now() >= end) {
                 return Ok::<_, Stop>(());
             }
         }

@@ -200,7 +200,6 @@ fn what_would_be_decided_otherwise_is_told_as_it_comes() {
     has(&watch.line(), &[&late.to_string(), people]);
     let unseen = log.propose(&sample_action(7));
     copy.entries(&log);
-    std::thread::sleep(Duration::from_millis(1500));
     let rest = watch.end();
     let words = rest.join("\n");
     let words = words.split(' ').filter(|word| !word.is_empty());

@@ -8,25 +8,7 @@ use vidimus_console::view::{
 };
 
 use crate::support::{Computer, Front};
-use crate::texts::{files, plain};
-
-const POLICY: &str = r#"
-@id("ask") permit (principal, action == Vidimus::Action::"propose", resource);
-
-@id("hello")
-@why("Saying hello hurts nobody.")
-permit (principal, action == Vidimus::Action::"release", resource)
-when { context has command && context.command.line like "*hello*" };
-
-@id("no-vault")
-@why("The vault stays shut.")
-forbid (principal, action == Vidimus::Action::"propose", resource)
-when { context has command && context.command.line like "*vault*" };
-
-@id("i-decide")
-permit (principal, action == Vidimus::Action::"decide", resource)
-when { !(context has command && context.command.line like "*odd*") };
-"#;
+use crate::texts::{TRIED as POLICY, files, plain};
 
 async fn shadow(front: &Front) -> Option<PolicyShadowView> {
     match front.ask(Command::PolicyShadow).await.unwrap() {

@@ -9,25 +9,7 @@ use vidimus_protocol::ActionId;
 
 use crate::seats::patiently;
 use crate::support::{Computer, Front};
-use crate::texts::{files, plain};
-
-const POLICY: &str = r#"
-@id("ask") permit (principal, action == Vidimus::Action::"propose", resource);
-
-@id("hello")
-@why("Saying hello hurts nobody.")
-permit (principal, action == Vidimus::Action::"release", resource)
-when { context has command && context.command.line like "*hello*" };
-
-@id("no-vault")
-@why("The vault stays shut.")
-forbid (principal, action == Vidimus::Action::"propose", resource)
-when { context has command && context.command.line like "*vault*" };
-
-@id("i-decide")
-permit (principal, action == Vidimus::Action::"decide", resource)
-when { !(context has command && context.command.line like "*odd*") };
-"#;
+use crate::texts::{TRIED as POLICY, files, plain};
 
 async fn check(front: &Front, files: Vec<PolicyFileText>) -> PolicyCheckView {
     match front.ask(Command::CheckPolicy { files }).await.unwrap() {
