@@ -16,6 +16,7 @@ mod guards;
 mod hosts;
 mod independent;
 mod mcp;
+mod mutants;
 mod node;
 mod opinions;
 mod package;
@@ -50,6 +51,8 @@ enum Task {
     Check(check::Args),
     /// Install what the tests need and run all of them
     Test(test::Args),
+    /// Change what must not be wrong, one small thing at a time, and see whether a test fails (takes hours)
+    Mutants(mutants::Args),
     /// Build the .deb and the .rpm
     Package(package::Args),
     /// Measure, print the table, write it into docs/BENCHMARKS.md; fails when a goal is missed
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Task::Run(args) => run::run(&workspace, &args),
         Task::Check(args) => check::run(&workspace, &args),
         Task::Test(args) => test::run(&workspace, &args),
+        Task::Mutants(args) => mutants::run(&workspace, &args),
         Task::Package(args) => package::run(&workspace, &args),
         Task::Bench => bench::run(&workspace),
     });
