@@ -162,6 +162,12 @@ fn lintian_finds_nothing() {
 }
 
 #[test]
+fn rpmlint_finds_nothing() {
+    let said = run(Command::new("rpmlint").arg(rpm()));
+    assert!(said.contains(" 0 errors, 0 warnings"), "{said}");
+}
+
+#[test]
 fn the_rpm_has_the_same_files() {
     let said = run(Command::new("rpm")
         .args(["--query", "--package", "--queryformat"])
@@ -263,7 +269,7 @@ fn the_manual_reads_without_a_complaint() {
 }
 
 #[test]
-fn a_shell_completes_the_command() {
+fn bash_completes_the_command() {
     let unpacked = Unpacked::new();
     let script = unpacked.path("usr/share/bash-completion/completions/vidimus");
     let complete = |line: &str| {
@@ -280,14 +286,42 @@ fn a_shell_completes_the_command() {
     assert!(complete("vidimus exec --sc").starts_with("--script-by-name\n"));
     assert!(complete("vidimus completions ''").contains("bash"));
     assert!(!complete("vidimus ''").contains("manual"), "it is hidden");
-    let first_line = |path: &str| {
-        let text = std::fs::read_to_string(unpacked.path(path)).unwrap();
-        text.lines().next().unwrap().to_owned()
-    };
-    assert_eq!(
-        first_line("usr/share/zsh/vendor-completions/_vidimus"),
-        "#compdef vidimus"
+}
+
+/// Types into a real zsh, in which the program only says what it was given.
+#[test]
+fn zsh_completes_the_command() {
+    let unpacked = Unpacked::new();
+    let folder = unpacked.path("usr/share/zsh/vendor-completions");
+    let program = format!(
+        r#"zmodload zsh/zpty
+        zpty shell zsh -f -i
+        zpty -w shell "fpath=('{}' \$fpath); autoload -Uz compinit; compinit -u -D"
+        zpty -w shell 'vidimus() {{ print -r -- "given: $* ." }}'
+        zpty -n -w shell $'vidimus exp\t\n'
+        zpty -n -w shell $'vidimus pol\tsh\t--f\t\n'
+        zpty -w shell exit
+        while zpty -r shell line; do print -r -- $line; done"#,
+        folder.display()
     );
+    let said = run(Command::new("timeout").args(["60", "zsh", "-f", "-c", &program]));
+    assert!(said.contains("given: export ."), "{said}");
+    assert!(said.contains("given: policy shadow --for ."), "{said}");
+}
+
+#[test]
+fn fish_completes_the_command() {
+    let unpacked = Unpacked::new();
+    let script = unpacked.path("usr/share/fish/vendor_completions.d/vidimus.fish");
+    let complete = |line: &str| {
+        let program = format!("source '{}'; complete -C '{line}'", script.display());
+        let said = run(Command::new("fish").args(["--no-config", "-c", &program]));
+        let words = said.lines().filter_map(|line| line.split('\t').next());
+        words.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(complete("vidimus ex"), ["exec", "export"]);
+    assert_eq!(complete("vidimus policy sh"), ["shadow"]);
+    assert_eq!(complete("vidimus exec --sc"), ["--script-by-name"]);
 }
 
 #[test]

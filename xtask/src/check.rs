@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use crate::packages::{self, COMPILE, DESKTOP};
 use crate::shell::{Workspace, call};
 use crate::steps::Steps;
-use crate::{bindings, deep, direction, guards, node, sdk};
+use crate::{bindings, deep, direction, guards, mutants, node, sdk};
 
 /// Pinned, so that a new release of the tool cannot change what passes.
 const CARGO_DENY: &str = "0.20.2";
@@ -66,7 +66,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     });
     steps.run("licences and sources", || deny(workspace, args.advisories));
     steps.run("bindings", || bindings::run(workspace));
-    println!("\n{}", deep::status(workspace)?);
+    println!("\n{}\n{}", deep::status(workspace)?, mutants::status(workspace)?);
     steps.finish()
 }
 

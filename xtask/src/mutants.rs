@@ -32,13 +32,37 @@ const SURVIVORS: &str = "
 
 ";
 
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(crate) struct Args {
     /// Only these files (a part of their path is enough), also where their rows are not stale
     files: Vec<String>,
     /// Begin no other file after so many minutes
     #[arg(long, value_name = "MINUTES")]
-    within: Option<u64>,
+    pub(crate) within: Option<u64>,
+}
+
+/// One line about whether the rows still speak for the code as it was committed last.
+pub(crate) fn status(workspace: &Workspace) -> Result<String> {
+    let Ok(text) = fs::read_to_string(workspace.root.join(PAGE)) else {
+        return Ok("mutants: never run (`cargo xtask mutants`)".to_owned());
+    };
+    let rows = rows_of(&text);
+    let stale = |(path, row): &(&String, &Row)| {
+        // A file that is gone has no blob.
+        blob(workspace, path).is_ok_and(|blob| blob != row.blob)
+    };
+    let stale = rows.iter().filter(stale).count();
+    Ok(format!(
+        "mutants: rows of {} files, {stale} of them stale (`cargo xtask mutants`)",
+        rows.len()
+    ))
+}
+
+/// The file as the last commit has it.
+fn blob(workspace: &Workspace, path: &str) -> Result<String> {
+    let name = format!("HEAD:{path}");
+    let blob = output(workspace.git().args(["rev-parse", "--short=12", &name]))?;
+    Ok(blob.trim().to_owned())
 }
 
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
@@ -94,7 +118,6 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
 struct File {
     package: String,
     path: String,
-    /// As the last commit has it.
     blob: String,
 }
 
@@ -172,21 +195,11 @@ impl<'a> Lab<'a> {
             let path = text(file, "path")?;
             Ok(File {
                 package: text(file, "package")?,
-                blob: self.blob(&path)?,
+                blob: blob(self.workspace, &path)?,
                 path,
             })
         };
         files.iter().map(file).collect()
-    }
-
-    fn blob(&self, path: &str) -> Result<String> {
-        let name = format!("HEAD:{path}");
-        let blob = output(
-            self.workspace
-                .git()
-                .args(["rev-parse", "--short=12", &name]),
-        )?;
-        Ok(blob.trim().to_owned())
     }
 
     /// Builds and runs the tests as they are. Returns how many seconds a mutant's may take.

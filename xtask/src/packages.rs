@@ -132,10 +132,13 @@ pub(crate) const TEST: &[Package] = &[
     package("git", "pushes that are held are real ones"),
     package("postgresql", "SQL that is held runs in a real database"),
     package("lintian", "judges the .deb"),
+    package("rpmlint", "judges the .rpm"),
     package("desktop-file-utils", "judges the desktop file"),
     package("appstream", "judges the description for software centres"),
     package("man-db", "judges and shows the manual pages"),
     package("bash-completion", "loads the completions as a shell does"),
+    package("zsh", "loads its own"),
+    package("fish", "loads its own"),
     package("systemd", "judges the units"),
     package("mmdebstrap", "a clean root to install the packages in"),
 ];

@@ -9,7 +9,7 @@ use crate::package::{self, Order};
 use crate::packages::{self, COMPILE, DESKTOP, PACKAGE, PLAY, TEST};
 use crate::shell::{Workspace, call, in_path};
 use crate::steps::Steps;
-use crate::{api, deep, hosts, independent, mcp, node, opinions, sdk, tour};
+use crate::{api, deep, hosts, independent, mcp, mutants, node, opinions, sdk, tour};
 
 /// The release build that the tests drive: the release's features and assertions, not optimised, for time.
 const RELEASE_PROFILE: &str = "ci-release";
@@ -19,9 +19,13 @@ pub(crate) const WEBDRIVER: &str = "vidimus-desktop/webdriver";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Also run the long tests (ignored ones with `deep` in their name) and write docs/DEEP.md
+    /// Also run the long tests (ignored ones with `deep` in their name) and write docs/DEEP.md; then what
+    /// `cargo xtask mutants` has not done yet
     #[arg(long)]
     deep: bool,
+    /// Change no other file for mutants after so many minutes
+    #[arg(long, value_name = "MINUTES", requires = "deep")]
+    within: Option<u64>,
     /// Only say whether the last deep run still speaks for this code
     #[arg(long, conflicts_with = "deep")]
     deep_status: bool,
@@ -29,7 +33,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     if args.deep_status {
-        println!("{}", deep::status(workspace)?);
+        println!("{}\n{}", deep::status(workspace)?, mutants::status(workspace)?);
         return Ok(());
     }
     let deep_commit = args.deep.then(|| deep::commit(workspace)).transpose()?;
@@ -104,6 +108,13 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
                 let mut programs = programs.clone();
                 programs.extend(hosts::deep(workspace)?);
                 deep::run(workspace, commit, &programs)
+            });
+            steps.run("mutants", || {
+                let rest = mutants::Args {
+                    within: args.within,
+                    ..mutants::Args::default()
+                };
+                mutants::run(workspace, &rest)
             });
         }
     }

@@ -10,10 +10,10 @@ use cedar_policy::{
     Authorizer, Context, Entities, Entity, EntityUid, PolicySet, Request, RestrictedExpression,
 };
 use serde_json::Value;
-use vidimus_policy::{Inputs, PolicyFile, PolicyText, Set};
+use vidimus_policy::{Approval, Inputs, PolicyFile, PolicyText, Set, replay};
 use vidimus_protocol::action::{Action, Change, PAYLOAD_TYPE, POLICY_TYPE, Payload, Target};
 use vidimus_protocol::api::{Ack, PolicyExtras, Propose};
-use vidimus_protocol::entry::Profile;
+use vidimus_protocol::entry::{Evaluation, Profile};
 use vidimus_protocol::envelope::{ActType, PolicyItem};
 use vidimus_protocol::id::ActionId;
 
@@ -145,13 +145,23 @@ fn evaluate(set: &Set, inputs: &Inputs) -> Duration {
     start.elapsed()
 }
 
+/// What a replay does with a proposal that one person approved, once its part is
+/// read: `inputs` parsed, evaluated under the set, compared, and the approval
+/// judged.
+fn again(set: &Set, inputs: &[u8], approvals: &[Approval], before: &Evaluation) -> Duration {
+    let start = Instant::now();
+    let inputs = Inputs::parse(inputs).unwrap();
+    black_box(replay(set, &inputs, before, approvals));
+    start.elapsed()
+}
+
 fn median(mut times: Vec<Duration>) -> f64 {
     times.sort_unstable();
     times[times.len() / 2].as_secs_f64() * 1e6
 }
 
-/// Two rows: an evaluation beside Cedar's bare call, and its share of a
-/// proposal's latency. All on one processor, as the proposals one at a time.
+/// Three rows: an evaluation beside Cedar's bare call, its share of a proposal's
+/// latency, and a replay beside the bare call. All on one processor, as the proposals one at a time.
 pub(crate) fn evaluations(folder: &Path) -> Vec<Value> {
     let measure = || {
         keep_to_one_processor();
@@ -159,17 +169,27 @@ pub(crate) fn evaluations(folder: &Path) -> Vec<Value> {
         let (inputs, bare, authorizer) = (inputs(), Bare::new(), Authorizer::new());
         // Once, so that the slice is there, as after the first proposal.
         evaluate(&set, &inputs);
-        let (ours, floor): (Vec<_>, Vec<_>) = (0..TURNS)
-            .map(|_| (evaluate(&set, &inputs), bare.ask(&authorizer)))
-            .unzip();
+        let bytes = inputs.to_bytes();
+        let approvals = [Approval {
+            person: inputs.agent.owner.clone(),
+            time: inputs.time,
+        }];
+        let before = set.evaluate(&inputs);
+        again(&set, &bytes, &approvals, &before);
+        let turns = (0..TURNS).map(|_| {
+            let ours = evaluate(&set, &inputs);
+            let floor = bare.ask(&authorizer);
+            (ours, (floor, again(&set, &bytes, &approvals, &before)))
+        });
+        let (ours, (floor, replays)): (Vec<_>, (Vec<_>, Vec<_>)) = turns.unzip();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
         let latency = runtime.block_on(proposals(folder));
-        (median(ours), median(floor), median(latency))
+        [ours, floor, latency, replays].map(median)
     };
-    let (ours, floor, latency) = std::thread::scope(|scope| scope.spawn(measure).join().unwrap());
+    let [ours, floor, latency, replays] = std::thread::scope(|scope| scope.spawn(measure).join().unwrap());
     let (ratio, share) = (ours / floor, ours / latency);
     vec![
         row(
@@ -189,6 +209,15 @@ pub(crate) fn evaluations(folder: &Path) -> Vec<Value> {
             share,
             "≤ 0.05 of the latency",
             share <= 0.05,
+        ),
+        row(
+            "replay of a proposal with one approval under 1,000 policies",
+            "decisions/s",
+            1e6 / replays,
+            1e6 / floor,
+            floor / replays,
+            "≥ 1 × Cedar's bare calls",
+            replays <= floor,
         ),
     ]
 }
