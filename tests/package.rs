@@ -163,7 +163,10 @@ fn lintian_finds_nothing() {
 
 #[test]
 fn rpmlint_finds_nothing() {
-    let said = run(Command::new("rpmlint").arg(rpm()));
+    let excused = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/rpmlint.toml");
+    let said = run(Command::new("rpmlint")
+        .args(["--config", excused])
+        .arg(rpm()));
     assert!(said.contains(" 0 errors, 0 warnings"), "{said}");
 }
 
