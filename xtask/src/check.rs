@@ -66,7 +66,11 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     });
     steps.run("licences and sources", || deny(workspace, args.advisories));
     steps.run("bindings", || bindings::run(workspace));
-    println!("\n{}\n{}", deep::status(workspace)?, mutants::status(workspace)?);
+    println!(
+        "\n{}\n{}",
+        deep::status(workspace)?,
+        mutants::status(workspace)?
+    );
     steps.finish()
 }
 

@@ -33,7 +33,11 @@ pub(crate) struct Args {
 
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     if args.deep_status {
-        println!("{}\n{}", deep::status(workspace)?, mutants::status(workspace)?);
+        println!(
+            "{}\n{}",
+            deep::status(workspace)?,
+            mutants::status(workspace)?
+        );
         return Ok(());
     }
     let deep_commit = args.deep.then(|| deep::commit(workspace)).transpose()?;

@@ -189,7 +189,8 @@ pub(crate) fn evaluations(folder: &Path) -> Vec<Value> {
         let latency = runtime.block_on(proposals(folder));
         [ours, floor, latency, replays].map(median)
     };
-    let [ours, floor, latency, replays] = std::thread::scope(|scope| scope.spawn(measure).join().unwrap());
+    let [ours, floor, latency, replays] =
+        std::thread::scope(|scope| scope.spawn(measure).join().unwrap());
     let (ratio, share) = (ours / floor, ours / latency);
     vec![
         row(
