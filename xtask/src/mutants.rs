@@ -32,13 +32,23 @@ const SURVIVORS: &str = "
 
 ";
 
-#[derive(Default, clap::Args)]
+#[derive(clap::Args)]
 pub(crate) struct Args {
     /// Only these files (a part of their path is enough), also where their rows are not stale
     files: Vec<String>,
     /// Begin no other file after so many minutes
     #[arg(long, value_name = "MINUTES")]
-    pub(crate) within: Option<u64>,
+    within: Option<u64>,
+}
+
+impl Args {
+    /// All that is stale.
+    pub(crate) fn stale(within: Option<u64>) -> Self {
+        Self {
+            files: Vec::new(),
+            within,
+        }
+    }
 }
 
 /// One line about whether the rows still speak for the code as it was committed last.

@@ -114,11 +114,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
                 deep::run(workspace, commit, &programs)
             });
             steps.run("mutants", || {
-                let rest = mutants::Args {
-                    within: args.within,
-                    ..mutants::Args::default()
-                };
-                mutants::run(workspace, &rest)
+                mutants::run(workspace, &mutants::Args::stale(args.within))
             });
         }
     }
