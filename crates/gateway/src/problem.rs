@@ -292,6 +292,7 @@ impl From<Violation> for Refusal {
             V::WrongProposal => (422, "wrong_proposal"),
             V::WrongReason => (422, "wrong_reason"),
             V::WrongSeen => (422, "wrong_seen"),
+            V::NotSeenInFull => (422, "not_seen_in_full"),
             V::BadName => (422, "bad_name"),
             V::WrongParts => (422, "wrong_parts"),
             _ => (422, "refused"),
