@@ -105,6 +105,7 @@ pub(crate) const CODES: &[(u16, &[&str])] = &[
             "wrong_outcome",
             "wrong_reason",
             "wrong_seen",
+            "not_seen_in_full",
             "wrong_proposal",
             "too_many_actions",
             "wrong_items",

@@ -123,7 +123,10 @@ mod tests {
         let section = |title: &str, lines: &str| SectionView {
             title: title.into(),
             warning: None,
-            lines: safe_text::lines(lines),
+            lines: match lines {
+                "" => Vec::new(),
+                lines => safe_text::lines(lines),
+            },
         };
         ArtefactView {
             sections: vec![section("One", "a\nb\nc"), section("Two", "")],

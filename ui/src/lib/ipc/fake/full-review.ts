@@ -1,7 +1,7 @@
 // What is approved only by who went through the whole of it, of made-up logs.
 
 import type { CommandView, ReviewView, ToSeeView } from '../types';
-import { action, command, digest, fact, note, review, text } from './parts';
+import { action, command, digest, fact, note, problem, review, text } from './parts';
 import { base, signedInInbox, type Scenario } from './scenario';
 
 const INPUT = Array.from({ length: 87 }, (_, at) => text(`DELETE FROM invoices WHERE id = ${1000 + at};`));
@@ -43,6 +43,7 @@ const asks = (change: Partial<ReviewView> = {}): Scenario => {
       fact('Decision', 'One person must approve it.'),
       fact('Review', 'Whoever approves it must have gone through the whole of it. Nobody approves it in advance.'),
     ],
+    grantBlocked: problem('not_grantable', 'The policy wants somebody to see each of these.', 'Approve or deny this one.'),
     toSee: toSee(false),
     ...change,
   });
