@@ -206,6 +206,7 @@ _EVALUATION = record(
         "break_glass": _present(boolean),
         "decision": one_of("ask", "refuse", "release"),
         "escalate": _present(array(record({"after_s": integer, "group": string}))),
+        "full_review": _present(boolean),
         "grace_s": _present(integer),
         "groups": _present(array(record({"group": string, "people": integer}))),
         "policies": _POLICIES,
@@ -220,11 +221,18 @@ _EVALUATION = record(
         "veto": integer,
     },
     (
-        *("assurance", "break_glass", "escalate", "grace_s", "groups", "policies", "reason_required", "separate_s"),
-        *("standing", "veto"),
+        *("assurance", "break_glass", "escalate", "full_review", "grace_s", "groups", "policies", "reason_required"),
+        *("separate_s", "standing", "veto"),
     ),
 )
-_SEEN = record({"parts": array(record({"commit": digest, "name": string})), "renderer": string})
+_SEEN = record(
+    {
+        "full": _present(boolean),
+        "parts": array(record({"commit": digest, "name": string})),
+        "renderer": string,
+    },
+    ("full",),
+)
 _OUTCOME = exactly_one(
     {
         "exited": record({"code": up_to(255)}),

@@ -284,8 +284,8 @@ def _action_proposed(replay, entry, roots):
 
 
 _OF_A_POLICY = (
-    *("assurance", "break_glass", "escalate", "grace_s", "groups", "policies", "reason_required", "separate_s"),
-    *("standing", "veto"),
+    *("assurance", "break_glass", "escalate", "full_review", "grace_s", "groups", "policies", "reason_required"),
+    *("separate_s", "standing", "veto"),
 )
 
 
@@ -322,6 +322,8 @@ def _check_evaluation(replay, evaluation):
         raise Wrong("the veto is not of 2 to 16")
     if "grace_s" in evaluation and (decision != "ask" or evaluation["grace_s"] > MAX_GRACE_S):
         raise Wrong("the grace time is longer than an hour, or nobody is asked")
+    if "full_review" in evaluation and (decision != "ask" or "standing" in evaluation):
+        raise Wrong("a full review of what nobody is asked about, or of what may be approved in advance")
 
 
 def _edited(replay, data):

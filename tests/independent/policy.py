@@ -147,6 +147,7 @@ ANNOTATIONS = {
     "why": _why,
     "people": _people,
     "reason": _only("required"),
+    "review": _only("full"),
     "assurance": _assurance,
     "break_glass": _only("allowed"),
     "escalate": _escalate,
@@ -176,6 +177,8 @@ class Policy:
             raise Wrong(f"`{self.id}` asks for something and does not permit to propose")
         if self.says.get("escalate", ("", 0))[1] >= self.says.get("ttl", DAY_S + 1):
             raise Wrong(f"`{self.id}` tells a group when it has expired")
+        if {"review", "standing"} <= said.keys():
+            raise Wrong(f"`{self.id}` wants the whole of it seen, and lets it be approved in advance")
         if not is_team and (said.keys() & {"break_glass", "escalate", "veto"} or self.people != (1, {})):
             raise Wrong(f"`{self.id}` speaks of people who are not there")
         _check_language(tree["conditions"])
@@ -357,6 +360,7 @@ def _added_up(policies, quorum):
         "assurance": sorted({proof for proofs in _said(policies, "assurance") for proof in proofs}),
         "break_glass": len(_said(policies, "break_glass")) == len(policies),
         "escalate": [{"after_s": escalate[group], "group": group} for group in sorted(escalate)],
+        "full_review": bool(_said(policies, "review")),
         "grace_s": max(_said(policies, "grace"), default=0),
         "groups": [{"group": group, "people": groups[group]} for group in sorted(groups)],
         "reason_required": bool(_said(policies, "reason")),

@@ -134,6 +134,8 @@ def check_seen(seen, item, action, approves):
         or (approves and any(listed.get(name) != commit for name, commit in action.to_see.items()))
     ):
         raise Wrong("what was seen is not what was signed, or does not cover the payload and context")
+    if approves and "full_review" in action.evaluation and "full" not in seen:
+        raise Wrong("the policy asks whoever approves it to go through the whole of it")
 
 
 def verdict_recognised(replay, entry, roots):

@@ -85,6 +85,7 @@ pub(crate) fn changed(difference: &Difference) -> OutcomeDifferenceView {
     let what = match difference.what.as_str() {
         "people" => "who must approve".to_owned(),
         "assurance" => "the key".to_owned(),
+        "full review" | "full_review" => "seeing the whole of it".to_owned(),
         "grace" | "grace_s" => "can be stopped once it is approved, for".to_owned(),
         "separate" | "separate_s" => "distance to a change of the policy".to_owned(),
         "ttl" | "ttl_s" => "waits at most".to_owned(),

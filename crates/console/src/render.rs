@@ -6,6 +6,7 @@
 
 mod artefact;
 mod change;
+pub(crate) mod sections;
 
 use vidimus_protocol::action::{self, Action, Command, Context, Payload, Stdin};
 use vidimus_protocol::entry::{Assurance, Decision, Evaluation};
@@ -346,6 +347,12 @@ fn demands(evaluation: &Evaluation) -> Vec<Fact> {
     }
     if evaluation.reason_required {
         facts.push(said("Reason", "Whoever approves it must say why."));
+    }
+    if evaluation.full_review {
+        facts.push(said(
+            "Review",
+            "Whoever approves it must have gone through the whole of it. Nobody approves it in advance.",
+        ));
     }
     if !evaluation.assurance.is_empty() {
         let sort = assurance(&evaluation.assurance);

@@ -52,7 +52,7 @@ pub use policy_trials::{
 pub use review::{
     ArtefactView, ChangeView, CommandView, DeliveriesView, DeliveryState, DeliveryView, Difference,
     EnvView, Fact, FileView, InputView, LikeView, NoteView, OutputView, QuestionView, ReviewView,
-    ScriptView, SectionView, TakenView, TimelineItem, WhatView,
+    ScriptView, SectionView, TakenView, TimelineItem, ToSeeView, WhatView,
 };
 
 /// Where the console is shown.

@@ -166,7 +166,7 @@ pub(crate) fn step(leaf: &Leaf, state: &State) -> String {
         Data::ActionAnswered(_) => format!("{} answered.", actor_name(state, leaf)),
         Data::ActionFlagged(_) => format!("{} flagged it.", actor_name(state, leaf)),
         Data::VerdictGiven(data) => format!(
-            "{} {} it.",
+            "{} {} it{}.",
             reviewer_name(state, data.signed.envelope.signer),
             match data.signed.item.verdict {
                 Verdict::Approve => "approved",
@@ -174,6 +174,11 @@ pub(crate) fn step(leaf: &Leaf, state: &State) -> String {
                     "took their approval back and denied",
                 Verdict::Deny => "denied",
                 Verdict::BreakGlass => "broke glass for",
+            },
+            if data.seen.full {
+                ", having seen the whole of it"
+            } else {
+                ""
             }
         ),
         Data::VerdictReviewed(data) => format!(

@@ -144,6 +144,28 @@ async fn glass_stays_where_the_policy_does_not_let_anybody() {
 }
 
 #[tokio::test]
+async fn what_is_reviewed_in_full_is_approved_by_who_saw_all_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = founded(dir.path()).await;
+    let mut ben = joined_bound(&mut world, "Ben", &[Role::Reviewer]).await;
+    let policy = POLICY.replace("@id(\"two\")", "@id(\"two\") @review(\"full\")");
+    in_force(&world, &policy).await;
+    let agent = world.connect().await;
+    let (deploy, asked) = world.propose(&agent, &["deploy", "web"]).await;
+    for verdict in [Verdict::Approve, Verdict::BreakGlass] {
+        let refused = verdict_by(&mut world, &mut ben, &asked, verdict, WHY).await;
+        assert_eq!(refused.refused(), "not_seen_in_full");
+    }
+    swap(&mut world, &mut ben);
+    let mut draft = world.draft(&asked, Verdict::BreakGlass, WHY).await;
+    draft.extras.seen.full = true;
+    world.proven(&ack(&sign(&world, &draft.seal().start()).await));
+    swap(&mut world, &mut ben);
+    assert_eq!(status(&world, &agent, &deploy).await, "approved");
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_review_that_is_wrong_gets_no_key_prompt() {
     let dir = tempfile::tempdir().unwrap();
     let mut world = founded(dir.path()).await;

@@ -62,10 +62,11 @@ pub fn decision_words(evaluation: &Evaluation) -> String {
 
 /// Everything that an evaluation which asks people asks for, by name.
 #[must_use]
-pub fn demand_rows(asked: &Evaluation) -> [(&'static str, String); 11] {
+pub fn demand_rows(asked: &Evaluation) -> [(&'static str, String); 12] {
     [
         ("people", People::of(asked).words()),
         ("reason", required(asked.reason_required)),
+        ("full review", required(asked.full_review)),
         ("assurance", assurance_words(&asked.assurance)),
         ("break glass", allowed(asked.break_glass)),
         ("escalate", escalation_words(&asked.escalate)),

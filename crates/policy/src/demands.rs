@@ -30,6 +30,8 @@ pub struct Demands {
     pub break_glass: bool,
     /// `@escalate`: which groups are told, after how long.
     pub escalate: BTreeMap<String, Duration>,
+    /// `@review`.
+    pub full_review: bool,
     /// `@grace`.
     pub grace: Duration,
     /// `@people`.
@@ -59,6 +61,8 @@ impl Demands {
             "people" => self.people = People::parse(value)?,
             "reason" if value == "required" => self.reason = true,
             "reason" => return Err("it is \"required\", or not there".to_owned()),
+            "review" if value == "full" => self.full_review = true,
+            "review" => return Err("it is \"full\", or not there".to_owned()),
             "separate" => self.separate = duration(value, LONGEST_SEPARATION)?,
             "standing" => self.standing = allowed(value)?,
             "ttl" => self.ttl = Some(duration(value, LONGEST_WAIT)?),
@@ -91,6 +95,7 @@ impl Demands {
             assurance,
             break_glass: self.break_glass && other.break_glass,
             escalate,
+            full_review: self.full_review || other.full_review,
             grace: self.grace.max(other.grace),
             people: self.people.and(other.people),
             reason: self.reason || other.reason,
@@ -128,6 +133,9 @@ impl Demands {
         }
         if self.reason {
             words.push("who say why".to_owned());
+        }
+        if self.full_review {
+            words.push("who go through the whole of it".to_owned());
         }
         if let Some(ttl) = self.ttl {
             words.push(format!("within {}", in_words(ttl)));
@@ -388,11 +396,11 @@ mod tests {
             ("people", "1 from sre and 1 from security"),
             ("ttl", "15m"),
             ("reason", "required"),
+            ("review", "full"),
             ("separate", "2d"),
             ("grace", "2m"),
             ("assurance", "device-bound, proven-model"),
             ("veto", "2"),
-            ("standing", "allowed"),
             ("break_glass", "allowed"),
         ]);
         let both = one.clone().and(other.clone());
@@ -403,9 +411,13 @@ mod tests {
         assert_eq!(both.use_within(), Duration::from_mins(5));
         assert_eq!(both.separate, Duration::from_hours(48));
         assert_eq!(both.grace, Duration::from_mins(2));
-        assert!(both.reason);
+        assert!(both.reason && both.full_review);
         assert_eq!(both.veto, Some(2));
-        assert!(both.standing && both.break_glass);
+        assert!(both.break_glass);
+        // What one wants seen whole is not approved in advance because another
+        // lets it be.
+        assert!(one.standing && !both.standing);
+        assert!(one.clone().and(one).standing);
         assert_eq!(
             both.assurance,
             [Assurance::DeviceBound, Assurance::ProvenModel]

@@ -149,6 +149,7 @@ impl Set {
             decision: Decision::Ask,
             break_glass: demands.break_glass,
             escalate,
+            full_review: demands.full_review,
             grace_s: demands.grace.as_secs(),
             groups: demands.people.groups(),
             policies: permitting,

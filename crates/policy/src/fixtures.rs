@@ -60,6 +60,9 @@ pub struct Expect {
     /// Which groups are told when nobody decides, and no others.
     #[serde(default)]
     pub escalate: Option<BTreeSet<Escalation>>,
+    /// Whether an approval must be of the whole of it.
+    #[serde(default)]
+    pub full_review: Option<bool>,
     /// How long what has its quorum can still be stopped, seconds.
     #[serde(default)]
     pub grace_s: Option<u64>,

@@ -372,7 +372,7 @@ fn rule(
             _ => match demands.read(name, value) {
                 Ok(true) => asks = true,
                 Ok(false) => wrong(format!(
-                    "`@{name}` is unknown: use id, why, people, reason, assurance, break_glass, escalate, grace, separate, standing, ttl, use or veto"
+                    "`@{name}` is unknown: use id, why, people, reason, assurance, break_glass, escalate, grace, review, separate, standing, ttl, use or veto"
                 )),
                 Err(why) => wrong(format!("`@{name}`: {why}")),
             },
@@ -389,6 +389,12 @@ fn rule(
         wrong(format!(
             "it expires after {ttl}, so nobody is told after {after}: make the time in `@escalate` shorter than `@ttl`, or `@ttl` longer"
         ));
+    }
+    if demands.full_review && demands.standing {
+        wrong(
+            "`@review` wants the whole of each seen, and nobody sees what they approve in advance: leave `@review` or `@standing` out"
+                .to_owned(),
+        );
     }
     let one_person = demands.people == People::anybody(1)
         && demands.veto.is_none()

@@ -137,6 +137,46 @@ fn demands_of_all_that_permit_add_up() {
 }
 
 #[test]
+fn a_full_review_is_asked_for_if_one_policy_asks_for_it() {
+    let full = |others: &str| {
+        evaluate(&team(&format!(
+            r#"@id("a") @review("full") permit (principal, action == Vidimus::Action::"propose", resource);
+            @id("b") @standing("allowed") {others};
+            @id("c") permit (principal, action == Vidimus::Action::"decide", resource);"#
+        )))
+    };
+    let propose = r#"permit (principal, action == Vidimus::Action::"propose", resource)"#;
+    let asked = full(propose);
+    assert!(asked.full_review && !asked.standing, "{asked:?}");
+    assert!(asked.reasons[0].contains("who go through the whole of it"));
+    let released = full(&format!(
+        r#"{propose};
+        @id("d") permit (principal, action == Vidimus::Action::"release", resource)"#
+    ));
+    assert_eq!(released.decision, Decision::Release);
+    assert!(!released.full_review);
+    assert!(!evaluate(&with("")).full_review);
+}
+
+#[test]
+fn what_is_approved_in_advance_is_not_seen_whole() {
+    let both = wrong(
+        r#"@id("a") @review("full") @standing("allowed")
+        permit (principal, action == Vidimus::Action::"propose", resource);"#,
+    );
+    assert!(
+        both.contains("leave `@review` or `@standing` out"),
+        "{both}"
+    );
+    for value in ["", "Full", "full ", "quick"] {
+        let found = wrong(&format!(
+            r#"@id("a") @review("{value}") permit (principal, action == Vidimus::Action::"propose", resource);"#
+        ));
+        assert!(found.contains("`@review`: it is \"full\""), "{found}");
+    }
+}
+
+#[test]
 fn the_log_s_rules_are_a_floor() {
     let asked = with("").evaluate(&inputs(|json| json["quorum"] = 4.into()));
     assert_eq!(asked.quorum, 4);

@@ -257,6 +257,10 @@ impl Verdict {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Seen {
+    /// Whether the whole of each part was shown, to its end and with nothing
+    /// folded away.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub full: bool,
     /// The parts, sorted by name, each name once.
     pub parts: Vec<SeenPart>,
     /// Program and version that showed them, e.g. `vidimus-console/0.1.0`.

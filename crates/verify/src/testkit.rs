@@ -130,6 +130,7 @@ impl Told {
             commit.map(|commit| SeenPart { commit, name })
         };
         Seen {
+            full: self.proposed.evaluation.full_review,
             parts: shown.into_iter().filter_map(part).collect(),
             renderer: "vidimus-testkit/0".into(),
         }

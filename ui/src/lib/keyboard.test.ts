@@ -19,6 +19,7 @@ describe('read', () => {
     ['a', 'approve'],
     ['d', 'deny'],
     ['p', 'pause'],
+    ['n', 'unseen'],
     ['e', 'edit'],
     ['Escape', 'back'],
   ] as const)('%s is %s', (key, intent) => {

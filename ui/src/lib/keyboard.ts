@@ -16,6 +16,7 @@ export type Intent =
   | 'help'
   | 'approve'
   | 'deny'
+  | 'unseen'
   | 'take'
   | 'ask'
   | 'flag'
@@ -75,6 +76,8 @@ export function read(press: Press, place: Place, pending: Pending, nowMs: number
       return { intent: 'approve', pending: null };
     case 'd':
       return { intent: 'deny', pending: null };
+    case 'n':
+      return { intent: 'unseen', pending: null };
     case 't':
       return { intent: 'take', pending: null };
     case 'q':

@@ -177,6 +177,21 @@ export const takingBack: VerdictWords = {
   ask: 'Ask for my key to take it back',
 };
 
+/** A review of the whole of it, where the policy asks for one. */
+export const fullReview = {
+  asks: 'The policy asks for a full review.',
+  unseen: (words: string[]): string => {
+    const more = words.length - MOST_UNSEEN;
+    return `Not yet seen: ${words.slice(0, MOST_UNSEEN).join(', ')}${more > 0 ? `, and ${more} more` : ''}.`;
+  },
+  seen: 'You have seen the whole of it.',
+  next: 'Show next',
+  goBack: 'Go back, and look at it to its end.',
+};
+
+/** How much of what is not seen yet one line names. */
+const MOST_UNSEEN = 3;
+
 /** What has its quorum and waits out its grace time. */
 export const graceWords = {
   title: 'Approved, and not running yet',

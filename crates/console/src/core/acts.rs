@@ -111,18 +111,7 @@ impl Core {
         front: &FrontId,
     ) -> Result<Reply, Problem> {
         self.may_sign()?;
-        let opened = self
-            .opened
-            .get(front)
-            .filter(|opened| opened.action.to_string() == action)
-            .cloned()
-            .ok_or_else(|| {
-                Problem::new(
-                    "not_opened",
-                    "This action is not open here.",
-                    "Open it, read what will run, then decide.",
-                )
-            })?;
+        let opened = self.opened_here(action, front)?.clone();
         let base = self.base()?;
         let state = base
             .state()
@@ -139,6 +128,11 @@ impl Core {
             VerdictChoice::Approve => self.may_approve(base, state, reason)?,
             VerdictChoice::BreakGlass => must_say_why(reason)?,
             VerdictChoice::Deny => {}
+        }
+        if choice != VerdictChoice::Deny
+            && let Some(problem) = opened.unseen()
+        {
+            return Err(problem);
         }
         if reason.len() > MAX_TEXT {
             return Err(Problem::reason_too_long(reason.len()));

@@ -88,6 +88,7 @@ impl Core {
             Command::CancelCeremony => self.cancel_ceremony(),
             Command::ReopenCeremony => self.reopen_ceremony(),
             Command::OpenAction { action } => return self.open_action(&action, front, reply),
+            Command::Saw { action, sections } => self.saw(&action, sections, front),
             Command::Deliveries { action } => return self.deliveries(&action, reply),
             Command::Decide {
                 action,

@@ -167,15 +167,7 @@ impl Core {
     /// An action that is open here and may be granted, with its content.
     fn grantable(&self, action: &str, front: &FrontId) -> Result<(&ActionState, Action), Problem> {
         let base = self.base()?;
-        let opened = self.opened.get(front);
-        let opened = opened.filter(|opened| opened.action.to_string() == action);
-        let opened = opened.ok_or_else(|| {
-            Problem::new(
-                "not_opened",
-                "This action is not open here.",
-                "Open it, read what will run, then decide.",
-            )
-        })?;
+        let opened = self.opened_here(action, front)?;
         let state = base.state().action(&opened.action);
         let state = state.ok_or_else(unknown_action)?;
         if let Some(problem) = self.grant_blocked(state) {

@@ -168,12 +168,22 @@ impl Core {
             .is_ok_and(|base| base.state().action(&action).is_some())
     }
 
+    /// Whether its approval is of the whole of it, which the compact confirmation
+    /// does not show.
+    fn is_reviewed_in_full(&self, action: ActionId) -> bool {
+        let base = self.base().ok();
+        let known = base.and_then(|base| base.state().action(&action));
+        known.is_some_and(|known| known.evaluation.full_review)
+    }
+
     /// Shows an action, or keeps it for when anything is shown again.
     pub(super) fn bring_up(&mut self, action: ActionId, confirm: Option<VerdictChoice>) {
         if self.is_locked() {
             self.called = Some((action, confirm));
             return;
         }
+        let confirm = confirm
+            .filter(|choice| *choice == VerdictChoice::Deny || !self.is_reviewed_in_full(action));
         self.send(
             None,
             Event::Show {

@@ -1,5 +1,6 @@
 //! Opening an action: what is on screen is what will be signed.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use vidimus_ledger::part;
@@ -17,9 +18,12 @@ use super::{Answer, Base, Core, edits, now, pauses};
 use crate::act::sentence;
 use crate::board::FrontId;
 use crate::inbox::{agent_name, reviewer_name};
+use crate::render::sections::{Section, sections};
 use crate::render::{self, Known, RENDERER};
 use crate::safe_text;
-use crate::view::{Event, OutputView, Problem, Reply, ReviewView, SafeText, TimelineItem};
+use crate::view::{
+    Event, OutputView, Problem, Reply, ReviewView, SafeText, TimelineItem, ToSeeView,
+};
 use crate::words;
 
 /// What a front has open.
@@ -29,8 +33,29 @@ pub(crate) struct Opened {
     /// Computed here from the bytes that are shown.
     pub(crate) digest: Digest,
     pub(crate) seen: Seen,
+    /// The sections that were on screen to their end.
+    saw: BTreeSet<String>,
     /// What was pushed last.
     shown: ReviewView,
+}
+
+impl Opened {
+    /// Why nobody approves it from here who has not seen more of it, if so.
+    pub(super) fn unseen(&self) -> Option<Problem> {
+        let left: Vec<&str> = unseen(&self.shown.to_see).collect();
+        (!left.is_empty()).then(|| {
+            Problem::new(
+                "not_seen_in_full",
+                format!("Not yet seen: {}.", left.join(", ")),
+                "The policy asks for a full review: look at each of it to its end, open what is folded, then approve it.",
+            )
+        })
+    }
+}
+
+fn unseen(to_see: &[ToSeeView]) -> impl Iterator<Item = &str> {
+    let left = to_see.iter().filter(|one| !one.seen);
+    left.map(|one| one.words.as_str())
 }
 
 /// A front that waits for an action's parts.
@@ -64,17 +89,51 @@ impl Core {
         if let Ok(base) = &mut self.base {
             base.read_back(id);
         }
-        let (digest, seen, shown) = self.review(id)?;
+        let before = self.opened.get(front);
+        let before = before.filter(|opened| opened.action == id);
+        let saw = before.map_or_else(BTreeSet::new, |opened| opened.saw.clone());
+        let (digest, seen, shown) = self.review(id, &saw)?;
         self.opened.insert(
             front.clone(),
             Opened {
                 action: id,
                 digest,
                 seen,
+                saw,
                 shown: shown.clone(),
             },
         );
         Ok(Reply::Review(Box::new(shown)))
+    }
+
+    /// What a front has open, if that is it.
+    pub(super) fn opened_here(&self, action: &str, front: &FrontId) -> Result<&Opened, Problem> {
+        let opened = self.opened.get(front);
+        let opened = opened.filter(|opened| opened.action.to_string() == action);
+        opened.ok_or_else(|| {
+            Problem::new(
+                "not_opened",
+                "This action is not open here.",
+                "Open it, read what will run, then decide.",
+            )
+        })
+    }
+
+    /// These sections were on screen there to their end.
+    pub(super) fn saw(
+        &mut self,
+        action: &str,
+        mut sections: Vec<String>,
+        front: &FrontId,
+    ) -> Result<Reply, Problem> {
+        self.opened_here(action, front)?;
+        if let Some(opened) = self.opened.get_mut(front) {
+            let shown = |name: &String| opened.shown.to_see.iter().any(|one| one.section == *name);
+            sections.retain(shown);
+            opened.saw.extend(sections);
+            self.refresh_opened();
+        }
+        Ok(Reply::Accepted)
     }
 
     /// Answers those whose parts have come.
@@ -119,10 +178,10 @@ impl Core {
     pub(super) fn refresh_opened(&mut self) {
         let fronts: Vec<_> = self.opened.keys().cloned().collect();
         for front in fronts {
-            let Some(id) = self.opened.get(&front).map(|opened| opened.action) else {
+            let Some(opened) = self.opened.get(&front) else {
                 continue;
             };
-            let Ok((_, seen, view)) = self.review(id) else {
+            let Ok((_, seen, view)) = self.review(opened.action, &opened.saw) else {
                 continue;
             };
             if let Some(opened) = self.opened.get_mut(&front)
@@ -137,7 +196,11 @@ impl Core {
 
     /// Reads the parts from the mirror, holds them against their commits once
     /// more, and shows exactly these bytes.
-    fn review(&self, id: ActionId) -> Result<(Digest, Seen, ReviewView), Problem> {
+    fn review(
+        &self,
+        id: ActionId,
+        saw: &BTreeSet<String>,
+    ) -> Result<(Digest, Seen, ReviewView), Problem> {
         let base = self.base()?;
         let state = base.state();
         let action = state.action(&id).ok_or_else(unknown_action)?;
@@ -173,6 +236,7 @@ impl Core {
             payload_size: u64::try_from(payload.len()).unwrap_or(u64::MAX),
         };
         let notes = base.notes(action);
+        let texts = notes.seen.len();
         parts.extend(notes.seen.iter().cloned());
         parts.sort_by(|one, next| one.name.cmp(&next.name));
         let shown = render::what(&what);
@@ -181,6 +245,11 @@ impl Core {
             render::computed(&what, &known),
         );
         let policy = self.policy_facts(base, action);
+        let to_see = match action.life() == Life::Pending && action.evaluation.full_review {
+            true => to_see(sections(&shown, texts), saw),
+            false => Vec::new(),
+        };
+        let full = !to_see.is_empty() && unseen(&to_see).next().is_none();
         let view = ReviewView {
             summary: self.summary(base, action),
             marks: render::marks(&shown, &[&claims, &computed, &policy])
@@ -207,6 +276,7 @@ impl Core {
             blocked: self.blocked(action),
             approve_blocked: self.approve_blocked(base, action),
             reason_required: action.evaluation.reason_required,
+            to_see,
             released: action.evaluation.decision == Decision::Release,
             still_needed: (action.life() == Life::Pending)
                 .then(|| base.still_needed(action))
@@ -228,6 +298,7 @@ impl Core {
             output: base.output(action),
         };
         let seen = Seen {
+            full,
             parts,
             renderer: RENDERER.into(),
         };
@@ -447,6 +518,15 @@ impl Base {
             omitted_bytes: done.output_omitted,
         })
     }
+}
+
+fn to_see(sections: Vec<Section>, saw: &BTreeSet<String>) -> Vec<ToSeeView> {
+    let view = |(section, words): Section| ToSeeView {
+        seen: saw.contains(&section),
+        section,
+        words,
+    };
+    sections.into_iter().map(view).collect()
 }
 
 pub(super) const NOT_HERE: &str = "not_here_yet";

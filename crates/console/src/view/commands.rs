@@ -251,6 +251,14 @@ pub enum Command {
         /// Action id.
         action: String,
     },
+    /// Say that sections of an opened action were on screen to their end, with
+    /// nothing folded away.
+    Saw {
+        /// Action id.
+        action: String,
+        /// The sections, as the review names them.
+        sections: Vec<String>,
+    },
     /// Ask the gateway who was told about an action.
     Deliveries {
         /// Action id.
@@ -449,7 +457,8 @@ pub enum Event {
     Review(Box<ReviewView>),
     /// Bring this action up for review (a notification was clicked). `confirm`
     /// opens the compact confirmation with this choice preset; it decides
-    /// nothing.
+    /// nothing. An approval that the policy wants to be of the whole of it is
+    /// never preset.
     Show {
         /// Action id.
         action: String,

@@ -53,6 +53,9 @@ pub struct ReviewView {
     pub approve_blocked: Option<Problem>,
     /// Whether an approval must say why.
     pub reason_required: bool,
+    /// What has to be seen here before it is approved, in reading order; empty
+    /// unless the policy asks for a full review.
+    pub to_see: Vec<ToSeeView>,
     /// Whether the policy released it: nobody was asked.
     pub released: bool,
     /// What is still needed beside who approved; `None` when nothing is.
@@ -81,6 +84,19 @@ pub struct ReviewView {
     pub timeline: Vec<TimelineItem>,
     /// What it printed last, once reported.
     pub output: Option<OutputView>,
+}
+
+/// A section of a review that has to be seen whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct ToSeeView {
+    /// How the front calls it.
+    pub section: String,
+    /// What it is, in words.
+    pub words: String,
+    /// Whether it was seen here, to its end.
+    pub seen: bool,
 }
 
 /// Who looks after an action.

@@ -3,6 +3,7 @@
 
 mod delegation;
 mod escalation;
+mod full_review;
 mod glass;
 mod grace;
 mod policy;
@@ -365,6 +366,7 @@ async fn lie(team: &Team, ben: &Seat, agent: &Agent, action: ActionId, digest: D
     let proposal = ben.proposal(action).await;
     let reason = support::content(TEXT_TYPE, Vec::new());
     let seen = Seen {
+        full: false,
         parts: proposal.parts,
         renderer: "lie/1".into(),
     };

@@ -455,7 +455,7 @@ pub(super) async fn cancel(
     extensions(("x-refusals" = json!([
         "forbidden", "not_the_owner", "unknown_credential", "foreign_credential", "not_found", "unknown_action",
         "out_of_order", "already_set_up", "not_pending", "decided_already", "approved_enough", "agent_exists", "nonce_used",
-        "too_late", "envelope_expired", "wrong_parts", "wrong_reason", "wrong_seen", "wrong_proposal",
+        "too_late", "envelope_expired", "wrong_parts", "wrong_reason", "wrong_seen", "not_seen_in_full", "wrong_proposal",
         "bad_name", "stale_pin", "pin_beyond", "other_log", "wrong_act_type", "clock_skew", "item_count",
         "session_too_long", "unverifiable", "refused", "sequencer", "own_action", "not_allowed", "key_revoked",
         "key_not_admitted", "key_too_old", "key_not_device_bound", "key_model_not_allowed", "agent_revoked",

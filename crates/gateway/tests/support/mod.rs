@@ -416,6 +416,7 @@ impl World {
             extras: VerdictExtras {
                 reason: content(TEXT_TYPE, reason.as_bytes()),
                 seen: Seen {
+                    full: false,
                     parts: shown.map(seen).collect(),
                     renderer: "test/1".into(),
                 },
@@ -450,6 +451,7 @@ impl World {
         let extras = GrantExtras {
             reason: content(TEXT_TYPE, b"every night"),
             seen: Seen {
+                full: false,
                 parts: ["context", "payload"]
                     .into_iter()
                     .filter_map(seen)

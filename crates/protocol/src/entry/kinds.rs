@@ -353,6 +353,9 @@ pub struct Evaluation {
     /// group, each once.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub escalate: Vec<Escalation>,
+    /// Whether whoever approves it must have gone through the whole of it.
+    #[serde(skip_serializing_if = "is_default", default)]
+    pub full_review: bool,
     /// How long what has its quorum waits before it is approved, so that somebody
     /// can still deny it, seconds.
     #[serde(skip_serializing_if = "is_default", default)]
@@ -398,6 +401,7 @@ impl Evaluation {
             break_glass: false,
             decision: Decision::Refuse,
             escalate: Vec::new(),
+            full_review: false,
             grace_s: 0,
             groups: Vec::new(),
             policies: Vec::new(),

@@ -169,6 +169,21 @@ fn refuses_every_other_spelling() {
         StrictError::NotCanonical,
         "null for an absent member"
     );
+    let verdict = text(&sample(Kind::VerdictGiven));
+    for (leaf, old, new) in [
+        (
+            &proposed,
+            r#""decision":"ask","#,
+            r#""decision":"ask","full_review":false,"#,
+        ),
+        (&verdict, r#""seen":{"#, r#""seen":{"full":false,"#),
+    ] {
+        assert_eq!(
+            refused(&with(leaf, old, new)),
+            StrictError::NotCanonical,
+            "{new}"
+        );
+    }
 }
 
 #[test]

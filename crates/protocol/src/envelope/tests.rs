@@ -52,10 +52,13 @@ fn fields_of_what_is_signed_stand_in_order() {
         commit: digest,
         name: "é\n\u{7f}".into(),
     }];
-    holds(&Seen {
-        parts,
-        renderer: "r".into(),
-    });
+    for full in [false, true] {
+        holds(&Seen {
+            full,
+            parts: parts.clone(),
+            renderer: "r".into(),
+        });
+    }
     holds(&VerdictItem {
         action: ActionId::from_random([3; 16]),
         action_digest: digest,

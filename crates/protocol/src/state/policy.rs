@@ -191,6 +191,7 @@ impl State {
             && asked.escalate.is_empty()
             && asked.groups.is_empty()
             && !asked.reason_required
+            && !asked.full_review
             && asked.grace_s == 0
             && asked.separate_s == 0
             && !asked.standing
@@ -212,6 +213,8 @@ impl State {
             && (profile == Profile::Team || asked.groups.is_empty() && !asked.break_glass);
         let grace_fits = asked.grace_s == 0
             || asked.grace_s <= LONGEST_GRACE_S && asked.decision == Decision::Ask;
+        // An approval in advance is never of the whole of it.
+        let review_fits = !asked.full_review || asked.decision == Decision::Ask && !asked.standing;
         let escalates = profile == Profile::Team && asked.decision == Decision::Ask;
         let escalations_fit = asked.escalate.len() <= MAX_ESCALATIONS
             && (asked.escalate).is_sorted_by(|one, next| one.group < next.group)
@@ -219,6 +222,7 @@ impl State {
             && (escalates || asked.escalate.is_empty());
         let fit = groups_fit
             && grace_fits
+            && review_fits
             && escalations_fit
             && asked.assurance.is_sorted_by(|one, next| one < next)
             && asked.policies.is_sorted_by(|one, next| one < next)

@@ -334,11 +334,13 @@ impl ActionState {
             .iter()
             .all(|part| self.part(&part.name) == Some(part.commit));
         let enough = !verdict.approves() || saw_all;
-        if seen.digest() == signed && each_once && there && enough {
-            Ok(())
-        } else {
-            Err(Violation::WrongSeen)
+        if !(seen.digest() == signed && each_once && there && enough) {
+            return Err(Violation::WrongSeen);
         }
+        if verdict.approves() && self.evaluation.full_review && !seen.full {
+            return Err(Violation::NotSeenInFull);
+        }
+        Ok(())
     }
 
     /// Whether that person denied it.

@@ -235,6 +235,11 @@ pub enum Violation {
     /// What was seen is not what was signed, or not enough to approve.
     #[error("what was seen is not what was signed, or does not cover the payload and context")]
     WrongSeen,
+    /// Approved without having gone through the whole of it.
+    #[error(
+        "the policy asks whoever approves it to go through the whole of it: open the full review in a console, see each part to its end, and approve it there"
+    )]
+    NotSeenInFull,
     /// Decided by somebody who may not.
     #[error("only the agent's owner decides in a personal log")]
     NotTheOwner,

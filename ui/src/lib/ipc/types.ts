@@ -114,6 +114,7 @@ export type { ShadowBeside } from './bindings/ShadowBeside';
 export type { ShadowSummaryView } from './bindings/ShadowSummaryView';
 export type { Span } from './bindings/Span';
 export type { TakenView } from './bindings/TakenView';
+export type { ToSeeView } from './bindings/ToSeeView';
 export type { TimelineItem } from './bindings/TimelineItem';
 export type { Told } from './bindings/Told';
 export type { Tone } from './bindings/Tone';

@@ -4,6 +4,7 @@
 
 import { LOCAL, problemOf, type Backend, type Line } from '../ipc';
 import type { Command, ConsoleView, DeliveriesView, Event, Problem, Reply, ReviewView, Told, VerdictChoice } from '../ipc/types';
+import { Reading } from '../reading';
 import { formatAddress, parseAddress, type Address, type Place } from './place';
 
 /** What the compact confirmation leads to. Glass is broken from the whole review only. */
@@ -46,6 +47,13 @@ export class ConsoleStore {
   waiting = $derived([...this.views.values()].reduce((sum, view) => sum + waitingAt(view), 0));
   /** The opened action, as the console last verified it. */
   review = $state.raw<ReviewView | null>(null);
+  /** What of it has to be seen before it is approved, and was not. */
+  unseen = $derived((this.review?.toSee ?? []).filter(({ seen }) => !seen));
+  /** Notices what of it is seen. */
+  readonly reading = new Reading(
+    () => ({ action: this.review?.summary.id ?? '', sections: this.unseen.map(({ section }) => section) }),
+    (action, sections) => this.ask({ do: 'saw', action, sections }),
+  );
   /** Why the opened action cannot be shown. */
   reviewProblem = $state.raw<Problem | null>(null);
   confirmation = $state.raw<Confirmation | null>(null);
@@ -232,10 +240,11 @@ export class ConsoleStore {
     }
   }
 
-  /** Opens the compact confirmation for the opened action. It decides nothing. */
+  /** Opens the compact confirmation for the opened action, or brings up what has to be seen before. It decides nothing. */
   openConfirmation(choice: Confirmable): void {
     const review = this.review;
     if (review === null) return;
+    if (choice === 'approve' && this.unseen.length > 0) return this.reading.next();
     this.dismissRefusal('decide');
     this.confirmation = { action: review.summary.id, choice, unasked: false, asked: false };
   }

@@ -236,6 +236,20 @@ fn what_the_policy_asks_of_an_approval_is_no_more() {
 }
 
 #[test]
+fn what_was_seen_whole_is_approved_and_anything_is_denied() {
+    let whole = || proposed(|asked| asked.full_review = true).0;
+    assert!(decide(&mut whole(), ben(), Verdict::Approve).is_some());
+    let mut story = whole();
+    story.person = ben();
+    let mut denial = story.verdict(action(0), Verdict::Deny);
+    if let Data::VerdictGiven(data) = &mut denial.data {
+        data.seen.full = false;
+        data.signed.item.seen = data.seen.digest();
+    }
+    assert!(story.take(denial).is_some());
+}
+
+#[test]
 fn a_policy_governs_what_was_proposed_under_it_to_its_end() {
     let (mut story, _) = proposed(|_| {});
     let before = story.state.policy().map(|policy| policy.entry);

@@ -433,7 +433,11 @@ impl Story {
                         known.expires_at,
                     )
                 });
-        let seen = seen(digest, context);
+        let known = self.state.action(&id);
+        let seen = Seen {
+            full: known.is_some_and(|known| known.evaluation.full_review),
+            ..seen(digest, context)
+        };
         let reason = match verdict {
             Verdict::BreakGlass => "Checkout is down, and nobody else answers.",
             Verdict::Approve | Verdict::Deny => "looks right",
@@ -622,6 +626,7 @@ fn seen(digest: Digest, context: Option<Digest>) -> Seen {
         })
     };
     Seen {
+        full: false,
         parts: shown.into_iter().filter_map(part).collect(),
         renderer: "vidimus-console/0.1.0".into(),
     }

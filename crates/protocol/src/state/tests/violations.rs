@@ -26,7 +26,7 @@ names! {
     Order, TimeRunsBackwards, NotOpened, BadOpening, WrongActor, WrongReferences, WrongParts,
     WrongActType, OtherLog, Skew, EnvelopeExpired, ItemCount, StalePin, PinBeyond, NonceReused,
     UnknownCredential, ForeignCredential, NotTheFoundersKey, AgentExists, BadName, UnknownAgent,
-    ActionExists, UnknownAction, BadEvaluation, WrongProposal, WrongReason, WrongSeen, NotTheOwner,
+    ActionExists, UnknownAction, BadEvaluation, WrongProposal, WrongReason, WrongSeen, NotSeenInFull, NotTheOwner,
     DecidedAlready, TooLate, NotPending, UnfoundedResolution, NoQuorum, NotApproved, PermitExists,
     BadPermit, NoSuchPermit, NotDue, NotRunning, UnknownReviewer, TooManyNotes, TakenAlready,
     NoSuchQuestion, WrongOutcome, NotItsOwnKey, NotAdmitted, KeyRevoked, KeyTooOld,

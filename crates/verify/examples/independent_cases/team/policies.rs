@@ -4,6 +4,7 @@ mod approvals;
 mod calendars;
 mod delegations;
 mod escalations;
+mod full_review;
 mod glass;
 mod grace;
 mod inputs;
@@ -240,6 +241,7 @@ pub(super) fn good() -> Vec<(String, Forge)> {
         .chain(of_team)
         .chain(delegations::good())
         .chain(escalations::good())
+        .chain(full_review::good())
         .chain(glass::good())
         .chain(grace::good())
         .collect()
@@ -257,6 +259,7 @@ pub(super) fn write(cases: &mut Cases) {
     resolutions::write(cases);
     delegations::write(cases);
     escalations::write(cases);
+    full_review::write(cases);
     glass::write(cases);
     grace::write(cases);
     groups(cases);

@@ -328,6 +328,7 @@ const FORGERIES: &[(&str, Forgery, Is)] = &[
             });
             drop(draft);
             let empty = vidimus_protocol::envelope::Seen {
+                full: false,
                 parts: Vec::new(),
                 renderer: "none".into(),
             };

@@ -221,7 +221,15 @@ colour: Colour, } | { "do": "unfollow" } | { "do": "cancel_ceremony" } | { "do":
 /**
  * Action id.
  */
-action: string, } | { "do": "deliveries", 
+action: string, } | { "do": "saw", 
+/**
+ * Action id.
+ */
+action: string, 
+/**
+ * The sections, as the review names them.
+ */
+sections: Array<string>, } | { "do": "deliveries", 
 /**
  * Action id.
  */

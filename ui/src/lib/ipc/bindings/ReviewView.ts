@@ -13,6 +13,7 @@ import type { Problem } from "./Problem";
 import type { QuestionView } from "./QuestionView";
 import type { TakenView } from "./TakenView";
 import type { TimelineItem } from "./TimelineItem";
+import type { ToSeeView } from "./ToSeeView";
 import type { WhatView } from "./WhatView";
 
 /**
@@ -99,6 +100,11 @@ approveBlocked: Problem | null,
  * Whether an approval must say why.
  */
 reasonRequired: boolean, 
+/**
+ * What has to be seen here before it is approved, in reading order; empty
+ * unless the policy asks for a full review.
+ */
+toSee: Array<ToSeeView>, 
 /**
  * Whether the policy released it: nobody was asked.
  */

@@ -152,6 +152,15 @@ export class FakeBackend implements Backend {
         if (found !== undefined) return { is: 'review', value: found };
         throw new ProblemError(problem('no_such_action', `There is no action \`${command.action}\` in this log.`, 'Go back to the inbox.'));
       }
+      case 'saw': {
+        const at = reviews.findIndex((review) => review.summary.id === command.action);
+        const found = reviews[at];
+        if (found === undefined) break;
+        const toSee = found.toSee.map((one) => (command.sections.includes(one.section) ? { ...one, seen: true } : one));
+        reviews[at] = { ...found, toSee };
+        this.emit({ is: 'review', value: reviews[at] }, gateway);
+        break;
+      }
       case 'edit_fields':
         return { is: 'edit_fields', value: fields() };
       case 'preview_edit':

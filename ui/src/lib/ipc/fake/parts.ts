@@ -174,6 +174,7 @@ export function review(summary: ActionSummary, change: Partial<ReviewView> = {})
     blocked: null,
     approveBlocked: null,
     reasonRequired: false,
+    toSee: [],
     released: false,
     stillNeeded: null,
     onExpiry: 'If nobody decides until 2026-11-21 09:45:00 UTC, it does not run. The agent is told that it expired, not that it was denied, and may ask again.',

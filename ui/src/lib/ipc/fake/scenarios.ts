@@ -3,6 +3,7 @@
 
 import type { ConsoleView, DeliveryView, WhatView } from '../types';
 import { gatewayScenarios } from './gateways';
+import { fullReviewScenarios } from './full-review';
 import { glassScenarios } from './glass';
 import { graceScenarios } from './grace';
 import { grantScenarios } from './grants';
@@ -543,6 +544,7 @@ export const scenarios: Record<string, () => Scenario> = {
   ...shadowScenarios,
   ...grantScenarios,
   ...graceScenarios,
+  ...fullReviewScenarios,
   ...glassScenarios,
   ...teamScenarios,
 };

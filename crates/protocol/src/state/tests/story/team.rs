@@ -413,11 +413,13 @@ impl Story {
         self.by_person(vec![self.key_entry(), verdict], data)
     }
 
-    /// A proposal under a policy that asks two people, and in an emergency one.
+    /// A proposal under a policy that asks two people who see the whole of it, and
+    /// in an emergency one.
     pub(crate) fn proposed_urgent(&self, id: ActionId) -> Leaf {
         let mut leaf = self.proposed(id);
         if let Data::ActionProposed(data) = &mut leaf.data {
             data.evaluation.break_glass = true;
+            data.evaluation.full_review = true;
             data.evaluation.quorum = 2;
         }
         leaf

@@ -64,6 +64,10 @@ cases! { BROKEN:
         broken(story, entry, |_| {});
         proposals::resee(entry, |seen| seen.parts.clear());
     };
+    NotSeenInFull, "without having seen the whole of it", VerdictGiven, |story, entry| {
+        broken(story, entry, |_| {});
+        proposals::resee(entry, |seen| seen.full = false);
+    };
     BadEvaluation, "names no policy that lets them break glass", VerdictGiven, |story, entry| {
         broken(story, entry, |_| {});
         data!(entry, VerdictGiven).policies.clear();

@@ -135,6 +135,22 @@ cases! { EVALUATIONS:
     BadEvaluation, "separates where none is in force", ActionProposed, |_, entry| {
         data!(entry, ActionProposed).evaluation.separate_s = 1;
     };
+    BadEvaluation, "wants a full review where none is in force", ActionProposed, |_, entry| {
+        data!(entry, ActionProposed).evaluation.full_review = true;
+    };
+    BadEvaluation, "wants a full review and lets it be approved in advance", ActionProposed, |story, entry| {
+        evaluated(story, entry, |asked| {
+            asked.full_review = true;
+            asked.standing = true;
+        });
+    };
+    BadEvaluation, "wants a full review and releases", ActionProposed, |story, entry| {
+        evaluated(story, entry, |asked| {
+            asked.decision = Decision::Release;
+            asked.quorum = 0;
+            asked.full_review = true;
+        });
+    };
     BadEvaluation, "wants two denials where none is in force", ActionProposed, |_, entry| {
         data!(entry, ActionProposed).evaluation.veto = Some(2);
     };
@@ -233,6 +249,10 @@ cases! { APPROVALS:
     ReasonMissing, "says nothing", VerdictGiven, |story, entry| {
         approved(story, entry, |asked| asked.reason_required = true);
         entry.leaf.parts[0].size = 0;
+    };
+    NotSeenInFull, "seen, and not the whole of it", VerdictGiven, |story, entry| {
+        approved(story, entry, |asked| asked.full_review = true);
+        proposals::resee(entry, |seen| seen.full = false);
     };
     AssuranceMissing, "with a key of no proven model", VerdictGiven, |story, entry| {
         approved(story, entry, |asked| asked.assurance = vec![Assurance::ProvenModel]);
