@@ -18,7 +18,7 @@ const TOOLS: [(&str, &str); 2] = [("cargo-mutants", "27.1.0"), ("cargo-nextest",
 const PACKAGES: [&str; 3] = ["vidimus-protocol", "vidimus-policy", "vidimus-verify"];
 const PAGE: &str = "docs/MUTANTS.md";
 /// A test that takes longer than all of them by this factor hangs, which is noticed too.
-const PATIENCE: u64 = 3;
+const PATIENCE: u64 = 6;
 const HEAD: &str = "# Mutants
 
 Written by `cargo xtask mutants`, which changes one small thing of a file (an operator, a result, an arm of a match) and runs the tests of its package, for everything that [cargo-mutants](https://mutants.rs) knows to change. *Caught*: a test failed, or hung. *Unfit*: it did not compile. *Survived*: no test noticed. What is not changed, and why, stands in `.cargo/mutants.toml`. A row speaks for the file as it was then: where its blob is another now, the row is stale and the next run makes it anew.

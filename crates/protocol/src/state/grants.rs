@@ -260,7 +260,7 @@ impl State {
         uses: &[GrantUse],
     ) -> Result<Vec<VerdictRecord>, Violation> {
         let grants = self.grants_of(uses)?;
-        let in_order = grants.is_sorted_by(|one, next| one.entry.index < next.entry.index);
+        let in_order = grants.is_sorted_by_key(|one| one.entry.index);
         let people = grants.iter().enumerate();
         let mut again = people.filter(|(at, one)| grants[..*at].iter().any(|by| by.by == one.by));
         if !in_order || again.next().is_some() {

@@ -56,6 +56,17 @@ fn what_was_approved_in_time_still_counts_when_the_time_is_over() {
 }
 
 #[test]
+fn what_is_approved_when_the_time_is_over_has_no_group() {
+    let mut story = lent_with(soon_over);
+    propose(&mut story);
+    story.later(SOON_S);
+    let lent = story.state.delegation(&delegation(0)).expect("given");
+    assert_eq!(lent.item.until, story.now);
+    assert_eq!(cleo_approves(&mut story), None);
+    assert_eq!(seats(&story), [(cleo().id, Vec::new())]);
+}
+
+#[test]
 fn whoever_decides_themselves_brings_the_group_and_lends_none() {
     let mut story = lent();
     propose(&mut story);

@@ -72,6 +72,12 @@ fn what_has_its_quorum_waits_and_then_runs() {
 }
 
 #[test]
+fn what_needs_no_grace_is_not_watched_for_it() {
+    let story = proposed(|asked| asked.grace_s = 0);
+    assert!(story.state.graces.is_empty());
+}
+
+#[test]
 fn anybody_may_still_deny_it_and_whoever_approved_it_too() {
     for person in [cleo(), ben()] {
         let mut story = proposed(|_| {});
@@ -161,13 +167,16 @@ fn what_waits_can_be_withdrawn_edited_and_stopped() {
         story
     };
     let mut story = approved();
+    assert_eq!(story.state.graces.len(), 1);
     let withdrawn = story.resolved(action(0), Resolution::Withdrawn);
     story.take(withdrawn);
+    assert!(story.state.graces.is_empty());
     let mut story = approved();
     story.person = cleo();
     let edited = story.edited(action(0), action(1));
     story.take(edited);
     assert_eq!(due(&story), []);
+    assert!(story.state.graces.is_empty());
     // What a pause has met does not start: it has expired.
     let mut story = approved();
     let paused = story.paused(None);

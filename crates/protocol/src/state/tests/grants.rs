@@ -77,6 +77,44 @@ fn a_grant_is_one_of_two_approvals() {
 }
 
 #[test]
+fn grants_of_two_people_are_two_approvals() {
+    let mut story = granted(2);
+    story.person = cleo();
+    let hers = story.granted(grant(1), action(0));
+    story.take(hers);
+    assert_eq!(story.state.grants().count(), 2);
+    let leaf = asking(story.proposed_under(action(1), &[grant(0), grant(1)]), 2);
+    let effect = story.take(leaf);
+    assert_eq!(
+        effect,
+        Some(Effect::Resolve(action(1), Resolution::Approved))
+    );
+}
+
+#[test]
+fn a_grant_that_says_why_says_it_for_what_it_covers() {
+    let mut story = super::violations::policy::under_policy();
+    let wanted = |mut leaf: crate::entry::Leaf| {
+        if let Data::ActionProposed(data) = &mut leaf.data {
+            data.evaluation.standing = true;
+            data.evaluation.reason_required = true;
+        }
+        leaf
+    };
+    let like = wanted(story.proposed(action(0)));
+    story.take(like);
+    story.person = ben();
+    let given = story.granted(grant(0), action(0));
+    story.take(given);
+    let leaf = wanted(story.proposed_under(action(1), &[grant(0)]));
+    let effect = story.take(leaf);
+    assert_eq!(
+        effect,
+        Some(Effect::Resolve(action(1), Resolution::Approved))
+    );
+}
+
+#[test]
 fn whoever_gave_a_grant_may_still_deny() {
     let mut story = granted(2);
     let leaf = asking(using(&story, action(1), 2), 2);

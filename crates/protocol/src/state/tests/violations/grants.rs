@@ -178,6 +178,10 @@ cases! { GRANTS:
     WrongStatement, "given by another entry", GrantRevoked, |_, entry| {
         data!(entry, GrantRevoked).signed.item.given = Digest([1; 32]);
     };
+    StalePin, "does not cover the grant", GrantRevoked, |story, entry| {
+        let given = story.state.grant(&grant(0)).expect("given").entry;
+        data!(entry, GrantRevoked).signed.envelope.pinned_size = Decimal(given.index);
+    };
     GrantIsOver, "revoked twice", GrantRevoked, |story, entry| {
         let leaf = entry.leaf.clone();
         story.take(leaf);
