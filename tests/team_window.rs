@@ -6,11 +6,12 @@
 
 mod support;
 
+use support::process::Process;
 use support::session::{Daemon, Session};
 use support::steps::{Person, Screen, Way};
 use support::team::TeamGateway;
 use support::until;
-use support::webdriver::{Driver, id};
+use support::webdriver::{CONTROL, Driver, RELEASE, id};
 
 const TITLE: &str = "^(\\(\\d+\\) )?Vidimus$";
 
@@ -121,6 +122,7 @@ async fn two_people_share_a_gateway() {
     adas.click(&id("take-in-same")).await;
     adas.write_anew(&id("person-identity"), "ben@example.com")
         .await;
+    adas.write_anew(&id("person-groups"), "on-call").await;
     picture(&session, &adas_frame, "take-in");
     let page = ada.ask_for_key(&id("take-in-send")).await;
     let statement = ada.use_key(&page).await;
@@ -175,4 +177,226 @@ async fn two_people_share_a_gateway() {
     verify.args(["verify", "--trust", &kept, "team.vidimus"]);
     let report = session.run(verify);
     assert!(report.contains("Ben"), "{report}");
+
+    let ada = At::new(ada, &adas, adas_frame, adas_home);
+    let ben = At::new(ben, &bens, bens_frame, bens_home);
+    writes_a_policy(&ada).await;
+    reads_it_whole(&ada, &ben).await;
+    breaks_glass(&ada, &ben).await;
+    approves_more_like_it(&ada, &ben).await;
+    goes_away(&ada, &ben).await;
+}
+
+/// A person at their window.
+struct At<'a> {
+    person: Person<'a>,
+    window: &'a Driver,
+    frame: String,
+    home: String,
+}
+
+impl<'a> At<'a> {
+    fn new(person: Person<'a>, window: &'a Driver, frame: String, home: String) -> Self {
+        Self {
+            person,
+            window,
+            frame,
+            home,
+        }
+    }
+
+    fn picture(&self, name: &str) {
+        picture(self.person.session, &self.frame, name);
+    }
+
+    /// Signs what a dialog shows.
+    async fn signs(&self, button: &str) -> String {
+        let page = self.person.ask_for_key(&id(button)).await;
+        let statement = self.person.use_key(&page).await;
+        self.person.settled("ready").await;
+        statement
+    }
+
+    /// Their agent asks for a command.
+    fn exec(&self, label: &str, command: &[&str]) -> Process {
+        let asks = ["--home", &self.home, "--agent", "deployer", "--"];
+        self.person.exec(label, &[&asks, command].concat())
+    }
+
+    /// Opens the only action that waits.
+    async fn opens(&self) {
+        self.window.click(&id("nav-inbox")).await;
+        self.person.waiting(1).await;
+        self.window.click(".pending[data-testid='inbox-row']").await;
+        self.window.see("[data-testid='review']").await;
+    }
+}
+
+/// What commands of this name want.
+const POLICY: &str = r#"@id("read-whole")
+@why("Whoever approves what is printed reads it whole, and it can be stopped for a while.")
+@review("full")
+@grace("10m")
+permit (principal, action == Vidimus::Action::"propose", resource)
+when { context has command && context.command.name == "echo" };
+
+@id("two-people")
+@why("Two people, unless it cannot wait.")
+@people("2")
+@break_glass("allowed")
+permit (principal, action == Vidimus::Action::"propose", resource)
+when { context has command && context.command.name == "true" };
+
+@id("the-rest")
+@why("One person, also in advance.")
+@standing("allowed")
+permit (principal, action == Vidimus::Action::"propose", resource);
+
+@id("reviewers-decide")
+@why("Every reviewer may approve.")
+permit (principal, action == Vidimus::Action::"decide", resource)
+when { principal.reviewer };
+"#;
+
+/// Types it, replays what was, keeps it in shadow, signs it.
+async fn writes_a_policy(ada: &At<'_>) {
+    let window = ada.window;
+    window.click(&id("nav-policy")).await;
+    window.click(&id("policy-starter")).await;
+    window.says(&id("policy-checked"), "Nothing is wrong").await;
+    ada.picture("policy-starter");
+    // The editor stands in a shadow root: only what a person presses gets there.
+    window.click(&id("policy-editor")).await;
+    window.press(&format!("{CONTROL}a{RELEASE}{POLICY}")).await;
+    // Its tests are of the starter.
+    window
+        .click("[data-testid='policy-tab']:last-of-type")
+        .await;
+    window.click(&id("policy-remove-file")).await;
+    window
+        .says(&id("policy-checked"), "It holds 4 policies.")
+        .await;
+    ada.picture("policy-written");
+    window.click(&id("policy-replay-run")).await;
+    window
+        .see("[data-testid='policy-replay-result'][data-state='done']")
+        .await;
+    window.see(&id("policy-replay-row")).await;
+    ada.picture("policy-replayed");
+    window.click(&id("shadow-begin")).await;
+    window.see(&id("shadow-found")).await;
+    ada.picture("policy-shadow");
+    window.click(&id("policy-look")).await;
+    window.see(&id("policy-sign")).await;
+    ada.picture("policy-sign");
+    let statement = ada.signs("policy-sign-send").await;
+    assert!(statement.contains("read-whole"), "{statement}");
+    window.says(&id("policy-in-force"), "read-whole").await;
+    ada.picture("policy-in-force");
+}
+
+/// Approves nothing that was not seen to its end, and takes it back in time.
+async fn reads_it_whole(ada: &At<'_>, ben: &At<'_>) {
+    let window = ben.window;
+    let mut held = ada.exec("whole", &["/bin/echo", "read me"]);
+    ben.opens().await;
+    window.says(&id("full-review"), "Not yet seen").await;
+    let approve = id("review-approve");
+    assert!(window.attribute(&approve, "disabled").await.is_some());
+    ben.picture("full-review");
+    until("all of it seen", async || {
+        if window
+            .all_text(&id("full-review"))
+            .await
+            .contains("You have seen")
+        {
+            return Some(());
+        }
+        window.click(&id("full-review-next")).await;
+        None
+    })
+    .await;
+    ben.picture("full-review-seen");
+    window.click(&approve).await;
+    window.see(&id("confirm")).await;
+    ben.person.confirm("").await;
+    window.see(&id("grace-band")).await;
+    ben.picture("grace");
+    assert!(held.ended().is_none(), "{}", held.printed());
+    window.click(&id("grace-deny")).await;
+    window.see(&id("confirm")).await;
+    ben.person.confirm("Not today.").await;
+    ben.person.stands("denied").await;
+    assert_eq!(held.end().await.code(), Some(110), "{}", held.printed());
+    assert!(!held.printed().contains("read me\n"), "{}", held.printed());
+}
+
+/// One person where two are asked, and an administrator's word on it.
+async fn breaks_glass(ada: &At<'_>, ben: &At<'_>) {
+    let window = ben.window;
+    let mut held = ada.exec("glass", &["/bin/true"]);
+    ben.opens().await;
+    window.click(&id("glass-open")).await;
+    window.see(&id("glass-without")).await;
+    let why = "The pager says that the shop is down, and Cleo sleeps.";
+    window.write(&id("glass-reason"), why).await;
+    window.write(&id("glass-words"), "break glass").await;
+    ben.picture("glass");
+    let statement = ben.signs("glass-send").await;
+    assert!(statement.contains(why), "{statement}");
+    assert_eq!(held.end().await.code(), Some(0), "{}", held.printed());
+    window.see(&id("glass-band")).await;
+    ben.picture("glass-broken");
+
+    let window = ada.window;
+    window.click(&id("nav-policy")).await;
+    window.click(&id("glass-review")).await;
+    window.click(&id("finding-justified")).await;
+    window
+        .write(&id("review-glass-reason"), "It was down.")
+        .await;
+    ada.picture("glass-review");
+    ada.signs("review-glass-send").await;
+    window.gone(&id("glass-review")).await;
+    ada.picture("glass-reviewed");
+}
+
+/// What is like it runs without asking, and counts.
+async fn approves_more_like_it(ada: &At<'_>, ben: &At<'_>) {
+    let window = ben.window;
+    let sleeps = ["/bin/sleep", "0"];
+    let mut held = ada.exec("first-sleep", &sleeps);
+    ben.opens().await;
+    window.click(&id("grant-open")).await;
+    window.write_anew(&id("grant-uses"), "2").await;
+    window.write(&id("grant-reason"), "It only sleeps.").await;
+    ben.picture("grant");
+    let statement = ben.signs("grant-send").await;
+    assert!(statement.contains("/bin/sleep"), "{statement}");
+    window.click(&id("review-approve")).await;
+    window.see(&id("confirm")).await;
+    ben.person.confirm("").await;
+    assert_eq!(held.end().await.code(), Some(0), "{}", held.printed());
+    let mut again = ada.exec("second-sleep", &sleeps);
+    assert_eq!(again.end().await.code(), Some(0), "{}", again.printed());
+    window.click(&id("nav-policy")).await;
+    window.says(&id("grant-row"), "1 of 2").await;
+    ben.picture("grants");
+}
+
+/// Lends the group that decides for him.
+async fn goes_away(ada: &At<'_>, ben: &At<'_>) {
+    let window = ben.window;
+    window.click(&id("nav-people")).await;
+    window.click(&id("delegate-open")).await;
+    window.write(&id("delegate-to"), "Ada").await;
+    window.click(&id("delegate-group")).await;
+    ben.picture("delegate");
+    let statement = ben.signs("delegate-send").await;
+    assert!(statement.contains("on-call"), "{statement}");
+    window.see(&id("lent")).await;
+    ben.picture("away");
+    ada.window.click(&id("nav-people")).await;
+    ada.window.see(&id("lent")).await;
+    ada.picture("lent-to-me");
 }

@@ -279,6 +279,28 @@ impl Driver {
         self.post(&path, json!({ "text": text })).await;
     }
 
+    /// Presses keys, whatever has the focus.
+    pub async fn press(&self, keys: &str) {
+        let mut held = None;
+        let mut actions = Vec::new();
+        for key in keys.chars() {
+            let key = if key == '\n' { ENTER } else { key };
+            let up = |key: char| json!({ "type": "keyUp", "value": key });
+            if key == RELEASE {
+                actions.extend(held.take().map(up));
+                continue;
+            }
+            actions.push(json!({ "type": "keyDown", "value": key }));
+            match key {
+                CONTROL => held = Some(key),
+                _ => actions.push(up(key)),
+            }
+        }
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": actions });
+        self.post("/actions", json!({ "actions": [keyboard] }))
+            .await;
+    }
+
     /// Keeps what the page shows as `target/e2e/NAME.png`.
     pub async fn screenshot(&self, name: &str) -> PathBuf {
         let image = text_of(self.get("/screenshot").await.unwrap());
@@ -367,6 +389,11 @@ fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
+
+pub const CONTROL: char = '\u{e009}';
+const ENTER: char = '\u{e007}';
+/// Lets go of what is held.
+pub const RELEASE: char = '\u{e000}';
 
 /// A selector by the name that the page gives its parts for tests.
 pub fn id(name: &str) -> String {

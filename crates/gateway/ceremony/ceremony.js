@@ -157,20 +157,6 @@ function registration(options) {
   $("go").focus();
 }
 
-const titles = {
-  "session.opened": ["Sign in", "Your key opens the session of the console."],
-  "agent.registered": ["Connect an agent", "Your key lets this agent propose actions. It still decides nothing."],
-  "agent.revoked": ["End an agent", "It proposes and runs nothing more."],
-  "credential.admitted": ["Admit a key", "Compare the fingerprint with the person whose key it is, then use your key."],
-  "credential.revoked": ["Revoke a key", "What it signs counts no more, and sessions of its person end."],
-  "reviewer.registered": ["Take a person in", "Compare the fingerprint with that person, then use your key."],
-  "reviewer.changed": ["Change what a person may do", "Compare this with the console, then use your key."],
-  "reviewer.removed": ["Remove a person", "That person decides nothing more, and every session of theirs ends."],
-  "rules.changed": ["Change the rules", "They hold for what is proposed from now on."],
-  "verdict.given": ["Sign your decision", "Compare this with the console, then use your key."],
-  "verdict.recognised": ["It was me", "You say that this decision is yours."],
-};
-
 async function begin() {
   const page = await call("GET", "/page");
   if (finished[page.step]) return over(...finished[page.step]);
@@ -184,7 +170,7 @@ async function begin() {
   }
   enrolling = page.purpose === "credential.enrolled";
   if (enrolling || page.purpose === "setup") return beginSetup(page);
-  heading(...titles[page.purpose]);
+  heading(page.heading.title, page.heading.lead);
   state(page.statement);
   compare(page.code);
   onClick("Use your key", () => sign(page.request));

@@ -266,6 +266,7 @@ async fn the_page_says_what_is_paused() {
         .call(reqwest::Method::GET, &format!("{prompt}/page"), None, None)
         .await
         .json();
+    assert_eq!(page["heading"]["title"], "Pause an agent");
     let lines = page["statement"].as_array().unwrap();
     let said: Vec<_> = lines
         .iter()

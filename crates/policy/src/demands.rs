@@ -132,10 +132,10 @@ impl Demands {
             });
         }
         if self.reason {
-            words.push("who say why".to_owned());
+            words.push("with a reason".to_owned());
         }
         if self.full_review {
-            words.push("who go through the whole of it".to_owned());
+            words.push("after a full review".to_owned());
         }
         if let Some(ttl) = self.ttl {
             words.push(format!("within {}", in_words(ttl)));

@@ -148,7 +148,7 @@ fn a_full_review_is_asked_for_if_one_policy_asks_for_it() {
     let propose = r#"permit (principal, action == Vidimus::Action::"propose", resource)"#;
     let asked = full(propose);
     assert!(asked.full_review && !asked.standing, "{asked:?}");
-    assert!(asked.reasons[0].contains("who go through the whole of it"));
+    assert!(asked.reasons[0].contains("after a full review"));
     let released = full(&format!(
         r#"{propose};
         @id("d") permit (principal, action == Vidimus::Action::"release", resource)"#

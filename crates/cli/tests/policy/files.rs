@@ -28,7 +28,7 @@ fn check_says_what_each_policy_asks_for() {
     checked.says(
         0,
         &[
-            "production        asks for 1 from operations and 1 from security, who say why — Two pairs of eyes in production.",
+            "production        asks for 1 from operations and 1 from security, with a reason — Two pairs of eyes in production.",
             "no-root           forbids it — Root stays out.",
             "reviewers-decide  lets them approve",
             "4 policies, no tests",
@@ -242,8 +242,8 @@ fn diff_says_what_each_policy_did_and_does() {
         0,
         &[
             "changed production",
-            "does: asks for 1 from operations and 1 from security, who say why",
-            "now asks for 3 people, who say why",
+            "does: asks for 1 from operations and 1 from security, with a reason",
+            "now asks for 3 people, with a reason",
             "- @people(\"1 from operations and 1 from security\")",
             "+ @people(\"3\")",
             "removed no-root",
@@ -257,7 +257,7 @@ fn diff_says_what_each_policy_did_and_does() {
     assert_eq!(json["policies"][0]["change"], "removed");
     assert_eq!(
         json["policies"][1]["differences"][0]["after"],
-        "asks for 3 people, who say why"
+        "asks for 3 people, with a reason"
     );
     files.policy("diff old").says(2, &["name two"]);
     files.write("new/policy.cedar", "permit");

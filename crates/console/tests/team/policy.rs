@@ -234,7 +234,7 @@ async fn two_administrators_and_what_each_then_sees() {
     assert_eq!(now.text.files, files(POLICY));
     assert_eq!(
         now.text.rules[0].says,
-        "It may be proposed, and waits for 1 from security and 1 from sre, who say why."
+        "It may be proposed, and waits for 1 from security and 1 from sre, with a reason."
     );
     assert_eq!(ada.refused(change()).await, "unchanged");
 

@@ -222,7 +222,10 @@ pub(super) async fn start(
 }
 
 /// A policy is right before anybody is asked for a key.
-async fn read_policy(gateway: Gateway, start: StartCeremony) -> Result<Box<Set>, Refusal> {
+pub(super) async fn read_policy(
+    gateway: Gateway,
+    start: StartCeremony,
+) -> Result<Box<Set>, Refusal> {
     off_the_async_threads(move || {
         let text = start.items.first().map(String::as_str).unwrap_or_default();
         let item: PolicyItem = item(text)?;

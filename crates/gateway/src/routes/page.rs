@@ -1,5 +1,6 @@
 //! The page of a key prompt: what it shows, and the steps of a registration.
 
+mod heading;
 mod people;
 
 use axum::Json;
@@ -7,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use vidimus_policy::Rule;
 use vidimus_protocol::action::{
     Action, Change, Command, FileChange, FileState, GitPush, Payload, ResourceChange, Sql, Stdin,
     Target, TerraformPlan, ToolCall,
@@ -21,10 +23,11 @@ use vidimus_protocol::state::Standing;
 use vidimus_protocol::{Blob, Digest, Violation, diff};
 use webauthn_rs::prelude::{CreationChallengeResponse, RegisterPublicKeyCredential};
 
+use self::heading::Heading;
 use super::Strict;
 use super::actions::id;
 use super::auth::NoAgent;
-use super::ceremonies::{item, out_of_order, read_edit, read_grant};
+use super::ceremonies::{item, out_of_order, read_edit, read_grant, read_policy};
 use super::feed::off_the_async_threads;
 use crate::Gateway;
 use crate::ceremonies::{Step, TRIES, Whose};
@@ -40,6 +43,8 @@ use crate::relying_party::Registered;
 pub(super) struct Page {
     /// `setup`, or the act's type.
     purpose: &'static str,
+    /// What a signed act is headed with; a registration says it at each step.
+    heading: Option<Heading>,
     /// `code`, `registration`, `assertion`, or how it ended.
     step: &'static str,
     /// Code to compare with the console; none where one is typed.
@@ -93,6 +98,7 @@ pub(super) async fn page(
     let typed = gateway.0.premises.profile == Profile::Personal && gateway.log().is_none();
     let setup = |step, request| Page {
         purpose: "setup",
+        heading: None,
         step,
         code: (!typed && over.is_none()).then(|| ceremony.code().to_owned()),
         statement: Vec::new(),
@@ -144,6 +150,7 @@ pub(super) async fn page(
     };
     Ok(Json(Page {
         purpose: start.envelope.r#type.as_str(),
+        heading: Some(Heading::of(start.envelope.r#type)),
         step: "assertion",
         code: Some(ceremony.code().to_owned()),
         statement: statement(gateway.clone(), *start).await?,
@@ -191,6 +198,15 @@ async fn statement(gateway: Gateway, start: StartCeremony) -> Result<Vec<Line>, 
             review_lines(gateway, &item(text)?, &reason.unwrap_or_default()).await
         }
         ActType::CredentialEnrolled => Err(Violation::WrongActType.into()),
+        ActType::PolicyChanged => {
+            let set = read_policy(gateway.clone(), start.clone()).await?;
+            let act = start.envelope.r#type;
+            let mut lines = people::lines(&gateway.0.shared.read().state, act, text)?;
+            let says =
+                |rule: &Rule| Line::new("It says", &format!("{}: {}", rule.id, rule.words()));
+            lines.extend(set.rules().map(says));
+            Ok(lines)
+        }
         act => people::lines(&gateway.0.shared.read().state, act, text),
     }
 }

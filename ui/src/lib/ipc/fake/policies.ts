@@ -83,7 +83,7 @@ const RULES: PolicyRuleView[] = [
     'production-destructive',
     'propose',
     'What takes something away in production wants two pairs of eyes.',
-    'It may be proposed, and waits for 1 from operations and 1 from security, who say why, none of whom changed the policy less than 1d ago.',
+    'It may be proposed, and waits for 1 from operations and 1 from security, with a reason, none of whom changed the policy less than 1d ago.',
   ),
   rule('not-a-flood', 'propose', 'An agent that proposes more than 200 actions in an hour is out of control: pause it.', 'It is refused.', { permits: false }),
   rule('reviewers-decide', 'decide', 'Every reviewer may approve.', 'The person may approve it.'),
@@ -97,12 +97,12 @@ const difference = (change: Partial<PolicyDifferenceView> = {}): PolicyDifferenc
     {
       id: 'exports-want-the-data-owner',
       before: null,
-      after: rule('exports-want-the-data-owner', 'propose', 'Data leaves only if one of its owners approves.', 'It may be proposed, and waits for 1 from data-owners, who say why.'),
+      after: rule('exports-want-the-data-owner', 'propose', 'Data leaves only if one of its owners approves.', 'It may be proposed, and waits for 1 from data-owners, with a reason.'),
     },
     {
       id: 'production-destructive',
       before: RULES[2] ?? null,
-      after: { ...RULES[2]!, says: 'It may be proposed, and waits for 2 from operations and 1 from security, who say why, none of whom changed the policy less than 1d ago.' },
+      after: { ...RULES[2]!, says: 'It may be proposed, and waits for 2 from operations and 1 from security, with a reason, none of whom changed the policy less than 1d ago.' },
     },
   ],
   files: [
@@ -241,7 +241,7 @@ const WORDY = rule(
   LONG,
   'propose',
   'Whatever touches the tables in which payments stand, in any region, wants somebody of the team that owns them, somebody of the security team, and a third pair of eyes, since a mistake there is a mistake with other people’s money that nobody takes back quietly.',
-  'It may be proposed, and waits for 1 from payments-owners and 1 from security and 1 more, with a key that cannot leave its device, with a key whose model is proven, who say why, within 2h, none of whom changed the policy less than 30d ago, ended only by 2 denials.',
+  'It may be proposed, and waits for 1 from payments-owners and 1 from security and 1 more, with a key that cannot leave its device, with a key whose model is proven, with a reason, within 2h, none of whom changed the policy less than 30d ago, ended only by 2 denials.',
 );
 const HIDDEN = { ...RULES[1]!, id: 'hidden', why: { spans: [{ is: 'plain' as const, text: 'What only reads ' }, mark('U+202E', 'right-to-left override'), { is: 'plain' as const, text: 'runs without a person.' }] } };
 
@@ -252,7 +252,7 @@ const asked = [
   fact('Reason', 'Whoever approves it must say why.'),
   fact('Key', 'Only keys that cannot leave their device count for it.'),
   fact('Policy everyone-proposes asks for', '1 person: Everything waits for a person, unless a policy below says more.'),
-  fact('Policy production-destructive asks for', '1 from operations and 1 from security, who say why: What takes something away in production wants two pairs of eyes.'),
+  fact('Policy production-destructive asks for', '1 from operations and 1 from security, with a reason: What takes something away in production wants two pairs of eyes.'),
   fact('Waits at most', '1 h'),
   fact('Once approved, starts within', '15 min'),
   fact('Policy', 'policy/31', true),
