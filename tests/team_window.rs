@@ -185,6 +185,7 @@ async fn two_people_share_a_gateway() {
     breaks_glass(&ada, &ben).await;
     approves_more_like_it(&ada, &ben).await;
     goes_away(&ada, &ben).await;
+    stops_the_agent(&ada).await;
 }
 
 /// A person at their window.
@@ -250,7 +251,8 @@ when { context has command && context.command.name == "true" };
 @id("the-rest")
 @why("One person, also in advance.")
 @standing("allowed")
-permit (principal, action == Vidimus::Action::"propose", resource);
+permit (principal, action == Vidimus::Action::"propose", resource)
+unless { context has command && ["echo", "true"].contains(context.command.name) };
 
 @id("reviewers-decide")
 @why("Every reviewer may approve.")
@@ -380,8 +382,12 @@ async fn approves_more_like_it(ada: &At<'_>, ben: &At<'_>) {
     let mut again = ada.exec("second-sleep", &sleeps);
     assert_eq!(again.end().await.code(), Some(0), "{}", again.printed());
     window.click(&id("nav-policy")).await;
-    window.says(&id("grant-row"), "1 of 2").await;
+    window.says(&id("grant-row"), "1 left").await;
     ben.picture("grants");
+    window.click(&id("grant-end")).await;
+    let statement = ben.signs("grant-revoke-send").await;
+    assert!(statement.contains("Ben"), "{statement}");
+    window.gone(&id("grant-end")).await;
 }
 
 /// Lends the group that decides for him.
@@ -389,8 +395,7 @@ async fn goes_away(ada: &At<'_>, ben: &At<'_>) {
     let window = ben.window;
     window.click(&id("nav-people")).await;
     window.click(&id("delegate-open")).await;
-    window.write(&id("delegate-to"), "Ada").await;
-    window.click(&id("delegate-group")).await;
+    window.choose(&id("delegate-to"), "Ada").await;
     ben.picture("delegate");
     let statement = ben.signs("delegate-send").await;
     assert!(statement.contains("on-call"), "{statement}");
@@ -399,4 +404,26 @@ async fn goes_away(ada: &At<'_>, ben: &At<'_>) {
     ada.window.click(&id("nav-people")).await;
     ada.window.see(&id("lent")).await;
     ada.picture("lent-to-me");
+    window.click(&id("lent-end")).await;
+    ben.signs("end-delegation-send").await;
+    window.gone(&id("lent")).await;
+}
+
+/// Stops the agent, and lets it go on.
+async fn stops_the_agent(ada: &At<'_>) {
+    let window = ada.window;
+    window.click(&id("nav-people")).await;
+    window.click(&id("pause")).await;
+    let statement = ada.signs("pause-agent-send").await;
+    assert!(statement.contains("deployer"), "{statement}");
+    let mut refused = ada.exec("paused", &["/bin/sleep", "0"]);
+    assert_eq!(
+        refused.end().await.code(),
+        Some(112),
+        "{}",
+        refused.printed()
+    );
+    window.click(&id("resume")).await;
+    ada.signs("resume-agent-send").await;
+    window.gone(&id("resume")).await;
 }

@@ -279,6 +279,15 @@ impl Driver {
         self.post(&path, json!({ "text": text })).await;
     }
 
+    /// Chooses what says this, in a list that drops down.
+    pub async fn choose(&self, css: &str, words: &str) {
+        self.see(css).await;
+        let choose = "const list = document.querySelector(arguments[0]); \
+                      list.value = [...list.options].find((one) => one.text.includes(arguments[1])).value; \
+                      list.dispatchEvent(new Event('change', { bubbles: true }))";
+        self.script(choose, json!([css, words])).await;
+    }
+
     /// Presses keys, whatever has the focus.
     pub async fn press(&self, keys: &str) {
         let mut held = None;
