@@ -317,7 +317,7 @@ mod tests {
         };
         serde_json::json!({
             "id": id, "agent": "builder", "onBehalfOf": "Ada", "title": text(title),
-            "target": text("t"), "intent": null, "proposedAtUnixMs": proposed,
+            "target": text("t"), "intent": null, "effects": [], "proposedAtUnixMs": proposed,
             "expiresAtUnixMs": 9, "status": { "is": "pending" }, "somebodyWaits": null,
             "escalated": [],
         })

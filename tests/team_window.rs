@@ -321,7 +321,8 @@ async fn reads_it_whole(ada: &At<'_>, ben: &At<'_>) {
     ben.picture("full-review-seen");
     window.click(&approve).await;
     window.see(&id("confirm")).await;
-    ben.person.confirm("").await;
+    let statement = ben.person.confirm("").await;
+    assert!(statement.contains("the whole of it"), "{statement}");
     window.see(&id("grace-band")).await;
     ben.picture("grace");
     assert!(held.ended().is_none(), "{}", held.printed());

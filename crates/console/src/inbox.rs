@@ -1,7 +1,8 @@
 //! Actions as list rows: what each is, and where it stands.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
+use vidimus_policy::{Effect, Facts};
 use vidimus_protocol::action::{Action, Context, Payload};
 use vidimus_protocol::entry::{Decision, Outcome, Resolution};
 use vidimus_protocol::id::{ActionId, AgentId, ReviewerId};
@@ -10,17 +11,22 @@ use vidimus_protocol::{State, Time};
 
 use crate::render;
 use crate::safe_text;
-use crate::view::{ActionStatus, ActionSummary, EscalatedView, SafeText};
+use crate::view::{ActionStatus, ActionSummary, EffectView, EscalatedView, SafeText};
 
 /// How long a run may be without a sign of life before nobody knows.
 pub(crate) const GRACE_MS: u64 = 60_000;
+/// How much longer than a read something may wait whose effect nobody can tell, and
+/// still stand before it.
+const AHEAD_UNKNOWN_MS: u64 = 5 * 60_000;
 
 /// What the lists show of an action's parts, once they are here.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Headline {
     pub(crate) title: String,
     pub(crate) target: String,
     pub(crate) intent: Option<String>,
+    /// What it does, as policies see it.
+    pub(crate) effects: BTreeSet<Effect>,
     /// The same for actions that do the same to the same thing.
     pub(crate) likeness: [String; 4],
 }
@@ -31,6 +37,7 @@ impl Headline {
             title: render::title(action),
             target: render::target_line(action),
             intent: context.and_then(|context| context.intent.clone()),
+            effects: Facts::of(action).effects,
             likeness: likeness(action),
         }
     }
@@ -117,6 +124,9 @@ pub(crate) fn summary(
         intent: headline
             .and_then(|headline| headline.intent.as_deref())
             .map(safe_text::prose),
+        effects: headline.map_or_else(Vec::new, |headline| {
+            headline.effects.iter().copied().map(effect_view).collect()
+        }),
         proposed_at_unix_ms: action.proposed_at.unix_ms(),
         expires_at_unix_ms: action.expires_at.unix_ms(),
         starts_at_unix_ms: state.starts_at(action, hints.now).map(Time::unix_ms),
@@ -124,6 +134,37 @@ pub(crate) fn summary(
         escalated: action.escalated.iter().map(escalated).collect(),
         edited_by: action.editors.last().map(|by| reviewer_name(state, *by)),
         somebody_waits: hints.present.filter(|_| pending),
+    }
+}
+
+fn effect_view(effect: Effect) -> EffectView {
+    match effect {
+        Effect::Destructive => EffectView::Destructive,
+        Effect::Permission => EffectView::Permission,
+        Effect::Read => EffectView::Read,
+        Effect::Unknown => EffectView::Unknown,
+        Effect::Write => EffectView::Write,
+    }
+}
+
+/// Where a waiting action stands in the inbox: what expires first, and before it
+/// what does worse and expires a little later. It changes for no action while one
+/// looks, so that nothing moves under the hand.
+pub(crate) fn turn(action: &ActionState, headline: Option<&Headline>) -> (u64, ActionId) {
+    let ahead = headline.map_or(AHEAD_UNKNOWN_MS, |headline| {
+        let effects = headline.effects.iter();
+        effects.map(|effect| ahead_ms(*effect)).max().unwrap_or(0)
+    });
+    let expires = action.expires_at.unix_ms();
+    (expires.saturating_sub(ahead), action.id)
+}
+
+/// By how much an action stands before those that only read.
+fn ahead_ms(effect: Effect) -> u64 {
+    match effect {
+        Effect::Read => 0,
+        Effect::Unknown | Effect::Write => AHEAD_UNKNOWN_MS,
+        Effect::Destructive | Effect::Permission => 2 * AHEAD_UNKNOWN_MS,
     }
 }
 
@@ -409,5 +450,35 @@ mod tests {
         assert_eq!(row.somebody_waits, Some(false));
         let row = summary(&state, &approved(), None, hints(300, Some(true)));
         assert_eq!(row.somebody_waits, None);
+    }
+
+    #[test]
+    fn what_does_worse_comes_before_what_expires_a_little_sooner() {
+        let waits = |name: u8, expires: u64, effect: Effect| {
+            let mut waits = action();
+            waits.id = ActionId::from_random([name; 16]);
+            waits.expires_at = at(expires);
+            let headline = Headline {
+                effects: BTreeSet::from([Effect::Read, effect]),
+                ..Headline::default()
+            };
+            turn(&waits, Some(&headline))
+        };
+        let reads = waits(1, 1000, Effect::Read);
+        assert!(reads < waits(2, 1000, Effect::Read));
+        for (effect, ahead) in [
+            (Effect::Unknown, 300),
+            (Effect::Write, 300),
+            (Effect::Permission, 600),
+            (Effect::Destructive, 600),
+        ] {
+            assert!(waits(0, 1000 + ahead, effect) < reads, "{effect:?}");
+            assert!(waits(2, 1000 + ahead, effect) > reads, "{effect:?}");
+        }
+        // Whose content is on its way may be anything that nobody can tell.
+        let mut unread = action();
+        unread.id = ActionId::from_random([0; 16]);
+        unread.expires_at = at(1300);
+        assert!(turn(&unread, None) < reads);
     }
 }

@@ -81,7 +81,8 @@ pub struct ConsoleView {
     pub reviewer: Option<ReviewerView>,
     /// The key prompt in progress or just ended.
     pub ceremony: Option<CeremonyView>,
-    /// Actions that wait for this reviewer's verdict, what expires first on top.
+    /// Actions that wait for this reviewer's verdict, what expires or hurts first on
+    /// top.
     pub inbox: Vec<ActionSummary>,
     /// Actions that wait for others: their own agent's, those they have decided, all
     /// when they are no reviewer.
@@ -411,6 +412,9 @@ pub struct ActionSummary {
     pub target: SafeText,
     /// The agent's claim why, if it gave one.
     pub intent: Option<SafeText>,
+    /// What it does, as far as anybody can tell; nothing while its content is on its
+    /// way.
+    pub effects: Vec<EffectView>,
     /// When it was proposed.
     pub proposed_at_unix_ms: u64,
     /// When it expires if nobody decides.
@@ -427,6 +431,23 @@ pub struct ActionSummary {
     /// Whether a program waits for the answer. `None` when no longer pending
     /// or not known (offline).
     pub somebody_waits: Option<bool>,
+}
+
+/// What an action does, the worst that can be told of each of its parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum EffectView {
+    /// It takes something away.
+    Destructive,
+    /// It changes who may do what.
+    Permission,
+    /// It reads.
+    Read,
+    /// Nobody can tell.
+    Unknown,
+    /// It adds or changes something.
+    Write,
 }
 
 /// A group that was told since nobody had decided.

@@ -390,9 +390,7 @@ mod tests {
             done.data.action().unwrap(),
             Headline {
                 title: "rm \u{202e}x".into(),
-                target: String::new(),
-                intent: None,
-                likeness: Default::default(),
+                ..Headline::default()
             },
         );
         assert_eq!(row(&done, &state, &headlines).marks(), 1);

@@ -420,6 +420,14 @@ export const marks = {
 export const timeIsUp = 'The time to decide is over. It does not run, and the ledger will record it as expired.';
 
 /** A group that was told since nobody had decided. The sentence goes on with whom the message reached. */
+/** What an action does. Of the other effects nothing is said: most have them. */
+export const effectWords = {
+  destructive: 'takes something away',
+  permission: 'changes who may do what',
+  read: 'only reads',
+  computed: 'Computed by Vidimus from what will run.',
+};
+
 export const escalationWords = {
   row: (told: EscalatedView): string => `escalated to ${told.group} at ${clock(told.atUnixMs)}`,
   line: (told: EscalatedView): string => `Nobody had decided: escalated to ${told.group} at ${clock(told.atUnixMs)}`,

@@ -148,12 +148,15 @@ impl Core {
 
     /// What waits for this reviewer, or for others.
     fn pending(&self, base: &Base, for_us: bool) -> Vec<ActionSummary> {
-        base.state()
+        let mut waiting: Vec<_> = base
+            .state()
             .waiting()
             .filter(|action| action.life() == Life::Pending)
             .filter(|action| self.waits_for_us(action) == for_us)
-            .map(|action| self.summary(base, action))
-            .collect()
+            .collect();
+        waiting.sort_by_cached_key(|action| inbox::turn(action, base.headlines.get(&action.id)));
+        let rows = waiting.into_iter();
+        rows.map(|action| self.summary(base, action)).collect()
     }
 
     fn recent(&self, base: &Base) -> Vec<ActionSummary> {

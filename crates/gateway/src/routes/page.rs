@@ -13,7 +13,7 @@ use vidimus_protocol::action::{
     Action, Change, Command, FileChange, FileState, GitPush, Payload, ResourceChange, Sql, Stdin,
     Target, TerraformPlan, ToolCall,
 };
-use vidimus_protocol::api::{CeremonyState, StartCeremony};
+use vidimus_protocol::api::{CeremonyState, StartCeremony, VerdictExtras};
 use vidimus_protocol::entry::Profile;
 use vidimus_protocol::envelope::{
     ActType, EditItem, Finding, GrantItem, ReviewItem, Verdict, VerdictItem,
@@ -164,10 +164,7 @@ pub(super) async fn page(
 async fn statement(gateway: Gateway, start: StartCeremony) -> Result<Vec<Line>, Refusal> {
     let text = start.items.first().map(String::as_str).unwrap_or_default();
     match start.envelope.r#type {
-        ActType::VerdictGiven => {
-            let reason = start.verdict.map(|extras| extras.reason.bytes.0);
-            verdict_lines(gateway, &item(text)?, &reason.unwrap_or_default()).await
-        }
+        ActType::VerdictGiven => verdict_lines(gateway, &item(text)?, start.verdict.as_ref()).await,
         ActType::ActionEdited => {
             let digest = item::<EditItem>(text)?.edited_digest;
             let edited = read_edit(gateway, start.clone()).await?;
@@ -255,7 +252,7 @@ async fn review_lines(
 async fn verdict_lines(
     gateway: Gateway,
     item: &VerdictItem,
-    reason: &[u8],
+    extras: Option<&VerdictExtras>,
 ) -> Result<Vec<Line>, Refusal> {
     let action = proposed(gateway, item.action).await?;
     let verdict = match item.verdict {
@@ -267,6 +264,10 @@ async fn verdict_lines(
     };
     let mut lines = vec![Line::new("Verdict", verdict)];
     lines.extend(action_lines(&action));
+    if extras.is_some_and(|extras| extras.seen.full) {
+        lines.push(Line::new("Review", "you have seen the whole of it"));
+    }
+    let reason = extras.map_or(&[][..], |extras| &extras.reason.bytes.0);
     lines.push(Line::new("Reason", &String::from_utf8_lossy(reason)));
     lines.push(Line::new("Digest", &item.action_digest.to_string()));
     Ok(lines)

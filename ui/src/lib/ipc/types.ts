@@ -26,6 +26,7 @@ export type { Difference } from './bindings/Difference';
 export type { DoubtView } from './bindings/DoubtView';
 export type { EditedFromView } from './bindings/EditedFromView';
 export type { EditedIntoView } from './bindings/EditedIntoView';
+export type { EffectView } from './bindings/EffectView';
 export type { EscalatedView } from './bindings/EscalatedView';
 export type { EntryView } from './bindings/EntryView';
 export type { EnvView } from './bindings/EnvView';

@@ -39,7 +39,8 @@ reviewer: ReviewerView | null,
  */
 ceremony: CeremonyView | null, 
 /**
- * Actions that wait for this reviewer's verdict, what expires first on top.
+ * Actions that wait for this reviewer's verdict, what expires or hurts first on
+ * top.
  */
 inbox: Array<ActionSummary>, 
 /**

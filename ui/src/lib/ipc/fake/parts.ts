@@ -62,6 +62,7 @@ export function action(id: string, change: Partial<ActionSummary> = {}): ActionS
     title: text('terraform apply -auto-approve plan.tfplan'),
     target: text('buildbox:/home/ada/infra/prod'),
     intent: text('Apply the reviewed plan that adds the read replica in eu-west-1.'),
+    effects: ['unknown'],
     proposedAtUnixMs: now - 3 * MINUTE,
     expiresAtUnixMs: now + 12 * MINUTE,
     startsAtUnixMs: null,

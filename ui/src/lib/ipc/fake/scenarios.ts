@@ -247,6 +247,7 @@ const planned = (): Scenario => {
     title: text('terraform apply module.shop.aws_db_instance.orders module.shop.aws_instance.web[0]'),
     target: text('buildbox:/srv/infra/production'),
     intent: text('Move the shop to the larger database.'),
+    effects: ['destructive', 'write'],
   });
   return reviewed({
     summary,
